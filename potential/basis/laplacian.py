@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Laplacian eigenstates in a sphere (docs/theory.md, section 1).
+
+R_nl(x) = N_nl j_l(z_nl x / r_c) on [0, r_c], z_nl the n-th zero (n = 1, 2, ...) of j_l,
+N_nl = √(2 / r_c³) / |j_{l+1}(z_nl)|. Channel l keeps the functions with z_nl ≤ z_{n_max,0} = n_max π:
+one limit on the eigenvalue, that is one smoothness, for all l.
+"""
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import spherical_jn
+
+from potential.errors import SoapGprError
+
+
+def spherical_bessel_zeros(l_max, limit):
+    """Zeros of j_l up to limit (inclusive), list over l = 0..l_max of ascending arrays."""
+    # The zeros of j_l+1 interlace those of j_l: carry enough zeros of j_0 to bracket all.
+    zeros = np.pi * np.arange(1, int(limit / np.pi) + l_max + 2)
+    table = []
+    for l in range(l_max + 1):
+        table.append(zeros[zeros <= limit * (1.0 + 1e-12)])
+        zeros = np.array(
+            [
+                brentq(lambda z, order=l + 1: spherical_jn(order, z), low, high, xtol=1e-14)
+                for low, high in zip(zeros[:-1], zeros[1:], strict=True)
+            ]
+        )
+    return table
+
+
+class LaplacianBasis:
+    """Eigenfunctions of the Laplacian on [0, cutoff] Å, orthonormal for each l.
+
+    Raises SoapGprError when an angular channel up to l_max has no function below the limit.
+    """
+
+    def __init__(self, cutoff, n_max, l_max):
+        self.support = float(cutoff)
+        self.width = float(cutoff) / (np.pi * n_max)
+        self.zeros = spherical_bessel_zeros(l_max, n_max * np.pi)
+        empty = [l for l, zeros in enumerate(self.zeros) if len(zeros) == 0]
+        if empty:
+            raise SoapGprError(
+                f"l_max = {l_max} is too large for the laplacian basis with n_max = {n_max}: "
+                f"its eigenvalue limit leaves no radial function beyond l = {empty[0] - 1}, "
+                "use a smaller l_max or a larger n_max"
+            )
+
+    def n_channels(self, l):
+        """Number of radial functions of angular channel l."""
+        return len(self.zeros[l])
+
+    def functions(self, l, x):
+        """R_nl(x), (n_channels(l), len(x)) in Å^(−3/2), at x (n,) Å within [0, cutoff]."""
+        z = self.zeros[l][:, None]
+        norm = np.sqrt(2.0 / self.support**3) / np.abs(spherical_jn(l + 1, z))
+        return norm * spherical_jn(l, z * x / self.support)

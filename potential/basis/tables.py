@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From settings to the tables that the core evaluates (docs/theory.md, section 2).
+
+c^l_qm = Σ_j S^l_{a_j,q}(r_ij) Y_lm + δ_l0 s0_{a_i,q},   S^l_{a,(n)}(r) = f_c(r) u(r) R^_nl(r)
+
+Species index s feeds the channels q = s n_l .. (s + 1) n_l − 1 of each l, n_l radial functions.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral
+from typing import TypedDict
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from potential.basis import cutoff as cutoff_function
+from potential.basis import jets, spline
+from potential.basis.radial_integral import RadialIntegral
+from potential.basis.settings import SoapBasis
+from potential.errors import SoapGprError
+
+SCALE_POINTS = 65  # enough to find max |S| to a few per cent
+
+
+class TermTables(TypedDict):
+    """Tables of one SOAP term; a is an index into the species.
+
+    n_channels    Q_l, list over l
+    channel_begin first channel that species a feeds, [a][l]
+    channel_end   one past the last, [a][l]
+    segments      [r_begin, r_end, n_intervals], contiguous from 0 to the cutoff, Å
+    tables        {a: (Σ (n_intervals + 1), 3, C_a)}: S, h S′, h² S″ at the knots of each segment,
+                  h the segment's spacing; columns l-major, then q in [begin, end)
+    central       {a: (Q_0,)}: s0 of a centre of species a, Y_00 included
+    """
+
+    n_channels: list[int]
+    channel_begin: list[list[int]]
+    channel_end: list[list[int]]
+    segments: list[list]
+    tables: dict[int, np.ndarray]
+    central: dict[int, np.ndarray]
+
+
+def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10) -> TermTables:
+    """Spline tables of a term for the given atomic numbers.
+
+    tolerance: largest error of S between the knots, relative to max |S| over the table of the
+    same species. Raises SoapGprError when settings and species do not fit together.
+    """
+    species = _checked_species(species)
+    if not 1e-13 <= tolerance < 1.0:
+        raise SoapGprError(f"tolerance must lie between 1e-13 and 1, found {tolerance!r}")
+    sigmas = [basis.sigma(number) for number in species]
+    radial = basis.radial_basis()
+    # Species of equal atom_sigma share their radial functions, hence their tables.
+    integrals = {
+        sigma: RadialIntegral(radial, basis.l_max, sigma, basis.cutoff) for sigma in sigmas
+    }
+    segments, tables = _segments_and_tables(basis, integrals, tolerance)
+
+    n_per_l = [radial.n_channels(l) for l in range(basis.l_max + 1)]
+    return {
+        "n_channels": [len(species) * n for n in n_per_l],
+        "channel_begin": [[a * n for n in n_per_l] for a in range(len(species))],
+        "channel_end": [[(a + 1) * n for n in n_per_l] for a in range(len(species))],
+        "segments": segments,
+        "tables": {a: tables[sigma].copy() for a, sigma in enumerate(sigmas)},
+        "central": {
+            a: _central(basis.central_weight, integrals[sigma], a, len(species), n_per_l[0])
+            for a, sigma in enumerate(sigmas)
+        },
+    }
+
+
+def weighted_integral(integral, scaling, cutoff_piece):
+    """S = f_c u R^ as a function r (n,) -> jet (3, n, channels), on one piece of the cutoff function."""
+
+    def function(r):
+        factor = cutoff_piece(r)
+        if scaling is not None:
+            factor = jets.multiply(factor, scaling(r))
+        return jets.multiply(factor[:, :, None], integral(r))
+
+    return function
+
+
+def _segments_and_tables(basis, integrals, tolerance):
+    """Segments [begin, end, n_intervals] and {sigma: table}, one grid for all sigmas."""
+    r_c, width = float(basis.cutoff), float(basis.cutoff_width)
+    # The kink of f_c at r_c − Δ falls on a joint; Δ = r_c leaves nothing below it.
+    pieces = [(r_c - width, r_c, partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width))]
+    if width < r_c:
+        pieces.insert(0, (0.0, r_c - width, cutoff_function.plateau))
+
+    functions = [
+        [weighted_integral(integral, basis.scaling(), piece) for integral in integrals.values()]
+        for _, _, piece in pieces
+    ]
+    scales = np.max(
+        [
+            [np.abs(f(np.linspace(begin, end, SCALE_POINTS))[0]).max() for f in row]
+            for (begin, end, _), row in zip(pieces, functions, strict=True)
+        ],
+        axis=0,
+    )
+    segments, parts = [], []
+    for (begin, end, _), row in zip(pieces, functions, strict=True):
+        n_intervals, tables = spline.build_segment(row, scales, begin, end, tolerance)
+        segments.append([begin, end, n_intervals])
+        parts.append(tables)
+    joined = [np.concatenate(tables) for tables in zip(*parts, strict=True)]
+    return segments, dict(zip(integrals, joined, strict=True))
+
+
+def _central(weight, integral, a, n_species, n_radial):
+    """s0 (Q_0,) of a centre of species a: u_0 R^_n0(0) Y_00 in its own channels, no cutoff."""
+    s0 = np.zeros(n_species * n_radial)
+    at_zero = integral(np.zeros(1))[0, 0, :n_radial]
+    s0[a * n_radial : (a + 1) * n_radial] = weight * at_zero / np.sqrt(4.0 * np.pi)
+    return s0
+
+
+def _checked_species(species):
+    species = list(species)
+    for number in species:
+        if not isinstance(number, Integral) or not 0 < number < len(chemical_symbols):
+            raise SoapGprError(f"species must be atomic numbers, found {number!r}")
+    if not species or len(set(species)) != len(species):
+        raise SoapGprError(f"species must be distinct and at least one, found {species}")
+    return [int(number) for number in species]
