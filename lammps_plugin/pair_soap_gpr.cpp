@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Conventions: r_ij = r_j - r_i; f_ij = -dε_i/dr_ij acts on j with + and on i with -. The virial of
+// the pair, r_ij (x) f_ij, is ascribed to the neighbour j: with it the heat flux Σ_j W_j·v_j of a
+// many-body potential is right (Fan et al., Phys. Rev. B 92, 094301 (2015); QUIP does the same).
+
+#include "pair_soap_gpr.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "memory.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "update.h"
+#include "utils.h"
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// Centres given to the core at once by each thread: enough for its blocks, and it bounds memory.
+constexpr int CENTERS_PER_THREAD = 1024;
+
+// Bytes in one broadcast: MPI counts are int.
+constexpr std::size_t BROADCAST_BYTES = std::size_t(1) << 30;
+
+const char *const SYMBOLS[] = {
+    "",   "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si",
+    "P",  "S",  "Cl", "Ar", "K",  "Ca", "Sc", "Ti", "V",  "Cr", "Mn", "Fe", "Co", "Ni", "Cu",
+    "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",  "Zr", "Nb", "Mo", "Tc", "Ru",
+    "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I",  "Xe", "Cs", "Ba", "La", "Ce", "Pr",
+    "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W",
+    "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac",
+    "Th", "Pa", "U",  "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf",
+    "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og"};
+constexpr int N_SYMBOLS = sizeof(SYMBOLS) / sizeof(SYMBOLS[0]);
+
+int atomic_number(const std::string &symbol)
+{
+  for (int z = 1; z < N_SYMBOLS; ++z)
+    if (symbol == SYMBOLS[z]) return z;
+  return 0;
+}
+
+std::string symbol_of(int z)
+{
+  return z > 0 && z < N_SYMBOLS ? SYMBOLS[z] : "Z=" + std::to_string(z);
+}
+
+std::string list_elements(const std::vector<int> &species)
+{
+  std::string text;
+  for (int z : species) text += (text.empty() ? "" : " ") + symbol_of(z);
+  return text;
+}
+
+}  // namespace
+
+PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp)
+{
+  single_enable = 0;
+  restartinfo = 0;
+  respa_enable = 0;
+  one_coeff = 1;
+  manybody_flag = 1;
+  centroidstressflag = CENTROID_AVAIL;
+  unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
+  // The virial is summed pair by pair: global, per-atom and centroid come from the same numbers.
+  no_virial_fdotr_compute = 1;
+}
+
+PairSoapGpr::~PairSoapGpr()
+{
+  if (copymode || !allocated) return;
+  memory->destroy(setflag);
+  memory->destroy(cutsq);
+  memory->destroy(scale_);
+}
+
+void PairSoapGpr::compute(int eflag, int vflag)
+{
+  ev_init(eflag, vflag);
+  const int block_size = CENTERS_PER_THREAD * n_threads_;
+  for (int begin = 0; begin < list->inum; begin += block_size) {
+    gather(begin, std::min(begin + block_size, list->inum));
+    soap_gpr::Environments environments;
+    environments.n_atoms = block_.center.size();
+    environments.species = block_.species.data();
+    environments.offset = block_.offset.data();
+    environments.neighbor_species = block_.neighbor_species.data();
+    environments.r_ij = reinterpret_cast<const double(*)[3]>(block_.r_ij.data());
+    try {
+      evaluator_->evaluate(environments, block_.energy.data(),
+                           reinterpret_cast<double(*)[3]>(block_.f_ij.data()));
+    } catch (const soap_gpr::Error &e) {
+      error->one(FLERR, "pair_style soap/gpr at step " + std::to_string(update->ntimestep) + ": " +
+                            std::string(e.what()));
+    }
+    scatter();
+  }
+}
+
+// Fills block_ with the centres [begin, end) of the neighbour list and their neighbours within the
+// cutoff; atoms of types mapped to NULL are neither.
+void PairSoapGpr::gather(int begin, int end)
+{
+  const double *const *const x = atom->x;
+  const double cutoff_sq = model_->cutoff() * model_->cutoff();
+  Block &b = block_;
+  b.center.clear();
+  b.species.clear();
+  b.offset.assign(1, 0);
+  b.neighbor.clear();
+  b.neighbor_species.clear();
+  b.r_ij.clear();
+  for (int ii = begin; ii < end; ++ii) {
+    const int i = list->ilist[ii];
+    const int species = type_to_species_[atom->type[i]];
+    if (species < 0) continue;
+    for (int jj = 0; jj < list->numneigh[i]; ++jj) {
+      const int j = list->firstneigh[i][jj] & NEIGHMASK;
+      const int neighbor_species = type_to_species_[atom->type[j]];
+      if (neighbor_species < 0) continue;
+      const std::array<double, 3> r{x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
+      if (r[0] * r[0] + r[1] * r[1] + r[2] * r[2] >= cutoff_sq) continue;
+      b.neighbor.push_back(j);
+      b.neighbor_species.push_back(neighbor_species);
+      b.r_ij.push_back(r);
+    }
+    b.center.push_back(i);
+    b.species.push_back(species);
+    b.offset.push_back(b.neighbor.size());
+  }
+  b.energy.resize(b.center.size());
+  b.f_ij.resize(b.neighbor.size());
+}
+
+// Adds the energies and forces of block_ to LAMMPS' arrays. Forces on ghosts travel home by LAMMPS'
+// reverse communication.
+void PairSoapGpr::scatter()
+{
+  double *const *const f = atom->f;
+  for (std::size_t a = 0; a < block_.center.size(); ++a) {
+    const int i = block_.center[a];
+    const double unit = energy_unit_ * scale_[atom->type[i]][atom->type[i]];
+    const double energy = unit * block_.energy[a];
+    if (!std::isfinite(energy))
+      error->one(FLERR, "pair_style soap/gpr: the energy of an atom is not finite at step " +
+                            std::to_string(update->ntimestep));
+    if (eflag_global) eng_vdwl += energy;
+    if (eflag_atom) eatom[i] += energy;
+
+    double f_i[3] = {0.0, 0.0, 0.0};
+    for (std::size_t p = block_.offset[a]; p < block_.offset[a + 1]; ++p) {
+      const int j = block_.neighbor[p];
+      double f_ij[3];
+      for (int k = 0; k < 3; ++k) {
+        f_ij[k] = unit * block_.f_ij[p][k];
+        f[j][k] += f_ij[k];
+        f_i[k] += f_ij[k];
+      }
+      if (vflag_either) tally_pair(j, block_.r_ij[p].data(), f_ij);
+    }
+    for (int k = 0; k < 3; ++k) f[i][k] -= f_i[k];
+  }
+}
+
+// Tensors in LAMMPS' order xx yy zz xy xz yz (yx zx zy); "xy" is r_x f_y.
+void PairSoapGpr::tally_pair(int j, const double *r, const double *f)
+{
+  if (vflag_global || vflag_atom) {
+    const double w[6] = {r[0] * f[0],
+                         r[1] * f[1],
+                         r[2] * f[2],
+                         0.5 * (r[0] * f[1] + r[1] * f[0]),
+                         0.5 * (r[0] * f[2] + r[2] * f[0]),
+                         0.5 * (r[1] * f[2] + r[2] * f[1])};
+    for (int k = 0; k < 6; ++k) {
+      if (vflag_global) virial[k] += w[k];
+      if (vflag_atom) vatom[j][k] += w[k];
+    }
+  }
+  if (cvflag_atom) {
+    const double w[9] = {r[0] * f[0], r[1] * f[1], r[2] * f[2], r[0] * f[1], r[0] * f[2],
+                         r[1] * f[2], r[1] * f[0], r[2] * f[0], r[2] * f[1]};
+    for (int k = 0; k < 9; ++k) cvatom[j][k] += w[k];
+  }
+}
+
+void PairSoapGpr::settings(int narg, char ** /*arg*/)
+{
+  if (narg != 0)
+    error->all(FLERR, "pair_style soap/gpr takes no arguments: the model file and the elements go "
+                      "into 'pair_coeff * * model.sgpr O H'");
+}
+
+void PairSoapGpr::allocate()
+{
+  const int n = atom->ntypes + 1;
+  memory->create(setflag, n, n, "pair:setflag");
+  memory->create(cutsq, n, n, "pair:cutsq");
+  memory->create(scale_, n, n, "pair:scale");
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) {
+      setflag[i][j] = 0;
+      scale_[i][j] = 1.0;
+    }
+  allocated = 1;
+}
+
+void PairSoapGpr::coeff(int narg, char **arg)
+{
+  if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
+    error->all(FLERR, "pair_coeff of pair_style soap/gpr must read '* * model.sgpr' followed by one "
+                      "element symbol (or NULL) per atom type");
+  if (!allocated) allocate();
+
+  const std::string path = arg[2];
+  const std::string bytes = read_model_file(path);
+  try {
+    model_ = std::make_unique<soap_gpr::Model>(
+        soap_gpr::Model::from_bytes(bytes.data(), bytes.size()));
+  } catch (const soap_gpr::Error &e) {
+    error->all(FLERR, "pair_style soap/gpr cannot use the model file '" + path + "': " + e.what());
+  }
+  evaluator_.reset();
+  map_types(narg - 3, arg + 3, path);
+  log_model(path);
+}
+
+// The bytes of the model file, on every rank: rank 0 reads, the others receive. A failure is an
+// error on all ranks.
+std::string PairSoapGpr::read_model_file(const std::string &path)
+{
+  std::string bytes;
+  std::string problem;
+  if (comm->me == 0) {
+    const std::string found = utils::get_potential_file_path(path);
+    FILE *file = found.empty() ? nullptr : fopen(found.c_str(), "rb");
+    if (!file) {
+      const char *folder = getenv("LAMMPS_POTENTIALS");
+      problem = "no such readable file here" +
+          (folder ? " or in LAMMPS_POTENTIALS=" + std::string(folder)
+                  : std::string(" (LAMMPS_POTENTIALS is not set)"));
+    } else {
+      std::vector<char> buffer(std::size_t(1) << 20);
+      std::size_t n;
+      while ((n = fread(buffer.data(), 1, buffer.size(), file)) > 0) bytes.append(buffer.data(), n);
+      if (ferror(file)) problem = strerror(errno);
+      fclose(file);
+    }
+  }
+  const auto broadcast = [this](std::string &text) {
+    bigint size = text.size();
+    MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world);
+    text.resize(size);
+    for (std::size_t at = 0; at < text.size(); at += BROADCAST_BYTES)
+      MPI_Bcast(&text[at], static_cast<int>(std::min(BROADCAST_BYTES, text.size() - at)), MPI_BYTE,
+                0, world);
+  };
+  broadcast(problem);
+  if (!problem.empty())
+    error->all(FLERR, "pair_style soap/gpr cannot read the model file '" + path + "': " + problem);
+  broadcast(bytes);
+  return bytes;
+}
+
+void PairSoapGpr::map_types(int n_names, char **names, const std::string &path)
+{
+  const int n = atom->ntypes;
+  if (n_names != n)
+    error->all(FLERR, "pair_coeff of pair_style soap/gpr names " + std::to_string(n_names) +
+                          " elements for " + std::to_string(n) +
+                          " atom types: give one element symbol (or NULL) per type");
+  const bool hybrid = force->pair_style && utils::strmatch(force->pair_style, "^hybrid");
+  type_to_species_.assign(n + 1, -1);
+  int n_mapped = 0;
+  for (int type = 1; type <= n; ++type) {
+    const std::string name = names[type - 1];
+    if (name == "NULL") {
+      if (!hybrid)
+        error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " +
+                              std::to_string(type) +
+                              " to NULL, which only makes sense under pair_style hybrid");
+      continue;
+    }
+    const int z = atomic_number(name);
+    if (z == 0)
+      error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
+                            " to '" + name + "', which is not an element symbol");
+    type_to_species_[type] = model_->species_index(z);
+    if (type_to_species_[type] < 0)
+      error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
+                            " to " + name + ", but the model '" + path +
+                            "' only knows: " + list_elements(model_->species()));
+    ++n_mapped;
+  }
+  if (n_mapped == 0)
+    error->all(FLERR, "pair_coeff of pair_style soap/gpr maps every atom type to NULL");
+  for (int i = 1; i <= n; ++i)
+    for (int j = 1; j <= n; ++j)
+      setflag[i][j] = type_to_species_[i] >= 0 && type_to_species_[j] >= 0;
+}
+
+void PairSoapGpr::log_model(const std::string &path)
+{
+  if (comm->me != 0) return;
+  const std::vector<int> &species = model_->species();
+  std::string types;
+  for (int type = 1; type <= atom->ntypes; ++type) {
+    const int a = type_to_species_[type];
+    types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
+        (a < 0 ? "NULL" : symbol_of(species[a]));
+  }
+  char cutoff[32];
+  snprintf(cutoff, sizeof(cutoff), "%g", model_->cutoff());
+  utils::logmesg(lmp, "soap/gpr: model " + path + " (" + list_elements(species) + "), cutoff " +
+                          cutoff + " Angstrom; atom types: " + types + "\n");
+}
+
+void PairSoapGpr::init_style()
+{
+  const std::string units = update->unit_style;
+  if (units == "metal")
+    energy_unit_ = 1.0;
+  else if (units == "real")
+    energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+  else
+    error->all(FLERR, "pair_style soap/gpr works in units metal or real, not in units " + units);
+  if (!force->newton_pair)
+    error->all(FLERR, "pair_style soap/gpr needs newton pair on: write 'newton on' before the "
+                      "simulation box is made");
+  warn_if_bonded_pairs_are_missing();
+
+  const int n_threads = std::max(1, comm->nthreads);
+  if (!evaluator_ || n_threads != n_threads_) {
+    evaluator_ = std::make_unique<soap_gpr::Evaluator>(*model_, n_threads);
+    n_threads_ = n_threads;
+  }
+  neighbor->add_request(this, NeighConst::REQ_FULL);
+}
+
+// A special_bonds factor of 0 takes bonded pairs out of the neighbour list, and the model would see
+// atoms without their nearest neighbours.
+void PairSoapGpr::warn_if_bonded_pairs_are_missing()
+{
+  if (atom->molecular == Atom::ATOMIC || atom->nbonds == 0 || comm->me != 0) return;
+  for (int k = 1; k <= 3; ++k)
+    if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
+      error->warning(FLERR, "pair_style soap/gpr does not see bonded pairs because special_bonds "
+                            "removes them: write 'special_bonds lj/coul 1 1 1'");
+      return;
+    }
+}
+
+double PairSoapGpr::init_one(int i, int j)
+{
+  scale_[j][i] = scale_[i][j];
+  return model_->cutoff();
+}
+
+// "scale" is for fix adapt (thermodynamic integration): the diagonal element of a type multiplies
+// the energies of its atoms and the forces derived from them.
+void *PairSoapGpr::extract(const char *name, int &dim)
+{
+  dim = 2;
+  return strcmp(name, "scale") == 0 ? static_cast<void *>(scale_) : nullptr;
+}
+
+double PairSoapGpr::memory_usage()
+{
+  const Block &b = block_;
+  double bytes = Pair::memory_usage();
+  bytes += sizeof(int) * (b.center.capacity() + b.species.capacity() + b.neighbor.capacity() +
+                          b.neighbor_species.capacity());
+  bytes += sizeof(std::size_t) * b.offset.capacity() + sizeof(double) * b.energy.capacity();
+  bytes += 3 * sizeof(double) * (b.r_ij.capacity() + b.f_ij.capacity());
+  return bytes;
+}
