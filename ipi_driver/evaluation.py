@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A model and a template structure, evaluated in the units and conventions of i-PI."""
+
+import math
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase.data import chemical_symbols
+
+from ipi_driver.units import (
+    ANGSTROM_PER_BOHR,
+    HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
+    HARTREE_PER_EV,
+)
+from potential.errors import SoapGprError
+
+
+class Evaluator:
+    """Energy, forces and virial of one structure after another, in hartree and bohr.
+
+    i-PI sends neither the chemical species nor the periodicity: both come from the template. A
+    template without a cell (a plain xyz file, such as those i-PI itself reads and writes) says
+    nothing about periodicity, and then the cell that i-PI sends is taken as periodic.
+
+    Parameters
+    ----------
+    model : object with ``evaluate(numbers, positions, cell, pbc)`` like potential.model.Model; its
+        ``species`` (atomic numbers), where present, are checked against the template
+    template : an ``ase.Atoms``, or the path of a file that ase.io reads (its last structure)
+
+    Raises
+    ------
+    SoapGprError
+        when the template cannot be read, is empty, or holds a species the model does not know.
+
+    Attributes
+    ----------
+    n_atoms : int
+    pbc : (3,) bool array
+    """
+
+    def __init__(self, model, template):
+        self._model = model
+        self._name = "the template"
+        if isinstance(template, (str, Path)):
+            self._name = f"template {template}"
+            template = _read_template(template)
+        self._numbers = template.get_atomic_numbers()
+        self.formula = template.get_chemical_formula()
+        self.n_atoms = len(template)
+        if self.n_atoms == 0:
+            raise SoapGprError(
+                f"{self._name} holds no atoms; expected the structure that i-PI runs"
+            )
+        self.pbc = template.pbc.copy() if template.cell.any() else np.ones(3, bool)
+        self._check_species()
+
+    def _check_species(self):
+        known = getattr(self._model, "species", self._numbers)
+        unknown = sorted(set(self._numbers.tolist()) - {int(number) for number in known})
+        if unknown:
+            raise SoapGprError(
+                f"{self._name} contains {_symbols(unknown)}; "
+                f"expected only the species of the model ({_symbols(known)})"
+            )
+
+    def check_n_atoms(self, n_atoms: int) -> None:
+        """Raise SoapGprError unless i-PI's number of atoms is the template's."""
+        if n_atoms != self.n_atoms:
+            raise SoapGprError(
+                f"i-PI sent {n_atoms} atoms; expected {self.n_atoms} as in {self._name}, "
+                "with the atoms in the same order"
+            )
+
+    def evaluate(self, cell, positions, forces, virial) -> tuple[float, bytes]:
+        """Evaluate one structure.
+
+        Parameters
+        ----------
+        cell : (3, 3) array, bohr, cell vectors as columns
+        positions : (N, 3) array, bohr, anywhere in space
+        forces : (N, 3) array to fill, hartree/bohr
+        virial : (3, 3) array to fill, hartree, −dE/dε
+
+        Returns
+        -------
+        energy : float, hartree
+        extras : bytes, an ASCII JSON object, or empty when the model has nothing more to say
+
+        Raises
+        ------
+        SoapGprError
+            when i-PI sends, or the model returns, numbers that are not finite.
+        """
+        # A sum is not finite as soon as one of its terms is not, and needs no temporary array.
+        if not (math.isfinite(positions.sum()) and math.isfinite(cell.sum())):
+            raise SoapGprError(
+                "i-PI sent positions or a cell with numbers that are not finite: "
+                "the dynamics diverged earlier, check the time step and the starting structure"
+            )
+        result = self._model.evaluate(
+            self._numbers, positions * ANGSTROM_PER_BOHR, cell.T * ANGSTROM_PER_BOHR, self.pbc
+        )
+        np.multiply(result.forces, HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM, out=forces)
+        np.multiply(result.virial, HARTREE_PER_EV, out=virial)
+        energy = float(result.energy) * HARTREE_PER_EV
+        if not math.isfinite(energy + forces.sum() + virial.sum()):
+            raise SoapGprError(
+                "the model returned an energy, forces or a virial that are not finite; "
+                "expected numbers: check that no two atoms coincide"
+            )
+        return energy, b""
+
+
+def _read_template(path):
+    try:
+        atoms = ase.io.read(path)
+    except FileNotFoundError:
+        raise SoapGprError(
+            f"template {path} not found; expected a file that ASE can read"
+        ) from None
+    except Exception as error:  # ASE's readers raise anything from StopIteration to ImportError
+        raise SoapGprError(
+            f"template {path} cannot be read by ASE ({type(error).__name__}: {error}); "
+            "expected a structure, for example an extended xyz file"
+        ) from error
+    return atoms
+
+
+def _symbols(numbers) -> str:
+    return ", ".join(chemical_symbols[int(number)] for number in numbers)
