@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The settings of a fit: fit.toml as frozen dataclasses, checked in full before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from potential.basis import SoapBasis
+from potential.errors import SoapGprError
+from potential.toml_table import Table, is_count, is_finite, is_positive, read_toml
+
+BASES = ("gto", "laplacian")
+SPARSE_METHODS = ("fps", "cur", "leverage", "random")
+BASELINES = ("fit", "average", "isolated_atom")
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Where the labels are in a data file; None: what ASE's calculator results hold."""
+
+    energy_key: str | None = None
+    forces_key: str | None = None
+    virial_key: str | None = None
+    stress_key: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """[data]: files as ``name``, ``glob*`` or ``name@start:stop:step``, absolute or as given."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...] = ()
+    keys: LabelKeys = LabelKeys()
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """[baseline]: the name of a method, or eV by chemical symbol."""
+
+    isolated_atom_energies: str | Mapping[str, float] = "fit"
+
+
+@dataclass(frozen=True)
+class SoapTermSettings:
+    """One [[terms]] entry of kind "soap"; lengths in Å, delta in eV."""
+
+    cutoff: float = 5.0
+    cutoff_width: float = 0.5
+    n_max: int = 8
+    l_max: int = 6
+    atom_sigma: float | Mapping[str, float] = 0.5
+    zeta: int = 4
+    basis: str = "gto"
+    radial_scaling: Mapping[str, float] | None = None
+    central_weight: float = 1.0
+    n_sparse: int | Mapping[str, int] = 1000
+    sparse_method: str = "fps"
+    delta: float = 1.0
+    seed: int = 0
+    kind: str = "soap"
+
+    def soap_basis(self) -> SoapBasis:
+        """What the basis module needs of these settings; raises SoapGprError."""
+        return SoapBasis(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(SoapBasis)}
+        )
+
+
+@dataclass(frozen=True)
+class Sigmas:
+    """Expected errors of the labels: eV/atom, eV/Å, eV/atom; inf leaves the label out."""
+
+    energy_per_atom: float = 0.001
+    force: float = 0.05
+    virial_per_atom: float = 0.01
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """[noise]: the sigmas of all structures, and those of single config_types."""
+
+    default: Sigmas = Sigmas()
+    config_type: Mapping[str, Sigmas] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SolverSettings:
+    """[solver]: jitter is relative to the mean diagonal of K_MM."""
+
+    jitter: float = 1e-10
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything fit.toml says."""
+
+    data: DataSettings
+    terms: tuple[SoapTermSettings, ...] = (SoapTermSettings(),)
+    baseline: BaselineSettings = BaselineSettings()
+    noise: NoiseSettings = NoiseSettings()
+    solver: SolverSettings = SolverSettings()
+    file: str = "fit settings"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
+        values = _plain(asdict(self))
+        values["data"] |= values["data"].pop("keys")
+        return values
+
+
+def load_settings(path: str | Path) -> FitSettings:
+    """Read and check fit.toml. Data files are taken relative to the folder of the file.
+
+    Raises SoapGprError naming the file, the table and the key.
+    """
+    path = Path(path)
+    return parse_settings(read_toml(path), file=str(path), folder=path.parent)
+
+
+def parse_settings(
+    values: Mapping[str, Any], *, file: str = "fit settings", folder: str | Path = "."
+) -> FitSettings:
+    """Check settings given as nested dictionaries, laid out like fit.toml."""
+    root = Table(values, file)
+    settings = FitSettings(
+        data=_data(root, Path(folder)),
+        baseline=_baseline(root.table("baseline")),
+        terms=_terms(root),
+        noise=_noise(root.table("noise")),
+        solver=_solver(root.table("solver")),
+        file=file,
+    )
+    root.finish()
+    return settings
+
+
+def _data(root: Table, folder: Path) -> DataSettings:
+    if "data" not in root.values:
+        root.take("data", required=True)
+    table = root.table("data")
+    data = DataSettings(
+        train=tuple(str(folder / name) for name in table.strings("train", required=True)),
+        test=tuple(str(folder / name) for name in table.strings("test")),
+        keys=LabelKeys(
+            energy_key=table.string("energy_key"),
+            forces_key=table.string("forces_key"),
+            virial_key=table.string("virial_key"),
+            stress_key=table.string("stress_key"),
+        ),
+    )
+    table.finish()
+    return data
+
+
+def _baseline(table: Table) -> BaselineSettings:
+    key = "isolated_atom_energies"
+    if isinstance(table.values.get(key), dict):
+        energies: Any = table.by_species(key, is_finite, "an energy in eV")
+    else:
+        energies = table.choice(key, "fit", BASELINES)
+    table.finish()
+    return BaselineSettings(energies)
+
+
+def _terms(root: Table) -> tuple[SoapTermSettings, ...]:
+    values = root.take("terms", [{}])
+    if not isinstance(values, list) or not values:
+        raise root.error("terms", "at least one [[terms]] table")
+    several = len(values) > 1
+    tables = [
+        Table(value, root.file, "terms", f"[[terms]]{f' number {k + 1}' if several else ''}")
+        for k, value in enumerate(values)
+    ]
+    return tuple(_soap_term(table) for table in tables)
+
+
+def _soap_term(table: Table) -> SoapTermSettings:
+    kind = table.choice("kind", "soap", ("soap",))
+    default = SoapTermSettings()
+    term = SoapTermSettings(
+        kind=kind,
+        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
+        n_max=table.integer("n_max", default.n_max, least=1, most=30),
+        l_max=table.integer("l_max", default.l_max, least=0, most=20),
+        atom_sigma=_atom_sigma(table, default.atom_sigma),
+        zeta=table.integer("zeta", default.zeta, least=1, most=32),
+        basis=table.choice("basis", default.basis, BASES),
+        radial_scaling=_radial_scaling(table),
+        central_weight=table.number("central_weight", default.central_weight, least=0),
+        n_sparse=_n_sparse(table, default.n_sparse),
+        sparse_method=table.choice("sparse_method", default.sparse_method, SPARSE_METHODS),
+        delta=table.number("delta", default.delta, above=0),
+        seed=table.integer("seed", default.seed, least=0),
+    )
+    table.finish()
+    try:
+        term.soap_basis()
+    except SoapGprError as error:
+        raise SoapGprError(f"{table.where()} {error}") from None
+    return term
+
+
+def _atom_sigma(table: Table, default: Any) -> Any:
+    if isinstance(table.values.get("atom_sigma"), dict):
+        return table.by_species("atom_sigma", is_positive, "a width in Å > 0")
+    return table.number("atom_sigma", default, above=0)
+
+
+def _n_sparse(table: Table, default: Any) -> Any:
+    if isinstance(table.values.get("n_sparse"), dict):
+        return table.by_species("n_sparse", is_count, "an integer > 0")
+    return table.integer("n_sparse", default, least=1)
+
+
+def _radial_scaling(table: Table) -> dict[str, float] | None:
+    """u(r) = rate / (rate + (r/scale)^exponent); theory.md section 1."""
+    scaling = table.table("radial_scaling")
+    if "radial_scaling" not in table.values:
+        return None
+    values = {
+        "exponent": scaling.number("exponent", required=True, least=0),
+        "scale": scaling.number("scale", required=True, above=0),
+        "rate": scaling.number("rate", 1.0, least=0),
+    }
+    scaling.finish()
+    return values
+
+
+def _sigmas(table: Table, default: Sigmas) -> Sigmas:
+    return Sigmas(
+        *(
+            table.number(key, getattr(default, key), above=0, infinite=True)
+            for key in ("energy_per_atom", "force", "virial_per_atom")
+        )
+    )
+
+
+def _noise(table: Table) -> NoiseSettings:
+    default = _sigmas(table, Sigmas())
+    by_type = table.table("config_type")
+    overrides = {}
+    for name in by_type.values:
+        entry = by_type.table(name)
+        overrides[name] = _sigmas(entry, default)
+        entry.finish()
+    table.finish()
+    return NoiseSettings(default, overrides)
+
+
+def _solver(table: Table) -> SolverSettings:
+    jitter = table.number("jitter", SolverSettings().jitter, least=0)
+    table.finish()
+    return SolverSettings(jitter)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return "inf" if isinstance(value, float) and math.isinf(value) else value

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sparse-point selection: against slow twins, duplicates, seeds, order of the input."""
+
+import numpy as np
+import pytest
+
+from potential.errors import SoapGprError
+from potential.sparse import distinct, select
+
+METHODS = ("fps", "cur", "leverage", "random")
+
+
+def features(n=200, d=12, seed=1):
+    X = np.abs(np.random.default_rng(seed).standard_normal((n, d)))
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_choice_is_distinct_and_of_the_asked_size(method):
+    chosen = select(features(), 30, method, zeta=2)
+    assert chosen.shape == (30,) and len(set(chosen)) == 30
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_choice_in_any_order(method):
+    X = features()
+    shuffle = np.random.default_rng(5).permutation(len(X))
+    first = select(X, 25, method, zeta=2, seed=3)
+    second = select(X[shuffle], 25, method, zeta=2, seed=3)
+    assert np.array_equal(first, shuffle[second])
+
+
+@pytest.mark.parametrize("method", ("fps", "leverage", "random"))
+def test_other_seed_other_choice(method):
+    X = features()
+    assert set(select(X, 25, method, seed=0)) != set(select(X, 25, method, seed=1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_duplicates_are_never_chosen(method):
+    X = features(40)
+    repeated = np.concatenate([X, X + 1e-9, X[::-1]])
+    chosen = select(repeated, 60, method, zeta=2)
+    assert len(chosen) == 40
+    picked = repeated[chosen]
+    distance = np.linalg.norm(picked[:, None] - picked[None], axis=2) + np.eye(40)
+    assert distance.min() > 1e-6
+
+
+def test_distinct_keeps_one_of_each():
+    X = features(50)
+    kept = distinct(np.concatenate([X, X, X]))
+    assert len(kept) == 50 and set(kept % 50) == set(range(50))
+
+
+def test_fps_equals_slow_twin():
+    X = features(80)
+    zeta = 3
+    chosen = select(X, 20, "fps", zeta=zeta)
+    K = (X @ X.T) ** zeta
+    distance = np.diag(K)[:, None] + np.diag(K)[None] - 2 * K
+    for step in range(1, 20):
+        nearest = distance[:, chosen[:step]].min(axis=1)
+        assert chosen[step] == np.argmax(nearest)
+
+
+def test_cur_equals_greedy_deflation_of_the_kernel():
+    X = features(60)
+    residual = (X @ X.T) ** 3
+    for index in select(X, 20, "cur", zeta=3):
+        diagonal = np.diag(residual)
+        assert diagonal[index] > diagonal.max() - 1e-10
+        residual = residual - np.outer(residual[:, index], residual[index]) / residual[index, index]
+
+
+def test_cur_represents_the_kernel_better_than_random():
+    X = features(300, 20)
+
+    def unexplained(method):
+        points = X[select(X, 60, method, zeta=2)]
+        k_nm, k_mm = (X @ points.T) ** 2, (points @ points.T) ** 2
+        return 300 - np.trace(k_nm @ np.linalg.solve(k_mm + 1e-12 * np.eye(60), k_nm.T))
+
+    assert unexplained("cur") < unexplained("random")
+
+
+def test_leverage_prefers_the_rare_environment():
+    common = features(1, 12)
+    X = common + 0.01 * features(500, 12)
+    X[77] = 0.0
+    X[77, 3] = 1.0
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    found = sum(77 in select(X, 20, "leverage", seed=seed) for seed in range(10))
+    assert found > 5  # 20 of 500 without the weights: 0.4
+
+
+def test_zero_features_do_no_harm():
+    X = features(30)
+    X[4] = 0.0
+    for method in METHODS:
+        assert len(select(X, 10, method, zeta=2)) == 10
+
+
+def test_unknown_method_is_refused():
+    with pytest.raises(SoapGprError, match="sparse_method: found 'best'"):
+        select(features(), 3, "best")
