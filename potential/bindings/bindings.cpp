@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Python's view of the core: arrays in, arrays out, the GIL released while the core works.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+
+#include "soap_gpr.hpp"
+#include "tensor_file.hpp"
+#include "training.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace soap_gpr;
+
+namespace {
+
+using Ints = nb::ndarray<const int, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Indices = nb::ndarray<const std::size_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Vectors = nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig, nb::device::cpu>;
+using Array = nb::ndarray<nb::numpy, double>;
+
+/// A numpy array that owns the memory of `values`.
+Array to_numpy(std::vector<double> &&values, std::initializer_list<std::size_t> shape) {
+  auto *owned = new std::vector<double>(std::move(values));
+  nb::capsule owner(owned, [](void *p) noexcept { delete static_cast<std::vector<double> *>(p); });
+  return Array(owned->data(), shape, owner);
+}
+
+/// Checked view of the arrays that describe a structure's environments.
+struct Structure {
+  Ints species;
+  Indices offset, neighbor;
+  Ints neighbor_species;
+  Vectors r_ij;
+
+  Environments environments(const Model &model) const {
+    const std::size_t n_atoms = species.size(), n_pairs = neighbor.size();
+    bool fits = offset.size() == n_atoms + 1 && neighbor_species.size() == n_pairs &&
+                r_ij.shape(0) == n_pairs && offset.data()[0] == 0 &&
+                offset.data()[n_atoms] == n_pairs;
+    const int n_species = int(model.species().size());
+    for (std::size_t i = 0; fits && i < n_atoms; ++i)
+      fits = offset.data()[i] <= offset.data()[i + 1] && species.data()[i] >= 0 &&
+             species.data()[i] < n_species;
+    for (std::size_t k = 0; fits && k < n_pairs; ++k)
+      fits = neighbor.data()[k] < n_atoms && neighbor_species.data()[k] >= 0 &&
+             neighbor_species.data()[k] < n_species;
+    if (!fits) throw Error("the arrays of a structure's environments are inconsistent");
+    return {n_atoms, species.data(), offset.data(), neighbor_species.data(),
+            reinterpret_cast<const double(*)[3]>(r_ij.data())};
+  }
+};
+
+nb::tuple evaluate(Evaluator &evaluator, const Structure &structure, bool forces) {
+  const Environments environments = structure.environments(evaluator.model());
+  const std::size_t n = environments.n_atoms, n_pairs = structure.neighbor.size();
+  std::vector<double> energy(n), force(forces ? 3 * n : 0), virial(forces ? 9 * n : 0);
+  {
+    nb::gil_scoped_release release;
+    std::vector<double> pair_forces(forces ? 3 * n_pairs : 0);
+    auto *f_ij = reinterpret_cast<double(*)[3]>(pair_forces.data());
+    evaluator.evaluate(environments, energy.data(), forces && n_pairs ? f_ij : nullptr);
+    for (std::size_t i = 0; forces && i < n; ++i)
+      for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
+        const std::size_t j = structure.neighbor.data()[k];
+        for (int x = 0; x < 3; ++x) {
+          force[3 * j + x] += f_ij[k][x];
+          force[3 * i + x] -= f_ij[k][x];
+          for (int y = 0; y < 3; ++y)
+            virial[9 * j + 3 * x + y] += f_ij[k][x] * environments.r_ij[k][y];
+        }
+      }
+  }
+  if (!forces) return nb::make_tuple(to_numpy(std::move(energy), {n}), nb::none(), nb::none());
+  return nb::make_tuple(to_numpy(std::move(energy), {n}), to_numpy(std::move(force), {n, 3}),
+                        to_numpy(std::move(virial), {n, 3, 3}));
+}
+
+Array python_features(const Model &model, std::size_t term, const Structure &structure) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  const Environments environments = structure.environments(model);
+  const std::size_t width = n_features(model, term);
+  std::vector<double> out(environments.n_atoms * width);
+  {
+    nb::gil_scoped_release release;
+    features(model, term, environments, out.data());
+  }
+  return to_numpy(std::move(out), {environments.n_atoms, width});
+}
+
+Array python_rows(const Model &model, const Structure &structure, bool gradients) {
+  const Environments environments = structure.environments(model);
+  const std::size_t n_rows = gradients ? 3 * environments.n_atoms + 7 : 1;
+  std::vector<double> out(n_rows * n_weights(model));
+  {
+    nb::gil_scoped_release release;
+    if (gradients)
+      structure_rows(model, environments, structure.neighbor.data(), out.data());
+    else
+      energy_row(model, environments, out.data());
+  }
+  return to_numpy(std::move(out), {n_rows, n_weights(model)});
+}
+
+using AnyArray = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
+
+nb::bytes pack(const std::map<std::string, std::string> &metadata,
+               const std::map<std::string, AnyArray> &arrays) {
+  TensorFile file;
+  file.metadata = metadata;
+  for (const auto &[name, array] : arrays) {
+    Tensor &tensor = file.tensors[name];
+    if (array.dtype() == nb::dtype<double>())
+      tensor.type = Tensor::Type::f64;
+    else if (array.dtype() == nb::dtype<std::int64_t>())
+      tensor.type = Tensor::Type::i64;
+    else
+      throw Error("array '" + name + "' is neither float64 nor int64");
+    for (std::size_t k = 0; k < array.ndim(); ++k) tensor.shape.push_back(array.shape(k));
+    tensor.data = static_cast<const char *>(array.data());
+  }
+  const std::string bytes = write_tensor_file(file);
+  return nb::bytes(bytes.data(), bytes.size());
+}
+
+nb::tuple unpack(const nb::bytes &bytes) {
+  const TensorFile file = parse_tensor_file(bytes.c_str(), bytes.size());
+  nb::dict arrays;
+  for (const auto &[name, tensor] : file.tensors) {
+    auto *owned = new std::vector<char>(tensor.data, tensor.data + 8 * tensor.size());
+    nb::capsule owner(owned, [](void *p) noexcept { delete static_cast<std::vector<char> *>(p); });
+    const auto type =
+        tensor.type == Tensor::Type::f64 ? nb::dtype<double>() : nb::dtype<std::int64_t>();
+    arrays[name.c_str()] = nb::ndarray<nb::numpy>(owned->data(), tensor.shape.size(),
+                                                  tensor.shape.data(), owner, nullptr, type);
+  }
+  return nb::make_tuple(file.metadata, arrays);
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiled core of soap-gpr.";
+  nb::exception<Error>(m, "CoreError");
+
+  nb::class_<Model>(m, "Model")
+      .def_static("from_bytes",
+                  [](const nb::bytes &b) { return Model::from_bytes(b.c_str(), b.size()); })
+      .def_prop_ro("cutoff", &Model::cutoff)
+      .def_prop_ro("species", &Model::species)
+      .def_prop_ro("n_terms", &n_terms)
+      .def_prop_ro("n_weights", &n_weights)
+      .def("n_features", &n_features, "term"_a);
+
+  nb::class_<Structure>(m, "Structure")
+      .def(
+          "__init__",
+          [](Structure *self, Ints species, Indices offset, Indices neighbor, Ints neighbor_species,
+             Vectors r_ij) {
+            new (self) Structure{species, offset, neighbor, neighbor_species, r_ij};
+          },
+          "species"_a, "offset"_a, "neighbor"_a, "neighbor_species"_a, "r_ij"_a);
+
+  nb::class_<Evaluator>(m, "Evaluator")
+      .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1)
+      .def("evaluate", &evaluate, "structure"_a, "forces"_a = true);
+
+  m.def("features", &python_features, "model"_a, "term"_a, "structure"_a);
+  m.def("structure_rows", &python_rows, "model"_a, "structure"_a, "gradients"_a = true);
+  m.def("pack", &pack, "metadata"_a, "arrays"_a);
+  m.def("unpack", &unpack, "bytes"_a);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Power spectra of a block of centres of one species and one term: the part that evaluation and
+// training share. Holds all scratch memory, so that one object per thread allocates only once.
+#pragma once
+
+#include "expansion.hpp"
+#include "model_data.hpp"
+
+namespace soap_gpr {
+
+class EnvironmentBlock {
+ public:
+  EnvironmentBlock(const SoapTerm &term, int capacity);
+
+  /// Unit-length power spectra of `n` centres of one species.
+  void compute(const Environments &environments, const std::size_t *centers, int n);
+  /// f_ij[pair] -= ∂ε_i/∂r_ij for gradients g[n][n_features] = ∂ε/∂p.
+  void backward(const Environments &environments, const double *g, double (*f_ij)[3]);
+
+  const double *p_hat() const { return p_hat_.data(); }  ///< [n][n_features]
+  const double *norm() const { return norm_.data(); }    ///< [n] |p|
+  const double *coefficients(int i) const { return &c_[std::size_t(i) * term_.n_coefficients]; }
+  const Neighborhood &neighborhood(int i) const { return neighborhoods_[i]; }
+  Expansion &expansion() { return expansion_; }
+
+ private:
+  const SoapTerm &term_;
+  Expansion expansion_;
+  int n_ = 0;
+  const std::size_t *centers_ = nullptr;
+  std::vector<Neighborhood> neighborhoods_;  ///< [capacity]
+  AlignedVector c_, p_hat_, norm_, g_c_, scratch_;
+};
+
+}  // namespace soap_gpr

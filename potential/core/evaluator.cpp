@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <cmath>
+#include <exception>
+
+#include "environment_block.hpp"
+#include "kernel.hpp"
+#include "model_data.hpp"
+#include "threads.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+constexpr int kBlock = 32;  ///< centres per block: matrix products at full speed, data in L2
+
+struct Block {
+  const std::size_t *centers;
+  int size;
+};
+
+/// Centres sorted by species and cut into blocks that never mix species.
+std::vector<Block> make_blocks(const Environments &environments, std::size_t n_species,
+                               std::vector<std::size_t> &order) {
+  std::vector<std::size_t> begin(n_species + 1, 0);
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) ++begin[environments.species[i] + 1];
+  for (std::size_t a = 0; a < n_species; ++a) begin[a + 1] += begin[a];
+  order.resize(environments.n_atoms);
+  auto next = begin;
+  for (std::size_t i = 0; i < environments.n_atoms; ++i)
+    order[next[environments.species[i]]++] = i;
+  std::vector<Block> blocks;
+  for (std::size_t a = 0; a < n_species; ++a)
+    for (std::size_t i = begin[a]; i < begin[a + 1]; i += kBlock)
+      blocks.push_back({&order[i], int(std::min<std::size_t>(kBlock, begin[a + 1] - i))});
+  return blocks;
+}
+
+/// One thread's memory for one term.
+struct Workspace {
+  explicit Workspace(const SoapTerm &term)
+      : block(term, kBlock),
+        g(std::size_t(kBlock) * term.n_features),
+        scratch(std::size_t(kBlock) * kKernelTile) {}
+  EnvironmentBlock block;
+  AlignedVector g, scratch;
+};
+
+void evaluate_block(const SoapTerm &term, const Environments &environments, const Block &block,
+                    Workspace &work, double *energy, double (*f_ij)[3]) {
+  const SparseSet &sparse = term.sparse[environments.species[block.centers[0]]];
+  if (sparse.size == 0) return;
+  work.block.compute(environments, block.centers, block.size);
+  double sums[kBlock] = {};
+  kernel_sum(term, sparse, block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(),
+             sums, f_ij ? work.g.data() : nullptr);
+  if (f_ij) work.block.backward(environments, work.g.data(), f_ij);
+  for (int i = 0; i < block.size; ++i) energy[block.centers[i]] += sums[i];
+}
+
+void check_finite(const Environments &environments, const double *energy, const double (*f_ij)[3]) {
+  double total = 0;
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) total += energy[i];
+  if (f_ij)
+    for (std::size_t k = 0; k < environments.offset[environments.n_atoms]; ++k)
+      total += f_ij[k][0] + f_ij[k][1] + f_ij[k][2];
+  if (!std::isfinite(total)) throw Error("an energy or force is not finite");
+}
+
+}  // namespace
+
+struct Evaluator::State {
+  State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
+    for (auto &terms : work)
+      for (const SoapTerm &term : model.data().terms)
+        terms.push_back(std::make_unique<Workspace>(term));
+  }
+  Model model;
+  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term]
+  std::vector<std::size_t> order;
+};
+
+Evaluator::Evaluator(Model model, int n_threads)
+    : state_(std::make_unique<State>(std::move(model), std::max(n_threads, 1))) {}
+Evaluator::~Evaluator() = default;
+Evaluator::Evaluator(Evaluator &&) noexcept = default;
+const Model &Evaluator::model() const { return state_->model; }
+
+void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3]) {
+  const ModelData &data = state_->model.data();
+  for (std::size_t i = 0; i < environments.n_atoms; ++i)
+    energy[i] = data.e0[environments.species[i]];
+  if (f_ij) std::fill(&f_ij[0][0], &f_ij[environments.offset[environments.n_atoms]][0], 0.0);
+  const auto blocks = make_blocks(environments, data.species.size(), state_->order);
+  const int n_blocks = int(blocks.size()), n_threads = int(state_->work.size());
+  std::exception_ptr failure;
+  // every pair and every centre belongs to one block, so that threads never write to the same place
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+  for (int b = 0; b < n_blocks; ++b) {
+    try {
+      for (std::size_t t = 0; t < data.terms.size(); ++t)
+        evaluate_block(data.terms[t], environments, blocks[b],
+                       *state_->work[thread_index()][t], energy, f_ij);
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  check_finite(environments, energy, f_ij);
+}
+
+}  // namespace soap_gpr

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Density expansion c^l_{q,m} = Σ_j S^l_{a_j,q}(r_ij) Y_lm(r̂_ij) + δ_l0 s0_{a_i,q}, docs/theory.md
+// eq. (3), its adjoint and its derivatives, for one environment at a time.
+#pragma once
+
+#include <vector>
+
+#include "model_data.hpp"
+
+namespace soap_gpr {
+
+/// The neighbours of one centre within the cutoff, grouped in batches of one species.
+class Neighborhood {
+ public:
+  struct Batch {
+    int species, size;
+    int pair[kLanes];  ///< index into the environment's neighbour list
+    Lanes unit[3];     ///< unused lanes hold a valid unit vector
+    double r[kLanes];
+  };
+  /// Throws Error when a distance is zero or not finite.
+  void gather(const SoapTerm &term, const Environments &environments, std::size_t center);
+  const std::vector<Batch> &batches() const { return batches_; }
+
+ private:
+  std::vector<Batch> batches_;
+  std::vector<int> open_;  ///< [species] batch being filled, or -1
+};
+
+class Expansion {
+ public:
+  explicit Expansion(const SoapTerm &term);
+
+  /// c[n_coefficients]
+  void coefficients(const Neighborhood &neighborhood, int center_species, double *c);
+
+  /// f_ij[pair] -= ∂(g · c)/∂r_ij for a gradient g = ∂ε/∂c of the layout of c.
+  void adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]);
+
+  /// dc[3][n_coefficients] = ∂c/∂r of neighbour k of a batch; only its species' groups are written.
+  void derivative(const Neighborhood::Batch &batch, int k, double *dc);
+  /// Harmonics of a batch, needed before `derivative`.
+  void prepare(const Neighborhood::Batch &batch);
+
+ private:
+  const SoapTerm &term_;
+  std::vector<Lanes, AlignedAllocator<Lanes>> y_, dy_;
+  AlignedVector s_, ds_;  ///< [kLanes][n_padded]
+};
+
+}  // namespace soap_gpr

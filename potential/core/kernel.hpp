@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m)^ζ for a block of centres of one species,
+// docs/theory.md eq. (7), and its gradient.
+#pragma once
+
+#include "model_data.hpp"
+
+namespace soap_gpr {
+
+constexpr int kKernelTile = 256;  ///< sparse points handled at a time, so that a tile stays in cache
+
+/// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
+void normalize(const SoapTerm &term, int n, double *p, double *norm);
+
+/// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
+/// scratch[n * kKernelTile].
+void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const double *p_hat,
+                const double *norm, double *scratch, double *energy, double *g);
+
+double integer_power(double x, int exponent);
+
+}  // namespace soap_gpr

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the bytes of a model file to ModelData: every shape and value is checked before use.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "model_data.hpp"
+#include "tensor_file.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+using nlohmann::json;
+using Shape = std::vector<std::size_t>;
+
+std::string text(const Shape &shape) { return json(shape).dump(); }
+
+const Tensor &find(const TensorFile &file, const std::string &name) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) throw Error("the model file lacks the array '" + name + "'");
+  return found->second;
+}
+
+/// The array `name`, checked to be finite; npos in `shape` stands for any extent.
+constexpr std::size_t kAny = static_cast<std::size_t>(-1);
+AlignedVector read(const TensorFile &file, const std::string &name, const Shape &shape) {
+  const Tensor &tensor = find(file, name);
+  bool fits = tensor.shape.size() == shape.size();
+  for (std::size_t k = 0; fits && k < shape.size(); ++k)
+    fits = shape[k] == kAny || shape[k] == tensor.shape[k];
+  if (!fits) throw Error("array '" + name + "' has the unexpected shape " + text(tensor.shape));
+  const std::vector<double> values = tensor.doubles();
+  for (double x : values)
+    if (!std::isfinite(x)) throw Error("array '" + name + "' holds a number that is not finite");
+  return AlignedVector(values.begin(), values.end());
+}
+
+template <class T>
+T get(const json &entry, const char *key, T low, T high) {
+  const T value = entry.at(key).get<T>();
+  if (!(value >= low && value <= high))
+    throw Error(std::string("the model file's '") + key + "' is out of range");
+  return value;
+}
+
+std::vector<Segment> read_segments(const json &entry, double cutoff) {
+  std::vector<Segment> segments;
+  double end = 0;
+  for (const json &item : entry.at("segments")) {
+    const Segment s{item.at(0).get<double>(), item.at(1).get<double>(), item.at(2).get<int>()};
+    if (s.begin != end || !(s.end > s.begin) || s.n_intervals < 1 || s.n_intervals > 1000000)
+      throw Error("the model file's spline segments are not contiguous");
+    end = s.end;
+    segments.push_back(s);
+  }
+  if (std::abs(end - cutoff) > 1e-12 * cutoff)
+    throw Error("the model file's spline segments do not end at the cutoff");
+  return segments;
+}
+
+/// Channel ranges of every species and, from them, the layout of c and p.
+std::vector<std::vector<ChannelGroup>> read_channels(const json &entry, std::size_t n_species,
+                                                     SoapTerm &term) {
+  const auto sizes = entry.at("n_channels").get<std::vector<int>>();
+  const auto begin = entry.at("channel_begin").get<std::vector<std::vector<int>>>();
+  const auto end = entry.at("channel_end").get<std::vector<std::vector<int>>>();
+  const std::size_t n_l = term.l_max + 1;
+  bool fits = sizes.size() == n_l && begin.size() == n_species && end.size() == n_species;
+  for (std::size_t a = 0; fits && a < n_species; ++a)
+    fits = begin[a].size() == n_l && end[a].size() == n_l;
+  for (std::size_t l = 0; fits && l < n_l; ++l) {
+    fits = sizes[l] > 0 && sizes[l] <= 100000;
+    for (std::size_t a = 0; fits && a < n_species; ++a)
+      fits = begin[a][l] >= 0 && begin[a][l] <= end[a][l] && end[a][l] <= sizes[l];
+  }
+  if (!fits) throw Error("the model file's density channels are inconsistent");
+
+  std::vector<std::vector<ChannelGroup>> groups(n_species);
+  for (std::size_t l = 0; l < n_l; ++l) {
+    int stride = padded(sizes[l]);
+    for (std::size_t a = 0; a < n_species; ++a) {
+      const int size = end[a][l] - begin[a][l];
+      const int offset = l ? groups[a].back().offset + padded(groups[a].back().size) : 0;
+      groups[a].push_back({begin[a][l], size, offset});
+      stride = std::max(stride, padded(begin[a][l] + padded(size)));
+    }
+    term.channels.push_back({sizes[l], stride, term.n_coefficients, term.n_features});
+    term.n_coefficients += int(2 * l + 1) * stride;
+    term.n_features += sizes[l] * (sizes[l] + 1) / 2;
+  }
+  return groups;
+}
+
+SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
+                   std::size_t n_species) {
+  if (entry.at("kind").get<std::string>() != "soap")
+    throw Error("the model file has a term of the unknown kind '" +
+                entry.at("kind").get<std::string>() + "'; a newer soap-gpr may read it");
+  if (!entry.at("normalize").get<bool>())
+    throw Error("the model file has an unnormalised kernel; a newer soap-gpr may read it");
+  SoapTerm term;
+  term.cutoff = get<double>(entry, "cutoff", 1e-3, 1e3);
+  term.l_max = get<int>(entry, "l_max", 0, kMaxL);
+  term.zeta = get<int>(entry, "zeta", 1, 100);
+  term.delta = get<double>(entry, "delta", 0.0, 1e10);
+  term.harmonics = SphericalHarmonics(term.l_max);
+  const auto segments = read_segments(entry, term.cutoff);
+  const auto groups = read_channels(entry, n_species, term);
+  std::size_t n_knots = 0;
+  for (const Segment &s : segments) n_knots += s.n_intervals + 1;
+
+  const std::string prefix = "term" + std::to_string(index) + ".";
+  for (std::size_t a = 0; a < n_species; ++a) {
+    const std::string suffix = "." + std::to_string(a);
+    std::size_t n_channels = 0;
+    for (const ChannelGroup &group : groups[a]) n_channels += group.size;
+    const auto table = read(file, prefix + "table" + suffix, {n_knots, 3, n_channels});
+    term.tables.emplace_back(segments, groups[a], table.data());
+    term.central.push_back(
+        read(file, prefix + "central" + suffix, {std::size_t(term.channels[0].size)}));
+    SparseSet sparse;
+    sparse.points =
+        read(file, prefix + "sparse_points" + suffix, {kAny, std::size_t(term.n_features)});
+    sparse.size = int(find(file, prefix + "sparse_points" + suffix).shape[0]);
+    sparse.weights = read(file, prefix + "weights" + suffix, {std::size_t(sparse.size)});
+    term.sparse.push_back(std::move(sparse));
+  }
+  return term;
+}
+
+ModelData read_model(const TensorFile &file) {
+  const auto version = file.metadata.find("format_version");
+  if (version == file.metadata.end() || version->second != "1")
+    throw Error("the model file has the format version " +
+                (version == file.metadata.end() ? "(none)" : version->second) +
+                ", this soap-gpr reads version 1");
+  ModelData data;
+  for (std::int64_t z : find(file, "species").integers()) {
+    if (z < 1 || z > 200 || (!data.species.empty() && z <= data.species.back()))
+      throw Error("the model file's species are not ascending atomic numbers");
+    data.species.push_back(int(z));
+  }
+  if (data.species.empty()) throw Error("the model file has no species");
+  const auto e0 = read(file, "e0", {data.species.size()});
+  data.e0.assign(e0.begin(), e0.end());
+  const json terms = json::parse(file.metadata.at("terms"));
+  if (!terms.is_array() || terms.empty()) throw Error("the model file has no terms");
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    data.terms.push_back(read_term(file, terms[t], t, data.species.size()));
+    data.cutoff = std::max(data.cutoff, data.terms.back().cutoff);
+  }
+  return data;
+}
+
+}  // namespace
+
+Model Model::from_bytes(const char *bytes, std::size_t size) {
+  Model model;
+  const TensorFile file = parse_tensor_file(bytes, size);
+  try {
+    model.data_ = std::make_shared<const ModelData>(read_model(file));
+  } catch (const json::exception &) {
+    throw Error("the model file's list of terms is incomplete or of the wrong type");
+  } catch (const std::out_of_range &) {
+    throw Error("the model file lacks its list of terms");
+  }
+  return model;
+}
+
+Model Model::from_file(const std::string &path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw Error("cannot open the model file '" + path + "'");
+  const std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  try {
+    return from_bytes(bytes.data(), bytes.size());
+  } catch (const Error &error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
+double Model::cutoff() const { return data_->cutoff; }
+const std::vector<int> &Model::species() const { return data_->species; }
+
+int Model::species_index(int atomic_number) const {
+  const auto &species = data_->species;
+  const auto found = std::lower_bound(species.begin(), species.end(), atomic_number);
+  return found != species.end() && *found == atomic_number ? int(found - species.begin()) : -1;
+}
+
+}  // namespace soap_gpr

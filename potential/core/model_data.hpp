@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a loaded model holds: the one general form of docs/theory.md, section 2.
+#pragma once
+
+#include <vector>
+
+#include "radial_table.hpp"
+#include "soap_gpr.hpp"
+#include "spherical_harmonics.hpp"
+
+namespace soap_gpr {
+
+constexpr int kMaxL = 30;  ///< largest l_max that a model file may ask for
+
+/// Sparse points and weights of one centre species.
+struct SparseSet {
+  int size = 0;
+  AlignedVector points;   ///< [size][n_features], normalised power spectra
+  AlignedVector weights;  ///< [size]
+};
+
+/// Where the channels of one l lie in an environment's expansion coefficients c[n_coefficients].
+struct Channels {
+  int size;            ///< Q_l
+  int stride;          ///< row length of c^l[m][q], a multiple of kLanes
+  int offset;          ///< of c^l[0][0]
+  int feature_offset;  ///< of p^l_00 in the power spectrum
+};
+
+struct SoapTerm {
+  double cutoff = 0;
+  int l_max = 0;
+  int zeta = 1;
+  double delta = 1;
+  int n_features = 0;
+  int n_coefficients = 0;
+  std::vector<Channels> channels;     ///< [l_max + 1]
+  std::vector<RadialTable> tables;    ///< [species of the neighbour]
+  std::vector<AlignedVector> central; ///< [species of the centre][Q_0]
+  std::vector<SparseSet> sparse;      ///< [species of the centre]
+  SphericalHarmonics harmonics{0};
+};
+
+struct ModelData {
+  std::vector<int> species;  ///< atomic numbers, ascending
+  std::vector<double> e0;    ///< [species] eV
+  std::vector<SoapTerm> terms;
+  double cutoff = 0;
+};
+
+}  // namespace soap_gpr

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Quintic Hermite tables of S^l_{a,q}(r), all channels of one neighbour species at once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simd.hpp"
+
+namespace soap_gpr {
+
+/// Uniform knots on [begin, end]; neighbouring segments meet at kinks of the second derivative.
+struct Segment {
+  double begin, end;
+  int n_intervals;
+};
+
+/// Channels that one species feeds for one l: [q_begin, q_begin + size) of the density channels,
+/// stored at [offset, offset + padded(size)) of the table's output; the padding is zero.
+struct ChannelGroup {
+  int q_begin, size, offset;
+};
+
+class RadialTable {
+ public:
+  RadialTable() = default;
+  /// values[n_knots][3][Σ size]: S, h S', h² S'' at every knot of every segment.
+  RadialTable(const std::vector<Segment> &segments, std::vector<ChannelGroup> groups,
+              const double *values);
+
+  const std::vector<ChannelGroup> &groups() const { return groups_; }
+  int n_padded() const { return n_padded_; }
+
+  /// s[n_padded] at 0 <= r <= cutoff.
+  void values(double r, double *s) const;
+  /// s and ds = dS/dr.
+  void derivatives(double r, double *s, double *ds) const;
+
+ private:
+  const double *locate(double r, double &t, double &inverse_h) const;
+
+  struct Grid {
+    double begin, end, inverse_h;
+    int n_intervals, first_knot;
+  };
+  std::vector<Grid> grids_;
+  std::vector<ChannelGroup> groups_;
+  int n_padded_ = 0;
+  AlignedVector knots_;  ///< [n_knots][3][n_padded]
+};
+
+}  // namespace soap_gpr

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The one header for consumers of the core: load a model, evaluate blocks of environments.
+//
+// Conventions (docs/theory.md): eV and Å; r_ij = r_j - r_i (+ periodic image);
+// f_ij = -∂ε_i/∂r_ij acts on j with + and on i with -; virial W = Σ_ij f_ij ⊗ r_ij = -dE/dε.
+// Species are atomic numbers outside and indices into Model::species() inside.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace soap_gpr {
+
+/// Any failure the caller can explain to a user: one sentence, no trailing newline.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Environments: centre i has the neighbours [offset[i], offset[i+1]), periodic images included,
+/// itself excluded. Pairs beyond a term's cutoff are skipped, so lists may carry a skin.
+struct Environments {
+  std::size_t n_atoms = 0;
+  const int *species = nullptr;              ///< [n_atoms] species index of the centre
+  const std::size_t *offset = nullptr;       ///< [n_atoms + 1]
+  const int *neighbor_species = nullptr;     ///< [n_pairs] species index of the neighbour
+  const double (*r_ij)[3] = nullptr;         ///< [n_pairs] Å
+};
+
+struct ModelData;
+
+/// An immutable model: may be shared by any number of threads.
+class Model {
+ public:
+  /// Reads the bytes of a *.sgpr file. Throws Error when anything about them is wrong.
+  static Model from_bytes(const char *bytes, std::size_t size);
+  static Model from_file(const std::string &path);
+
+  double cutoff() const;                     ///< largest cutoff of all terms, Å
+  const std::vector<int> &species() const;   ///< atomic numbers, ascending
+  int species_index(int atomic_number) const;  ///< -1 when the model does not know it
+  const ModelData &data() const { return *data_; }
+
+ private:
+  std::shared_ptr<const ModelData> data_;
+};
+
+/// Evaluates a model; owns one workspace per thread. One Evaluator serves one caller at a time.
+class Evaluator {
+ public:
+  explicit Evaluator(Model model, int n_threads = 1);
+  ~Evaluator();
+  Evaluator(Evaluator &&) noexcept;
+
+  /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies only.
+  /// Throws Error when a distance or a result is not finite.
+  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3]);
+
+  const Model &model() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace soap_gpr

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A model: made from arrays or read from a file, evaluated on structures."""
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from potential import _core
+from potential.errors import SoapGprError
+from potential.neighbors import NeighborList, neighbor_list
+
+FORMAT_VERSION = "1"
+TERM_ARRAYS = ("sparse_points", "weights")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of one structure; eV and Å. Without forces the last three are None."""
+
+    energies: np.ndarray  # (N,) per atom, e0 included
+    forces: np.ndarray | None  # (N, 3)
+    virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i r_ij ⊗ f_ij kept on the neighbour j
+
+    @property
+    def energy(self) -> float:
+        return float(self.energies.sum())
+
+    @property
+    def virial(self) -> np.ndarray:
+        """−dE/dε (3, 3), symmetric."""
+        total = self.virials.sum(axis=0)
+        return 0.5 * (total + total.T)
+
+
+class Model:
+    """An immutable soap-gpr model. Evaluation is thread-safe.
+
+    species: atomic numbers, ascending; cutoff in Å; n_weights of all terms and species together.
+    """
+
+    def __init__(self, data: bytes, source: str = "model"):
+        try:
+            self.core = _core.Model.from_bytes(data)
+        except _core.CoreError as error:
+            raise SoapGprError(f"{source}: {error}") from None
+        self._bytes = data
+        self.species: tuple[int, ...] = tuple(self.core.species)
+        self.cutoff: float = self.core.cutoff
+        self.n_weights: int = self.core.n_weights
+        self._species_index = {z: a for a, z in enumerate(self.species)}
+        self._evaluators = threading.local()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str = "model") -> "Model":
+        """Raises SoapGprError when the bytes are not an intact model file."""
+        return cls(data, source)
+
+    @classmethod
+    def load(cls, path) -> "Model":
+        """Raises SoapGprError when the file cannot be read or is not an intact model file."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise SoapGprError(
+                f"{path}: cannot read the model file: {error.strerror.lower()}"
+            ) from None
+        return cls(data, str(path))
+
+    def save(self, path) -> None:
+        """Writes the model in one step: a reader sees the old file or the new one."""
+        path = Path(path)
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
+        except OSError as error:
+            raise SoapGprError(f"{path}: cannot write: {error.strerror.lower()}") from None
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(self._bytes)
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def to_bytes(self) -> bytes:
+        return self._bytes
+
+    @cached_property
+    def _contents(self):
+        return _core.unpack(self._bytes)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays of the file by name."""
+        return self._contents[1]
+
+    @cached_property
+    def metadata(self) -> dict:
+        """The file's metadata with ``terms``, ``settings`` and ``provenance`` parsed."""
+        metadata = dict(self._contents[0])
+        for key in ("terms", "settings", "provenance"):
+            metadata[key] = json.loads(metadata[key])
+        return metadata
+
+    @property
+    def terms(self) -> list[dict]:
+        return self.metadata["terms"]
+
+    @property
+    def e0(self) -> dict[int, float]:
+        """Energy of an isolated atom by atomic number, eV."""
+        return dict(zip(self.species, self.arrays["e0"].tolist(), strict=True))
+
+    def sparse_points(self, term: int) -> dict[int, np.ndarray]:
+        """Sparse points (M, n_features) of a term by species index."""
+        return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(len(self.species))}
+
+    def with_weights(self, weights, provenance: dict | None = None) -> "Model":
+        """The same model with other weights (n_weights,), ordered by term, species, point."""
+        weights = np.asarray(weights, dtype=np.float64)
+        if weights.shape != (self.n_weights,):
+            raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
+        arrays, begin = dict(self.arrays), 0
+        for t in range(len(self.terms)):
+            for a in range(len(self.species)):
+                name = f"term{t}.weights.{a}"
+                end = begin + len(arrays[name])
+                arrays[name] = weights[begin:end].copy()
+                begin = end
+        metadata = dict(self._contents[0])
+        if provenance is not None:
+            metadata["provenance"] = json.dumps(provenance)
+        return Model(_core.pack(metadata, arrays))
+
+    def species_indices(self, numbers) -> np.ndarray:
+        """(N,) index of each atom's species; SoapGprError names a species the model lacks."""
+        numbers = np.asarray(numbers)
+        unknown = sorted(set(numbers.tolist()) - set(self.species))
+        if unknown:
+            names = ", ".join(chemical_symbols[z] for z in unknown)
+            known = ", ".join(chemical_symbols[z] for z in self.species)
+            raise SoapGprError(f"the model does not know {names}, it was trained for {known}")
+        return np.array([self._species_index[z] for z in numbers.tolist()], dtype=np.int32)
+
+    def structure(self, numbers, positions, cell=None, pbc=False) -> "_core.Structure":
+        """The core's view of a structure: species and neighbours."""
+        species = self.species_indices(numbers)
+        if len(species) == 0:
+            raise SoapGprError("found a structure without atoms")
+        return core_structure(species, neighbor_list(positions, cell, pbc, self.cutoff))
+
+    def evaluate(
+        self, numbers, positions, cell=None, pbc=False, *, forces=True, n_threads: int = 1
+    ) -> Evaluation:
+        """Energies, forces and virials of a structure.
+
+        numbers (N,), positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None, pbc a
+        bool or three. Raises SoapGprError for an unknown species, coincident atoms and anything
+        that is not finite.
+        """
+        structure = self.structure(numbers, positions, cell, pbc)
+        evaluators = self._evaluators.__dict__
+        if n_threads not in evaluators:
+            evaluators[n_threads] = _core.Evaluator(self.core, n_threads)
+        try:
+            return Evaluation(*evaluators[n_threads].evaluate(structure, forces))
+        except _core.CoreError as error:
+            raise SoapGprError(str(error)) from None
+
+    def __getstate__(self):
+        return self._bytes
+
+    def __setstate__(self, data):
+        self.__init__(data)
+
+
+def core_structure(species: np.ndarray, neighbors: NeighborList) -> "_core.Structure":
+    """species (N,) int32 species indices."""
+    neighbor_species = species[neighbors.neighbor.astype(np.int64)]
+    return _core.Structure(
+        species, neighbors.offset, neighbors.neighbor, neighbor_species, neighbors.r_ij
+    )
+
+
+def build_model(
+    species: Sequence[int],
+    e0: Sequence[float],
+    terms: Sequence[Mapping],
+    settings: dict | None = None,
+    provenance: dict | None = None,
+) -> Model:
+    """A model from its parts.
+
+    species: ascending atomic numbers; e0: eV, one per species. Each term holds kind, cutoff, l_max,
+    zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
+    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros.
+    """
+    arrays = {
+        "species": np.array(species, dtype=np.int64),
+        "e0": np.array(e0, dtype=np.float64),
+    }
+    entries = []
+    for t, term in enumerate(terms):
+        n_features = sum(q * (q + 1) // 2 for q in term["n_channels"])
+        points = term.get("sparse_points") or {}
+        weights = term.get("weights") or {}
+        for a in range(len(species)):
+            own = points.get(a, np.zeros((0, n_features)))
+            arrays[f"term{t}.table.{a}"] = term["tables"][a]
+            arrays[f"term{t}.central.{a}"] = term["central"][a]
+            arrays[f"term{t}.sparse_points.{a}"] = own
+            arrays[f"term{t}.weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        array_keys = ("tables", "central", *TERM_ARRAYS)
+        entries.append({key: value for key, value in term.items() if key not in array_keys})
+    metadata = {
+        "format": "soap-gpr",
+        "format_version": FORMAT_VERSION,
+        "units": "eV,angstrom",
+        "terms": json.dumps(entries),
+        "settings": json.dumps(settings or {}),
+        "provenance": json.dumps(provenance or {}),
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return Model(_core.pack(metadata, contiguous))

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Neighbour lists: all periodic images within a cutoff, the atom itself excluded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import vesin
+from ase.geometry import complete_cell
+
+from potential.errors import SoapGprError
+
+
+@dataclass(frozen=True)
+class NeighborList:
+    """Pairs i → j sorted by i; the neighbours of i are [offset[i], offset[i + 1])."""
+
+    offset: np.ndarray  # (N + 1,) uint64
+    neighbor: np.ndarray  # (n_pairs,) uint64, index of j
+    r_ij: np.ndarray  # (n_pairs, 3) Å, r_j − r_i + image
+
+
+def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
+    """Neighbours within ``cutoff`` Å, also when the cell is smaller or atoms lie far outside it.
+
+    positions (N, 3) Å, cell (3, 3) Å with the cell vectors as rows or None, pbc a bool or three.
+    Raises SoapGprError for values that are not finite or a periodic direction without a vector.
+    """
+    positions = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
+    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64).reshape(3, 3)
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise SoapGprError("found a position or cell vector that is not finite")
+    if pbc.any() and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
+        raise SoapGprError("found a periodic direction without a cell vector of its own")
+    first, second, r_ij = vesin.NeighborList(
+        cutoff=cutoff, full_list=True, sorted=True, n_threads=1
+    ).compute(positions, complete_cell(cell), pbc.copy(), quantities="ijD")
+    offset = np.zeros(len(positions) + 1, dtype=np.uint64)
+    offset[1:] = np.cumsum(np.bincount(first.astype(np.int64), minlength=len(positions)))
+    return NeighborList(offset, second.astype(np.uint64), np.ascontiguousarray(r_ij))
