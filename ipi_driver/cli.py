@@ -57,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds to wait for i-PI to start (default %(default)g)",
     )
     parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="threads for each evaluation (default 1; with many beads, more clients scale better)",
+    )
+    parser.add_argument(
         "--batch",
         action="store_true",
         help="insist on batched requests (<batch_size> in <ffsocket>); they are always understood",
@@ -95,7 +102,7 @@ def _drive(args):
     # Imported here so that --help and usage errors need no compiled core.
     from potential.model import Model
 
-    evaluator = Evaluator(Model.load(args.model), args.template)
+    evaluator = Evaluator(Model.load(args.model), args.template, n_threads=args.threads)
     if args.unix is not None:
         where = args.prefix + args.unix
         sock = connect_unix(args.unix, args.prefix, args.timeout)
@@ -121,6 +128,8 @@ def _usage_error(args):
         return f"--port is {args.port}; expected a number from 1 to 65535"
     if not args.timeout >= 0:
         return f"--timeout is {args.timeout}; expected seconds, 0 or more"
+    if args.threads < 1:
+        return f"--threads is {args.threads}; expected 1 or more"
     return None
 
 

@@ -28,6 +28,7 @@ class Evaluator:
     model : object with ``evaluate(numbers, positions, cell, pbc)`` like potential.model.Model; its
         ``species`` (atomic numbers), where present, are checked against the template
     template : an ``ase.Atoms``, or the path of a file that ase.io reads (its last structure)
+    options : passed on to ``model.evaluate``, for example ``n_threads``
 
     Raises
     ------
@@ -40,8 +41,9 @@ class Evaluator:
     pbc : (3,) bool array
     """
 
-    def __init__(self, model, template):
+    def __init__(self, model, template, **options):
         self._model = model
+        self._options = options
         self._name = "the template"
         if isinstance(template, (str, Path)):
             self._name = f"template {template}"
@@ -100,7 +102,11 @@ class Evaluator:
                 "the dynamics diverged earlier, check the time step and the starting structure"
             )
         result = self._model.evaluate(
-            self._numbers, positions * ANGSTROM_PER_BOHR, cell.T * ANGSTROM_PER_BOHR, self.pbc
+            self._numbers,
+            positions * ANGSTROM_PER_BOHR,
+            cell.T * ANGSTROM_PER_BOHR,
+            self.pbc,
+            **self._options,
         )
         np.multiply(result.forces, HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM, out=forces)
         np.multiply(result.virial, HARTREE_PER_EV, out=virial)

@@ -22,13 +22,14 @@ class SoapGprDriver(Dummy_driver):
     ----------
     model : path of a model file (*.sgpr)
     template : path of a structure that ASE reads, with the species in i-PI's order
+    n_threads : threads for each evaluation
     verbose, verbosity, ... : accepted because i-PI passes them; nothing is ever printed
 
     Raises SoapGprError for a wrong file at construction and for numbers that are not finite.
     """
 
-    def __init__(self, model, template, verbose=False, **kwargs):
-        self._evaluator = Evaluator(Model.load(str(model)), str(template))
+    def __init__(self, model, template, n_threads=1, verbose=False, **kwargs):
+        self._evaluator = Evaluator(Model.load(str(model)), str(template), n_threads=int(n_threads))
         super().__init__(verbose, **kwargs)
 
     def compute_structure(self, cell, pos):
