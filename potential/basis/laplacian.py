@@ -2,9 +2,11 @@
 """Laplacian eigenstates in a sphere (docs/theory.md, section 1).
 
 R_nl(x) = N_nl j_l(z_nl x / r_c) on [0, r_c], z_nl the n-th zero (n = 1, 2, ...) of j_l,
-N_nl = √(2 / r_c³) / |j_{l+1}(z_nl)|. Channel l keeps the functions with z_nl ≤ z_{n_max,0} = n_max π:
-one limit on the eigenvalue, that is one smoothness, for all l.
+N_nl = √(2 / r_c³) / |j_{l+1}(z_nl)|. Channel l keeps the functions with
+z_nl ≤ z_{n_max,0} = n_max π: one limit on the eigenvalue, that is one smoothness, for all l.
 """
+
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
@@ -23,7 +25,7 @@ def spherical_bessel_zeros(l_max, limit):
         zeros = np.array(
             [
                 brentq(lambda z, order=l + 1: spherical_jn(order, z), low, high, xtol=1e-14)
-                for low, high in zip(zeros[:-1], zeros[1:], strict=True)
+                for low, high in pairwise(zeros)
             ]
         )
     return table

@@ -68,7 +68,8 @@ class RadialScaling:
         m, c = self.exponent, self.rate
         if m == 0:
             return np.stack([np.ones_like(r), np.zeros_like(r), np.zeros_like(r)])
-        x = r / self.scale
+        # Beyond this x, u < 1e-100 and x^m would soon overflow.
+        x = np.minimum(r / self.scale, (1e100 * c) ** (1.0 / m))
         # d = 1 + x^m/c; a derivative whose factor vanishes (m = 1) must not raise 0 to a power < 0
         d = 1.0 + x**m / c
         d1 = m * x ** (m - 1) / (c * self.scale)

@@ -20,11 +20,11 @@ HERMITE = np.array(
         [0.0, 0.0, 0.0, 0.5, -1.0, 0.5],
     ]
 )
-MAX_INTERVALS = 8192
+MAX_INTERVALS = 2048
 
 
 def knot_values(function, begin, end, n_intervals):
-    """Table (n_intervals + 1, 3, n_channels) of one segment; function(r) returns (3, n, channels)."""
+    """Table (n_intervals + 1, 3, channels) of one segment; function: r (n,) -> (3, n, channels)."""
     h = (end - begin) / n_intervals
     jet = function(np.linspace(begin, end, n_intervals + 1))
     return np.ascontiguousarray(np.moveaxis(jet * np.array([1.0, h, h * h])[:, None, None], 0, 1))

@@ -75,7 +75,7 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
 
 
 def weighted_integral(integral, scaling, cutoff_piece):
-    """S = f_c u R^ as a function r (n,) -> jet (3, n, channels), on one piece of the cutoff function."""
+    """S = f_c u R^ on one piece of f_c: a function r (n,) -> jet (3, n, channels)."""
 
     def function(r):
         factor = cutoff_piece(r)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tables of a SOAP term: layout, spline error, continuity, central atom, settings."""
+
+import numpy as np
+import pytest
+
+from potential.basis import SoapBasis, evaluate, tabulate
+from potential.basis.cutoff import shifted_cosine
+from potential.basis.radial_integral import RadialIntegral
+from potential.errors import SoapGprError
+
+CASES = {
+    "gto": SoapBasis(),
+    "gto_fine": SoapBasis(n_max=12, l_max=8, atom_sigma=0.3, cutoff=6.0),
+    "laplacian": SoapBasis(basis="laplacian"),
+    "scaled": SoapBasis(radial_scaling={"scale": 2.0, "rate": 1.0, "exponent": 7}),
+    "all_taper": SoapBasis(basis="laplacian", cutoff=4.0, cutoff_width=4.0),
+    "narrow_taper": SoapBasis(cutoff_width=0.05),
+    "one_function": SoapBasis(n_max=1, l_max=0),
+}
+
+
+def exact(basis, sigma, r):
+    """S (n, C_a) by quadrature, without any spline."""
+    values = RadialIntegral(basis.radial_basis(), basis.l_max, sigma, basis.cutoff)(r)[0]
+    values = values * shifted_cosine(r, basis.cutoff, basis.cutoff_width)[0][:, None]
+    scaling = basis.scaling()
+    return values if scaling is None else values * scaling(r)[0][:, None]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_spline_error_is_below_1e_10(name):
+    basis = CASES[name]
+    tables = tabulate(basis, [14])
+    joint, cutoff = basis.cutoff - basis.cutoff_width, basis.cutoff
+    near_ends = np.concatenate([k + np.geomspace(1e-9, 0.02, 30) for k in (0.0, joint)])
+    r = np.concatenate([np.random.default_rng(1).uniform(0, cutoff, 2000), near_ends])
+    r = np.concatenate([r, joint - near_ends[:30], cutoff - near_ends[:30]])
+    r = r[(r >= 0) & (r < cutoff)]
+    expected = exact(basis, 0.3 if name == "gto_fine" else 0.5, r)
+    error = np.abs(evaluate(tables, 0, r) - expected)
+    assert error.max() < 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layout_follows_the_contract(name):
+    basis, species = CASES[name], [1, 8]
+    tables = tabulate(basis, species)
+    n_l = [basis.radial_basis().n_channels(l) for l in range(basis.l_max + 1)]
+    n_knots = sum(n + 1 for _, _, n in tables["segments"])
+    assert tables["n_channels"] == [2 * n for n in n_l]
+    for a in range(2):
+        assert tables["channel_begin"][a] == [a * n for n in n_l]
+        assert tables["channel_end"][a] == [(a + 1) * n for n in n_l]
+        assert tables["tables"][a].shape == (n_knots, 3, sum(n_l))
+        assert tables["tables"][a].flags.c_contiguous
+        assert tables["tables"][a].dtype == np.float64
+        assert tables["central"][a].shape == (2 * n_l[0],)
+    ends = [0.0] + [end for _, end, _ in tables["segments"]]
+    assert [begin for begin, _, _ in tables["segments"]] == ends[:-1]
+    assert ends[-1] == basis.cutoff
+    if name == "all_taper":
+        assert len(tables["segments"]) == 1
+    else:
+        assert ends[1] == basis.cutoff - basis.cutoff_width
+
+
+def test_value_and_slope_are_continuous_and_curvature_jumps_at_the_joint():
+    basis = CASES["gto"]
+    tables = tabulate(basis, [14])
+    (begin, joint, n_below), (_, end, n_above) = tables["segments"]
+    table = tables["tables"][0]
+    h = np.array([(joint - begin) / n_below, (end - joint) / n_above])
+    last, first = table[n_below], table[n_below + 1]
+    assert last[0] == pytest.approx(first[0], rel=1e-14)
+    assert last[1] / h[0] == pytest.approx(first[1] / h[1], rel=1e-12)
+    jump = first[2] / h[1] ** 2 - last[2] / h[0] ** 2
+    assert jump == pytest.approx(-0.5 * (np.pi / basis.cutoff_width) ** 2 * last[0], rel=1e-10)
+
+
+def test_table_vanishes_smoothly_at_the_cutoff():
+    tables = tabulate(CASES["gto"], [14])
+    assert (tables["tables"][0][-1, :2] == 0).all()
+    assert (evaluate(tables, 0, [5.0, 6.0]) == 0).all()
+
+
+def test_spline_is_twice_continuous_at_knots_and_derivatives_match_differences():
+    tables = tabulate(CASES["gto"], [14])
+    begin, end, n = tables["segments"][0]
+    knots = np.linspace(begin, end, n + 1)[1:-1]
+    for order in range(3):
+        below = evaluate(tables, 0, knots - 1e-9, order)
+        above = evaluate(tables, 0, knots + 1e-9, order)
+        assert below == pytest.approx(above, abs=1e-6 * np.abs(above).max())
+    r, step = np.random.default_rng(0).uniform(0.01, 4.99, 200), 1e-5
+    slope = (evaluate(tables, 0, r + step) - evaluate(tables, 0, r - step)) / (2 * step)
+    assert evaluate(tables, 0, r, 1) == pytest.approx(slope, abs=1e-7 * np.abs(slope).max())
+
+
+def test_tolerance_decides_the_number_of_intervals():
+    coarse = tabulate(CASES["gto"], [14], tolerance=1e-6)
+    fine = tabulate(CASES["gto"], [14], tolerance=1e-12)
+    assert coarse["segments"][0][2] < 40 < fine["segments"][0][2] < 400
+
+
+def test_central_weight_feeds_the_own_channels_only():
+    basis = SoapBasis(n_max=4, l_max=2, central_weight=0.7, atom_sigma={"O": 0.5, "H": 0.3})
+    tables = tabulate(basis, [1, 8])
+    for a, sigma in enumerate([0.3, 0.5]):
+        at_zero = exact(basis, sigma, np.zeros(1))[0, :4]
+        expected = np.zeros(8)
+        expected[4 * a : 4 * a + 4] = 0.7 * at_zero / np.sqrt(4 * np.pi)
+        assert tables["central"][a] == pytest.approx(expected, rel=1e-13)
+        assert tables["central"][a] / 0.7 * np.sqrt(4 * np.pi) == pytest.approx(
+            np.concatenate([(a == s) * evaluate(tables, a, [0.0])[0, :4] for s in range(2)])
+        )
+
+
+def test_central_weight_is_not_reduced_by_an_all_taper_cutoff():
+    assert tabulate(CASES["all_taper"], [14])["central"][0][0] == pytest.approx(
+        exact(CASES["all_taper"], 0.5, np.zeros(1))[0, 0] / np.sqrt(4 * np.pi)
+    )
+
+
+def test_zero_central_weight_gives_zero():
+    tables = tabulate(SoapBasis(n_max=3, l_max=1, central_weight=0.0), [1, 8])
+    assert (tables["central"][0] == 0).all() and (tables["central"][1] == 0).all()
+
+
+def test_sigma_per_species_equals_separate_tables():
+    both = tabulate(SoapBasis(n_max=4, l_max=3, atom_sigma={"H": 0.3, "O": 0.5}), [1, 8])
+    r = np.linspace(0, 5, 301)
+    for a, (number, sigma) in enumerate([(1, 0.3), (8, 0.5)]):
+        alone = tabulate(SoapBasis(n_max=4, l_max=3, atom_sigma=sigma), [number])
+        expected = evaluate(alone, 0, r)
+        assert evaluate(both, a, r) == pytest.approx(expected, abs=2e-10 * np.abs(expected).max())
+
+
+def test_equal_sigma_gives_equal_but_separate_arrays():
+    tables = tabulate(SoapBasis(n_max=3, l_max=1), [1, 8])["tables"]
+    assert (tables[0] == tables[1]).all()
+    assert not np.shares_memory(tables[0], tables[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cutoff": -1.0}, "cutoff must be a positive number"),
+        ({"cutoff": float("nan")}, "cutoff must be a positive number"),
+        ({"cutoff": "5"}, "cutoff must be a positive number"),
+        ({"cutoff_width": 0.0}, "cutoff_width must be a positive number"),
+        ({"cutoff_width": 6.0}, "cutoff_width must not exceed cutoff"),
+        ({"cutoff_width": 5.0}, "gto basis"),
+        ({"n_max": 0}, "n_max must be an integer of at least 1"),
+        ({"n_max": 8.0}, "n_max must be an integer"),
+        ({"l_max": -1}, "l_max must be an integer of at least 0"),
+        ({"l_max": True}, "l_max must be an integer"),
+        ({"atom_sigma": 0}, "atom_sigma must be a positive number"),
+        ({"atom_sigma": {"Xx": 0.5}}, "'Xx' is not a chemical symbol"),
+        ({"atom_sigma": {"O": -0.5}}, "atom_sigma.O must be a positive number"),
+        ({"basis": "dvr"}, '"gto" or "laplacian"'),
+        ({"basis": "laplacian", "n_max": 1}, "l_max = 6 is too large"),
+        ({"radial_scaling": {"scale": 2, "rate": 0, "exponent": 3}}, "diverges at r = 0"),
+        ({"central_weight": -1}, "central_weight must be a number"),
+    ],
+)
+def test_bad_settings_are_refused_with_the_key(settings, message):
+    with pytest.raises(SoapGprError, match=message):
+        SoapBasis(**settings)
+
+
+@pytest.mark.parametrize(
+    ("species", "message"),
+    [
+        ([], "at least one"),
+        ([1, 1], "distinct"),
+        ([0], "atomic numbers"),
+        (["O"], "atomic numbers"),
+        ([1, 6], "no entry for C"),
+    ],
+)
+def test_bad_species_are_refused(species, message):
+    with pytest.raises(SoapGprError, match=message):
+        tabulate(SoapBasis(n_max=2, l_max=0, atom_sigma={"H": 0.5, "O": 0.5}), species)
+
+
+def test_bad_tolerance_and_impossible_functions_are_refused():
+    with pytest.raises(SoapGprError, match="tolerance"):
+        tabulate(SoapBasis(), [14], tolerance=1e-16)
+    with pytest.raises(SoapGprError, match="vary too fast"):
+        steep = {"scale": 2.0, "rate": 1.0, "exponent": 3000}
+        tabulate(SoapBasis(n_max=1, l_max=0, radial_scaling=steep), [14])
