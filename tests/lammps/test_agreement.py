@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""LAMMPS and Python say the same of the same structure, on any number of ranks."""
+
+import ase
+import numpy as np
+import pytest
+from lammps_runs import measure
+from models import random_model, random_structure
+
+TRICLINIC = [[7.1, 0, 0], [1.3, 6.4, 0], [-0.9, 0.8, 6.8]]
+SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
+
+
+def structure(name):
+    water = [8] * 12 + [1] * 24
+    if name == "cube":
+        return random_structure(water, seed=1)
+    if name == "triclinic":
+        return random_structure(water, seed=2, cell=TRICLINIC)
+    if name == "smaller than the cutoff":
+        return random_structure([8, 1, 1], seed=3, cell=SMALL)
+    if name == "one atom in a small cell":
+        return ase.Atoms("O", positions=[[0.3, 0.2, 0.1]], cell=SMALL, pbc=True)
+    if name == "slab":
+        return random_structure(water, seed=4, pbc=(True, True, False))
+    if name == "molecule":
+        return random_structure([8, 1, 1], seed=5, pbc=False)
+    if name == "isolated atom":
+        return ase.Atoms("H", positions=[[2, 2, 2]], cell=[4, 4, 4], pbc=False)
+    # More atoms than the plugin hands to the core at once.
+    return random_structure([8] * 500 + [1] * 900, seed=6)
+
+
+STRUCTURES = [
+    "cube",
+    "triclinic",
+    "smaller than the cutoff",
+    "one atom in a small cell",
+    "slab",
+    "molecule",
+    "isolated atom",
+    "large",
+]
+
+
+def assert_agrees(measured, expected, rtol=1e-9):
+    """Each quantity to rtol of its largest element."""
+
+    def close(found, wanted):
+        scale = max(np.abs(wanted).max(), 1e-3)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=rtol * scale)
+
+    close(measured.energy, expected.energy)
+    close(measured.energies, expected.energies)
+    close(measured.forces, expected.forces)
+    close(measured.virial, expected.virial)
+    # Python keeps f ⊗ r, LAMMPS r ⊗ f.
+    transposed = expected.virials.transpose(0, 2, 1)
+    close(measured.centroid_virials, transposed)
+    close(measured.virials, 0.5 * (expected.virials + transposed))
+    close(measured.centroid_virials.sum(axis=0), expected.virial)
+    close(measured.virials.sum(axis=0), expected.virial)
+
+
+def python(model, atoms):
+    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_lammps_equals_python(tmp_path, model, name, ranks):
+    atoms = structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+def test_threads_change_nothing(tmp_path, model):
+    atoms = structure("triclinic")
+    measured = measure(tmp_path, model, atoms, OMP_NUM_THREADS="2")
+    assert_agrees(measured, python(model, atoms))
+
+
+def test_units_real_are_converted(tmp_path, model):
+    atoms = structure("triclinic")
+    assert_agrees(measure(tmp_path, model, atoms, units="real"), python(model, atoms))
+
+
+def test_elements_may_repeat_and_come_in_any_order(tmp_path, model):
+    atoms = structure("triclinic")
+    pair = "pair_style soap/gpr\npair_coeff * * model.sgpr H O H"
+    measured = measure(tmp_path, model, atoms, types={1: 3, 8: 2}, pair=pair)
+    assert_agrees(measured, python(model, atoms))
+
+
+def test_model_is_found_in_lammps_potentials(tmp_path, model):
+    atoms = structure("cube")
+    folder = tmp_path / "potentials"
+    folder.mkdir()
+    model.save(folder / "elsewhere.sgpr")
+    pair = "pair_style soap/gpr\npair_coeff * * elsewhere.sgpr O H"
+    measured = measure(tmp_path, model, atoms, ranks=2, pair=pair, LAMMPS_POTENTIALS=str(folder))
+    assert_agrees(measured, python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_null_types_are_neither_centres_nor_neighbours(tmp_path, model, ranks):
+    atoms = structure("triclinic")
+    pair = (
+        "pair_style hybrid/overlay soap/gpr zero 3.0\n"
+        "pair_coeff * * soap/gpr model.sgpr O NULL\npair_coeff * * zero"
+    )
+    measured = measure(tmp_path, model, atoms, ranks=ranks, pair=pair)
+    oxygen = atoms.numbers == 8
+    expected = python(model, atoms[oxygen])
+    np.testing.assert_allclose(measured.energy, expected.energy, rtol=1e-9)
+    np.testing.assert_allclose(measured.forces[oxygen], expected.forces, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(measured.virial, expected.virial, rtol=1e-9, atol=1e-9)
+    assert not measured.forces[~oxygen].any()
+    assert not measured.energies[~oxygen].any()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_overlaid_models_add_up(tmp_path, model, ranks):
+    other = random_model(cutoff=4.5, n_max=3, l_max=2, seed=7)
+    other.save(tmp_path / "other.sgpr")
+    atoms = structure("triclinic")
+    pair = (
+        "pair_style hybrid/overlay soap/gpr soap/gpr\n"
+        "pair_coeff * * soap/gpr 1 model.sgpr O H\npair_coeff * * soap/gpr 2 other.sgpr O H"
+    )
+    measured = measure(tmp_path, model, atoms, ranks=ranks, pair=pair)
+    first, second = python(model, atoms), python(other, atoms)
+    np.testing.assert_allclose(measured.energy, first.energy + second.energy, rtol=1e-9)
+    np.testing.assert_allclose(measured.forces, first.forces + second.forces, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(measured.virial, first.virial + second.virial, rtol=1e-9, atol=1e-9)
+    total = (first.virials + second.virials).transpose(0, 2, 1)
+    np.testing.assert_allclose(measured.centroid_virials, total, rtol=1e-9, atol=1e-9)
+
+
+def test_fix_adapt_scales_energy_and_forces(tmp_path, model):
+    atoms = structure("triclinic")
+    pair = (
+        "pair_style soap/gpr\npair_coeff * * model.sgpr O H\n"
+        "fix half all adapt 1 pair soap/gpr scale * * v_half\nvariable half equal 0.5"
+    )
+    measured = measure(tmp_path, model, atoms, pair=pair)
+    expected = python(model, atoms)
+    np.testing.assert_allclose(measured.energy, 0.5 * expected.energy, rtol=1e-9)
+    np.testing.assert_allclose(measured.forces, 0.5 * expected.forces, rtol=1e-9, atol=1e-9)

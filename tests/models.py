@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small random models and structures: every part of the evaluation counts, nothing is fitted."""
+
+import ase
+import numpy as np
+
+from potential.basis import tabulate
+from potential.basis.settings import SoapBasis
+from potential.kernels import features
+from potential.model import Model, build_model
+
+
+def random_model(
+    species=(1, 8), n_max=4, l_max=3, cutoff=3.5, n_sparse=5, zeta=2, seed=0, weight=1.0
+) -> Model:
+    """One SOAP term; sparse points are environments of random atoms, weights are N(0, weight²).
+
+    species: atomic numbers in any order; n_sparse per species; e0 is −Z eV.
+    """
+    species = tuple(sorted(species))
+    rng = np.random.default_rng(seed)
+    basis = SoapBasis(cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max)
+    term = {
+        "kind": "soap",
+        "cutoff": cutoff,
+        "l_max": l_max,
+        "zeta": zeta,
+        "delta": 1.0,
+        "normalize": True,
+        **tabulate(basis, species),
+    }
+    e0 = [-float(z) for z in species]
+    without_points = build_model(species, e0, [term])
+    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
+    points = features(without_points, 0, atoms)
+    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+    term["weights"] = {a: rng.normal(scale=weight, size=n_sparse) for a in range(len(species))}
+    return build_model(species, e0, [term])
+
+
+def random_structure(numbers, spacing=1.9, seed=0, cell=None, pbc=True) -> ase.Atoms:
+    """Atoms of the given numbers, shuffled on a displaced grid of about `spacing` Å.
+
+    cell: (3, 3) Å, default a cube that the grid fills. No two atoms come closer than about 0.4
+    spacings when the cell is the default one.
+    """
+    rng = np.random.default_rng(seed)
+    side = int(np.ceil(len(numbers) ** (1 / 3)))
+    grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = rng.permutation(grid)[: len(numbers)] + rng.uniform(0.1, 0.5, (len(numbers), 3))
+    cell = side * spacing * np.eye(3) if cell is None else np.asarray(cell, dtype=float)
+    return ase.Atoms(rng.permutation(numbers), positions=grid / side @ cell, cell=cell, pbc=pbc)
