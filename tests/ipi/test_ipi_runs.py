@@ -1,180 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Real i-PI processes: what i-PI writes must be what the model says, bead by bead."""
+"""What a real i-PI writes is what the model says, however it asks; and deaths on either side."""
 
-import contextlib
-import itertools
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from ipi_runs import Run, assert_close, client_threads, find_program
 
-from ipi_driver.client import Client, connect_tcp, connect_unix
+from ipi_driver.client import Client, connect_unix
 from ipi_driver.evaluation import Evaluator
+from ipi_driver.protocol import ConnectionClosedError
+from potential.errors import SoapGprError
 
-IPI = shutil.which("i-pi", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-pytestmark = pytest.mark.skipif(IPI is None, reason="i-PI is not installed")
-
-PREFIX = "/tmp/soap-gpr-test-"
-INPUT = """
-<simulation verbosity="low" floatformat="%26.17e" sockets_prefix="{prefix}">
-  <output prefix="out">
-    <properties stride="1" filename="properties">[ step, conserved, {columns} ]</properties>
-    <trajectory stride="1" filename="pos" format="bin">positions{{angstrom}}</trajectory>
-    <trajectory stride="1" filename="for" format="bin">forces{{ev/ang}}</trajectory>
-  </output>
-  <total_steps>{steps}</total_steps>
-  <prng><seed>7</seed></prng>
-  {forcefield}
-  <system>
-    <initialize nbeads="{beads}">
-      <file mode="xyz" units="angstrom">start.xyz</file>
-      <cell mode="manual" units="angstrom">{cell}</cell>
-      <velocities mode="thermal" units="kelvin">300</velocities>
-    </initialize>
-    <forces><force forcefield="model"/></forces>
-    <motion mode="dynamics">
-      <dynamics mode="nve"><timestep units="femtosecond">0.25</timestep></dynamics>
-    </motion>
-    <ensemble><temperature units="kelvin">300</temperature></ensemble>
-  </system>
-</simulation>
-"""
-
-
-class Run:
-    """One i-PI process in a folder of its own; a context manager that leaves nothing behind."""
-
-    _count = itertools.count()
-
-    def __init__(self, folder, atoms, beads=1, steps=4, mode="unix", options="", forcefield=None):
-        self.folder, self.atoms, self.beads, self.steps = folder, atoms, beads, steps
-        self.mode = mode
-        self.name = f"{os.getpid()}-{next(self._count)}"
-        self.port = _free_port()
-        address = self.name if mode == "unix" else "localhost"
-        forcefield = forcefield or (
-            f'<ffsocket name="model" mode="{mode}" pbc="False"><address>{address}</address>'
-            f"<port>{self.port}</port>{options}</ffsocket>"
-        )
-        columns = [f"pot_component(0;{b}){{electronvolt}}" for b in range(beads)]
-        columns += [f"vir_component(0;{b}){{ev/ang3}}" for b in range(beads)]
-        (folder / "input.xml").write_text(
-            INPUT.format(
-                prefix=PREFIX,
-                columns=", ".join(columns),
-                steps=steps,
-                beads=beads,
-                forcefield=forcefield,
-                cell=np.array2string(atoms.cell.array.T.ravel(), separator=", ", precision=17),
-            )
-        )
-        rows = (
-            f"{symbol} {x:.17g} {y:.17g} {z:.17g}"
-            for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)
-        )
-        (folder / "start.xyz").write_text("\n".join([str(len(atoms)), "", *rows, ""]))
-
-    def __enter__(self):
-        self.log = (self.folder / "i-pi.log").open("w+")
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            [IPI, "input.xml"],
-            cwd=self.folder,
-            env=environment,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.log.close()
-        with contextlib.suppress(FileNotFoundError):
-            Path(PREFIX + self.name).unlink()
-
-    def connect(self):
-        if self.mode == "unix":
-            return connect_unix(self.name, PREFIX)
-        return connect_tcp("localhost", self.port)
-
-    def wait(self):
-        """Wait for the end; i-PI must have succeeded."""
-        code = self.process.wait(120)
-        assert code == 0, (self.folder / "i-pi.log").read_text()[-3000:]
-
-    def assert_agrees(self, model, rtol=1e-9):
-        """Every energy, force and virial in i-PI's files equals the model's."""
-        properties = np.loadtxt(self.folder / "out.properties", ndmin=2)
-        assert len(properties) == self.steps + 1
-        cell, volume = self.atoms.cell.array, self.atoms.cell.volume
-        for b in range(self.beads):
-            positions = _read_binary(self.folder / f"out.pos_{b}.bin", self.steps + 1)
-            forces = _read_binary(self.folder / f"out.for_{b}.bin", self.steps + 1)
-            assert np.abs(np.diff(positions, axis=0)).max() > 1e-4, "the atoms must move"
-            for step in range(self.steps + 1):
-                expected = model.evaluate(self.atoms.numbers, positions[step], cell, True)
-                _assert_close(properties[step, 2 + b], expected.energy, rtol)
-                _assert_close(forces[step], expected.forces, rtol)
-                first = 2 + self.beads + 6 * b
-                virial = expected.virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
-                # i-PI's own table of units has eight digits, and its V another unit of length.
-                found = properties[step, first : first + 6] * _PRESSURE * volume
-                _assert_close(found, virial, rtol)
-
-
-# i-PI prints virial/V in its ev/ang3, which is not its electronvolt over its angstrom cubed.
-_PRESSURE = 0.0054456877 / (0.036749326 / 1.8897261**3)
-
-
-def _assert_close(found, expected, rtol):
-    assert np.abs(found - expected).max() <= rtol * np.abs(expected).max()
-
-
-def _free_port():
-    with socket.socket() as sock:
-        sock.bind(("localhost", 0))
-        return sock.getsockname()[1]
-
-
-def _read_binary(path, n_frames):
-    """(n_frames, N, 3) of i-PI's binary trajectory; frames have equal lengths."""
-    data = path.read_bytes()
-    assert len(data) % n_frames == 0
-    frames = [
-        data[i : i + len(data) // n_frames] for i in range(0, len(data), len(data) // n_frames)
-    ]
-    n_atoms = int(np.frombuffer(frames[0], "<i8", 1, 72)[0])
-    return np.array([np.frombuffer(f, "<f8", 3 * n_atoms, 80).reshape(-1, 3) for f in frames])
-
-
-@contextlib.contextmanager
-def client_threads(run, evaluators):
-    """Serve ``run`` by clients in threads; afterwards they must have ended without an error."""
-    errors, clients = [], []
-
-    def serve(evaluator):
-        try:
-            clients.append(Client(run.connect(), evaluator))
-            clients[-1].run()
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=serve, args=(e,), daemon=True) for e in evaluators]
-    for thread in threads:
-        thread.start()
-    yield clients
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    assert errors == []
+pytestmark = pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
 
 
 @pytest.fixture
@@ -209,3 +48,73 @@ def test_other_ways_to_ask_agree_with_model(tmp_path, model, evaluator, water, o
         with client_threads(run, [evaluator]):
             run.wait()
         run.assert_agrees(model)
+
+
+def test_failing_client_leaves_the_run_to_the_others(tmp_path, model, water):
+    """i-PI 3.3.1 hangs when a connection is reset while it waits for forces."""
+
+    class FailingModel:
+        count = 0
+
+        def evaluate(self, *arguments):
+            self.count += 1
+            if self.count == 3:
+                raise SoapGprError("enough")
+            return model.evaluate(*arguments)
+
+    failures = []
+
+    def fail(run):
+        try:
+            Client(run.connect(), Evaluator(FailingModel(), water)).run()
+        except SoapGprError as error:
+            failures.append(str(error))
+
+    with Run(tmp_path, water, beads=4) as run:
+        failing = threading.Thread(target=fail, args=(run,), daemon=True)
+        failing.start()
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        failing.join(20)
+        assert failures == ["enough"]
+        run.assert_agrees(model)
+
+
+def test_killed_server_is_reported(tmp_path, evaluator, water):
+    with Run(tmp_path, water, steps=1_000_000) as run:
+        client = Client(run.connect(), evaluator)
+        killer = threading.Timer(1.0, run.process.kill)
+        killer.start()
+        with pytest.raises(ConnectionClosedError):
+            client.run()
+        killer.join()
+    assert client.evaluations > 0
+
+
+def test_ase_socket_server_is_served(water, model):
+    """Another server of the protocol: STATUS at other places, and no EXIT at the end."""
+    from ase.calculators.socketio import SocketIOCalculator
+
+    water.rattle(0.05, seed=3)
+    name = f"soap-gpr-test-{os.getpid()}"
+    ends = []
+
+    def serve():
+        try:
+            Client(connect_unix(name), Evaluator(model, water)).run()
+        except ConnectionClosedError as error:
+            ends.append(str(error))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    with SocketIOCalculator(unixsocket=name) as water.calc:
+        thread.start()
+        for _ in range(2):
+            expected = model.evaluate(water.numbers, water.positions, water.cell.array, True)
+            # ASE converts with newer constants than i-PI: 1e-7.
+            assert abs(water.get_potential_energy() / expected.energy - 1) < 1e-6
+            assert_close(water.get_forces(), expected.forces, 1e-6)
+            virial = -water.get_stress(voigt=False) * water.get_volume()
+            assert_close(virial, expected.virial, 1e-6)
+            water.positions[0] += 0.01
+    thread.join(20)
+    assert "without saying EXIT" in ends[0]

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A model file through the commands a user types: the client, the PES class, their complaints."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ipi_runs import PREFIX, Run, find_program
+from models import random_model
+
+from ipi_driver import cli
+
+needs_ipi = pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+PES = Path(cli.__file__).with_name("pes.py")
+
+
+@pytest.fixture(scope="module")
+def soap_model():
+    return random_model(weight=0.1)
+
+
+@pytest.fixture
+def folder(tmp_path, soap_model, water):
+    """Folder with model.sgpr and template.xyz."""
+    soap_model.save(tmp_path / "model.sgpr")
+    ase.io.write(tmp_path / "template.xyz", water)
+    return tmp_path
+
+
+def client(folder, *arguments):
+    command = [sys.executable, "-m", "ipi_driver", "model.sgpr", "--template", "template.xyz"]
+    return subprocess.Popen(
+        [*command, *arguments], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process, timeout=60):
+    """Exit code and standard error of a process, which is killed if it does not end."""
+    try:
+        return process.wait(timeout), process.stderr.read()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@needs_ipi
+@pytest.mark.parametrize("mode", ["unix", "inet"])
+@pytest.mark.parametrize(("beads", "n_clients"), [(1, 1), (4, 2)])
+def test_drive_agrees_with_model(folder, soap_model, water, mode, beads, n_clients):
+    water.positions += np.array([[0, 0, 0], [4, -3, 1], [-12, 0, 7]]) @ water.cell.array
+    with Run(folder, water, beads=beads, mode=mode) as run:
+        where = ["--unix", run.name, "--prefix", PREFIX]
+        if mode == "inet":
+            where = ["--host", "localhost", "--port", str(run.port)]
+        clients = [client(folder, *where) for _ in range(n_clients)]
+        ends = [finish(process) for process in clients]
+        run.wait()
+        for code, errors in ends:
+            assert code == 0
+            assert "H2O, pbc TTT" in errors
+            assert "i-PI said EXIT after" in errors
+        run.assert_agrees(soap_model)
+
+
+@needs_ipi
+def test_batched_drive_with_threads_agrees_with_model(folder, soap_model, water):
+    with Run(folder, water, beads=4, options="<batch_size>4</batch_size>") as run:
+        where = ["--unix", run.name, "--prefix", PREFIX]
+        code, errors = finish(client(folder, *where, "--batch", "--threads", "2"))
+        assert code == 0, errors
+        run.wait()
+        run.assert_agrees(soap_model)
+
+
+@needs_ipi
+@pytest.mark.parametrize("options", ["", "<batch_size>2</batch_size>"])
+def test_ffdirect_agrees_with_model(folder, soap_model, water, options):
+    forcefield = (
+        f'<ffdirect name="model"><pes>custom</pes><pes_path>{PES}</pes_path>{options}'
+        "<parameters>{model: model.sgpr, template: template.xyz}</parameters></ffdirect>"
+    )
+    with Run(folder, water, beads=4, forcefield=forcefield) as run:
+        run.wait()
+        run.assert_agrees(soap_model)
+
+
+@needs_ipi
+def test_pes_class_in_the_driver_of_ipi_agrees_with_model(folder, soap_model, water):
+    with Run(folder, water) as run:
+        _wait_for(Path(PREFIX + run.name))
+        options = ["-u", "-a", run.name, "-S", PREFIX, "-m", "custom", "-P", PES]
+        driver = subprocess.Popen(
+            [find_program("i-pi-driver-py"), *options, "-o", "model.sgpr,template.xyz"],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        code, errors = finish(driver)
+        assert code == 0, errors
+        run.wait()
+        run.assert_agrees(soap_model)
+
+
+@needs_ipi
+def test_sigterm_ends_the_client_and_not_the_run(folder, soap_model, water):
+    with Run(folder, water, steps=400) as run:
+        where = ["--unix", run.name, "--prefix", PREFIX]
+        first = client(folder, *where)
+        while "connected" not in first.stderr.readline():
+            assert first.poll() is None
+        time.sleep(0.2)
+        first.terminate()
+        code, errors = finish(first)
+        assert code == 1
+        assert errors == "soap-gpr drive: error: stopped by SIGTERM\n"
+        assert finish(client(folder, *where))[0] == 0
+        run.wait()
+        run.assert_agrees(soap_model)
+
+
+def _wait_for(path):
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not appear")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "expected either --unix NAME or --port N"),
+        (["--unix", "a", "--port", "3"], "expected either --unix NAME or --port N"),
+        (["--unix", "a", "--host", "h"], "--host was given with --unix"),
+        (["--unix", ""], "--unix is empty"),
+        (["--port", "70000"], "--port is 70000"),
+        (["--unix", "a", "--timeout", "-1"], "--timeout is -1"),
+        (["--unix", "a", "--timeout", "nan"], "--timeout is nan"),
+        (["--unix", "a", "--threads", "0"], "--threads is 0"),
+    ],
+)
+def test_wrong_usage_is_code_2(capsys, arguments, sentence):
+    assert cli.main(["m.sgpr", "--template", "t.xyz", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("soap-gpr drive: error: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--unix", "nobody"], 'is i-PI running, with <ffsocket mode="unix">'),
+        (["--unix", "stale"], "a leftover to delete"),
+        (["--unix", "x" * 200], "AF_UNIX path too long"),
+        (["--port", "1"], 'is i-PI running, with <ffsocket mode="inet">'),
+        (["--host", "no.such.host.invalid", "--port", "1"], "cannot be resolved"),
+    ],
+)
+def test_server_that_never_starts_is_code_1(folder, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind("ipi_stale")
+    options = ["--prefix", "ipi_", "--timeout", "0.1"]
+    assert cli.main(["model.sgpr", "--template", "template.xyz", *options, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_files_are_code_1(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert cli.main(["no.sgpr", "--template", "template.xyz", "--unix", "a"]) == 1
+    assert "no.sgpr" in capsys.readouterr().err
+    assert cli.main(["model.sgpr", "--template", "no.xyz", "--unix", "a"]) == 1
+    assert "no.xyz" in capsys.readouterr().err
+
+
+def test_pes_path_names_an_existing_file(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--pes-path"])
+    assert end.value.code == 0
+    assert Path(capsys.readouterr().out.strip()) == PES
+    assert PES.exists()
