@@ -27,12 +27,14 @@ def select(
 ) -> np.ndarray:
     """Indices into X (n, n_features) of at most n_sparse distinct environments, as chosen.
 
-    X holds the features of environments of one species, normalised or zero. Fewer indices come back
-    when there are fewer distinct environments. theory.md section 5 [H 9-11].
+    X holds the features of environments of one species. Fewer indices come back when there are
+    fewer distinct environments; those whose features vanish are never chosen, as their kernels
+    vanish too. theory.md section 5 [H 9-11].
     """
     if method not in _METHODS:
         raise SoapGprError(f"sparse_method: found {method!r}, expected one of {list(_METHODS)}")
     unique = distinct(X)
+    unique = unique[np.einsum("ij,ij->i", X[unique], X[unique]) > DUPLICATE]
     if len(unique) <= n_sparse:
         return unique
     rng = np.random.default_rng(seed)

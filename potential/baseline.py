@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""e0: the energy per species that is taken off before the regression and added back after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.settings import BaselineSettings
+from potential.structure import Structure, symbol
+
+# Weights, relative to the rows of ordinary structures, of what decides where those leave e0 open.
+_ISOLATED_WEIGHT = 1e-3
+_AVERAGE_WEIGHT = 1e-6
+
+
+def isolated_atom_energies(
+    settings: BaselineSettings, structures: Sequence[Structure], species: Sequence[int]
+) -> np.ndarray:
+    """e0 (n_species,) in eV, in the order of ``species`` (atomic numbers).
+
+    Raises SoapGprError when the settings or the structures lack a species.
+    """
+    method = settings.isolated_atom_energies
+    if not isinstance(method, str):
+        return _given(method, species)
+    if method == "isolated_atom":
+        return _from_isolated_atoms(structures, species)
+    with_energy = [s for s in structures if s.energy is not None]
+    if not with_energy:
+        return np.zeros(len(species))
+    ordinary = [s for s in with_energy if not s.is_isolated_atom]
+    average = float(np.mean([s.energy / len(s) for s in ordinary or with_energy]))
+    if method == "average":
+        return np.full(len(species), average)
+    return _fitted(with_energy, species, average)
+
+
+def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:
+    """Number of atoms of each species (n_species,)."""
+    return np.array([np.count_nonzero(structure.numbers == z) for z in species], dtype=float)
+
+
+def _given(energies, species):
+    missing = [symbol(z) for z in species if symbol(z) not in energies]
+    if missing:
+        raise SoapGprError(
+            f"[baseline] isolated_atom_energies: found {', '.join(energies)}, expected "
+            f"{', '.join(missing)} as well, which the training structures contain"
+        )
+    return np.array([energies[symbol(z)] for z in species])
+
+
+def _from_isolated_atoms(structures, species):
+    found: dict[int, Structure] = {}
+    for structure in structures:
+        if not structure.is_isolated_atom or structure.energy is None:
+            continue
+        first = found.setdefault(int(structure.numbers[0]), structure)
+        if abs(first.energy - structure.energy) > 1e-4:
+            raise SoapGprError(
+                f"{structure.source}: found the isolated-atom energy {structure.energy:.6f} eV for "
+                f"{symbol(structure.numbers[0])}, expected {first.energy:.6f} as in {first.source}"
+            )
+    missing = [symbol(z) for z in species if z not in found]
+    if missing:
+        raise SoapGprError(
+            '[baseline] isolated_atom_energies = "isolated_atom": found no structure with '
+            f"config_type=isolated_atom and an energy for {', '.join(missing)}, expected one each"
+        )
+    return np.array([found[z].energy for z in species])
+
+
+def _fitted(structures, species, average):
+    """Least squares of E = sum_a N_a e0_a, each energy with an error that grows as sqrt(N).
+
+    Compositions that never vary (H2O, always 1:2) leave a combination of the e0 open: then
+    isolated atoms decide, and without them the average energy per atom.
+    """
+    rows, targets = [_AVERAGE_WEIGHT * np.eye(len(species))], [np.zeros(len(species))]
+    for structure in structures:
+        weight = _ISOLATED_WEIGHT if structure.is_isolated_atom else len(structure) ** -0.5
+        rows.append(weight * composition(structure, species)[None])
+        targets.append([weight * (structure.energy - len(structure) * average)])
+    return average + np.linalg.lstsq(np.concatenate(rows), np.concatenate(targets), rcond=None)[0]

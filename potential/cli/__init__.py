@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command ``soap-gpr``: one module per subcommand, each with add_arguments and run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from potential.errors import SoapGprError
+
+# name: (module, one line). Modules are imported when asked for, so that --help is quick.
+COMMANDS = {
+    "fit": ("potential.cli.fit", "train a model from a fit.toml"),
+    "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
+    "info": ("potential.cli.info", "what is in a model file"),
+    "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
+    "drive": ("ipi_driver.cli", "serve a model to i-PI over a socket"),
+    "lammps-info": ("potential.cli.lammps_info", "where the LAMMPS plugin is, and how to use it"),
+}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 ok, 1 failed, 2 wrong usage, 130 interrupted."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser, modules = _parser(argv)
+    args = parser.parse_args(argv)
+    try:
+        code = modules[args.command].run(args)
+        sys.stdout.flush()
+        return code or 0
+    except BrokenPipeError:
+        # The reader, such as head, has gone; keep Python from complaining once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SoapGprError as error:
+        return _failed(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{where}{error.strerror or error}")
+    except MemoryError:
+        return _failed("out of memory; fewer sparse points or shorter data slices need less")
+    except KeyboardInterrupt:
+        print("soap-gpr: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _failed(message: str) -> int:
+    print(f"soap-gpr: error: {message}", file=sys.stderr)
+    return 1
+
+
+def _parser(argv: Sequence[str]):
+    """The parser; only the module of the command on the command line is imported."""
+    parser = argparse.ArgumentParser(
+        prog="soap-gpr",
+        description="Gaussian-process interatomic potentials on SOAP features.",
+        epilog="example: soap-gpr fit fit.toml -o model.sgpr; more: soap-gpr COMMAND --help",
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    modules = {}
+    for name, (module, line) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=line, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == wanted:
+            modules[name] = import_module(module)
+            modules[name].add_arguments(command)
+    return parser, modules
+
+
+class _Version(argparse.Action):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, nargs=0, **kwargs)
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from potential.version import package_version
+
+        print(f"soap-gpr {package_version()}")
+        parser.exit()

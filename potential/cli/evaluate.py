@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr evaluate"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from potential.cli.label_options import add_data_arguments, label_keys
+
+EXAMPLE = """\
+examples:
+  soap-gpr evaluate model.sgpr test.xyz
+  soap-gpr evaluate model.sgpr 'run*.xyz@::10' -o predicted.xyz --json errors.json
+
+-o writes the predictions as energy, forces and stress; labels of the input, if any, are kept as
+reference_energy, reference_forces and reference_virial. --json gives eV and A.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr evaluate``."""
+    parser.description = "Compare a model with labelled structures, or predict unlabelled ones."
+    parser.epilog = EXAMPLE
+    add_data_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write predictions, extended XYZ")
+    parser.add_argument("--json", metavar="FILE", help="write the errors; - for standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the error table; write predictions and JSON when asked."""
+    from potential import metrics
+    from potential.data import read_structures
+    from potential.evaluation import evaluate_structures
+    from potential.model import Model
+    from potential.output import require_folder
+    from potential.predictions import write_predictions
+    from potential.progress import bar
+
+    to_stdout = args.json == "-"
+    for path in filter(None, (args.output, None if to_stdout else args.json)):
+        require_folder(path)
+    model = Model.load(args.model)
+    structures = read_structures(
+        args.data, label_keys(args, model), require_labels=args.output is None
+    )
+    predictions = evaluate_structures(model, structures, bar)
+    errors = metrics.errors(structures, predictions)
+    if args.output:
+        write_predictions(args.output, structures, predictions)
+        print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    if args.json:
+        content = {"model": args.model, "data": args.data, **metrics.to_json(errors)}
+        text = json.dumps(content, indent=2) + "\n"
+        if to_stdout:
+            sys.stdout.write(text)
+        else:
+            Path(args.json).write_text(text)
+    if errors[metrics.ALL] and not to_stdout:
+        print(metrics.format_table(errors))
+    return 0

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Options shared by the commands that compare a model with labelled structures."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from potential.model import Model
+    from potential.settings import LabelKeys
+
+NAMES = ("energy", "forces", "virial", "stress")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, the data files and the names of the labels in them."""
+    parser.add_argument("model", help="model file (*.sgpr)")
+    parser.add_argument(
+        "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
+    )
+    for name in NAMES:
+        parser.add_argument(
+            f"--{name}-key", metavar="KEY", help=f"name of the {name}; default: as in training"
+        )
+
+
+def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
+    """Keys from the command line, else those that the model was trained with."""
+    from potential.settings import LabelKeys
+
+    stored = model.metadata["settings"].get("data", {})
+    keys = {name: getattr(args, name) or stored.get(name) for name in asdict(LabelKeys())}
+    return LabelKeys(**keys)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr report"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from potential.cli.label_options import add_data_arguments, label_keys
+
+EXAMPLE = """\
+example:
+  soap-gpr report model.sgpr test.xyz -o report.html
+
+The page needs no other file and no network.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr report``."""
+    parser.description = "Write one HTML page: parity plots, error histograms, error tables."
+    parser.epilog = EXAMPLE
+    add_data_arguments(parser)
+    parser.add_argument(
+        "-o", "--output", default="report.html", metavar="FILE", help="default %(default)s"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate the data and write the page."""
+    from potential.data import read_structures
+    from potential.evaluation import evaluate_structures
+    from potential.model import Model
+    from potential.output import require_folder
+    from potential.progress import bar
+    from potential.report import write_report
+
+    require_folder(args.output)
+    model = Model.load(args.model)
+    structures = read_structures(args.data, label_keys(args, model))
+    predictions = evaluate_structures(model, structures, bar)
+    write_report(args.output, model, structures, predictions, title=args.model)
+    print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    return 0

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where a model comes from: the record that its file carries, and its summary for people."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from potential import metrics
+from potential.data import file_hashes
+from potential.model import Model
+from potential.regression import Solution
+from potential.settings import FitSettings
+from potential.structure import Structure, symbol
+from potential.version import package_version
+
+
+def provenance(
+    settings: FitSettings,
+    model: Model,
+    train: Sequence[Structure],
+    test: Sequence[Structure],
+    train_errors: metrics.Errors,
+    test_errors: metrics.Errors,
+    solution: Solution,
+    n_rows: int,
+) -> dict[str, Any]:
+    """Everything in plain JSON types; eV and Å, energies and virials per atom."""
+    return {
+        "program": f"soap-gpr {package_version()}",
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings_file": settings.file,
+        "sha256": file_hashes([*settings.data.train, *settings.data.test]),
+        "train": counts(train),
+        "test": counts(test),
+        "sparse_points": [
+            {symbol(model.species[a]): len(points) for a, points in model.sparse_points(t).items()}
+            for t in range(len(model.terms))
+        ],
+        "fitted_labels": n_rows,
+        "weights": model.n_weights,
+        "condition_number": solution.condition_number,
+        "largest_weight": float(np.abs(solution.weights).max()),
+        "residual_per_label": solution.residual / n_rows,
+        "train_errors": metrics.to_json(train_errors),
+        "test_errors": metrics.to_json(test_errors),
+    }
+
+
+def counts(structures: Sequence[Structure]) -> dict[str, Any]:
+    """How many structures, atoms and labels of each kind; structures by config_type."""
+    return {
+        "structures": len(structures),
+        "atoms": sum(len(s) for s in structures),
+        "energies": sum(s.energy is not None for s in structures),
+        "force_components": sum(s.forces.size for s in structures if s.forces is not None),
+        "virials": sum(s.virial is not None for s in structures),
+        "config_types": dict(sorted(Counter(s.config_type for s in structures).items())),
+    }
+
+
+def summary(model: Model) -> str:
+    """What there is to know about a fit, as text."""
+    record = model.metadata["provenance"]
+    parts = [_data_lines(record), _model_lines(model, record)]
+    for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
+        errors = metrics.from_json(record[key])
+        if errors.get(metrics.ALL):
+            parts.append(["", metrics.format_table(errors, title)])
+    parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
+    return "\n".join(line for part in parts for line in part)
+
+
+def _data_lines(record: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, title in (("train", "Training data"), ("test", "Test data")):
+        n = record[key]
+        if n["structures"]:
+            types = ", ".join(f"{name} {count}" for name, count in n["config_types"].items())
+            lines.append(
+                f"{title:<14s} {n['structures']} structures, {n['atoms']} atoms, "
+                f"{n['energies']} energies, {n['force_components']} force components, "
+                f"{n['virials']} virials"
+            )
+            if len(n["config_types"]) > 1:
+                lines.append(f"{'':<14s} {types}")
+    return lines
+
+
+def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
+    e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
+    lines = [f"{'e0':<14s} {e0}"]
+    for t, points in enumerate(record["sparse_points"]):
+        chosen = ", ".join(f"{name} {count}" for name, count in points.items())
+        lines.append(f"{'Sparse points':<14s} {chosen} ({_term_line(model.terms[t])})")
+    lines.append(
+        f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
+        f"condition number {record['condition_number']:.1e}, "
+        f"residual per label {record['residual_per_label']:.2f}"
+    )
+    seconds = record.get("seconds", {})
+    if seconds:
+        steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())
+        lines.append(f"{'Time':<14s} {steps}")
+    return lines
+
+
+def _term_line(term: dict[str, Any]) -> str:
+    channels = ", ".join(map(str, sorted(set(term["n_channels"]), reverse=True)))
+    return (
+        f"{term['kind']}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "
+        f"{channels} density channels, zeta {term['zeta']}, delta {term['delta']:g} eV"
+    )
