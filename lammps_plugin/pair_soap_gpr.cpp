@@ -219,7 +219,7 @@ void PairSoapGpr::allocate()
 
 void PairSoapGpr::coeff(int narg, char **arg)
 {
-  if (narg < 4 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
+  if (narg < 4)  // LAMMPS itself checks the two stars: one_coeff
     error->all(FLERR, "pair_coeff of pair_style soap/gpr must read '* * model.sgpr' followed by one "
                       "element symbol (or NULL) per atom type");
   if (!allocated) allocate();

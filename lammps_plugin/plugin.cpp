@@ -125,7 +125,9 @@ extern "C" void *refuse_pair(void *lmp)
   const std::string message = "pair_style soap/gpr cannot be used: " + why_refused +
       "; 'soap-gpr lammps-info' explains how to build it for this LAMMPS";
   const auto report = host_function<void (*)(void *, int, const char *)>("lammps_error");
-  if (report) report(lmp, 0, message.c_str());  // 0: as a warning, printed by rank 0
+  const auto setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
+  const bool first_rank = !setting || setting(lmp, "world_rank") <= 0;
+  if (report && first_rank) report(lmp, 0, message.c_str());  // 0: as a warning
   throw LAMMPS_NS::LAMMPSException("ERROR: " + message);
 }
 
