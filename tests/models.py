@@ -11,31 +11,41 @@ from potential.model import Model, build_model
 
 
 def random_model(
-    species=(1, 8), n_max=4, l_max=3, cutoff=3.5, n_sparse=5, zeta=2, seed=0, weight=1.0
+    species=(1, 8), n_max=4, l_max=3, cutoff=3.5, n_sparse=5, zeta=2, seed=0, weight=1.0, n_terms=1
 ) -> Model:
-    """One SOAP term; sparse points are environments of random atoms, weights are N(0, weight²).
+    """SOAP terms; sparse points are environments of random atoms, weights are N(0, weight²).
 
-    species: atomic numbers in any order; n_sparse per species; e0 is −Z eV.
+    species: atomic numbers in any order; n_sparse per species; e0 is −Z eV. Each further term has a
+    shorter cutoff, one more in l_max and zeta, and the Laplacian-eigenstate basis.
     """
     species = tuple(sorted(species))
     rng = np.random.default_rng(seed)
-    basis = SoapBasis(cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max)
-    term = {
+    terms = [_term(species, n_max, l_max, cutoff, zeta, "gto")]
+    for t in range(1, n_terms):
+        terms.append(_term(species, 5, l_max + t, cutoff * 0.75**t, zeta + t, "laplacian"))
+    e0 = [-float(z) for z in species]
+    without_points = build_model(species, e0, terms)
+    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
+    for t, term in enumerate(terms):
+        points = features(without_points, t, atoms)
+        term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+        term["weights"] = {a: rng.normal(scale=weight, size=n_sparse) for a in range(len(species))}
+    return build_model(species, e0, terms)
+
+
+def _term(species, n_max, l_max, cutoff, zeta, basis) -> dict:
+    soap = SoapBasis(
+        cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max, basis=basis
+    )
+    return {
         "kind": "soap",
         "cutoff": cutoff,
         "l_max": l_max,
         "zeta": zeta,
-        "delta": 1.0,
+        "delta": 1.3,
         "normalize": True,
-        **tabulate(basis, species),
+        **tabulate(soap, species),
     }
-    e0 = [-float(z) for z in species]
-    without_points = build_model(species, e0, [term])
-    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
-    points = features(without_points, 0, atoms)
-    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
-    term["weights"] = {a: rng.normal(scale=weight, size=n_sparse) for a in range(len(species))}
-    return build_model(species, e0, [term])
 
 
 def random_structure(numbers, spacing=1.9, seed=0, cell=None, pbc=True) -> ase.Atoms:

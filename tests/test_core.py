@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The evaluator against its slow twin, finite differences, symmetries and the training rows."""
+
+import numpy as np
+import pytest
+import slow_twin
+from ase.build import make_supercell
+from models import random_model, random_structure
+from numerical import numerical_forces, numerical_virial
+from scipy.spatial.transform import Rotation
+
+from potential.errors import SoapGprError
+from potential.kernels import features, structure_rows
+
+TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
+SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])
+
+
+def structures():
+    water_like = [8, 1, 1] * 4
+    far = random_structure(water_like, seed=3, cell=TRICLINIC)
+    far.positions += np.random.default_rng(0).integers(-9, 9, (len(far), 3)) @ far.cell.array
+    lone = random_structure([8, 1], seed=4, cell=50 * np.eye(3))
+    lone.positions = [[1.0, 2.0, 3.0], [30.0, 20.0, 10.0]]
+    return {
+        "cubic": random_structure(water_like, seed=1),
+        "triclinic": random_structure(water_like, seed=2, cell=TRICLINIC),
+        "smaller than the cutoff": random_structure([8, 1], seed=5, cell=SMALL),
+        "one atom, periodic": random_structure([8], seed=6, cell=SMALL),
+        "cluster": random_structure(water_like, seed=7, pbc=False),
+        "slab": random_structure(water_like, seed=8, cell=TRICLINIC, pbc=[True, True, False]),
+        "far outside the cell": far,
+        "isolated atoms": lone,
+    }
+
+
+@pytest.fixture(scope="module", params=list(structures()))
+def atoms(request):
+    return structures()[request.param]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_model(n_terms=2, zeta=3)
+
+
+def evaluate(model, atoms, **options):
+    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, **options)
+
+
+def twin_tables(model, t):
+    names = {"tables": "table", "central": "central"}
+    arrays = {
+        key: {a: model.arrays[f"term{t}.{name}.{a}"] for a in range(len(model.species))}
+        for key, name in names.items()
+    }
+    return model.terms[t] | arrays
+
+
+def twin_features(model, t, atoms):
+    species = model.species_indices(atoms.numbers)
+    return slow_twin.features(
+        twin_tables(model, t),
+        model.terms[t]["l_max"],
+        species,
+        atoms.positions,
+        atoms.cell.array,
+        atoms.pbc,
+    )
+
+
+def test_features_equal_the_slow_twin(model, atoms):
+    for t in range(len(model.terms)):
+        expected = np.array([slow_twin.normalise(p) for p in twin_features(model, t, atoms)])
+        np.testing.assert_allclose(features(model, t, atoms), expected, rtol=0, atol=1e-13)
+
+
+def test_energies_equal_the_slow_twin(model, atoms):
+    species = model.species_indices(atoms.numbers)
+    expected = np.array([model.e0[z] for z in atoms.numbers])
+    for t, term in enumerate(model.terms):
+        weights = {a: model.arrays[f"term{t}.weights.{a}"] for a in range(len(model.species))}
+        expected += slow_twin.term_energies(
+            twin_features(model, t, atoms),
+            species,
+            model.sparse_points(t),
+            weights,
+            term["zeta"],
+            term["delta"],
+        )
+    np.testing.assert_allclose(evaluate(model, atoms).energies, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_forces_and_virial_equal_finite_differences(model, atoms):
+    def energy(positions, cell=None):
+        return model.evaluate(
+            atoms.numbers,
+            positions,
+            atoms.cell.array if cell is None else cell,
+            atoms.pbc,
+            forces=False,
+        ).energy
+
+    result = evaluate(model, atoms)
+    scale = max(np.abs(result.forces).max(), 1e-3)
+    numerical = numerical_forces(energy, atoms.positions)
+    np.testing.assert_allclose(result.forces, numerical, rtol=0, atol=1e-6 * scale)
+    numerical = numerical_virial(energy, atoms.positions, atoms.cell.array)
+    scale = max(np.abs(numerical).max(), 1e-3)
+    np.testing.assert_allclose(result.virial, numerical, rtol=0, atol=1e-6 * scale)
+
+
+def test_virials_of_the_atoms_add_up_to_a_symmetric_tensor(model, atoms):
+    total = evaluate(model, atoms).virials.sum(axis=0)
+    np.testing.assert_allclose(total, total.T, rtol=0, atol=1e-11 * (1 + np.abs(total).max()))
+
+
+def test_training_rows_times_weights_equal_the_evaluator(model, atoms):
+    weights = np.concatenate(
+        [model.arrays[f"term{t}.weights.{a}"] for t in range(2) for a in range(2)]
+    )
+    predicted = structure_rows(model, atoms) @ weights
+    result = evaluate(model, atoms)
+    e0 = sum(model.e0[z] for z in atoms.numbers)
+    np.testing.assert_allclose(predicted[0] + e0, result.energy, rtol=1e-10)
+    np.testing.assert_allclose(predicted[1:-6], result.forces.ravel(), rtol=1e-10, atol=1e-10)
+    voigt = result.virial[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
+    np.testing.assert_allclose(predicted[-6:], voigt, rtol=1e-10, atol=1e-10)
+    energy_only = structure_rows(model, atoms, gradients=False)
+    np.testing.assert_allclose(energy_only @ weights, predicted[:1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("inversion", [1, -1])
+def test_rotation_and_inversion_turn_forces_and_virial(model, atoms, inversion):
+    Q = inversion * Rotation.random(random_state=1).as_matrix()
+    turned = atoms.copy()
+    turned.set_cell(atoms.cell.array @ Q.T)
+    turned.positions = atoms.positions @ Q.T
+    before, after = evaluate(model, atoms), evaluate(model, turned)
+    np.testing.assert_allclose(after.energies, before.energies, rtol=1e-11)
+    np.testing.assert_allclose(after.forces, before.forces @ Q.T, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(after.virial, Q @ before.virial @ Q.T, rtol=0, atol=1e-9)
+
+
+def test_translation_and_order_of_atoms_change_nothing(model, atoms):
+    order = np.random.default_rng(2).permutation(len(atoms))
+    moved = atoms[order]
+    moved.positions += [0.3, -7.1, 2.2]
+    before, after = evaluate(model, atoms), evaluate(model, moved)
+    np.testing.assert_allclose(after.energies, before.energies[order], rtol=1e-11)
+    np.testing.assert_allclose(after.forces, before.forces[order], rtol=0, atol=1e-10)
+
+
+def test_replication_repeats_energies_forces_and_virials(model):
+    atoms = structures()["smaller than the cutoff"]
+    large = make_supercell(atoms, [[2, 1, 0], [0, 1, 0], [0, 1, 3]])
+    one, many = evaluate(model, atoms), evaluate(model, large)
+    np.testing.assert_allclose(many.energy, 6 * one.energy, rtol=1e-11)
+    np.testing.assert_allclose(many.virial, 6 * one.virial, rtol=0, atol=1e-9)
+
+
+def test_threads_change_nothing(model):
+    atoms = random_structure([8, 1, 1] * 60, seed=9)
+    one, two = evaluate(model, atoms), evaluate(model, atoms, n_threads=2)
+    np.testing.assert_array_equal(one.energies, two.energies)
+    np.testing.assert_array_equal(one.forces, two.forces)
+
+
+def test_isolated_atom_has_no_forces(model):
+    result = model.evaluate([8], [[0.0, 0.0, 0.0]])
+    assert np.isfinite(result.energy)
+    assert not result.forces.any()
+    assert not result.virial.any()
+
+
+def test_energy_is_continuous_at_the_cutoff(model):
+    def energy(r):
+        return model.evaluate([8, 1], [[0, 0, 0], [0, 0, r]], forces=False).energy
+
+    assert energy(model.cutoff - 1e-6) == pytest.approx(energy(model.cutoff + 1e-6), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "positions", "message"),
+    [
+        ([8, 8], [[0, 0, 0], [0, 0, 0]], "same place"),
+        ([8, 8], [[0, 0, 0], [0, 0, np.nan]], "not finite"),
+        ([8, 14], [[0, 0, 0], [0, 0, 2.0]], "does not know Si"),
+        ([], np.zeros((0, 3)), "without atoms"),
+    ],
+)
+def test_bad_structures_are_one_clear_sentence(model, numbers, positions, message):
+    with pytest.raises(SoapGprError, match=message):
+        model.evaluate(numbers, positions)
+
+
+def test_periodic_direction_without_cell_vector_is_refused(model):
+    with pytest.raises(SoapGprError, match="without a cell vector"):
+        model.evaluate([8], [[0, 0, 0]], np.diag([3.0, 3.0, 0.0]), True)

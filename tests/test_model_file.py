@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The model file: written and read without loss, and every kind of damage refused."""
+
+import json
+import pickle
+import zlib
+
+import numpy as np
+import pytest
+from models import random_model
+from safetensors.numpy import load
+
+from potential import Model, SoapGprError, _core
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_model(n_terms=2)
+
+
+def header_of(data):
+    size = int.from_bytes(data[:8], "little")
+    return data[8 : 8 + size].decode(), data[8 + size :]
+
+
+def with_header(header, payload):
+    """A file with this header text and a valid checksum."""
+    at = header.index('"checksum":"') + len('"checksum":"')
+    zeroed = header[:at] + "0" * 8 + header[at + 8 :]
+    crc = zlib.crc32(payload, zlib.crc32(zeroed.encode()))
+    text = (zeroed[:at] + f"{crc:08x}" + zeroed[at + 8 :]).encode()
+    return len(text).to_bytes(8, "little") + text + payload
+
+
+def test_saved_model_evaluates_the_same(model, tmp_path):
+    model.save(tmp_path / "m.sgpr")
+    loaded = Model.load(tmp_path / "m.sgpr")
+    positions = [[0.0, 0.0, 0.0], [0.9, 0.1, 0.3]]
+    before, after = model.evaluate([8, 1], positions), loaded.evaluate([8, 1], positions)
+    np.testing.assert_array_equal(before.forces, after.forces)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.sgpr"]
+
+
+def test_any_safetensors_reader_opens_the_file(model):
+    arrays = load(model.to_bytes())
+    assert set(arrays) == set(model.arrays)
+    for name, array in model.arrays.items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_metadata_holds_format_units_settings_and_provenance(model):
+    assert model.metadata["format"] == "soap-gpr"
+    assert model.metadata["units"] == "eV,angstrom"
+    assert model.metadata["settings"] == {}
+    assert [term["kind"] for term in model.terms] == ["soap", "soap"]
+
+
+def test_pickled_model_is_the_same(model):
+    assert pickle.loads(pickle.dumps(model)).to_bytes() == model.to_bytes()
+
+
+def test_with_weights_replaces_weights_only(model):
+    weights = np.arange(model.n_weights, dtype=float)
+    changed = model.with_weights(weights)
+    np.testing.assert_array_equal(changed.arrays["term1.weights.0"], weights[10:15])
+    np.testing.assert_array_equal(changed.arrays["e0"], model.arrays["e0"])
+
+
+def test_every_truncation_is_refused(model):
+    data = model.to_bytes()
+    for size in [0, 1, 7, 8, 9, 500, len(data) // 2, len(data) - 8, len(data) - 1]:
+        with pytest.raises(SoapGprError):
+            Model.from_bytes(data[:size])
+    with pytest.raises(SoapGprError, match="after its end"):
+        Model.from_bytes(data + b"\0")
+
+
+def test_every_flipped_byte_is_refused(model):
+    data = bytearray(model.to_bytes())
+    for at in np.random.default_rng(0).integers(0, len(data), 40):
+        data[at] ^= 0x11
+        with pytest.raises(SoapGprError):
+            Model.from_bytes(bytes(data))
+        data[at] ^= 0x11
+    Model.from_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"<GAP_params/>" * 100, bytes(1000)])
+def test_foreign_file_is_refused(tmp_path, content):
+    path = tmp_path / "foreign.sgpr"
+    path.write_bytes(content)
+    with pytest.raises(SoapGprError, match=r"foreign\.sgpr: not a soap-gpr model file"):
+        Model.load(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(SoapGprError, match=r"nowhere\.sgpr: cannot read the model file: no such"):
+        Model.load(tmp_path / "nowhere.sgpr")
+
+
+def change_metadata(data, **changes):
+    header, payload = header_of(data)
+    parsed = json.loads(header)
+    parsed["__metadata__"].update(changes)
+    return with_header(json.dumps(parsed, separators=(",", ":")), payload)
+
+
+def change_term(model, **changes):
+    terms = json.loads(json.dumps(model.terms))
+    terms[0].update(changes)
+    return change_metadata(model.to_bytes(), terms=json.dumps(terms))
+
+
+def test_unchanged_terms_pass(model):
+    Model.from_bytes(change_term(model))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "pair"}, "unknown kind 'pair'"),
+        ({"zeta": 0}, "'zeta' is out of range"),
+        ({"zeta": "four"}, "incomplete or of the wrong type"),
+        ({"cutoff": -1.0}, "'cutoff' is out of range"),
+        ({"cutoff": 4.0}, "do not end at the cutoff"),
+        ({"l_max": 2}, "channels are inconsistent"),
+        ({"n_channels": [8, 8, 8, 7]}, "channels are inconsistent"),
+        ({"segments": [[0.0, 1.0, 5], [1.5, 3.5, 5]]}, "not contiguous"),
+        ({"normalize": False}, "unnormalised"),
+    ],
+)
+def test_inconsistent_terms_are_refused(model, changes, message):
+    with pytest.raises(SoapGprError, match=message):
+        Model.from_bytes(change_term(model, **changes))
+
+
+def test_later_format_version_is_refused_by_number(model):
+    with pytest.raises(SoapGprError, match="format version 2, this soap-gpr reads version 1"):
+        Model.from_bytes(change_metadata(model.to_bytes(), format_version="2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("term0.weights.0", np.array([1.0, np.nan, 1.0, 1.0, 1.0]), "not finite"),
+        ("term0.weights.0", np.zeros(4), "unexpected shape"),
+        ("term0.table.0", np.zeros((3, 3, 3)), "unexpected shape"),
+        ("e0", np.zeros(3), "unexpected shape"),
+        ("species", np.array([8, 1]), "not ascending"),
+        ("species", np.array([1.0, 8.0]), "integers are expected"),
+        ("term1.sparse_points.1", None, "lacks the array"),
+    ],
+)
+def test_wrong_arrays_are_refused(model, name, array, message):
+    arrays = dict(model.arrays)
+    if array is None:
+        del arrays[name]
+    else:
+        arrays[name] = array
+    metadata = dict(model._contents[0])
+    with pytest.raises(SoapGprError, match=message):
+        Model.from_bytes(_core.pack(metadata, arrays))
