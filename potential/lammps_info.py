@@ -29,7 +29,8 @@ cmake -S <soap-gpr sources> -B build -DSOAP_GPR_PYTHON=OFF -DLAMMPS_HEADERS=<lam
 cmake --build build
     LAMMPS_HEADERS may also be <prefix>/include/lammps of an installed LAMMPS; add
     -DLAMMPS_MPI_HEADERS=<folder of its mpi.h> for another MPI, -DLAMMPS_SIZES=bigbig for 64-bit
-    atom IDs and -DLAMMPS_VERSION='22 Jul 2025' when the version is not found beside the headers"""
+    atom IDs, -DLAMMPS_VERSION='22 Jul 2025' when the version is not found beside the headers, and
+    -DCMAKE_CXX_FLAGS=-D_GLIBCXX_USE_CXX11_ABI=0 when lmp reports undefined symbols with 'cxx11'"""
 
 UNKNOWN_STYLE = """\
 its first lines should say 'Loaded 1 plugins from ...'; if not, set LAMMPS_PLUGIN_PATH as above.
