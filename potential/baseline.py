@@ -28,14 +28,14 @@ def isolated_atom_energies(
         return _given(method, species)
     if method == "isolated_atom":
         return _from_isolated_atoms(structures, species)
-    with_energy = [s for s in structures if s.energy is not None]
-    if not with_energy:
+    energies = [(s, s.energy) for s in structures if s.energy is not None]
+    if not energies:
         return np.zeros(len(species))
-    ordinary = [s for s in with_energy if not s.is_isolated_atom]
-    average = float(np.mean([s.energy / len(s) for s in ordinary or with_energy]))
+    ordinary = [(s, energy) for s, energy in energies if not s.is_isolated_atom]
+    average = float(np.mean([energy / len(s) for s, energy in ordinary or energies]))
     if method == "average":
         return np.full(len(species), average)
-    return _fitted(with_energy, species, average)
+    return _fitted(energies, species, average)
 
 
 def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:
@@ -73,15 +73,15 @@ def _from_isolated_atoms(structures, species):
     return np.array([found[z].energy for z in species])
 
 
-def _fitted(structures, species, average):
+def _fitted(energies, species, average):
     """Least squares of E = sum_a N_a e0_a, each energy with an error that grows as sqrt(N).
 
     Compositions that never vary (H2O, always 1:2) leave a combination of the e0 open: then
     isolated atoms decide, and without them the average energy per atom.
     """
     rows, targets = [_AVERAGE_WEIGHT * np.eye(len(species))], [np.zeros(len(species))]
-    for structure in structures:
+    for structure, energy in energies:
         weight = _ISOLATED_WEIGHT if structure.is_isolated_atom else len(structure) ** -0.5
         rows.append(weight * composition(structure, species)[None])
-        targets.append([weight * (structure.energy - len(structure) * average)])
+        targets.append(np.array([weight * (energy - len(structure) * average)]))
     return average + np.linalg.lstsq(np.concatenate(rows), np.concatenate(targets), rcond=None)[0]

@@ -99,8 +99,10 @@ def fingerprint(structure: Structure) -> bytes:
 def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     """The chosen frames, numbered as in the file."""
     wanted = string2index(index)
-    chosen = wanted if isinstance(wanted, slice) else slice(wanted, wanted + 1 or None)
-    start, stop, step = chosen.start or 0, chosen.stop, chosen.step or 1
+    chosen = wanted if isinstance(wanted, slice) else _slice_of_one(int(wanted))
+    start: int = chosen.start or 0
+    stop: int | None = chosen.stop
+    step: int = chosen.step or 1
     from_the_front = start >= 0 and (stop is None or stop >= 0) and step > 0
     try:
         frames = ase.io.read(path, index=slice(start, stop, step) if from_the_front else ":")
@@ -115,6 +117,10 @@ def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     if not frames:
         raise SoapGprError(f"{path}: found no frames for the slice {index!r}")
     return [(atoms, f"{path}#{number}") for atoms, number in zip(frames, numbers, strict=True)]
+
+
+def _slice_of_one(index: int) -> slice:
+    return slice(index, index + 1 or None)
 
 
 def _unread(frames: Sequence[tuple[ase.Atoms, str]], structures: Sequence[Structure]) -> list[str]:

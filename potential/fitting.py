@@ -125,12 +125,12 @@ class _Fit:
             }
             for term in self.settings.terms
         ]
-        tables = build_model(species, e0, terms)
+        tables = build_model(species, e0.tolist(), terms)
         for t, term in enumerate(self.settings.terms):
             points, warnings = sparse_points(tables, t, term, train, self.progress)
             terms[t]["sparse_points"] = points
             self.warnings += warnings
-        return build_model(species, e0, terms, settings=self.settings.to_dict())
+        return build_model(species, e0.tolist(), terms, settings=self.settings.to_dict())
 
     def _regression(self, model: Model, train: list[Structure]) -> tuple[Solution, int]:
         if model.n_weights == 0:

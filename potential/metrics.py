@@ -24,9 +24,14 @@ UNITS = {
 class Prediction(Protocol):
     """What Model.evaluate returns, as far as errors need it."""
 
-    energy: float
-    forces: np.ndarray  # (N, 3)
-    virial: np.ndarray  # (3, 3)
+    @property
+    def energy(self) -> float: ...
+
+    @property
+    def forces(self) -> Any: ...  # (N, 3) array
+
+    @property
+    def virial(self) -> Any: ...  # (3, 3) array
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def from_json(values: dict[str, Any]) -> Errors:
     }
 
 
-def rows(table: Errors) -> list[tuple[str, str, str, str, str, str, str]]:
+def rows(table: Errors) -> list[tuple[str, ...]]:
     """(config_type, label, count, rmse, mae, largest, unit) as shown to people.
 
     With a single config_type, its rows would only repeat those of all.

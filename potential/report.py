@@ -62,10 +62,11 @@ def add_accuracy(
     page.heading("Distribution of errors")
     page.figures(_histogram(*plot) for plot in plots)
     page.heading("Errors by config_type")
-    head = ("config_type", "label", "count", "RMSE", "MAE", "largest", "unit")
-    page.table(head, metrics.rows(errors), text_columns=(0, 1, 6))
+    titles = ("config_type", "label", "count", "RMSE", "MAE", "largest", "unit")
+    page.table(titles, metrics.rows(errors), text_columns=(0, 1, 6))
     page.heading("Structures with the largest errors")
-    page.table(*_worst(structures, pairs), text_columns=(0, 1))
+    head, rows = _worst(structures, pairs)
+    page.table(head, rows, text_columns=(0, 1))
 
 
 def add_model(page: Page, model: Model) -> None:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -29,7 +31,11 @@ def figure(width: float = 4.4, height: float = 4.0) -> tuple[Figure, Axes]:
 
 
 def parity(
-    reference: np.ndarray, predicted: np.ndarray, groups: Sequence[str], name: str, unit: str
+    reference: np.ndarray,
+    predicted: np.ndarray,
+    groups: Sequence[str] | np.ndarray,
+    name: str,
+    unit: str,
 ) -> Figure:
     """Predicted against reference values (n,), coloured by group (n,)."""
     fig, axes = figure()
@@ -58,12 +64,14 @@ def parity(
     return fig
 
 
-def error_histogram(error: np.ndarray, groups: Sequence[str], name: str, unit: str) -> Figure:
+def error_histogram(
+    error: np.ndarray, groups: Sequence[str] | np.ndarray, name: str, unit: str
+) -> Figure:
     """Distribution of errors (n,) by group, by number; the last bins hold what lies beyond them."""
     fig, axes = figure()
     reach = max(6.0 * float(np.sqrt(np.mean(error**2))), 1e-12)
     reach = min(reach, float(np.abs(error).max()) or reach)
-    edges = np.linspace(-reach, reach, 62)
+    edges = np.linspace(-reach, reach, 62).tolist()
     clipped = np.clip(error, -reach, reach)
     for group, color in palette(groups):
         member = np.array([of == group for of in merged(groups)])
@@ -81,7 +89,7 @@ def error_histogram(error: np.ndarray, groups: Sequence[str], name: str, unit: s
     return fig
 
 
-def merged(groups: Sequence[str]) -> list[str]:
+def merged(groups: Sequence[str] | np.ndarray) -> list[str]:
     """Groups beyond the number of colours become one."""
     names, counts = np.unique(np.asarray(groups), return_counts=True)
     shown = {str(names[k]) for k in np.argsort(-counts, kind="stable")[: len(COLORS) - 1]}
@@ -90,18 +98,17 @@ def merged(groups: Sequence[str]) -> list[str]:
     return [group if group in shown else OTHERS for group in groups]
 
 
-def palette(groups: Sequence[str]) -> list[tuple[str, str]]:
+def palette(groups: Sequence[str] | np.ndarray) -> list[tuple[str, str]]:
     """(group, colour): the largest group first, so that it is drawn underneath."""
     names, counts = np.unique(np.asarray(merged(groups)), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [(str(names[k]), COLORS[rank % len(COLORS)]) for rank, k in enumerate(order)]
 
 
-def _legend(axes: Axes, place: str) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        legend = axes.legend(handles, labels, fontsize=8, frameon=False, loc=place)
-        for handle in legend.legend_handles:
+def _legend(axes: Axes, place: Literal["upper left", "upper right"]) -> None:
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        legend = axes.legend(fontsize=8, frameon=False, loc=place)
+        for handle in filter(None, legend.legend_handles):
             handle.set_alpha(1.0)
-            if hasattr(handle, "set_sizes"):
+            if isinstance(handle, PathCollection):
                 handle.set_sizes([24])

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """fit.toml: defaults, every kind of mistake, and the words of the message."""
 
+import dataclasses
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 from potential.errors import SoapGprError
-from potential.settings import load_settings, parse_settings
+from potential.settings import (
+    BaselineSettings,
+    LabelKeys,
+    Sigmas,
+    SoapTermSettings,
+    SolverSettings,
+    load_settings,
+    parse_settings,
+)
 
 FULL = """
 [data]
@@ -192,3 +202,12 @@ def test_settings_from_dictionaries():
     settings = parse_settings({"data": {"train": ["a.xyz"]}, "terms": [{"cutoff": 4.0}]})
     assert settings.terms[0].cutoff == 4.0
     assert settings.data.train == ("a.xyz",)
+
+
+def test_documentation_names_every_key_and_its_example_is_valid(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "fit_toml.md").read_text()
+    example = text.split("```toml\n")[1].split("```")[0]
+    load_settings(write(tmp_path, example))
+    for settings in (LabelKeys, SoapTermSettings, Sigmas, SolverSettings, BaselineSettings):
+        for field in dataclasses.fields(settings):
+            assert f"`{field.name}`" in text, field.name

@@ -60,7 +60,7 @@ def _parser(argv: Sequence[str]):
         description="Gaussian-process interatomic potentials on SOAP features.",
         epilog="example: soap-gpr fit fit.toml -o model.sgpr; more: soap-gpr COMMAND --help",
     )
-    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((word for word in argv if not word.startswith("-")), None)
     modules = {}
@@ -75,9 +75,6 @@ def _parser(argv: Sequence[str]):
 
 
 class _Version(argparse.Action):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, nargs=0, **kwargs)
-
     def __call__(self, parser, namespace, values, option_string=None):
         from potential.version import package_version
 
