@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Modified spherical Bessel functions of the first kind, scaled: e^{−z} i_l(z)."""
+"""Modified spherical Bessel functions of the first kind, scaled: e^{−z} i_l(z).
+
+docs/theory.md eq. 2b.
+"""
 
 import numpy as np
 from scipy.special import ive

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Cutoff function f_c(r) of the neighbour density (docs/theory.md, section 1).
+"""Cutoff function f_c(r) of the neighbour density (docs/theory.md eq. 1a).
 
 f_c = 1                                    for r < r_c − Δ
 f_c = ½ [1 + cos(π (r − r_c + Δ) / Δ)]     for r_c − Δ ≤ r ≤ r_c

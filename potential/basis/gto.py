@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""GTO radial basis (docs/theory.md, section 1; Handbook 2018, eq. 58).
+"""GTO radial basis (docs/theory.md eq. 2c; Handbook 2018, eq. 58).
 
-g_n(x) = x^n exp(−x²/2σ_n²),  σ_n = radius · max(√n, 1) / n_max,  n = 0..n_max − 1,
+g_n(x) ∝ x^n exp(−x²/2σ_n²), S_nn = 1,  σ_n = radius · max(√n, 1) / n_max,  n = 0..n_max − 1,
 R_n = Σ_k [S^{-1/2}]_nk g_k,  S_nk = ∫_0^∞ x² g_n g_k dx          (Löwdin)
 """
 

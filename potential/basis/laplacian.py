@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Laplacian eigenstates in a sphere (docs/theory.md, section 1).
+"""Laplacian eigenstates in a sphere (docs/theory.md eq. 2d).
 
 R_nl(x) = N_nl j_l(z_nl x / r_c) on [0, r_c], z_nl the n-th zero (n = 1, 2, ...) of j_l,
 N_nl = √(2 / r_c³) / |j_{l+1}(z_nl)|. Channel l keeps the functions with

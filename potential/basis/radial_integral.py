@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Radial integral of a Gaussian at distance r (docs/theory.md, section 1).
+"""Radial integral of a Gaussian at distance r (docs/theory.md eq. 2, 2a).
 
 R^_nl(r) = 4π exp(−r²/2σ²) ∫ x² R_nl(x) exp(−x²/2σ²) i_l(x r/σ²) dx
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Radial scaling u(r) = c / (c + (r/r_0)^m) (docs/theory.md, section 1; Willatt 2018, eq. 21)."""
+"""Radial scaling u(r) = c / (c + (r/r_0)^m) (docs/theory.md eq. 1b; Willatt 2018, eq. 21)."""
 
 from dataclasses import dataclass
 from math import isfinite

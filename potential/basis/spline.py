@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Quintic Hermite tables on segments of equispaced knots.
+"""Quintic Hermite tables on segments of equispaced knots (docs/theory.md eq. 3c).
 
 A table holds, at every knot, S, h S′ and h² S″ (h: spacing of the knot's segment). Segments meet at
 kinks of S″; the knot at a joint is stored twice, with the one-sided derivatives of either segment.

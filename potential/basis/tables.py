@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From settings to the tables that the core evaluates (docs/theory.md, section 2).
+"""From settings to the tables that the core evaluates (docs/theory.md eq. 3, 3a, 3b).
 
 c^l_qm = Σ_j S^l_{a_j,q}(r_ij) Y_lm + δ_l0 s0_{a_i,q},   S^l_{a,(n)}(r) = f_c(r) u(r) R^_nl(r)
 
