@@ -83,7 +83,8 @@ def file_hashes(specs: Iterable[str]) -> dict[str, str]:
     hashes = {}
     for spec in specs:
         for path, _ in expand(spec):
-            hashes[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            with open(path, "rb") as stream:
+                hashes[path] = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashes
 
 

@@ -121,7 +121,7 @@ def _histogram(label: str, pairs: Pairs, groups: np.ndarray):
 
 def _worst(structures: Sequence[Structure], pairs: dict[str, Pairs]):
     """(head, rows): by the largest RMSE of forces, or of energies where there are no forces."""
-    labels = [label for label in ("energy", "force", "stress") if label in pairs]
+    labels = _shown(pairs)
     rmse = np.full((len(labels), len(structures)), np.nan)
     for row, label in zip(rmse, labels, strict=True):
         square = (pairs[label].predicted - pairs[label].reference) ** 2
