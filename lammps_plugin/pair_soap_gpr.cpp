@@ -44,20 +44,17 @@ const char *const SYMBOLS[] = {
     "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og"};
 constexpr int N_SYMBOLS = sizeof(SYMBOLS) / sizeof(SYMBOLS[0]);
 
-int atomic_number(const std::string &symbol)
-{
+int atomic_number(const std::string &symbol) {
   for (int z = 1; z < N_SYMBOLS; ++z)
     if (symbol == SYMBOLS[z]) return z;
   return 0;
 }
 
-std::string symbol_of(int z)
-{
+std::string symbol_of(int z) {
   return z > 0 && z < N_SYMBOLS ? SYMBOLS[z] : "Z=" + std::to_string(z);
 }
 
-std::string list_elements(const std::vector<int> &species)
-{
+std::string list_elements(const std::vector<int> &species) {
   std::string text;
   for (int z : species) text += (text.empty() ? "" : " ") + symbol_of(z);
   return text;
@@ -65,8 +62,7 @@ std::string list_elements(const std::vector<int> &species)
 
 }  // namespace
 
-PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp)
-{
+PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp) {
   single_enable = 0;
   restartinfo = 0;
   respa_enable = 0;
@@ -78,16 +74,14 @@ PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp)
   no_virial_fdotr_compute = 1;
 }
 
-PairSoapGpr::~PairSoapGpr()
-{
+PairSoapGpr::~PairSoapGpr() {
   if (copymode || !allocated) return;
   memory->destroy(setflag);
   memory->destroy(cutsq);
   memory->destroy(scale_);
 }
 
-void PairSoapGpr::compute(int eflag, int vflag)
-{
+void PairSoapGpr::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
@@ -111,8 +105,7 @@ void PairSoapGpr::compute(int eflag, int vflag)
 
 // Fills block_ with the centres [begin, end) of the neighbour list and their neighbours within the
 // cutoff; atoms of types mapped to NULL are neither.
-void PairSoapGpr::gather(int begin, int end)
-{
+void PairSoapGpr::gather(int begin, int end) {
   const double *const *const x = atom->x;
   const double cutoff_sq = model_->cutoff() * model_->cutoff();
   Block &b = block_;
@@ -146,8 +139,7 @@ void PairSoapGpr::gather(int begin, int end)
 
 // Adds the energies and forces of block_ to LAMMPS' arrays. Forces on ghosts travel home by LAMMPS'
 // reverse communication.
-void PairSoapGpr::scatter()
-{
+void PairSoapGpr::scatter() {
   double *const *const f = atom->f;
   for (std::size_t a = 0; a < block_.center.size(); ++a) {
     const int i = block_.center[a];
@@ -175,8 +167,7 @@ void PairSoapGpr::scatter()
 }
 
 // Tensors in LAMMPS' order xx yy zz xy xz yz (yx zx zy); "xy" is r_x f_y.
-void PairSoapGpr::tally_pair(int j, const double *r, const double *f)
-{
+void PairSoapGpr::tally_pair(int j, const double *r, const double *f) {
   if (vflag_global || vflag_atom) {
     const double w[6] = {r[0] * f[0],
                          r[1] * f[1],
@@ -196,15 +187,14 @@ void PairSoapGpr::tally_pair(int j, const double *r, const double *f)
   }
 }
 
-void PairSoapGpr::settings(int narg, char ** /*arg*/)
-{
+void PairSoapGpr::settings(int narg, char ** /*arg*/) {
   if (narg != 0)
-    error->all(FLERR, "pair_style soap/gpr takes no arguments: the model file and the elements go "
-                      "into 'pair_coeff * * model.sgpr O H'");
+    error->all(FLERR,
+               "pair_style soap/gpr takes no arguments: the model file and the elements go "
+               "into 'pair_coeff * * model.sgpr O H'");
 }
 
-void PairSoapGpr::allocate()
-{
+void PairSoapGpr::allocate() {
   const int n = atom->ntypes + 1;
   memory->create(setflag, n, n, "pair:setflag");
   memory->create(cutsq, n, n, "pair:cutsq");
@@ -217,18 +207,18 @@ void PairSoapGpr::allocate()
   allocated = 1;
 }
 
-void PairSoapGpr::coeff(int narg, char **arg)
-{
+void PairSoapGpr::coeff(int narg, char **arg) {
   if (narg < 4)  // LAMMPS itself checks the two stars: one_coeff
-    error->all(FLERR, "pair_coeff of pair_style soap/gpr must read '* * model.sgpr' followed by one "
-                      "element symbol (or NULL) per atom type");
+    error->all(FLERR,
+               "pair_coeff of pair_style soap/gpr must read '* * model.sgpr' followed by one "
+               "element symbol (or NULL) per atom type");
   if (!allocated) allocate();
 
   const std::string path = arg[2];
   const std::string bytes = read_model_file(path);
   try {
-    model_ = std::make_unique<soap_gpr::Model>(
-        soap_gpr::Model::from_bytes(bytes.data(), bytes.size()));
+    model_ =
+        std::make_unique<soap_gpr::Model>(soap_gpr::Model::from_bytes(bytes.data(), bytes.size()));
   } catch (const soap_gpr::Error &e) {
     error->all(FLERR, "pair_style soap/gpr cannot use the model file '" + path + "': " + e.what());
   }
@@ -239,8 +229,7 @@ void PairSoapGpr::coeff(int narg, char **arg)
 
 // The bytes of the model file, on every rank: rank 0 reads, the others receive. A failure is an
 // error on all ranks.
-std::string PairSoapGpr::read_model_file(const std::string &path)
-{
+std::string PairSoapGpr::read_model_file(const std::string &path) {
   std::string bytes;
   std::string problem;
   if (comm->me == 0) {
@@ -248,9 +237,9 @@ std::string PairSoapGpr::read_model_file(const std::string &path)
     FILE *file = found.empty() ? nullptr : fopen(found.c_str(), "rb");
     if (!file) {
       const char *folder = getenv("LAMMPS_POTENTIALS");
-      problem = "no such readable file here" +
-          (folder ? " or in LAMMPS_POTENTIALS=" + std::string(folder)
-                  : std::string(" (LAMMPS_POTENTIALS is not set)"));
+      problem =
+          "no such readable file here" + (folder ? " or in LAMMPS_POTENTIALS=" + std::string(folder)
+                                                 : std::string(" (LAMMPS_POTENTIALS is not set)"));
     } else {
       std::vector<char> buffer(std::size_t(1) << 20);
       std::size_t n;
@@ -274,8 +263,7 @@ std::string PairSoapGpr::read_model_file(const std::string &path)
   return bytes;
 }
 
-void PairSoapGpr::map_types(int n_names, char **names, const std::string &path)
-{
+void PairSoapGpr::map_types(int n_names, char **names, const std::string &path) {
   const int n = atom->ntypes;
   if (n_names != n)
     error->all(FLERR, "pair_coeff of pair_style soap/gpr names " + std::to_string(n_names) +
@@ -311,15 +299,14 @@ void PairSoapGpr::map_types(int n_names, char **names, const std::string &path)
       setflag[i][j] = type_to_species_[i] >= 0 && type_to_species_[j] >= 0;
 }
 
-void PairSoapGpr::log_model(const std::string &path)
-{
+void PairSoapGpr::log_model(const std::string &path) {
   if (comm->me != 0) return;
   const std::vector<int> &species = model_->species();
   std::string types;
   for (int type = 1; type <= atom->ntypes; ++type) {
     const int a = type_to_species_[type];
     types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
-        (a < 0 ? "NULL" : symbol_of(species[a]));
+             (a < 0 ? "NULL" : symbol_of(species[a]));
   }
   char cutoff[32];
   snprintf(cutoff, sizeof(cutoff), "%g", model_->cutoff());
@@ -327,8 +314,7 @@ void PairSoapGpr::log_model(const std::string &path)
                           cutoff + " Angstrom; atom types: " + types + "\n");
 }
 
-void PairSoapGpr::init_style()
-{
+void PairSoapGpr::init_style() {
   const std::string units = update->unit_style;
   if (units == "metal")
     energy_unit_ = 1.0;
@@ -337,8 +323,9 @@ void PairSoapGpr::init_style()
   else
     error->all(FLERR, "pair_style soap/gpr works in units metal or real, not in units " + units);
   if (!force->newton_pair)
-    error->all(FLERR, "pair_style soap/gpr needs newton pair on: write 'newton on' before the "
-                      "simulation box is made");
+    error->all(FLERR,
+               "pair_style soap/gpr needs newton pair on: write 'newton on' before the "
+               "simulation box is made");
   warn_if_bonded_pairs_are_missing();
 
   const int n_threads = std::max(1, comm->nthreads);
@@ -351,33 +338,30 @@ void PairSoapGpr::init_style()
 
 // A special_bonds factor of 0 takes bonded pairs out of the neighbour list, and the model would see
 // atoms without their nearest neighbours.
-void PairSoapGpr::warn_if_bonded_pairs_are_missing()
-{
+void PairSoapGpr::warn_if_bonded_pairs_are_missing() {
   if (atom->molecular == Atom::ATOMIC || atom->nbonds == 0 || comm->me != 0) return;
   for (int k = 1; k <= 3; ++k)
     if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
-      error->warning(FLERR, "pair_style soap/gpr does not see bonded pairs because special_bonds "
-                            "removes them: write 'special_bonds lj/coul 1 1 1'");
+      error->warning(FLERR,
+                     "pair_style soap/gpr does not see bonded pairs because special_bonds "
+                     "removes them: write 'special_bonds lj/coul 1 1 1'");
       return;
     }
 }
 
-double PairSoapGpr::init_one(int i, int j)
-{
+double PairSoapGpr::init_one(int i, int j) {
   scale_[j][i] = scale_[i][j];
   return model_->cutoff();
 }
 
 // "scale" is for fix adapt (thermodynamic integration): the diagonal element of a type multiplies
 // the energies of its atoms and the forces derived from them.
-void *PairSoapGpr::extract(const char *name, int &dim)
-{
+void *PairSoapGpr::extract(const char *name, int &dim) {
   dim = 2;
   return strcmp(name, "scale") == 0 ? static_cast<void *>(scale_) : nullptr;
 }
 
-double PairSoapGpr::memory_usage()
-{
+double PairSoapGpr::memory_usage() {
   const Block &b = block_;
   double bytes = Pair::memory_usage();
   bytes += sizeof(int) * (b.center.capacity() + b.species.capacity() + b.neighbor.capacity() +

@@ -32,10 +32,11 @@ class PairSoapGpr : public Pair {
   double memory_usage() override;
 
  private:
-  /// Environments of the centres [begin, end) of the neighbour list, and what the core made of them.
+  /// Environments of the centres [begin, end) of the neighbour list, and what the core made of
+  /// them.
   struct Block {
-    std::vector<int> center;    // LAMMPS index of each centre
-    std::vector<int> species;   // species index of each centre
+    std::vector<int> center;   // LAMMPS index of each centre
+    std::vector<int> species;  // species index of each centre
     std::vector<std::size_t> offset;
     std::vector<int> neighbor;  // LAMMPS index of each neighbour, ghosts included
     std::vector<int> neighbor_species;

@@ -4,8 +4,8 @@
 // C++ classes have another layout in another LAMMPS version, with other integer sizes or another
 // MPI, and LAMMPS does not check this for plugins found through LAMMPS_PLUGIN_PATH. So this library
 // touches LAMMPS through its C interface only. It compares the LAMMPS that loads it with the one it
-// was compiled for, and opens the library with the pair style (soapgpr_pair.so, beside it) only when
-// they agree. Otherwise pair_style soap/gpr exists, but says what is wrong.
+// was compiled for, and opens the library with the pair style (soapgpr_pair.so, beside it) only
+// when they agree. Otherwise pair_style soap/gpr exists, but says what is wrong.
 
 #include <dlfcn.h>
 
@@ -45,13 +45,11 @@ struct Plugin {
 std::string why_refused;  // a property of the process: there is one LAMMPS library in it
 
 template <typename Function>
-Function host_function(const char *name)
-{
+Function host_function(const char *name) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
 }
 
-std::string host_mpi()
-{
+std::string host_mpi() {
   const auto has_mpi = host_function<int (*)()>("lammps_config_has_mpi_support");
   if (has_mpi && !has_mpi()) return "no MPI";
   if (host_function<void *>("ompi_mpi_comm_world")) return "Open MPI";
@@ -59,19 +57,17 @@ std::string host_mpi()
 }
 
 // 20250722 -> "22 Jul 2025"
-std::string version_name(int number)
-{
+std::string version_name(int number) {
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const int month = number / 100 % 100;
   if (month < 1 || month > 12) return std::to_string(number);
   return std::to_string(number % 100) + " " + months[month - 1] + " " +
-      std::to_string(number / 10000);
+         std::to_string(number / 10000);
 }
 
 // Empty when this LAMMPS is the one the plugin was compiled for, else the difference in words.
-std::string find_mismatch(void *lmp)
-{
+std::string find_mismatch(void *lmp) {
   const auto version = host_function<int (*)(void *)>("lammps_version");
   const auto setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
   if (!version || !setting)
@@ -79,7 +75,7 @@ std::string find_mismatch(void *lmp)
            "LAMMPS " BUILT_FOR_LAMMPS ", which the plugin was compiled for";
   if (version(lmp) != BUILT_FOR_LAMMPS_NUMBER)
     return "the plugin was compiled for LAMMPS " BUILT_FOR_LAMMPS " and this is LAMMPS " +
-        version_name(version(lmp));
+           version_name(version(lmp));
 #ifdef LAMMPS_BIGBIG
   const int tagint_bytes = 8;
 #else
@@ -88,23 +84,22 @@ std::string find_mismatch(void *lmp)
   if (setting(lmp, "tagint") != tagint_bytes || setting(lmp, "imageint") != tagint_bytes ||
       setting(lmp, "bigint") != 8)
     return "the plugin was compiled for " + std::to_string(8 * tagint_bytes) +
-        "-bit atom IDs and this LAMMPS has " + std::to_string(8 * setting(lmp, "tagint")) +
-        "-bit ones (LAMMPS_SIZES)";
+           "-bit atom IDs and this LAMMPS has " + std::to_string(8 * setting(lmp, "tagint")) +
+           "-bit ones (LAMMPS_SIZES)";
   if (host_mpi() != BUILT_FOR_MPI)
-    return "the plugin was compiled with the headers of " BUILT_FOR_MPI " and this LAMMPS runs on " +
-        host_mpi();
+    return "the plugin was compiled with the headers of " BUILT_FOR_MPI
+           " and this LAMMPS runs on " +
+           host_mpi();
   return "";
 }
 
-std::string dl_error()
-{
+std::string dl_error() {
   const char *text = dlerror();
   return text ? text : "unknown error of dlopen";
 }
 
 // The factory in soapgpr_pair.so, or null with the reason in `problem`.
-PairFactory open_pair_library(std::string &problem)
-{
+PairFactory open_pair_library(std::string &problem) {
   Dl_info self;
   if (!dladdr(reinterpret_cast<void *>(&open_pair_library), &self)) {
     problem = "the folder of soapgprplugin.so cannot be determined";
@@ -120,10 +115,9 @@ PairFactory open_pair_library(std::string &problem)
 
 // Stands in for the pair style when it must not be used. The sentence goes to screen and log file
 // through LAMMPS; the exception ends the run, or reaches the program that uses LAMMPS as a library.
-extern "C" void *refuse_pair(void *lmp)
-{
+extern "C" void *refuse_pair(void *lmp) {
   const std::string message = "pair_style soap/gpr cannot be used: " + why_refused +
-      "; 'soap-gpr lammps-info' explains how to build it for this LAMMPS";
+                              "; 'soap-gpr lammps-info' explains how to build it for this LAMMPS";
   const auto report = host_function<void (*)(void *, int, const char *)>("lammps_error");
   const auto setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
   const bool first_rank = !setting || setting(lmp, "world_rank") <= 0;
@@ -133,8 +127,7 @@ extern "C" void *refuse_pair(void *lmp)
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const char *soap_gpr_plugin_info()
-{
+extern "C" __attribute__((visibility("default"))) const char *soap_gpr_plugin_info() {
 #ifdef LAMMPS_BIGBIG
   return BUILT_FOR_LAMMPS "|bigbig|" BUILT_FOR_MPI;
 #else
@@ -143,8 +136,7 @@ extern "C" __attribute__((visibility("default"))) const char *soap_gpr_plugin_in
 }
 
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,
-                                                                         void *register_plugin)
-{
+                                                                         void *register_plugin) {
   why_refused = find_mismatch(lmp);
   PairFactory create = why_refused.empty() ? open_pair_library(why_refused) : nullptr;
   Plugin plugin{BUILT_FOR_LAMMPS,

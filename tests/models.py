@@ -51,8 +51,8 @@ def _term(species, n_max, l_max, cutoff, zeta, basis) -> dict:
 def random_structure(numbers, spacing=1.9, seed=0, cell=None, pbc=True) -> ase.Atoms:
     """Atoms of the given numbers, shuffled on a displaced grid of about `spacing` Å.
 
-    cell: (3, 3) Å, default a cube that the grid fills. No two atoms come closer than about 0.4
-    spacings when the cell is the default one.
+    cell: (3, 3) Å, default a cube that the grid fills, where no two atoms come closer than 0.6
+    spacings. All atoms lie inside the cell.
     """
     rng = np.random.default_rng(seed)
     side = int(np.ceil(len(numbers) ** (1 / 3)))
