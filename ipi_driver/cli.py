@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the client; returns 0 (i-PI said EXIT), 1 (failed) or 2 (wrong usage)."""
+    """Run the client; returns 0 (i-PI said EXIT), 1 (failed), 2 (wrong usage), 130 (Ctrl-C)."""
     usage = _usage_error(args)
     if usage:
         return _complain(usage, 2)
@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     except SoapGprError as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
-        return _complain("interrupted", 1)
+        _say("interrupted")
+        return 130  # as every shell reports Ctrl-C
     return 0
 
 
