@@ -6,7 +6,6 @@
 #include "pair_soap_gpr.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
