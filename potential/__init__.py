@@ -15,7 +15,7 @@ _EXPORTS = {
     "SoapGprError": "potential.errors",
     "fit": "potential.fitting",
 }
-__all__ = list(_EXPORTS)  # noqa: PLE0604
+__all__ = list(_EXPORTS)
 
 
 def __getattr__(name):

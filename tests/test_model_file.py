@@ -71,6 +71,8 @@ def test_every_truncation_is_refused(model):
     for size in [0, 1, 7, 8, 9, 500, len(data) // 2, len(data) - 8, len(data) - 1]:
         with pytest.raises(SoapGprError):
             Model.from_bytes(data[:size])
+    with pytest.raises(SoapGprError, match="cut short: found"):
+        Model.from_bytes(data[:-1])
     with pytest.raises(SoapGprError, match="after its end"):
         Model.from_bytes(data + b"\0")
 

@@ -111,24 +111,22 @@ TensorFile parse_tensor_file(const char *bytes, std::size_t size) {
   try {
     const json parsed = json::parse(header);
     file.metadata = parsed.at("__metadata__").get<std::map<std::string, std::string>>();
-    std::vector<std::pair<std::size_t, std::string>> order;
+    // by begin and end: empty arrays share their offset with the next one and come first
+    std::vector<std::pair<std::vector<std::size_t>, std::string>> order;
     for (const auto &[name, entry] : parsed.items())
       if (name != "__metadata__")
-        order.emplace_back(entry.at("data_offsets").at(0).get<std::size_t>(), name);
-    // empty arrays share their offset with the next one: they come first
-    std::sort(order.begin(), order.end(), [&](const auto &a, const auto &b) {
-      const auto last = [&](const auto &x) {
-        return parsed.at(x.second).at("data_offsets").at(1).template get<std::size_t>();
-      };
-      return std::make_pair(a.first, last(a)) < std::make_pair(b.first, last(b));
-    });
-    for (const auto &[offset, name] : order)
+        order.emplace_back(entry.at("data_offsets").get<std::vector<std::size_t>>(), name);
+    std::sort(order.begin(), order.end());
+    if (!order.empty() && !order.back().first.empty() && order.back().first.back() > data_size)
+      throw Error("the model file is cut short: found " + std::to_string(data_size) +
+                  " bytes of arrays, expected " + std::to_string(order.back().first.back()));
+    for (const auto &[offsets, name] : order)
       file.tensors[name] = parse_entry(name, parsed.at(name), data, data_size, end);
   } catch (const json::exception &) {
     throw Error("not a soap-gpr model file: its header is not readable");
   }
   if (file.metadata["format"] != "soap-gpr") throw Error("not a soap-gpr model file");
-  if (end != data_size) throw Error("the model file is cut short or has bytes after its end");
+  if (end != data_size) throw Error("the model file has bytes after its end");
   const std::size_t digits = find_checksum(header);
   if (digits == std::string::npos ||
       header.substr(digits, kChecksumDigits) != checksum(header, data, data_size, digits))
