@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The documents say what the code does: settings, equation numbers, file format, examples."""
+
+import dataclasses
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from models import random_model
+
+from potential import settings
+from potential.cli import COMMANDS, _parser
+from potential.settings import parse_settings
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "docs").is_dir():
+    pytest.skip("the documents are not here", allow_module_level=True)
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+SOURCES = [
+    path
+    for folder in ("potential", "lammps_plugin", "ipi_driver", "tests")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".cpp", ".hpp", ".h") and path != Path(__file__)
+]
+
+# heading in docs/fit_toml.md: the dataclass behind it
+TABLES = {
+    "[data]": settings.DataSettings,
+    "[baseline]": settings.BaselineSettings,
+    "[[terms]]": settings.SoapTermSettings,
+    "[noise]": settings.Sigmas,
+    "[solver]": settings.SolverSettings,
+}
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def blocks(path, language):
+    """Fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.M | re.S)
+
+
+def documented_keys(section):
+    """{key: default as written} of one section of docs/fit_toml.md."""
+    text = (ROOT / "docs/fit_toml.md").read_text()
+    part = text.split(f"\n## `{section}`\n")[1].split("\n## ")[0]
+    tables = [text for text in part.strip().split("\n\n") if text.startswith("| key | default |")]
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", "\n".join(tables), re.M))
+
+
+def expected_keys(section):
+    """{key: default} of the code; lists of fields inside other dataclasses are spelled out."""
+    keys = {}
+    for field in dataclasses.fields(TABLES[section]):
+        if field.name == "keys":
+            keys |= {key.name: None for key in dataclasses.fields(settings.LabelKeys)}
+        else:
+            keys[field.name] = field.default
+    if section == "[noise]":
+        keys["config_type"] = None
+    if section == "[[terms]]":
+        keys |= {"scale": dataclasses.MISSING, "exponent": dataclasses.MISSING, "rate": 1.0}
+    return keys
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_every_setting_is_documented_with_its_default(section):
+    written, expected = documented_keys(section), expected_keys(section)
+    assert set(written) == set(expected)
+    for key, default in expected.items():
+        if default is dataclasses.MISSING:
+            assert written[key] == "required", key
+        elif default is None:
+            assert written[key] == "none", key
+        else:
+            value = tomllib.loads(f"x = {written[key].strip('`')}")["x"]
+            value = tuple(value) if isinstance(value, list) else value
+            assert value == default and type(value) is type(default), key
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p, "toml")], ids=name)
+def test_examples_of_settings_are_valid(path):
+    for block in blocks(path, "toml"):
+        parse_settings(tomllib.loads(block))
+
+
+def cited(text, what):
+    """Numbers after 'docs/theory.md eq.' or 'docs/theory.md, section', ranges spelled out."""
+    text = re.sub(r"\n\s*(//+|#)?\s*", " ", text)
+    number = r"\(?\d+[a-z]?(?:\s?[-–]\s?\d+)?\)?"
+    for found in re.findall(rf"theory\.md,? {what} ({number}(?:, {number})*)", text):
+        for item in re.findall(r"\d+[a-z]?(?:\s?[-–]\s?\d+)?", found):
+            first, *last = re.split(r"\s?[-–]\s?", item)
+            yield from map(str, range(int(first), int(last[0]) + 1)) if last else [first]
+
+
+def test_cited_equations_and_sections_exist():
+    theory = (ROOT / "docs/theory.md").read_text()
+    equations = set(re.findall(r"^\*\*\((\d+[a-z]?)\)\*\*", theory, re.M))
+    sections = set(re.findall(r"^## (\d+)\. ", theory, re.M))
+    texts = {name(path): path.read_text() for path in [*SOURCES, *DOCUMENTS]}
+    citations = [(where, n) for where, text in texts.items() for n in cited(text, r"eqs?\.")]
+    assert len(citations) > 10
+    assert [item for item in citations if item[1] not in equations] == []
+    parts = [(where, n) for where, text in texts.items() for n in cited(text, "section")]
+    assert [item for item in parts if item[1] not in sections] == []
+
+
+def test_equations_are_numbered_once_and_in_order():
+    theory = (ROOT / "docs/theory.md").read_text()
+    found = re.findall(r"^\*\*\((\d+)([a-z]?)\)\*\*", theory, re.M)
+    order = [(int(number), letter) for number, letter in found]
+    assert order == sorted(set(order))
+
+
+@pytest.mark.parametrize("document", ["fit_toml.md", "model_file.md", "lammps.md"])
+def test_equations_named_in_other_documents_exist(document):
+    equations = set(
+        re.findall(r"^\*\*\((\d+[a-z]?)\)\*\*", (ROOT / "docs/theory.md").read_text(), re.M)
+    )
+    text = (ROOT / "docs" / document).read_text()
+    lists = re.findall(r"[Ee]q(?:\.|uation) (\(\d+[a-z]?\)(?:(?:,| or| to) \(\d+[a-z]?\))*)", text)
+    named = {number for item in lists for number in re.findall(r"\d+[a-z]?", item)}
+    assert named and named <= equations
+
+
+def test_model_file_is_documented():
+    text = (ROOT / "docs/model_file.md").read_text()
+    model = random_model(n_terms=2)
+    arrays = {
+        re.sub(r"\.\d+$", ".{a}", re.sub(r"^term\d+", "term{t}", key)) for key in model.arrays
+    }
+    for key in [*model.metadata, *model.terms[0], *arrays]:
+        assert f"| `{key}` |" in text, key
+
+
+def test_provenance_is_documented(tmp_path):
+    from training_data import emt_frames, small_settings, write_frames
+
+    from potential.fitting import fit
+
+    train = write_frames(tmp_path / "train.xyz", emt_frames(2))
+    record = fit(small_settings(train, n_sparse=4), progress=False).provenance
+    text = (ROOT / "docs/model_file.md").read_text().split("### `provenance`")[1]
+    for key in record:
+        assert f"`{key}`" in text, key
+
+
+def test_python_examples_of_the_model_file_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("safetensors")
+    random_model().save(tmp_path / "model.sgpr")
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(ROOT / "docs/model_file.md", "python"):
+        exec(compile(block, "docs/model_file.md", "exec"), {})
+    assert capsys.readouterr().out.split()[0] == "eV,angstrom"
+
+
+def test_commands_in_the_documents_are_accepted():
+    for path in DOCUMENTS:
+        for line in re.findall(r"^soap-gpr (\S.*?)(?:\s+(?:#|&|>).*)?$", path.read_text(), re.M):
+            words = shlex.split(line.replace("[", "").replace("]", ""))
+            assert words[0] in COMMANDS or words[0].startswith("-"), f"{name(path)}: {line}"
+            if words[0] in COMMANDS:
+                _parser(words)[0].parse_args(words)
+
+
+def test_links_lead_somewhere():
+    for path in DOCUMENTS:
+        for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+            if not target.startswith("http"):
+                assert (path.parent / target).exists(), f"{name(path)}: {target}"
