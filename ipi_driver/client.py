@@ -113,8 +113,10 @@ class Client:
         self._evaluator = evaluator
         self._require_batch = require_batch
         self._batch_size = 0  # 0 until INIT arrives
-        self._extras = None  # one text per structure once results wait to be fetched
-        self._posdata = self._forceready = None
+        # one text per structure once results wait to be fetched
+        self._extras: list[bytes] | None = None
+        self._posdata: protocol.Posdata | None = None
+        self._forceready: protocol.Forceready | None = None
         self.evaluations = 0
         self.evaluation_seconds = 0.0
 
@@ -173,9 +175,9 @@ class Client:
             self._forceready = protocol.Forceready(self._evaluator.n_atoms, self._batch_size)
 
     def _positions(self):
-        if not self._batch_size:
-            raise SoapGprError("the server sent POSDATA; expected INIT first")
         data, reply = self._posdata, self._forceready
+        if data is None or reply is None:
+            raise SoapGprError("the server sent POSDATA; expected INIT first")
         # A server that passes numbers through shared memory sends names only, so look before
         # waiting for more bytes than ever come.
         protocol.read_exact(self._sock, data.head[:16])
@@ -185,17 +187,18 @@ class Client:
         self._evaluator.check_n_atoms(int(data.n_atoms))
         protocol.read_exact(self._sock, data.tail)
         start = time.perf_counter()
-        self._extras = []
+        extras_of_all = []
         for i in range(self._batch_size):
             reply.energies[i], extras = self._evaluator.evaluate(
                 data.cells[i], data.positions[i], reply.forces[i], reply.virials[i]
             )
-            self._extras.append(extras)
+            extras_of_all.append(extras)
+        self._extras = extras_of_all
         self.evaluations += self._batch_size
         self.evaluation_seconds += time.perf_counter() - start
 
     def _send_forces(self):
-        if self._extras is None:
+        if self._extras is None or self._forceready is None:
             raise SoapGprError("the server sent GETFORCE; expected POSDATA first")
         protocol.send_all(self._sock, self._forceready.message(self._extras))
         self._extras = None

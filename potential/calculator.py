@@ -1,26 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ASE calculator."""
 
-import os
 from typing import ClassVar
 
-import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from potential.model import Model
+from potential.parallel import thread_count
 
 
 class SoapGprCalculator(Calculator):
     """A model as an ASE calculator.
 
-    model: a Model or the path of a *.sgpr file. n_threads: OpenMP threads, by default
-    OMP_NUM_THREADS or 1. Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and,
-    in a cell that is periodic in all directions, stress (6,) and stresses (N, 6) in eV/Å³, ASE's
-    sign and order; stresses are the per-atom (centroid) virials, made symmetric, over −V.
+    model: a Model or the path of a *.sgpr file. n_threads: by default OMP_NUM_THREADS or all cores.
+    Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell that is
+    periodic in all directions, stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order;
+    stresses are the per-atom (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
     """
 
-    implemented_properties: ClassVar[list[str]] = [
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
         "energy",
         "free_energy",
         "energies",
@@ -32,7 +31,7 @@ class SoapGprCalculator(Calculator):
     def __init__(self, model, n_threads: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.model = model if isinstance(model, Model) else Model.load(model)
-        self.n_threads = n_threads or int(os.environ.get("OMP_NUM_THREADS") or 1)
+        self.n_threads = n_threads or thread_count()
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
@@ -54,8 +53,8 @@ class SoapGprCalculator(Calculator):
         if not wants_forces:
             return
         self.results["forces"] = result.forces
-        if atoms.pbc.all():
+        if atoms.pbc.all() and result.virials is not None:
             volume = atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(-result.virial / volume)
-            symmetric = 0.5 * (result.virials + np.swapaxes(result.virials, 1, 2))
+            symmetric = 0.5 * (result.virials + result.virials.transpose(0, 2, 1))
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-symmetric / volume)

@@ -25,7 +25,7 @@ pair_style  soap/gpr
 pair_coeff  * * model.sgpr O H        # one element per atom type; NULL under pair_style hybrid"""
 
 REBUILD = """\
-cmake -S <soap-gpr sources> -B build -DSOAP_GPR_PYTHON=OFF -DLAMMPS_HEADERS=<lammps/src>
+cmake -S <soap-gpr sources> -B build -DLAMMPS_HEADERS=<lammps/src>
 cmake --build build
     LAMMPS_HEADERS may also be <prefix>/include/lammps of an installed LAMMPS; add
     -DLAMMPS_MPI_HEADERS=<folder of its mpi.h> for another MPI, -DLAMMPS_SIZES=bigbig for 64-bit

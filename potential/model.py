@@ -27,7 +27,7 @@ class Evaluation:
 
     energies: np.ndarray  # (N,) per atom, e0 included
     forces: np.ndarray | None  # (N, 3)
-    virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i r_ij ⊗ f_ij kept on the neighbour j
+    virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i f_ij ⊗ r_ij kept on the neighbour j
 
     @property
     def energy(self) -> float:
@@ -36,8 +36,17 @@ class Evaluation:
     @property
     def virial(self) -> np.ndarray:
         """−dE/dε (3, 3), symmetric."""
+        if self.virials is None:
+            raise ValueError("the virial was not asked for: evaluate with forces=True")
         total = self.virials.sum(axis=0)
         return 0.5 * (total + total.T)
+
+
+class _Evaluators(threading.local):
+    """One evaluator per calling thread and number of OpenMP threads."""
+
+    def __init__(self):
+        self.by_threads: dict[int, _core.Evaluator] = {}
 
 
 class Model:
@@ -56,7 +65,7 @@ class Model:
         self.cutoff: float = self.core.cutoff
         self.n_weights: int = self.core.n_weights
         self._species_index = {z: a for a, z in enumerate(self.species)}
-        self._evaluators = threading.local()
+        self._evaluators = _Evaluators()
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str = "model") -> "Model":
@@ -69,9 +78,7 @@ class Model:
         try:
             data = Path(path).read_bytes()
         except OSError as error:
-            raise SoapGprError(
-                f"{path}: cannot read the model file: {error.strerror.lower()}"
-            ) from None
+            raise SoapGprError(f"{path}: cannot read the model file: {_reason(error)}") from None
         return cls(data, str(path))
 
     def save(self, path) -> None:
@@ -80,7 +87,7 @@ class Model:
         try:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
         except OSError as error:
-            raise SoapGprError(f"{path}: cannot write: {error.strerror.lower()}") from None
+            raise SoapGprError(f"{path}: cannot write: {_reason(error)}") from None
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(self._bytes)
@@ -118,7 +125,7 @@ class Model:
 
     @property
     def e0(self) -> dict[int, float]:
-        """Energy of an isolated atom by atomic number, eV."""
+        """Baseline energy per atom by atomic number, eV (docs/theory.md eq. 8)."""
         return dict(zip(self.species, self.arrays["e0"].tolist(), strict=True))
 
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
@@ -169,7 +176,7 @@ class Model:
         that is not finite.
         """
         structure = self.structure(numbers, positions, cell, pbc)
-        evaluators = self._evaluators.__dict__
+        evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, n_threads)
         try:
@@ -177,11 +184,12 @@ class Model:
         except _core.CoreError as error:
             raise SoapGprError(str(error)) from None
 
-    def __getstate__(self):
-        return self._bytes
+    def __reduce__(self):
+        return Model, (self._bytes,)
 
-    def __setstate__(self, data):
-        self.__init__(data)
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def core_structure(species: np.ndarray, neighbors: NeighborList) -> "_core.Structure":
@@ -194,7 +202,7 @@ def core_structure(species: np.ndarray, neighbors: NeighborList) -> "_core.Struc
 
 def build_model(
     species: Sequence[int],
-    e0: Sequence[float],
+    e0: Sequence[float] | np.ndarray,
     terms: Sequence[Mapping],
     settings: dict | None = None,
     provenance: dict | None = None,

@@ -90,9 +90,9 @@ def _segments_and_tables(basis, integrals, tolerance):
     """Segments [begin, end, n_intervals] and {sigma: table}, one grid for all sigmas."""
     r_c, width = float(basis.cutoff), float(basis.cutoff_width)
     # The kink of f_c at r_c − Δ falls on a joint; Δ = r_c leaves nothing below it.
-    pieces = [(r_c - width, r_c, partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width))]
-    if width < r_c:
-        pieces.insert(0, (0.0, r_c - width, cutoff_function.plateau))
+    taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
+    pieces = [(0.0, r_c - width, cutoff_function.plateau)] if width < r_c else []
+    pieces = [*pieces, (r_c - width, r_c, taper)]
 
     functions = [
         [weighted_integral(integral, basis.scaling(), piece) for integral in integrals.values()]
@@ -125,7 +125,7 @@ def _central(weight, integral, a, n_species, n_radial):
 def _checked_species(species):
     species = list(species)
     for number in species:
-        if not isinstance(number, Integral) or not 0 < number < len(chemical_symbols):
+        if not isinstance(number, Integral) or not 0 < int(number) < len(chemical_symbols):
             raise SoapGprError(f"species must be atomic numbers, found {number!r}")
     if not species or len(set(species)) != len(species):
         raise SoapGprError(f"species must be distinct and at least one, found {species}")

@@ -27,8 +27,7 @@ std::vector<Block> make_blocks(const Environments &environments, std::size_t n_s
   for (std::size_t a = 0; a < n_species; ++a) begin[a + 1] += begin[a];
   order.resize(environments.n_atoms);
   auto next = begin;
-  for (std::size_t i = 0; i < environments.n_atoms; ++i)
-    order[next[environments.species[i]]++] = i;
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) order[next[environments.species[i]]++] = i;
   std::vector<Block> blocks;
   for (std::size_t a = 0; a < n_species; ++a)
     for (std::size_t i = begin[a]; i < begin[a + 1]; i += kBlock)
@@ -99,8 +98,8 @@ void Evaluator::evaluate(const Environments &environments, double *energy, doubl
   for (int b = 0; b < n_blocks; ++b) {
     try {
       for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, blocks[b],
-                       *state_->work[thread_index()][t], energy, f_ij);
+        evaluate_block(data.terms[t], environments, blocks[b], *state_->work[thread_index()][t],
+                       energy, f_ij);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();

@@ -121,8 +121,8 @@ void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) 
       for (int x = 0; x < 3; ++x) {
         const double tangent = (slope[x][k] - unit[x] * along) / batch.r[k];
         const double radial = y_[lm][k] * unit[x];
-        double *row = dc + x * term_.n_coefficients + channels.offset + m * channels.stride +
-                      group.q_begin;
+        double *row =
+            dc + x * term_.n_coefficients + channels.offset + m * channels.stride + group.q_begin;
         for (int q = 0; q < group.size; ++q)
           row[q] = tangent * s_[group.offset + q] + radial * ds_[group.offset + q];
       }

@@ -7,7 +7,8 @@
 
 namespace soap_gpr {
 
-constexpr int kKernelTile = 256;  ///< sparse points handled at a time, so that a tile stays in cache
+constexpr int kKernelTile =
+    256;  ///< sparse points handled at a time, so that a tile stays in cache
 
 /// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
 void normalize(const SoapTerm &term, int n, double *p, double *norm);

@@ -34,10 +34,10 @@ struct SoapTerm {
   double delta = 1;
   int n_features = 0;
   int n_coefficients = 0;
-  std::vector<Channels> channels;     ///< [l_max + 1]
-  std::vector<RadialTable> tables;    ///< [species of the neighbour]
-  std::vector<AlignedVector> central; ///< [species of the centre][Q_0]
-  std::vector<SparseSet> sparse;      ///< [species of the centre]
+  std::vector<Channels> channels;      ///< [l_max + 1]
+  std::vector<RadialTable> tables;     ///< [species of the neighbour]
+  std::vector<AlignedVector> central;  ///< [species of the centre][Q_0]
+  std::vector<SparseSet> sparse;       ///< [species of the centre]
   SphericalHarmonics harmonics{0};
 };
 

@@ -36,9 +36,9 @@ void RadialTable::values(double r, double *s) const {
   double t, inverse_h;
   const double *knot = locate(r, t, inverse_h);
   const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,      t - 6 * t3 + 8 * t4 - 3 * t5,
-                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5),   10 * t3 - 15 * t4 + 6 * t5,
-                       -4 * t3 + 7 * t4 - 3 * t5,           0.5 * (t3 - 2 * t4 + t5)};
+  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,    t - 6 * t3 + 8 * t4 - 3 * t5,
+                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5), 10 * t3 - 15 * t4 + 6 * t5,
+                       -4 * t3 + 7 * t4 - 3 * t5,         0.5 * (t3 - 2 * t4 + t5)};
   for (int c = 0; c < n_padded_; c += kLanes) {
     Lanes value = h[0] * load(knot + c);
     for (int k = 1; k < 6; ++k) value += h[k] * load(knot + k * n_padded_ + c);
@@ -50,9 +50,9 @@ void RadialTable::derivatives(double r, double *s, double *ds) const {
   double t, inverse_h;
   const double *knot = locate(r, t, inverse_h);
   const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,      t - 6 * t3 + 8 * t4 - 3 * t5,
-                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5),   10 * t3 - 15 * t4 + 6 * t5,
-                       -4 * t3 + 7 * t4 - 3 * t5,           0.5 * (t3 - 2 * t4 + t5)};
+  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,    t - 6 * t3 + 8 * t4 - 3 * t5,
+                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5), 10 * t3 - 15 * t4 + 6 * t5,
+                       -4 * t3 + 7 * t4 - 3 * t5,         0.5 * (t3 - 2 * t4 + t5)};
   double dh[6] = {-30 * t2 + 60 * t3 - 30 * t4,     1 - 18 * t2 + 32 * t3 - 15 * t4,
                   t - 4.5 * t2 + 6 * t3 - 2.5 * t4, 30 * t2 - 60 * t3 + 30 * t4,
                   -12 * t2 + 28 * t3 - 15 * t4,     1.5 * t2 - 4 * t3 + 2.5 * t4};

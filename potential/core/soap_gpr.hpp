@@ -23,10 +23,10 @@ struct Error : std::runtime_error {
 /// itself excluded. Pairs beyond a term's cutoff are skipped, so lists may carry a skin.
 struct Environments {
   std::size_t n_atoms = 0;
-  const int *species = nullptr;              ///< [n_atoms] species index of the centre
-  const std::size_t *offset = nullptr;       ///< [n_atoms + 1]
-  const int *neighbor_species = nullptr;     ///< [n_pairs] species index of the neighbour
-  const double (*r_ij)[3] = nullptr;         ///< [n_pairs] Å
+  const int *species = nullptr;           ///< [n_atoms] species index of the centre
+  const std::size_t *offset = nullptr;    ///< [n_atoms + 1]
+  const int *neighbor_species = nullptr;  ///< [n_pairs] species index of the neighbour
+  const double (*r_ij)[3] = nullptr;      ///< [n_pairs] Å
 };
 
 struct ModelData;
@@ -38,8 +38,8 @@ class Model {
   static Model from_bytes(const char *bytes, std::size_t size);
   static Model from_file(const std::string &path);
 
-  double cutoff() const;                     ///< largest cutoff of all terms, Å
-  const std::vector<int> &species() const;   ///< atomic numbers, ascending
+  double cutoff() const;                       ///< largest cutoff of all terms, Å
+  const std::vector<int> &species() const;     ///< atomic numbers, ascending
   int species_index(int atomic_number) const;  ///< -1 when the model does not know it
   const ModelData &data() const { return *data_; }
 
@@ -54,8 +54,8 @@ class Evaluator {
   ~Evaluator();
   Evaluator(Evaluator &&) noexcept;
 
-  /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies only.
-  /// Throws Error when a distance or a result is not finite.
+  /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies
+  /// only. Throws Error when a distance or a result is not finite.
   void evaluate(const Environments &environments, double *energy, double (*f_ij)[3]);
 
   const Model &model() const;

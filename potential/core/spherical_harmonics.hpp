@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Real spherical harmonics, orthonormal on the sphere, without Condon-Shortley phase:
-// Y_l,m>0 = √2 N_lm Π_lm(z) Re(x+iy)^m, Y_l,m<0 = √2 N_l|m| Π_l|m|(z) Im(x+iy)^|m|, order m = -l..l,
-// Π_lm(z) = d^m P_l(z)/dz^m. Docs: docs/theory.md, eq. (4).
+// Y_l,m>0 = √2 N_lm Π_lm(z) Re(x+iy)^m, Y_l,m<0 = √2 N_l|m| Π_l|m|(z) Im(x+iy)^|m|, order m =
+// -l..l, Π_lm(z) = d^m P_l(z)/dz^m. Docs: docs/theory.md, eq. (4).
 #pragma once
 
 #include <vector>

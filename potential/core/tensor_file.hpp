@@ -18,7 +18,7 @@ struct Tensor {
   std::vector<std::size_t> shape;
   const char *data = nullptr;  ///< borrowed, not necessarily aligned
 
-  std::size_t size() const;    ///< number of elements
+  std::size_t size() const;                    ///< number of elements
   std::vector<double> doubles() const;         ///< Throws Error when the type is not f64.
   std::vector<std::int64_t> integers() const;  ///< Throws Error when the type is not i64.
 };

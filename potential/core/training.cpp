@@ -108,8 +108,8 @@ class FeatureGradients {
   }
 
   const SoapTerm &term_;
-  std::size_t size_ = 0;            ///< length of one unpacked row
-  std::vector<int> slot_;           ///< [n_atoms] row triple of an atom, or -1
+  std::size_t size_ = 0;   ///< length of one unpacked row
+  std::vector<int> slot_;  ///< [n_atoms] row triple of an atom, or -1
   std::vector<std::size_t> atoms_;
   AlignedVector dc_, unpacked_;
 };
@@ -143,9 +143,8 @@ void subtract_gradients(const SoapTerm &term, const SparseSet &sparse, const Ker
     double along = 0;
 #pragma omp simd reduction(+ : along)
     for (int f = 0; f < term.n_features; ++f) along += dp[f] * p_hat[f];
-    const std::size_t target = row < 3 * n_slots
-                                   ? 1 + 3 * gradients.atoms()[row / 3] + row % 3
-                                   : 1 + 3 * n_atoms + (row - 3 * n_slots);
+    const std::size_t target = row < 3 * n_slots ? 1 + 3 * gradients.atoms()[row / 3] + row % 3
+                                                 : 1 + 3 * n_atoms + (row - 3 * n_slots);
     double *out = rows + target * n_columns;
     const double *dot = &projected[std::size_t(row) * sparse.size];
     for (int m = 0; m < sparse.size; ++m)
@@ -170,8 +169,8 @@ void add_term_rows(const SoapTerm &term, const std::vector<std::size_t> &columns
     if (!neighbor) continue;
     gradients.compute(block, i, environments, neighbor);
     gradients.pack(packed);
-    subtract_gradients(term, sparse, kernel, gradients, packed, block.p_hat(),
-                       environments.n_atoms, n_columns, own);
+    subtract_gradients(term, sparse, kernel, gradients, packed, block.p_hat(), environments.n_atoms,
+                       n_columns, own);
   }
 }
 
