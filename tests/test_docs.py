@@ -60,11 +60,12 @@ def expected_keys(section):
         if field.name == "keys":
             keys |= {key.name: None for key in dataclasses.fields(settings.LabelKeys)}
         else:
-            keys[field.name] = field.default
+            made = field.default_factory
+            keys[field.name] = field.default if made is dataclasses.MISSING else made()
     if section == "[noise]":
         keys["config_type"] = None
     if section == "[[terms]]":
-        keys |= {"scale": dataclasses.MISSING, "exponent": dataclasses.MISSING, "rate": 1.0}
+        keys |= settings.RADIAL_SCALING
     return keys
 
 

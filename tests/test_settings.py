@@ -93,7 +93,8 @@ def test_minimal_file_has_the_documented_defaults(tmp_path):
     assert (term.n_sparse, term.sparse_method) == (1000, "fps")
     assert settings.baseline.isolated_atom_energies == "fit"
     sigmas = settings.noise.default
-    assert (sigmas.energy_per_atom, sigmas.force, sigmas.virial_per_atom) == (0.001, 0.05, 0.01)
+    assert (sigmas.energy_per_atom, sigmas.force, sigmas.virial_per_atom) == (0.002, 0.05, 0.02)
+    assert term.radial_scaling == {"scale": 3.0, "exponent": 4.0, "rate": 1.0}
 
 
 def test_to_dict_is_strict_json(tmp_path):
@@ -128,10 +129,10 @@ def test_to_dict_is_strict_json(tmp_path):
         ("n_sparse = {Oxygen = 5}", ["found the key 'Oxygen', expected a chemical symbol"]),
         ("n_sparse = {}", ["for at least one species"]),
         ("atom_sigma = {O = -0.5}", ["atom_sigma.O: found -0.5"]),
-        ("radial_scaling = {exponent = 2}", ["[terms.radial_scaling] scale: missing"]),
-        ("radial_scaling = {expo = 2, scale = 1}", ["exponent: missing", "'expo'"]),
+        ("radial_scaling = {exponent = 1.5}", ["[[terms]] radial_scaling.exponent"]),
+        ("radial_scaling = {expo = 2, scale = 1}", ["'expo'", "did you mean 'exponent'?"]),
         ("radial_scaling = 3", ["[terms.radial_scaling] found 3, expected a table"]),
-        ("radial_scaling = {exponent = 2, scale = 1, rate = 0}", ["[[terms]] radial_scaling.rate"]),
+        ("radial_scaling = {rate = 0}", ["[terms.radial_scaling] rate: found 0"]),
         ("delta = 0", ["delta: found 0, expected a number > 0"]),
         ("seed = -1", ["seed: found -1"]),
     ],

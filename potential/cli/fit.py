@@ -15,9 +15,9 @@ example fit.toml:
   cutoff = 5.0
   n_sparse = 1000
   [noise]
-  energy_per_atom = 0.001          # eV, scaled with sqrt(N); inf leaves a label out
+  energy_per_atom = 0.002          # eV, scaled with sqrt(N); inf leaves a label out
   force = 0.05                     # eV/A
-  virial_per_atom = 0.01           # eV, scaled with sqrt(N)
+  virial_per_atom = 0.02           # eV, scaled with sqrt(N)
 
 example:
   soap-gpr fit fit.toml -o model.sgpr
