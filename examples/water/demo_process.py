@@ -139,6 +139,15 @@ def run(
         programs.wait(programs.start(command, log, **options), progress, fraction)
 
 
+def require_progress(program: str, done: int, wanted: int) -> None:
+    """DemoError when a time limit left too few steps to say anything."""
+    if done < 0.1 * wanted:
+        raise DemoError(
+            f"{program} did {done} of {wanted} steps within its time limit: "
+            "this machine is too slow or too busy for the demo"
+        )
+
+
 def reason(log: Path) -> str:
     """The line of a log that says best why a program failed."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]

@@ -116,7 +116,7 @@ def _add_accuracy(page: Page, results: Results, accuracy: _Accuracy) -> None:
     page.heading("Accuracy on test data")
     page.text(
         "The model has not seen these structures: they come from trajectories of their own. "
-        "Energies are per atom, above those of isolated atoms."
+        "Energies are per atom, relative to isolated atoms."
     )
     figures = []
     for label, name in (("energy", "energy above e0"), ("force", "force")):

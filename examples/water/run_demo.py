@@ -24,19 +24,19 @@ import demo_lammps as lammps
 import numpy as np
 from demo_analysis import drift
 from demo_liquid import KELVIN, Liquid, nuclei
-from demo_process import DemoError, Progress, run
+from demo_process import DemoError, Progress, require_progress, run
 
 from potential.errors import SoapGprError
 
 HERE = Path(__file__).resolve().parent
 ELEMENTS = {1: "O", 2: "H"}  # of the LAMMPS types in start.data
 
-# Steps, set so that a machine with two cores needs about four minutes for all three runs, and
+# Steps, set so that two free cores need less than three minutes for all three runs, and
 # how many steps lie between two frames.
 NVT, NVT_EVERY = 20_000, 40  # 10 ps
-NVE, NVE_EVERY = 8_000, 20  # 2 ps
-PIMD, PIMD_EVERY = 3_000, 10  # 1.5 ps
-LIMIT = 600  # seconds after which a run stops early, in good order
+NVE, NVE_EVERY = 20_000, 40  # 5 ps
+PIMD, PIMD_EVERY = 4_000, 10  # 2 ps
+LIMIT = 300  # seconds after which a run stops early, in good order
 EQUILIBRATION = 0.25  # of each trajectory is left out
 
 MODEL, START = "water.sgpr", "pimd_start.xyz"
@@ -90,6 +90,7 @@ class Demo:
         wall = ipi.run_ipi(self.folder, source.name, MODEL, START, progress)
         self.seconds["pimd dynamics"] = wall
         result = ipi.read_run(self.folder, wall)
+        require_progress("i-PI", result.steps, steps)
         time_ps = result.properties["time"][-1]
         return f"{time_ps:.2f} ps, {result.microseconds:.0f} µs per atom, bead and step"
 
