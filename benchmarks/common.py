@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all benchmarks share: pinning, the description of the machine, timing, output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def pin_to_one_core() -> None:
+    """One core and one thread for everything in this process; call it before importing numpy."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = "1"
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def cache_folder() -> Path:
+    """Where generated potentials are kept between runs: outside of the repository."""
+    base = os.environ.get("SOAP_GPR_BENCHMARK_CACHE") or tempfile.gettempdir()
+    folder = Path(base) / f"soap_gpr_benchmarks_{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def machine(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Processor, compiler, load and the versions of the named distributions."""
+    compiler = shutil.which("c++") or shutil.which("g++")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "system": platform.platform(),
+        "compiler": _first_line([compiler, "--version"]) if compiler else None,
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in ("soap-gpr", "numpy", *packages)},
+    }
+
+
+def cpu_seconds(function: Callable[[], Any]) -> float:
+    """CPU time of one call: waiting for a core that others use does not count."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def alternate(
+    functions: Mapping[str, Callable[[], Any]], seconds: float, least: int = 5
+) -> dict[str, list[float]]:
+    """CPU seconds of each function, called in turn for about `seconds`, at least `least` times.
+
+    The k-th times of all functions were taken one after the other: their ratios are free of
+    whatever the machine did meanwhile.
+    """
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < least:
+        for name, function in functions.items():
+            times[name].append(cpu_seconds(function))
+    return times
+
+
+def summary(values: Sequence[float], scale: float = 1.0) -> dict[str, float]:
+    """Median, quartiles, smallest and number of the values × scale."""
+    scaled = sorted(scale * value for value in values)
+    quartiles = statistics.quantiles(scaled, n=4) if len(scaled) > 1 else 3 * scaled
+    return {
+        "median": statistics.median(scaled),
+        "quartiles": [quartiles[0], quartiles[2]],
+        "least": scaled[0],
+        "count": len(scaled),
+    }
+
+
+def ratios(slow: Sequence[float], fast: Sequence[float]) -> dict[str, float]:
+    """Summary of slow/fast taken pair by pair."""
+    return summary([a / b for a, b in zip(slow, fast, strict=True)])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Plain text; the first column is left-aligned, numbers get three significant digits."""
+    body = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in body) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in body
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def number(value: float) -> str:
+    """Three significant digits, never an exponent for large values."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def interval(values: Sequence[float]) -> str:
+    """Two numbers as low–high."""
+    return "–".join(map(number, values))
+
+
+def add_output_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the JSON here, not to the terminal")
+
+
+def emit(text: str, result: Mapping[str, Any], path: str | None) -> None:
+    """Print the table, and the JSON to a file or below it."""
+    print(text)
+    document = json.dumps(result, indent=1)
+    if path:
+        Path(path).write_text(document + "\n")
+        print(f"\nJSON: {path}")
+    else:
+        print(f"\n{document}")
+
+
+def describe(information: Mapping[str, Any]) -> str:
+    """The machine in two lines above a table."""
+    versions = ", ".join(f"{name} {version}" for name, version in information["versions"].items())
+    return (
+        f"{information['processor']}, {information['cores']} cores, "
+        f"load {information['load_average']:.1f}, {information['compiler']}\n{versions}"
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if not isinstance(value, float):
+        return str(value)
+    return number(value)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _first_line(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

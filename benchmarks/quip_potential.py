@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A QUIP GAP potential of a given size, made by gap_fit and kept in the cache folder.
+
+gap_fit is given energies only: it then needs no descriptor gradients, so that even thousands of
+sparse points take seconds. What the potential predicts does not matter for its cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from common import cache_folder
+from systems import Size, training_frames
+
+
+def gap_file(size: Size) -> Path:
+    """The XML file of a GAP of that size, trained if the cache does not have it."""
+    digest = hashlib.sha256(repr(size).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"gap-{digest}"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
+            _train(size, Path(work))
+            shutil.copytree(work, folder.with_suffix(".partial"), dirs_exist_ok=True)
+        os.replace(folder.with_suffix(".partial"), folder)
+    return folder / "gap.xml"
+
+
+def _train(size: Size, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = training_frames(size)
+    for frame in frames:
+        frame.info["dft_energy"] = float(rng.normal(scale=0.01 * len(frame)))
+    ase.io.write(folder / "train.xyz", frames, format="extxyz")
+    soap = (
+        f"soap cutoff={size.cutoff} cutoff_transition_width={size.cutoff_width} "
+        f"atom_sigma={size.atom_sigma} n_max={size.n_max} l_max={size.l_max} zeta={size.zeta} "
+        f"delta=1.0 covariance_type=dot_product sparse_method=random n_sparse={size.n_sparse}"
+    )
+    command = [
+        _program(),
+        "atoms_filename=train.xyz",
+        f"gap={{{soap}}}",
+        "e0=0.0",
+        "energy_parameter_name=dft_energy",
+        "force_parameter_name=none",
+        "virial_parameter_name=none",
+        "default_sigma={0.01 0.1 0.1 0.0}",
+        "sparse_jitter=1.0e-8",
+        "do_copy_at_file=F",
+        "sparse_separate_file=T",
+        "gp_file=gap.xml",
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode or not (folder / "gap.xml").exists():
+        raise SystemExit(f"gap_fit failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def _program() -> str:
+    beside = Path(sys.executable).with_name("gap_fit")
+    found = str(beside) if beside.exists() else shutil.which("gap_fit")
+    if not found:
+        raise SystemExit("gap_fit was not found: pip install quippy-ase")
+    return found
