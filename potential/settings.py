@@ -45,8 +45,8 @@ class BaselineSettings:
     isolated_atom_energies: str | Mapping[str, float] = "fit"
 
 
-# Near neighbours count most. Chosen, like the defaults of Sigmas, on the Si and Cu sets of Zuo et al.
-# (benchmarks/accuracy); exponent 0 switches the scaling off.
+# Near neighbours count most; exponent 0 switches the scaling off. Chosen, like the defaults of
+# Sigmas, on the Si and Cu sets of Zuo et al. (benchmarks/accuracy).
 RADIAL_SCALING = {"scale": 3.0, "exponent": 4.0, "rate": 1.0}
 
 
