@@ -27,7 +27,8 @@ DATA = HERE.parents[2] / "shared" / "data"
 
 # MAE of energy (meV/atom) and force (eV/Å) on the test sets. GAP, MTP: Zuo et al. as quoted in the
 # benchmark of ACEpotentials.jl, forces rounded to 0.01 there. ACE: Witt et al., J. Chem. Phys. 159,
-# 164101 (2023), quoted from memory. SNAP, qSNAP: the published coefficient files run in LAMMPS on these test sets.
+# 164101 (2023), quoted from memory. SNAP, qSNAP: the published coefficient files run in LAMMPS on
+# these test sets.
 PUBLISHED = {
     "Si": {
         "GAP": (2.91, 0.07),
