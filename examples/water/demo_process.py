@@ -115,9 +115,9 @@ class Programs:
         for process, log in self._running:
             if process.poll():
                 name = Path(str(process.args[0])).name  # type: ignore[index]
-                raise DemoError(
-                    f"{name} ended with exit code {process.returncode}: {reason(log)} (log: {log})"
-                )
+                code = process.returncode
+                how = f"exit code {code}" if code > 0 else f"signal {-code}"
+                raise DemoError(f"{name} ended with {how}: {reason(log)} (log: {log})")
 
 
 def environment() -> dict[str, str]:

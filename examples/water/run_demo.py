@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -219,8 +220,11 @@ def main() -> int:
     )
     parser.add_argument("--picture", type=Path, metavar="PNG", help="copy the picture there")
     parser.add_argument("--report-only", action="store_true", help="from the files of a run")
+    args = parser.parse_args()
+    # kill ends the demo as Ctrl-C does, with the programs that it started
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        demo(parser.parse_args())
+        demo(args)
     except (DemoError, SoapGprError) as error:
         print(f"run_demo: error: {error}", file=sys.stderr)
         return 1
