@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A QUIP GAP potential of a given size, made by gap_fit and kept in the cache folder.
 
-gap_fit is given energies only: it then needs no descriptor gradients, so that even thousands of
-sparse points take seconds. What the potential predicts does not matter for its cost.
+gap_fit is given energies only: it then needs no descriptor gradients and takes seconds. Beyond 1000
+sparse points, where its solver would take minutes, the points and weights of the fit are repeated.
+What the potential predicts does not matter for its cost.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from common import cache_folder
 from systems import Size, training_frames
+
+FITTED = 1000  # sparse points per species that gap_fit chooses at most
+COORDINATES = re.compile(r"<gpCoordinates .*?</gpCoordinates>", re.DOTALL)
+POINT = re.compile(r'<sparseX i="\d+"(.*?)/>')
 
 
 def gap_file(size: Size) -> Path:
@@ -27,7 +34,8 @@ def gap_file(size: Size) -> Path:
     folder = cache_folder() / f"gap-{digest}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            _train(size, Path(work))
+            _train(replace(size, n_sparse=min(size.n_sparse, FITTED)), Path(work))
+            _repeat_points(size.n_sparse, Path(work))
             shutil.copytree(work, folder.with_suffix(".partial"), dirs_exist_ok=True)
         os.replace(folder.with_suffix(".partial"), folder)
     return folder / "gap.xml"
@@ -61,6 +69,29 @@ def _train(size: Size, folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode or not (folder / "gap.xml").exists():
         raise SystemExit(f"gap_fit failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def _repeat_points(n_sparse: int, folder: Path) -> None:
+    """Gives every descriptor of gap.xml n_sparse points by repeating those it has."""
+
+    def repeated(match: re.Match) -> str:
+        block = match.group()
+        points = POINT.findall(block)
+        if len(points) == n_sparse:
+            return block
+        file = folder / re.search(r'sparseX_filename="(.*?)"', block).group(1)
+        values = file.read_text().splitlines(keepends=True)
+        length = n_sparse * (len(values) // len(points))
+        file.write_text("".join((values * (n_sparse // len(points) + 1))[:length]))
+        checksum = hashlib.md5(file.read_bytes()).hexdigest()
+        lines = [f'<sparseX i="{k + 1}"{points[k % len(points)]}/>' for k in range(n_sparse)]
+        head, tail = block[: block.index("<sparseX")], block[block.rindex("<sparseX") :]
+        head = re.sub(r'n_sparseX="\d+"', f'n_sparseX="{n_sparse}"', head)
+        head = re.sub(r'sparseX_md5sum="\w+"', f'sparseX_md5sum="{checksum}"', head)
+        return head + "\n".join(lines) + tail[tail.index("/>") + 2 :]
+
+    xml = folder / "gap.xml"
+    xml.write_text(COORDINATES.sub(repeated, xml.read_text()))
 
 
 def _program() -> str:
