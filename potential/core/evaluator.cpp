@@ -12,7 +12,7 @@ namespace soap_gpr {
 
 namespace {
 
-constexpr int kBlock = 32;  ///< centres per block: matrix products at full speed, data in L2
+constexpr int kBlock = 48;  ///< centres per block: the sparse points are read once for all of them
 
 struct Block {
   const std::size_t *centers;
@@ -40,7 +40,7 @@ struct Workspace {
   explicit Workspace(const SoapTerm &term)
       : block(term, kBlock),
         g(std::size_t(kBlock) * term.n_features),
-        scratch(std::size_t(kBlock) * kKernelTile) {}
+        scratch(kernel_scratch(term, kBlock)) {}
   EnvironmentBlock block;
   AlignedVector g, scratch;
 };

@@ -17,8 +17,4 @@ void gemm_nt(int m, int n, int k, const double *A, const double *B, double *C) {
   Map(C, m, n).noalias() = ConstMap(A, m, k) * ConstMap(B, n, k).transpose();
 }
 
-void gemm_nn_add(int m, int n, int k, const double *A, const double *B, double *C) {
-  Map(C, m, n).noalias() += ConstMap(A, m, k) * ConstMap(B, k, n);
-}
-
 }  // namespace soap_gpr

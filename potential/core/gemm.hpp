@@ -6,7 +6,5 @@ namespace soap_gpr {
 
 /// C[m][n] = A[m][k] B[n][k]ᵀ
 void gemm_nt(int m, int n, int k, const double *A, const double *B, double *C);
-/// C[m][n] += A[m][k] B[k][n]
-void gemm_nn_add(int m, int n, int k, const double *A, const double *B, double *C);
 
 }  // namespace soap_gpr

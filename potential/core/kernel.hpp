@@ -7,16 +7,17 @@
 
 namespace soap_gpr {
 
-constexpr int kKernelTile =
-    256;  ///< sparse points handled at a time, so that a tile stays in cache
+constexpr int kKernelTile = 128;  ///< sparse points at a time: a tile of them stays in L2
 
 /// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
 void normalize(const SoapTerm &term, int n, double *p, double *norm);
 
 /// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
-/// scratch[n * kKernelTile].
+/// scratch[kernel_scratch(term, n)].
 void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const double *p_hat,
                 const double *norm, double *scratch, double *energy, double *g);
+
+std::size_t kernel_scratch(const SoapTerm &term, int n);
 
 double integer_power(double x, int exponent);
 

@@ -9,7 +9,14 @@
 
 namespace soap_gpr {
 
+// Vectors as wide as the processor's registers: wider ones are split by GCC element by element.
+#if defined(__AVX512F__)
 constexpr int kLanes = 8;
+#elif defined(__AVX__)
+constexpr int kLanes = 4;
+#else
+constexpr int kLanes = 2;  // SSE2, NEON
+#endif
 using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
 
 inline Lanes load(const double *p) {
@@ -18,9 +25,11 @@ inline Lanes load(const double *p) {
   return v;
 }
 inline void store(double *p, const Lanes &v) { std::memcpy(p, &v, sizeof v); }
-inline Lanes broadcast(double x) { return Lanes{x, x, x, x, x, x, x, x}; }
+inline Lanes broadcast(double x) { return x - Lanes{}; }
 inline double sum(const Lanes &v) {
-  return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
+  double total = v[0];
+  for (int k = 1; k < kLanes; ++k) total += v[k];
+  return total;
 }
 constexpr int padded(int n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
