@@ -197,3 +197,17 @@ def test_bad_structures_are_one_clear_sentence(model, numbers, positions, messag
 def test_periodic_direction_without_cell_vector_is_refused(model):
     with pytest.raises(SoapGprError, match="without a cell vector"):
         model.evaluate([8], [[0, 0, 0]], np.diag([3.0, 3.0, 0.0]), True)
+
+
+@pytest.mark.parametrize("zeta", [1, 2])
+def test_collapsed_kernels_equal_the_sum_over_sparse_points(zeta):
+    model = random_model(n_max=2, l_max=1, zeta=zeta, n_sparse=31)  # more points than features
+    atoms = random_structure([8, 1, 1] * 25, seed=10)
+    weights = np.concatenate([model.arrays[f"term0.weights.{a}"] for a in range(2)])
+    predicted = structure_rows(model, atoms) @ weights
+    result = evaluate(model, atoms)
+    e0 = sum(model.e0[z] for z in atoms.numbers)
+    np.testing.assert_allclose(result.energy, predicted[0] + e0, rtol=1e-12)
+    np.testing.assert_allclose(result.forces.ravel(), predicted[1:-6], rtol=0, atol=1e-11)
+    energies = evaluate(model, atoms, forces=False).energies
+    np.testing.assert_allclose(energies, result.energies, rtol=1e-13)

@@ -88,6 +88,32 @@ void add_tile(const SoapTerm &term, const SparseSet &sparse, int begin, int n, b
     block_product<V, true>(term.n_features, n, {points, 1, n_features}, panel.k, panel.g);
 }
 
+/// panel.g = ∂ε/∂p̂ without the sparse points: a constant for ζ = 1, linear in p̂ for ζ = 2.
+template <int V>
+void collapsed_gradient(const SoapTerm &term, const SparseSet &sparse, const Panel &panel) {
+  if constexpr (V > 1)
+    if (panel.width < V * kLanes) return collapsed_gradient<V - 1>(term, sparse, panel);
+  const std::size_t n_features = term.n_features;
+  if (term.zeta == 2)
+    return block_product<V, false>(term.n_features, term.n_features,
+                                   {sparse.collapsed.data(), n_features, 1}, panel.p_hat, panel.g);
+  for (std::size_t f = 0; f < n_features; ++f)
+    std::fill_n(panel.g + f * panel.width, panel.width, sparse.collapsed[f]);
+}
+
+/// ε = g·p̂ / ζ: the kernel sum is homogeneous of degree ζ in p̂.
+void add_energies(const SoapTerm &term, const Panel &panel, double *energy) {
+  for (int begin = 0; begin < panel.width; begin += kLanes) {
+    Lanes energies = broadcast(0.0);
+    for (int f = 0; f < term.n_features; ++f) {
+      const std::size_t at = std::size_t(f) * panel.width + begin;
+      energies += load(panel.g + at) * load(panel.p_hat + at);
+    }
+    for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
+      energy[panel.begin + begin + i] += energies[i] / term.zeta;
+  }
+}
+
 /// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|.
 void store_gradients(int n_features, const double *norm, const Panel &panel, double *g) {
   for (int begin = 0; begin < panel.width; begin += kLanes) {
@@ -108,6 +134,34 @@ void store_gradients(int n_features, const double *norm, const Panel &panel, dou
 
 }  // namespace
 
+void collapse(const SoapTerm &term, SparseSet &sparse) {
+  const std::size_t n_features = term.n_features;
+  const bool pays = term.zeta == 1 || (term.zeta == 2 && term.n_features <= 2 * sparse.size);
+  if (!pays || sparse.size == 0) return;
+  const double scale = term.zeta * term.delta * term.delta;
+  if (term.zeta == 1) {
+    sparse.collapsed.assign(n_features, 0.0);
+    for (int m = 0; m < sparse.size; ++m)
+      for (std::size_t f = 0; f < n_features; ++f)
+        sparse.collapsed[f] += scale * sparse.weights[m] * sparse.points[m * n_features + f];
+    return;
+  }
+  // ∂ε/∂p̂ = 2 δ² Σ_m w_m p̂_m p̂_mᵀ p̂: some columns of the matrix at a time
+  sparse.collapsed.resize(n_features * n_features);
+  AlignedVector X(std::size_t(sparse.size) * kPanelWidth), C(n_features * kPanelWidth);
+  for (std::size_t first = 0; first < n_features; first += kPanelWidth) {
+    const std::size_t size = std::min<std::size_t>(kPanelWidth, n_features - first);
+    for (int m = 0; m < sparse.size; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        X[m * kPanelWidth + i] =
+            scale * sparse.weights[m] * sparse.points[m * n_features + first + i];
+    block_product<kPanelVectors, false>(term.n_features, sparse.size,
+                                        {sparse.points.data(), 1, n_features}, X.data(), C.data());
+    for (std::size_t f = 0; f < n_features; ++f)
+      std::copy_n(&C[f * kPanelWidth], size, &sparse.collapsed[f * n_features + first]);
+  }
+}
+
 std::size_t kernel_scratch(const SoapTerm &term, int n) {
   return padded(n) * (2 * std::size_t(term.n_features) + kKernelTile);
 }
@@ -119,8 +173,14 @@ void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const doub
     load_panel(term.n_features, p_hat, panel);
     if (g) std::fill(panel.g, panel.g + std::size_t(panel.width) * term.n_features, 0.0);
   }
-  for (int begin = 0; begin < sparse.size; begin += kKernelTile) {
-    const int size = std::min(kKernelTile, sparse.size - begin);
+  for (int first = 0; !sparse.collapsed.empty() && first < n; first += kPanelWidth) {
+    const Panel panel(term, n, first, scratch);
+    collapsed_gradient<kPanelVectors>(term, sparse, panel);
+    add_energies(term, panel, energy);
+  }
+  const int n_points = sparse.collapsed.empty() ? sparse.size : 0;
+  for (int begin = 0; begin < n_points; begin += kKernelTile) {
+    const int size = std::min(kKernelTile, n_points - begin);
     for (int first = 0; first < n; first += kPanelWidth)
       add_tile<kPanelVectors>(term, sparse, begin, size, g != nullptr,
                               Panel(term, n, first, scratch), energy);

@@ -17,6 +17,10 @@ void normalize(const SoapTerm &term, int n, double *p, double *norm);
 void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const double *p_hat,
                 const double *norm, double *scratch, double *energy, double *g);
 
+/// Fills sparse.collapsed when ζ allows it and it pays.
+void collapse(const SoapTerm &term, SparseSet &sparse);
+
+/// Length of the scratch of kernel_sum.
 std::size_t kernel_scratch(const SoapTerm &term, int n);
 
 double integer_power(double x, int exponent);

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "kernel.hpp"
 #include "model_data.hpp"
 #include "tensor_file.hpp"
 
@@ -126,6 +127,7 @@ SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
         read(file, prefix + "sparse_points" + suffix, {kAny, std::size_t(term.n_features)});
     sparse.size = int(find(file, prefix + "sparse_points" + suffix).shape[0]);
     sparse.weights = read(file, prefix + "weights" + suffix, {std::size_t(sparse.size)});
+    collapse(term, sparse);
     term.sparse.push_back(std::move(sparse));
   }
   return term;

@@ -17,6 +17,9 @@ struct SparseSet {
   int size = 0;
   AlignedVector points;   ///< [size][n_features], normalised power spectra
   AlignedVector weights;  ///< [size]
+  /// ζ = 1: ∂ε/∂p̂ [n_features]; ζ = 2 with many points: the matrix [n_features]² that gives ∂ε/∂p̂.
+  /// Empty when the sum over sparse points is the cheaper form.
+  AlignedVector collapsed;
 };
 
 /// Where the channels of one l lie in an environment's expansion coefficients c[n_coefficients].
