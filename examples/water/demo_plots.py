@@ -66,7 +66,7 @@ def draw_conservation(
     shown = 1e3 * (total - total[0]) / n_atoms
     fit = line.slope * (time - time.mean()) + shown.mean()
     axes.plot(time - time[0], shown, color=CLASSICAL, linewidth=0.9, label="total energy")
-    name = f"line: {line.slope:+.3f} meV/atom/ps".replace("-", "−")
+    name = f"line: {line.slope:+.4f} meV/atom/ps".replace("-", "−")
     axes.plot(time - time[0], fit, color=INK, linewidth=1.2, linestyle="--", label=name)
     axes.set_xlabel("time (ps)", color=INK)
     axes.set_ylabel("E − E(0) (meV/atom)", color=INK)

@@ -280,7 +280,7 @@ def environment(results: Results) -> list[tuple[str, str]]:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+.4f}".replace("-", "−")
 
 
 def _today() -> str:

@@ -79,7 +79,7 @@ class Demo:
     def nve(self, progress: Progress) -> str:
         result = self._lammps("nve", NVE, NVE_EVERY, {"data": "nvt.data"}, progress)
         line = drift(result.time, result.thermo["TotEng"], result.atoms)
-        return f"{result.time[-1]:.1f} ps, energy drift {line.slope:+.3f} meV/atom/ps"
+        return f"{result.time[-1]:.1f} ps, energy drift {line.slope:+.4f} meV/atom/ps"
 
     def pimd(self, progress: Progress) -> str:
         types, positions, lengths = lammps.read_dump(self.folder / "nvt.dump")
