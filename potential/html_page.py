@@ -35,7 +35,8 @@ p.lead, figcaption, .unit, .note { color: var(--soft); }
 .card .value { font-size: 25px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .card .unit { font-size: 14px; font-weight: 400; }
 .card .note { font-size: 13px; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px;
+  margin-bottom: 14px; }
 figure { margin: 0; padding: 14px; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { font-size: 13px; margin-top: 8px; }

@@ -114,7 +114,7 @@ def from_json(values: dict[str, Any]) -> Errors:
     """The inverse of to_json."""
     return {
         name: {label: ErrorStatistics(**numbers) for label, numbers in row.items()}
-        for name, row in values["errors"].items()
+        for name, row in values.get("errors", {}).items()
     }
 
 

@@ -64,11 +64,11 @@ def counts(structures: Sequence[Structure]) -> dict[str, Any]:
 
 
 def summary(model: Model) -> str:
-    """What there is to know about a fit, as text."""
+    """What there is to know about a model, and of its fit when it was fitted, as text."""
     record = model.metadata["provenance"]
     parts = [_data_lines(record), _model_lines(model, record)]
     for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
-        errors = metrics.from_json(record[key])
+        errors = metrics.from_json(record.get(key, {}))
         if errors.get(metrics.ALL):
             parts.append(["", metrics.format_table(errors, title)])
     parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
@@ -78,8 +78,8 @@ def summary(model: Model) -> str:
 def _data_lines(record: dict[str, Any]) -> list[str]:
     lines = []
     for key, title in (("train", "Training data"), ("test", "Test data")):
-        n = record[key]
-        if n["structures"]:
+        n = record.get(key, {})
+        if n.get("structures"):
             types = ", ".join(f"{name} {count}" for name, count in n["config_types"].items())
             lines.append(
                 f"{title:<14s} {n['structures']} structures, {n['atoms']} atoms, "
@@ -94,14 +94,16 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
-    for t, points in enumerate(record["sparse_points"]):
-        chosen = ", ".join(f"{name} {count}" for name, count in points.items())
+    for t in range(len(model.terms)):
+        points = model.sparse_points(t)
+        chosen = ", ".join(f"{symbol(z)} {len(points[a])}" for a, z in enumerate(model.species))
         lines.append(f"{'Sparse points':<14s} {chosen} ({_term_line(model.terms[t])})")
-    lines.append(
-        f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
-        f"condition number {record['condition_number']:.1e}, "
-        f"residual per label {record['residual_per_label']:.2f}"
-    )
+    if "fitted_labels" in record:
+        lines.append(
+            f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
+            f"condition number {record['condition_number']:.1e}, "
+            f"residual per label {record['residual_per_label']:.2f}"
+        )
     seconds = record.get("seconds", {})
     if seconds:
         steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())

@@ -10,6 +10,7 @@ import sys
 import ase.io
 import numpy as np
 import pytest
+from models import random_model
 from training_data import emt_frames, write_frames
 
 from potential.cli import COMMANDS, main
@@ -129,6 +130,13 @@ def test_info_tells_the_model(run):
     assert code == 0
     for words in ("Species        Cu, Au; cutoff 4 Å", "Sparse points  Cu 20, Au 20", "sha256"):
         assert words in out
+
+
+def test_info_tells_a_model_that_was_never_fitted(run):
+    random_model().save("random.sgpr")
+    code, out, _ = run("info random.sgpr")
+    assert code == 0
+    assert "H 5, O 5 (soap, cutoff 3.5" in out
 
 
 def test_info_json_is_complete(run):
