@@ -90,13 +90,24 @@ def bond_lengths(
     frames: np.ndarray, lengths: np.ndarray, oxygen: np.ndarray, hydrogen: np.ndarray
 ) -> np.ndarray:
     """Distance of every hydrogen to its nearest oxygen, (..., n_hydrogen) for (..., N, 3)."""
+    return nearest_oxygen(frames, lengths, oxygen, hydrogen)[1]
+
+
+def nearest_oxygen(
+    frames: np.ndarray, lengths: np.ndarray, oxygen: np.ndarray, hydrogen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For every hydrogen the place of its nearest oxygen in ``oxygen``, and the distance;
+    both (..., n_hydrogen) for (..., N, 3)."""
     flat = frames.reshape(-1, *frames.shape[-2:])
     batch = max(1, _PAIRS_AT_ONCE // (len(oxygen) * len(hydrogen)))
-    nearest = [
-        _distances(some[:, hydrogen], some[:, oxygen], lengths).min(axis=2)
-        for some in (flat[begin : begin + batch] for begin in range(0, len(flat), batch))
-    ]
-    return np.concatenate(nearest).reshape(*frames.shape[:-2], len(hydrogen))
+    places, distances = [], []
+    for begin in range(0, len(flat), batch):
+        some = flat[begin : begin + batch]
+        table = _distances(some[:, hydrogen], some[:, oxygen], lengths)
+        places.append(table.argmin(axis=2))
+        distances.append(table.min(axis=2))
+    shape = (*frames.shape[:-2], len(hydrogen))
+    return np.concatenate(places).reshape(shape), np.concatenate(distances).reshape(shape)
 
 
 def density_curve(values: np.ndarray, edges: np.ndarray, n_blocks: int = 5) -> Curve:

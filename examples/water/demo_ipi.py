@@ -51,12 +51,16 @@ def write_start(path: Path, symbols: list[str], positions: np.ndarray, lengths: 
     path.write_text("\n".join([str(len(symbols)), comment, *rows]) + "\n")
 
 
-def write_input(path: Path, *, steps: int, stride: int, start: str, limit: float) -> None:
+def write_input(
+    path: Path, *, steps: int, stride: int, start: str, limit: float, beads: int | None = None
+) -> None:
     """pimd.xml with the lengths of this run; the socket's name is set when it starts."""
     tree = ElementTree.parse(HERE / "pimd.xml")
     root = tree.getroot()
     _only(root, "total_steps").text = str(steps)
     _only(root, "system/initialize/file").text = start
+    if beads is not None:
+        _only(root, "system/initialize").set("nbeads", str(beads))
     for output in root.findall("output/*"):
         output.set("stride", str(stride))
     total_time = ElementTree.Element("total_time")  # i-PI stops in good order after so many seconds
