@@ -127,7 +127,9 @@ def store(work: Path, name: str, frames: list[Atoms]) -> None:
     if not path.exists():
         for frame in frames:
             frame.info["trajectory"] = name
-        write(path, frames, format="extxyz", columns=["symbols", "positions"])
+        partial = path.with_suffix(".partial")  # a labelling process may be looking
+        write(partial, frames, format="extxyz", columns=["symbols", "positions"])
+        partial.rename(path)
 
 
 def label(work: Path) -> None:
