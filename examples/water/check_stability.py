@@ -28,8 +28,8 @@ LIMIT = 3600  # seconds
 
 
 def judge(frames: np.ndarray, symbols: np.ndarray, lengths: np.ndarray) -> dict[str, float]:
-    """O-H bonds in frames (n_frames, n_beads, N, 3), Å. A hydrogen of which some bead visits another
-    oxygen for a moment is shared, not lost: what counts is where its centroid ends."""
+    """O-H bonds in frames (n_frames, n_beads, N, 3), Å. A hydrogen of which some bead visits
+    another oxygen for a moment is shared, not lost: what counts is where its centroid ends."""
     oxygen, hydrogen = (np.flatnonzero(symbols == element) for element in "OH")
     distance = bond_lengths(frames, lengths, oxygen, hydrogen)
     centroids = frames[[0, -1]].mean(axis=1)
