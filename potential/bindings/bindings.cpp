@@ -7,6 +7,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <cstring>
 
 #include "soap_gpr.hpp"
@@ -56,18 +57,33 @@ struct Structure {
   }
 };
 
-nb::tuple evaluate(Evaluator &evaluator, const Structure &structure, bool forces) {
-  const Environments environments = structure.environments(evaluator.model());
-  const std::size_t n = environments.n_atoms, n_pairs = structure.neighbor.size();
-  std::vector<double> energy(n), force(forces ? 3 * n : 0), virial(forces ? 9 * n : 0);
-  {
-    nb::gil_scoped_release release;
-    std::vector<double> pair_forces(forces ? 3 * n_pairs : 0);
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Energies, and when wanted forces and virials, per atom; empty when not.
+struct Result {
+  std::vector<double> energy, force, virial;
+
+  Result(Evaluator &evaluator, const Structure &structure, bool forces, Profile *profile)
+      : energy(structure.species.size()) {
+    const Environments environments = structure.environments(evaluator.model());
+    std::vector<double> pair_forces(forces ? 3 * structure.neighbor.size() : 0);
     auto *f_ij = reinterpret_cast<double(*)[3]>(pair_forces.data());
-    evaluator.evaluate(environments, energy.data(), forces && n_pairs ? f_ij : nullptr);
-    for (std::size_t i = 0; forces && i < n; ++i)
+    evaluator.evaluate(environments, energy.data(), pair_forces.empty() ? nullptr : f_ij, profile);
+    const auto start = std::chrono::steady_clock::now();
+    if (forces) scatter(environments, structure.neighbor.data(), f_ij);
+    if (profile) profile->scatter += seconds_since(start);
+  }
+
+ private:
+  void scatter(const Environments &environments, const std::size_t *neighbor,
+               const double (*f_ij)[3]) {
+    force.assign(3 * environments.n_atoms, 0.0);
+    virial.assign(9 * environments.n_atoms, 0.0);
+    for (std::size_t i = 0; i < environments.n_atoms; ++i)
       for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
-        const std::size_t j = structure.neighbor.data()[k];
+        const std::size_t j = neighbor[k];
         for (int x = 0; x < 3; ++x) {
           force[3 * j + x] += f_ij[k][x];
           force[3 * i + x] -= f_ij[k][x];
@@ -76,9 +92,41 @@ nb::tuple evaluate(Evaluator &evaluator, const Structure &structure, bool forces
         }
       }
   }
-  if (!forces) return nb::make_tuple(to_numpy(std::move(energy), {n}), nb::none(), nb::none());
-  return nb::make_tuple(to_numpy(std::move(energy), {n}), to_numpy(std::move(force), {n, 3}),
-                        to_numpy(std::move(virial), {n, 3, 3}));
+};
+
+nb::tuple evaluate(Evaluator &evaluator, const Structure &structure, bool forces) {
+  Result result = [&] {
+    nb::gil_scoped_release release;
+    return Result(evaluator, structure, forces, nullptr);
+  }();
+  const std::size_t n = structure.species.size();
+  Array energy = to_numpy(std::move(result.energy), {n});
+  if (!forces) return nb::make_tuple(energy, nb::none(), nb::none());
+  return nb::make_tuple(energy, to_numpy(std::move(result.force), {n, 3}),
+                        to_numpy(std::move(result.virial), {n, 3, 3}));
+}
+
+/// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
+/// time that passed: with one thread the two differ by checks and memory.
+nb::dict profile(Evaluator &evaluator, const Structure &structure, bool forces) {
+  Profile profile;
+  double elapsed;
+  {
+    nb::gil_scoped_release release;
+    const auto start = std::chrono::steady_clock::now();
+    Result(evaluator, structure, forces, &profile);
+    elapsed = seconds_since(start);
+  }
+  nb::dict seconds;
+  seconds["gather"] = profile.gather;
+  seconds["expansion"] = profile.expansion;
+  seconds["power_spectrum"] = profile.power_spectrum;
+  seconds["kernel"] = profile.kernel;
+  seconds["power_spectrum_adjoint"] = profile.power_adjoint;
+  seconds["expansion_adjoint"] = profile.expansion_adjoint;
+  seconds["scatter"] = profile.scatter;
+  seconds["elapsed"] = elapsed;
+  return seconds;
 }
 
 Array python_features(const Model &model, std::size_t term, const Structure &structure) {
@@ -168,7 +216,8 @@ NB_MODULE(_core, m) {
 
   nb::class_<Evaluator>(m, "Evaluator")
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1)
-      .def("evaluate", &evaluate, "structure"_a, "forces"_a = true);
+      .def("evaluate", &evaluate, "structure"_a, "forces"_a = true)
+      .def("profile", &profile, "structure"_a, "forces"_a = true);
 
   m.def("features", &python_features, "model"_a, "term"_a, "structure"_a);
   m.def("structure_rows", &python_rows, "model"_a, "structure"_a, "gradients"_a = true);

@@ -12,10 +12,24 @@ class EnvironmentBlock {
  public:
   EnvironmentBlock(const SoapTerm &term, int capacity);
 
-  /// Unit-length power spectra of `n` centres of one species.
-  void compute(const Environments &environments, const std::size_t *centers, int n);
-  /// f_ij[pair] -= ∂ε_i/∂r_ij for gradients g[n][n_features] = ∂ε/∂p.
-  void backward(const Environments &environments, const double *g, double (*f_ij)[3]);
+  // The stages of an evaluation, in this order:
+
+  /// Neighbours of `n` centres of one species.
+  void gather(const Environments &environments, const std::size_t *centers, int n);
+  void expand();
+  /// Unit-length power spectra.
+  void power_spectra();
+  /// ∂ε/∂c from g[n][n_features] = ∂ε/∂p.
+  void power_spectra_adjoint(const double *g);
+  /// f_ij[pair] -= ∂ε_i/∂r_ij
+  void expansion_adjoint(double (*f_ij)[3]);
+
+  /// The first three.
+  void compute(const Environments &environments, const std::size_t *centers, int n) {
+    gather(environments, centers, n);
+    expand();
+    power_spectra();
+  }
 
   const double *p_hat() const { return p_hat_.data(); }  ///< [n][n_features]
   const double *norm() const { return norm_.data(); }    ///< [n] |p|
@@ -26,8 +40,8 @@ class EnvironmentBlock {
  private:
   const SoapTerm &term_;
   Expansion expansion_;
-  int n_ = 0;
-  const std::size_t *centers_ = nullptr;
+  int n_ = 0, species_ = 0;
+  std::vector<std::size_t> offset_;          ///< [capacity] where a centre's pairs begin
   std::vector<Neighborhood> neighborhoods_;  ///< [capacity]
   AlignedVector c_, p_hat_, norm_, g_c_, scratch_;
 };

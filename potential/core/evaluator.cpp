@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 
@@ -45,16 +46,58 @@ struct Workspace {
   AlignedVector g, scratch;
 };
 
+/// Adds the time since the last call to a phase; does nothing without a profile.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Profile *profile) : profile_(profile) {
+    if (profile_) last_ = Clock::now();
+  }
+  void lap(double Profile::*phase) {
+    if (!profile_) return;
+    const auto now = Clock::now();
+    profile_->*phase += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Profile *profile_;
+  Clock::time_point last_;
+};
+
 void evaluate_block(const SoapTerm &term, const Environments &environments, const Block &block,
-                    Workspace &work, double *energy, double (*f_ij)[3]) {
+                    Workspace &work, double *energy, double (*f_ij)[3], Profile *profile) {
   const SparseSet &sparse = term.sparse[environments.species[block.centers[0]]];
   if (sparse.size == 0) return;
-  work.block.compute(environments, block.centers, block.size);
+  Stopwatch watch(profile);
+  work.block.gather(environments, block.centers, block.size);
+  watch.lap(&Profile::gather);
+  work.block.expand();
+  watch.lap(&Profile::expansion);
+  work.block.power_spectra();
+  watch.lap(&Profile::power_spectrum);
   double sums[kBlock] = {};
   kernel_sum(term, sparse, block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(),
              sums, f_ij ? work.g.data() : nullptr);
-  if (f_ij) work.block.backward(environments, work.g.data(), f_ij);
   for (int i = 0; i < block.size; ++i) energy[block.centers[i]] += sums[i];
+  watch.lap(&Profile::kernel);
+  if (!f_ij) return;
+  work.block.power_spectra_adjoint(work.g.data());
+  watch.lap(&Profile::power_adjoint);
+  work.block.expansion_adjoint(f_ij);
+  watch.lap(&Profile::expansion_adjoint);
+}
+
+/// The sum over threads.
+void add(const std::vector<Profile> &profiles, Profile &total) {
+  for (const Profile &p : profiles) {
+    total.gather += p.gather;
+    total.expansion += p.expansion;
+    total.power_spectrum += p.power_spectrum;
+    total.kernel += p.kernel;
+    total.power_adjoint += p.power_adjoint;
+    total.expansion_adjoint += p.expansion_adjoint;
+  }
 }
 
 void check_finite(const Environments &environments, const double *energy, const double (*f_ij)[3]) {
@@ -85,27 +128,31 @@ Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }
 
-void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3]) {
+void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
+                         Profile *profile) {
   const ModelData &data = state_->model.data();
   for (std::size_t i = 0; i < environments.n_atoms; ++i)
     energy[i] = data.e0[environments.species[i]];
   if (f_ij) std::fill(&f_ij[0][0], &f_ij[environments.offset[environments.n_atoms]][0], 0.0);
   const auto blocks = make_blocks(environments, data.species.size(), state_->order);
   const int n_blocks = int(blocks.size()), n_threads = int(state_->work.size());
+  std::vector<Profile> profiles(profile ? n_threads : 0);
   std::exception_ptr failure;
   // every pair and every centre belongs to one block, so that threads never write to the same place
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
   for (int b = 0; b < n_blocks; ++b) {
+    const int thread = thread_index();
     try {
       for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, blocks[b], *state_->work[thread_index()][t],
-                       energy, f_ij);
+        evaluate_block(data.terms[t], environments, blocks[b], *state_->work[thread][t], energy,
+                       f_ij, profile ? &profiles[thread] : nullptr);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
     }
   }
   if (failure) std::rethrow_exception(failure);
+  if (profile) add(profiles, *profile);
   check_finite(environments, energy, f_ij);
 }
 

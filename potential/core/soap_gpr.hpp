@@ -29,6 +29,17 @@ struct Environments {
   const double (*r_ij)[3] = nullptr;      ///< [n_pairs] Å
 };
 
+/// Where the time of evaluations went, seconds added up over threads, blocks and terms.
+struct Profile {
+  double gather = 0;             ///< neighbours within the cutoff, their distances and directions
+  double expansion = 0;          ///< splines, spherical harmonics, density coefficients
+  double power_spectrum = 0;     ///< and its normalisation
+  double kernel = 0;             ///< energies and ∂ε/∂p
+  double power_adjoint = 0;      ///< ∂ε/∂c
+  double expansion_adjoint = 0;  ///< ∂ε/∂r_ij
+  double scatter = 0;            ///< pair forces to atoms: for the caller to fill, who does it
+};
+
 struct ModelData;
 
 /// An immutable model: may be shared by any number of threads.
@@ -55,8 +66,10 @@ class Evaluator {
   Evaluator(Evaluator &&) noexcept;
 
   /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies
-  /// only. Throws Error when a distance or a result is not finite.
-  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3]);
+  /// only. Times are added to `profile` if given. Throws Error when a distance or a result is not
+  /// finite.
+  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
+                Profile *profile = nullptr);
 
   const Model &model() const;
 
