@@ -7,6 +7,7 @@ import numpy as np
 import vesin
 from ase.geometry import complete_cell
 
+from potential import _core
 from potential.errors import SoapGprError
 
 
@@ -34,12 +35,10 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
         raise SoapGprError("found a periodic direction without a cell vector of its own")
     box = complete_cell(cell)
     positions, pbc = _cut_at_gaps(positions, box, pbc, cutoff)
-    first, second, r_ij = vesin.NeighborList(
-        cutoff=cutoff, full_list=True, sorted=True, n_threads=1
-    ).compute(positions, box, pbc, quantities="ijD")
-    offset = np.zeros(len(positions) + 1, dtype=np.uint64)
-    offset[1:] = np.cumsum(np.bincount(first.astype(np.int64), minlength=len(positions)))
-    return NeighborList(offset, second.astype(np.uint64), np.ascontiguousarray(r_ij))
+    # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
+    half = vesin.NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
+    pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
+    return NeighborList(*_core.both_directions(*pairs, len(positions)))
 
 
 def _cut_at_gaps(positions, box, pbc, cutoff):

@@ -26,10 +26,44 @@ using Vectors = nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig, nb::de
 using Array = nb::ndarray<nb::numpy, double>;
 
 /// A numpy array that owns the memory of `values`.
-Array to_numpy(std::vector<double> &&values, std::initializer_list<std::size_t> shape) {
-  auto *owned = new std::vector<double>(std::move(values));
-  nb::capsule owner(owned, [](void *p) noexcept { delete static_cast<std::vector<double> *>(p); });
-  return Array(owned->data(), shape, owner);
+template <class T>
+nb::ndarray<nb::numpy, T> to_numpy(std::vector<T> &&values,
+                                   std::initializer_list<std::size_t> shape) {
+  auto *owned = new std::vector<T>(std::move(values));
+  nb::capsule owner(owned, [](void *p) noexcept { delete static_cast<std::vector<T> *>(p); });
+  return nb::ndarray<nb::numpy, T>(owned->data(), shape, owner);
+}
+
+/// Pairs in both directions, sorted by the first atom, from a list that has every pair once:
+/// offset[n_atoms + 1], neighbor[n_pairs], r_ij[n_pairs][3].
+nb::tuple both_directions(Indices first, Indices second, Vectors r_ij, std::size_t n_atoms) {
+  const std::size_t n_half = first.size();
+  bool fits = second.size() == n_half && r_ij.shape(0) == n_half;
+  std::vector<std::size_t> offset(n_atoms + 1, 0), neighbor(2 * n_half);
+  std::vector<double> vector(6 * n_half);
+  for (std::size_t k = 0; fits && k < n_half; ++k) {
+    const std::size_t i = first.data()[k], j = second.data()[k];
+    fits = i < n_atoms && j < n_atoms;
+    if (!fits) break;
+    ++offset[i + 1];
+    ++offset[j + 1];
+  }
+  if (!fits) throw Error("the arrays of a neighbour list are inconsistent");
+  for (std::size_t i = 0; i < n_atoms; ++i) offset[i + 1] += offset[i];
+  std::vector<std::size_t> next(offset.begin(), offset.end() - 1);
+  auto add = [&](std::size_t i, std::size_t j, const double *r, double sign) {
+    const std::size_t at = next[i]++;
+    neighbor[at] = j;
+    for (int x = 0; x < 3; ++x) vector[3 * at + x] = sign * r[x];
+  };
+  for (std::size_t k = 0; k < n_half; ++k) {
+    const std::size_t i = first.data()[k], j = second.data()[k];
+    add(i, j, r_ij.data() + 3 * k, 1.0);
+    add(j, i, r_ij.data() + 3 * k, -1.0);
+  }
+  return nb::make_tuple(to_numpy(std::move(offset), {n_atoms + 1}),
+                        to_numpy(std::move(neighbor), {2 * n_half}),
+                        to_numpy(std::move(vector), {2 * n_half, 3}));
 }
 
 /// Checked view of the arrays that describe a structure's environments.
@@ -219,6 +253,7 @@ NB_MODULE(_core, m) {
       .def("evaluate", &evaluate, "structure"_a, "forces"_a = true)
       .def("profile", &profile, "structure"_a, "forces"_a = true);
 
+  m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);
   m.def("features", &python_features, "model"_a, "term"_a, "structure"_a);
   m.def("structure_rows", &python_rows, "model"_a, "structure"_a, "gradients"_a = true);
   m.def("pack", &pack, "metadata"_a, "arrays"_a);
