@@ -246,7 +246,8 @@ NB_MODULE(_core, m) {
              Vectors r_ij) {
             new (self) Structure{species, offset, neighbor, neighbor_species, r_ij};
           },
-          "species"_a, "offset"_a, "neighbor"_a, "neighbor_species"_a, "r_ij"_a);
+          "species"_a, "offset"_a, "neighbor"_a, "neighbor_species"_a, "r_ij"_a)
+      .def_prop_ro("n_pairs", [](const Structure &self) { return self.neighbor.size(); });
 
   nb::class_<Evaluator>(m, "Evaluator")
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1)

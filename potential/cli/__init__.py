@@ -15,6 +15,7 @@ from potential.errors import SoapGprError
 COMMANDS = {
     "fit": ("potential.cli.fit", "train a model from a fit.toml"),
     "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
+    "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
     "info": ("potential.cli.info", "what is in a model file"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
     "drive": ("ipi_driver.cli", "serve a model to i-PI over a socket"),

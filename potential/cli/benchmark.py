@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr benchmark"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+EXAMPLE = """\
+examples:
+  soap-gpr benchmark model.sgpr
+  soap-gpr benchmark model.sgpr run.xyz@-1 --atoms 4000 --json speed.json
+
+Without data a made-up structure of the model's species at the density of their crystals is used.
+The time grows with the number of neighbours: your own structure tells more. Periodic structures
+are repeated until they have --atoms atoms. docs/performance.md says what the phases depend on.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr benchmark``."""
+    parser.description = "Measure how fast a model is on this machine, phase by phase."
+    parser.epilog = EXAMPLE
+    parser.add_argument("model", help="model file (*.sgpr)")
+    parser.add_argument("data", nargs="?", help="structure file; its first frame is used")
+    parser.add_argument(
+        "--atoms", type=_positive, default=1000, metavar="N", help="at least so many; default 1000"
+    )
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="default: OMP_NUM_THREADS or all cores"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, metavar="T", help="time to measure for; default 5"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the figures; - for standard output")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 1 or more")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print times by phase and what to expect; write JSON when asked."""
+    from potential.benchmark import (
+        benchmark,
+        first_structure,
+        format_report,
+        made_up_structure,
+        processor,
+    )
+    from potential.evaluation import naming
+    from potential.model import Model
+    from potential.output import require_folder
+    from potential.parallel import thread_count
+
+    to_stdout = args.json == "-"
+    if args.json and not to_stdout:
+        require_folder(args.json)
+    model = Model.load(args.model)
+    if args.data:
+        structure = first_structure(args.data, args.atoms)
+    else:
+        structure = made_up_structure(model.species, args.atoms)
+    threads = sorted({1, args.threads or thread_count()})
+    with naming(structure):
+        result = benchmark(model, structure, threads, args.seconds)
+    result = {
+        "model": args.model,
+        "structure": structure.source,
+        "processor": processor(),
+        **result,
+    }
+    if args.json:
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        if to_stdout:
+            sys.stdout.write(text)
+            return 0
+        Path(args.json).write_text(text)
+    print(f"{args.model}, {structure.source}\n{format_report(result)}")
+    return 0
