@@ -10,6 +10,11 @@ from ase.geometry import complete_cell
 from potential import _core
 from potential.errors import SoapGprError
 
+# Å: no two images of an atom are ever nearer, and the number of pairs grows with their density.
+_THINNEST = 0.1
+# In cutoffs: vesin's cells along one direction, which it divides by zero from 100 000 on.
+_LONGEST = 5e4
+
 
 @dataclass(frozen=True)
 class NeighborList:
@@ -24,7 +29,8 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     """Neighbours within ``cutoff`` Å, also when the cell is smaller or atoms lie far outside it.
 
     positions (N, 3) Å, cell (3, 3) Å with the cell vectors as rows or None, pbc a bool or three.
-    Raises SoapGprError for values that are not finite or a periodic direction without a vector.
+    Raises SoapGprError for values that are not finite, a periodic direction without a vector, and
+    cells or structures of absurd size.
     """
     positions = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
     pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
@@ -33,22 +39,31 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
         raise SoapGprError("found a position or cell vector that is not finite")
     if pbc.any() and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
         raise SoapGprError("found a periodic direction without a cell vector of its own")
-    box = complete_cell(cell)
-    positions, pbc = _cut_at_gaps(positions, box, pbc, cutoff)
+    # Vectors of directions that are not periodic mean nothing, and may be anything.
+    box = complete_cell(np.where(pbc[:, None], cell, 0.0))
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
+    if (heights[pbc] < _THINNEST).any():
+        raise SoapGprError(
+            f"found a periodic cell {heights[pbc].min():.3g} Å thick, expected {_THINNEST} or more"
+        )
+    positions, pbc = _cut_at_gaps(positions, box, heights, pbc, cutoff)
+    positions = _close_gaps(positions, box, heights, pbc, cutoff)
     # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
     half = vesin.NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
-    pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
+    try:
+        pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
+    except RuntimeError as error:
+        raise SoapGprError(f"the neighbours within {cutoff:g} Å cannot be found: {error}") from None
     return NeighborList(*_core.both_directions(*pairs, len(positions)))
 
 
-def _cut_at_gaps(positions, box, pbc, cutoff):
+def _cut_at_gaps(positions, box, heights, pbc, cutoff):
     """The same neighbours with fewer periodic directions: the time of vesin grows with the volume
     of a periodic cell, and molecules in very large cells are common in i-PI.
 
     A direction with an empty slab wider than the cutoff is cut there and is not periodic any more.
     """
     pbc = pbc.copy()
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
     wide = np.flatnonzero(pbc & (heights > 4 * cutoff))
     if len(wide) == 0 or len(positions) == 0:
         return positions, pbc
@@ -63,3 +78,26 @@ def _cut_at_gaps(positions, box, pbc, cutoff):
         fractional[:, axis] = (fractional[:, axis] - start) % 1.0
         pbc[axis] = False
     return fractional @ box, pbc
+
+
+def _close_gaps(positions, box, heights, pbc, cutoff):
+    """The same neighbours with less empty space between atoms that are very far apart, as those of
+    a molecule that has exploded: vesin ends the process with a division by zero there.
+
+    Empty slabs wider than two cutoffs across a direction that is not periodic become that wide.
+    """
+    fractional = positions @ np.linalg.inv(box)
+    limit = _LONGEST * cutoff / heights
+    far = np.ptp(fractional, axis=0) > limit if len(positions) else np.zeros(3, dtype=bool)
+    for axis in np.flatnonzero(far & ~pbc):
+        order = np.argsort(fractional[:, axis])
+        gaps = np.diff(fractional[order, axis])
+        excess = np.maximum(gaps - 2 * cutoff / heights[axis], 0.0)
+        fractional[order[1:], axis] -= np.cumsum(excess)
+    extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) if len(positions) else 0.0)
+    if (extent > limit).any():
+        raise SoapGprError(
+            f"found a structure {(extent * heights).max():.3g} Å long, expected less than "
+            f"{_LONGEST:g} cutoffs"
+        )
+    return fractional @ box if far.any() else positions

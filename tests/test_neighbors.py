@@ -7,6 +7,7 @@ import slow_twin
 from ase import Atoms
 from ase.neighborlist import neighbor_list as ase_neighbor_list
 
+from potential.errors import SoapGprError
 from potential.neighbors import neighbor_list
 
 CELLS = {
@@ -54,3 +55,28 @@ def test_atoms_spread_over_a_wide_cell_keep_their_images():
     positions = np.arange(60)[:, None] * np.array([[1.0, 0.0, 0.0]])
     found = neighbor_list(positions, np.diag([60.0, 9.0, 9.0]), True, 1.5)
     assert (np.diff(found.offset.astype(int)) == 2).all()
+
+
+@pytest.mark.parametrize("pbc", [False, True, [True, False, False]])
+@pytest.mark.parametrize("far", [1e4, 1e7, 1e12])
+def test_atoms_very_far_apart_are_no_neighbours(pbc, far):
+    positions = np.array([[0.0, 0.0, 0.0], [0.0, far, 0.0], [0.0, far, 1.5], [1.0, 0.0, 0.0]])
+    found = neighbor_list(positions, 3 * far * np.eye(3), pbc, 3.0)
+    assert found.neighbor.tolist() == [3, 2, 1, 0]
+    np.testing.assert_allclose(np.linalg.norm(found.r_ij, axis=1), [1.0, 1.5, 1.5, 1.0], atol=1e-3)
+
+
+def test_cell_vectors_of_directions_that_are_not_periodic_mean_nothing():
+    cell = np.array([[5.0, 0.0, 0.0], [0.0, 5.0, 0.0], [5.0, 0.0, 0.0]])
+    found = neighbor_list([[0, 0, 0], [4.5, 0, 0]], cell, [True, True, False], 3.0)
+    np.testing.assert_allclose(found.r_ij, [[-0.5, 0, 0], [0.5, 0, 0]], atol=1e-12)
+
+
+def test_absurd_cells_are_refused():
+    with pytest.raises(SoapGprError, match="cell 0.01 Å thick"):
+        neighbor_list([[0, 0, 0]], np.diag([5.0, 0.01, 5.0]), True, 3.0)
+    wire = np.arange(0.0, 3e5)[:, None] * np.array([2.0, 0.0, 0.0])
+    with pytest.raises(SoapGprError, match="6e\\+05 Å long"):
+        neighbor_list(wire, None, False, 3.0)
+    with pytest.raises(SoapGprError, match="6e\\+05 Å long"):
+        neighbor_list(wire, np.diag([6e5, 9.0, 9.0]), True, 3.0)
