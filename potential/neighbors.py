@@ -91,9 +91,8 @@ def _close_gaps(positions, box, heights, pbc, cutoff):
     far = np.ptp(fractional, axis=0) > limit if len(positions) else np.zeros(3, dtype=bool)
     for axis in np.flatnonzero(far & ~pbc):
         order = np.argsort(fractional[:, axis])
-        gaps = np.diff(fractional[order, axis])
-        excess = np.maximum(gaps - 2 * cutoff / heights[axis], 0.0)
-        fractional[order[1:], axis] -= np.cumsum(excess)
+        gaps = np.minimum(np.diff(fractional[order, axis]), 2 * cutoff / heights[axis])
+        fractional[order, axis] = np.concatenate([[0.0], np.cumsum(gaps)])
     extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) if len(positions) else 0.0)
     if (extent > limit).any():
         raise SoapGprError(
