@@ -76,7 +76,7 @@ def quantum(folder: Path, picoseconds: float, beads: int, start: tuple) -> dict:
     """i-PI path integrals from the last classical frame: findings."""
     positions, lengths, symbols = start
     ipi.write_start(folder / START, symbols, positions, lengths)
-    steps = round(picoseconds / 0.0005)
+    steps = round(picoseconds / 0.00025)
     ipi.write_input(
         folder / "pimd.xml", steps=steps, stride=10, start=START, limit=LIMIT, beads=beads
     )
