@@ -147,8 +147,9 @@ class _Fit:
             qr.add(rows, targets)
         if qr.n_rows == 0:
             raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
-        solution = solve(qr.triangle(), sparse_kernel(model), self.settings.solver.jitter)
-        return solution, qr.n_rows
+        triangle, n_rows = qr.triangle(), qr.n_rows
+        del qr  # its buffer is the largest array of the fit
+        return solve(triangle, sparse_kernel(model), self.settings.solver.jitter), n_rows
 
     def _errors(self, model: Model, structures: list[Structure], what: str) -> metrics.Errors:
         if not structures:
@@ -181,7 +182,10 @@ def weighted_rows(
     if structure.virial is not None:
         sigma[end:], target[end:] = sigmas.virial, structure.virial[_VIRIAL]
     used = np.isfinite(sigma)
-    return rows[used] / sigma[used, None], target[used] / sigma[used]
+    sigma, target = sigma[used], target[used]
+    rows = rows[used]
+    rows /= sigma[:, None]
+    return rows, target / sigma
 
 
 def _require_known_species(train: Sequence[Structure], test: Sequence[Structure]) -> None:

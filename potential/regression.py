@@ -8,8 +8,8 @@ least-squares problem [A; U] w = [y; 0], UᵀU = K_MM + jitter, by orthogonal tr
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, qr, solve_triangular
-from scipy.linalg.lapack import dtrcon
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg.lapack import dgeqrf, dgeqrf_lwork, dtrcon
 
 from potential.errors import SoapGprError
 
@@ -21,35 +21,43 @@ class StreamingQR:
     """
 
     def __init__(self, n_columns: int, buffer_factor: int = 3):
-        self._width = n_columns + 1
-        self._triangle = np.zeros((0, self._width))
-        self._buffer = np.empty((max(buffer_factor * self._width, 256), self._width))
-        self._filled = 0
+        width = n_columns + 1
+        # The triangle so far, then the rows that wait; LAPACK's order, so that nothing is copied.
+        self._stack = np.zeros((width + max(buffer_factor * width, 256), width), order="F")
+        self._filled = width
         self.n_rows = 0
 
     def add(self, rows: np.ndarray, targets: np.ndarray) -> None:
-        """rows (n, n_columns) and targets (n,), both divided by the expected error."""
+        """rows (n, n_columns) and targets (n,), both divided by the expected error.
+
+        Raises SoapGprError when they are not finite.
+        """
+        if not (np.isfinite(rows).all() and np.isfinite(targets).all()):
+            raise SoapGprError(
+                "a label over its expected error is too large a number: raise the level in [noise]"
+            )
         self.n_rows += len(rows)
         while len(rows):
-            n = min(len(rows), len(self._buffer) - self._filled)
-            place = self._buffer[self._filled : self._filled + n]
+            n = min(len(rows), len(self._stack) - self._filled)
+            place = self._stack[self._filled : self._filled + n]
             place[:, :-1], place[:, -1] = rows[:n], targets[:n]
             self._filled += n
             rows, targets = rows[n:], targets[n:]
-            if self._filled == len(self._buffer):
+            if self._filled == len(self._stack):
                 self._compress()
 
     def triangle(self) -> np.ndarray:
-        """R (at most M + 1 rows) with RᵀR = [A y]ᵀ[A y]."""
-        if self._filled:
+        """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y]."""
+        width = self._stack.shape[1]
+        if self._filled > width:
             self._compress()
-        return self._triangle
+        return self._stack[:width].copy()
 
     def _compress(self) -> None:
-        stacked = np.concatenate([self._triangle, self._buffer[: self._filled]])
-        self._triangle = qr(stacked, mode="r", overwrite_a=True, check_finite=True)[0]
-        self._triangle = self._triangle[: self._width].copy()
-        self._filled = 0
+        width = self._stack.shape[1]
+        self._stack[self._filled :] = 0.0
+        self._stack[:width] = _triangular_factor(self._stack)
+        self._filled = width
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,21 @@ def solve(triangle: np.ndarray, K_MM: np.ndarray, jitter: float) -> Solution:
             f"the kernel matrix of the sparse points is singular at jitter = {jitter:g}: "
             "raise [solver] jitter tenfold or ask for fewer sparse points"
         ) from None
-    prior = np.concatenate([U, np.zeros((M, 1))], axis=1)
-    R = qr(np.concatenate([triangle, prior]), mode="r", overwrite_a=True)[0][: M + 1]
+    stacked = np.zeros((len(triangle) + M, M + 1), order="F")
+    stacked[: len(triangle)] = triangle
+    stacked[len(triangle) :, :M] = U
+    R = _triangular_factor(stacked)
     weights = solve_triangular(R[:M, :M], R[:M, M])
     if not np.isfinite(weights).all():
         raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")
-    residual = float(R[M, M] ** 2) if len(R) > M else 0.0
-    return Solution(weights, _condition_number(R[:M, :M]), residual)
+    return Solution(weights, _condition_number(R[:M, :M]), float(R[M, M] ** 2))
+
+
+def _triangular_factor(A: np.ndarray) -> np.ndarray:
+    """R (n, n) of A (m, n), m ≥ n, in LAPACK's order; A is overwritten."""
+    work_size = int(dgeqrf_lwork(*A.shape)[0])
+    factored, *_ = dgeqrf(A, lwork=work_size, overwrite_a=True)
+    return np.triu(factored[: A.shape[1]])
 
 
 def _condition_number(R: np.ndarray) -> float:

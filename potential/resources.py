@@ -7,15 +7,17 @@ import os
 from pathlib import Path
 
 from potential.errors import SoapGprError
+from potential.parallel import thread_count
 
 
 def regression_bytes(n_weights: int, n_atoms: int) -> int:
     """Peak memory of the regression: K_MM, its factor, the QR buffers, rows in flight.
 
-    The rows of a structure of n_atoms atoms exist for a few structures at a time.
+    Each thread holds the rows of a structure of n_atoms atoms, their copy over sigma and those of
+    the structure before.
     """
     matrices = 9 * n_weights**2
-    rows = 6 * (3 * n_atoms + 7) * n_weights
+    rows = 3 * (thread_count() + 1) * (3 * n_atoms + 7) * n_weights
     return 8 * (matrices + rows)
 
 

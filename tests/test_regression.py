@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Streaming least squares against dense algebra and scikit-learn."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -8,6 +10,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 from potential.errors import SoapGprError
 from potential.regression import StreamingQR, solve
+from potential.resources import regression_bytes
 
 
 def random_problem(n_rows=500, M=30, seed=0):
@@ -36,7 +39,7 @@ def test_memory_does_not_grow_with_the_number_of_rows():
     stream = StreamingQR(20)
     for _ in range(5):
         stream.add(A, y)
-    assert stream._buffer.nbytes + stream.triangle().nbytes < 300 * 21 * 8
+    assert stream._stack.nbytes < 300 * 21 * 8
 
 
 def test_more_weights_than_rows_is_regular():
@@ -65,3 +68,25 @@ def test_singular_kernel_names_the_remedy():
     stream.add(A, y)
     with pytest.raises(SoapGprError, match=r"raise \[solver\] jitter"):
         solve(stream.triangle(), -np.ones((3, 3)), jitter=0.0)
+
+
+def test_memory_stays_below_what_a_fit_asks_for():
+    M = 300
+    A, y, K = random_problem(n_rows=3000, M=M)
+    tracemalloc.start()
+    try:
+        stream = StreamingQR(M)
+        stream.add(A, y)
+        triangle = stream.triangle()
+        del stream
+        solve(triangle, K, 1e-10)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    kernels = 2 * K.nbytes  # made before, here; the kernel matrix is put together from its blocks
+    assert peak + kernels < regression_bytes(M, n_atoms=0)
+
+
+def test_numbers_that_overflow_name_the_remedy():
+    with pytest.raises(SoapGprError, match=r"raise the level in \[noise\]"):
+        StreamingQR(2).add(np.array([[1.0, np.inf]]), np.array([0.0]))
