@@ -2,8 +2,6 @@
 """A model: made from arrays or read from a file, evaluated on structures."""
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from ase.data import chemical_symbols
 from potential import _core
 from potential.errors import SoapGprError
 from potential.neighbors import NeighborList, neighbor_list
+from potential.output import atomic_file
 
 FORMAT_VERSION = "1"
 TERM_ARRAYS = ("sparse_points", "weights")
@@ -83,21 +82,8 @@ class Model:
 
     def save(self, path) -> None:
         """Writes the model in one step: a reader sees the old file or the new one."""
-        path = Path(path)
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
-        except OSError as error:
-            raise SoapGprError(f"{path}: cannot write: {_reason(error)}") from None
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(self._bytes)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(self._bytes)
 
     def to_bytes(self) -> bytes:
         return self._bytes
@@ -113,10 +99,18 @@ class Model:
 
     @cached_property
     def metadata(self) -> dict:
-        """The file's metadata with ``terms``, ``settings`` and ``provenance`` parsed."""
-        metadata = dict(self._contents[0])
-        for key in ("terms", "settings", "provenance"):
-            metadata[key] = json.loads(metadata[key])
+        """The file's metadata with ``terms``, ``settings`` and ``provenance`` parsed.
+
+        The last two, which evaluation does not need, may be absent; SoapGprError when unreadable.
+        """
+        metadata = {"settings": "{}", "provenance": "{}"} | self._contents[0]
+        for key, kind in (("terms", list), ("settings", dict), ("provenance", dict)):
+            try:
+                metadata[key] = json.loads(metadata[key])
+            except json.JSONDecodeError:
+                metadata[key] = None
+            if not isinstance(metadata[key], kind):
+                raise SoapGprError(f"the model file's {key} are not readable, expected JSON")
         return metadata
 
     @property

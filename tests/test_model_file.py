@@ -129,11 +129,35 @@ def test_unchanged_terms_pass(model):
         ({"n_channels": [8, 8, 8, 7]}, "channels are inconsistent"),
         ({"segments": [[0.0, 1.0, 5], [1.5, 3.5, 5]]}, "not contiguous"),
         ({"normalize": False}, "unnormalised"),
+        ({"n_channels": [92682, 8, 8, 8]}, "channels are inconsistent"),
+        ({"n_channels": [30000] * 4}, "channels are inconsistent"),
+        ({"segments": [[0.0, 1.0, 999999], [1.0, 3.5, 999999]]}, "not contiguous, or too many"),
+        ({"l_max": 1e300}, "'l_max' is out of range"),
+        ({"l_max": 2**32 + 3}, "'l_max' is out of range"),
     ],
 )
 def test_inconsistent_terms_are_refused(model, changes, message):
     with pytest.raises(SoapGprError, match=message):
         Model.from_bytes(change_term(model, **changes))
+
+
+def without(data, *keys):
+    header, payload = header_of(data)
+    parsed = json.loads(header)
+    for key in keys:
+        del parsed["__metadata__"][key]
+    return with_header(json.dumps(parsed, separators=(",", ":")), payload)
+
+
+def test_settings_and_provenance_may_be_absent(model):
+    bare = Model.from_bytes(without(model.to_bytes(), "settings", "provenance"))
+    assert bare.metadata["settings"] == {} and bare.metadata["provenance"] == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_unreadable_settings_are_refused(model, text):
+    with pytest.raises(SoapGprError, match="settings are not readable"):
+        _ = Model.from_bytes(change_metadata(model.to_bytes(), settings=text)).metadata
 
 
 def test_later_format_version_is_refused_by_number(model):
@@ -149,6 +173,7 @@ def test_later_format_version_is_refused_by_number(model):
         ("term0.table.0", np.zeros((3, 3, 3)), "unexpected shape"),
         ("e0", np.zeros(3), "unexpected shape"),
         ("species", np.array([8, 1]), "not ascending"),
+        ("species", np.array([8, 119]), "not ascending atomic numbers"),
         ("species", np.array([1.0, 8.0]), "integers are expected"),
         ("term1.sparse_points.1", None, "lacks the array"),
     ],

@@ -17,6 +17,10 @@ namespace {
 using nlohmann::json;
 using Shape = std::vector<std::size_t>;
 
+// Far above what anybody uses, and low enough that no product of two counts overflows anywhere.
+constexpr int kMaxCount = 1000000;    ///< spline intervals
+constexpr double kMaxFeatures = 1e8;  ///< of one term, so that Q_l stays below 15 000
+
 std::string text(const Shape &shape) { return json(shape).dump(); }
 
 const Tensor &find(const TensorFile &file, const std::string &name) {
@@ -39,10 +43,28 @@ AlignedVector read(const TensorFile &file, const std::string &name, const Shape 
   return AlignedVector(values.begin(), values.end());
 }
 
-template <class T>
-T get(const json &entry, const char *key, T low, T high) {
-  const T value = entry.at(key).get<T>();
+double get(const json &entry, const char *key, double low, double high) {
+  const double value = entry.at(key).get<double>();
   if (!(value >= low && value <= high))
+    throw Error(std::string("the model file's '") + key + "' is out of range");
+  return value;
+}
+
+/// An integer in [0, kMaxCount], or -1 for any other number: a cast alone would wrap large ones.
+int count(const json &value) {
+  const double number = value.get<double>();
+  return number >= 0 && number <= kMaxCount && number == std::floor(number) ? int(number) : -1;
+}
+
+std::vector<int> counts(const json &values) {
+  std::vector<int> out;
+  for (const json &value : values) out.push_back(count(value));
+  return out;
+}
+
+int get_count(const json &entry, const char *key, int low, int high) {
+  const int value = count(entry.at(key));
+  if (value < low || value > high)
     throw Error(std::string("the model file's '") + key + "' is out of range");
   return value;
 }
@@ -50,10 +72,12 @@ T get(const json &entry, const char *key, T low, T high) {
 std::vector<Segment> read_segments(const json &entry, double cutoff) {
   std::vector<Segment> segments;
   double end = 0;
+  int n_intervals = 0;
   for (const json &item : entry.at("segments")) {
-    const Segment s{item.at(0).get<double>(), item.at(1).get<double>(), item.at(2).get<int>()};
-    if (s.begin != end || !(s.end > s.begin) || s.n_intervals < 1 || s.n_intervals > 1000000)
-      throw Error("the model file's spline segments are not contiguous");
+    const Segment s{item.at(0).get<double>(), item.at(1).get<double>(), count(item.at(2))};
+    n_intervals += s.n_intervals;
+    if (s.begin != end || !(s.end > s.begin) || s.n_intervals < 1 || n_intervals > kMaxCount)
+      throw Error("the model file's spline segments are not contiguous, or too many");
     end = s.end;
     segments.push_back(s);
   }
@@ -65,15 +89,18 @@ std::vector<Segment> read_segments(const json &entry, double cutoff) {
 /// Channel ranges of every species and, from them, the layout of c and p.
 std::vector<std::vector<ChannelGroup>> read_channels(const json &entry, std::size_t n_species,
                                                      SoapTerm &term) {
-  const auto sizes = entry.at("n_channels").get<std::vector<int>>();
-  const auto begin = entry.at("channel_begin").get<std::vector<std::vector<int>>>();
-  const auto end = entry.at("channel_end").get<std::vector<std::vector<int>>>();
+  const std::vector<int> sizes = counts(entry.at("n_channels"));
+  std::vector<std::vector<int>> begin, end;
+  for (const json &of_species : entry.at("channel_begin")) begin.push_back(counts(of_species));
+  for (const json &of_species : entry.at("channel_end")) end.push_back(counts(of_species));
   const std::size_t n_l = term.l_max + 1;
   bool fits = sizes.size() == n_l && begin.size() == n_species && end.size() == n_species;
   for (std::size_t a = 0; fits && a < n_species; ++a)
     fits = begin[a].size() == n_l && end[a].size() == n_l;
+  double n_features = 0;
   for (std::size_t l = 0; fits && l < n_l; ++l) {
-    fits = sizes[l] > 0 && sizes[l] <= 100000;
+    n_features += 0.5 * sizes[l] * (sizes[l] + 1.0);
+    fits = sizes[l] > 0 && n_features <= kMaxFeatures;
     for (std::size_t a = 0; fits && a < n_species; ++a)
       fits = begin[a][l] >= 0 && begin[a][l] <= end[a][l] && end[a][l] <= sizes[l];
   }
@@ -103,10 +130,10 @@ SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
   if (!entry.at("normalize").get<bool>())
     throw Error("the model file has an unnormalised kernel; a newer soap-gpr may read it");
   SoapTerm term;
-  term.cutoff = get<double>(entry, "cutoff", 1e-3, 1e3);
-  term.l_max = get<int>(entry, "l_max", 0, kMaxL);
-  term.zeta = get<int>(entry, "zeta", 1, 100);
-  term.delta = get<double>(entry, "delta", 0.0, 1e10);
+  term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
+  term.l_max = get_count(entry, "l_max", 0, kMaxL);
+  term.zeta = get_count(entry, "zeta", 1, 100);
+  term.delta = get(entry, "delta", 0.0, 1e10);
   term.harmonics = SphericalHarmonics(term.l_max);
   const auto segments = read_segments(entry, term.cutoff);
   const auto groups = read_channels(entry, n_species, term);
@@ -141,7 +168,7 @@ ModelData read_model(const TensorFile &file) {
                 ", this soap-gpr reads version 1");
   ModelData data;
   for (std::int64_t z : find(file, "species").integers()) {
-    if (z < 1 || z > 200 || (!data.species.empty() && z <= data.species.back()))
+    if (z < 1 || z > 118 || (!data.species.empty() && z <= data.species.back()))
       throw Error("the model file's species are not ascending atomic numbers");
     data.species.push_back(int(z));
   }

@@ -62,9 +62,9 @@ Tensor parse_entry(const std::string &name, const json &entry, const char *data,
   const auto offsets = entry.at("data_offsets").get<std::vector<std::size_t>>();
   std::size_t elements = 1;
   for (std::size_t n : tensor.shape) {
-    if (n > data_size) throw Error("array '" + name + "' is larger than the file");
+    if (n > data_size || (n > 0 && elements > data_size / n))
+      throw Error("array '" + name + "' is larger than the file");
     elements *= n;
-    if (elements > data_size) throw Error("array '" + name + "' is larger than the file");
   }
   if (offsets.size() != 2 || offsets[0] != expected_begin || offsets[1] > data_size ||
       offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * kElement)
