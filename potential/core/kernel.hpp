@@ -7,7 +7,7 @@
 
 namespace soap_gpr {
 
-constexpr int kKernelTile = 128;  ///< sparse points at a time: a tile of them stays in L2
+constexpr int kKernelTile = 64;  ///< sparse points at a time: a tile of them stays in L2
 
 /// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
 void normalize(const SoapTerm &term, int n, double *p, double *norm);
