@@ -6,7 +6,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import ase
@@ -19,6 +19,7 @@ from potential.settings import LabelKeys
 from potential.structure import Structure, find_label, label_names, structure_from_atoms
 
 _INDEX = re.compile(r"^-?\d*(:-?\d*){0,2}$")
+_ZERO_STEP = re.compile(r":.*:-?0+$")
 
 
 def read_structures(
@@ -26,20 +27,23 @@ def read_structures(
     keys: LabelKeys | None = None,
     *,
     require_labels: bool = True,
+    required_keys: Collection[str] | None = None,
     warnings: list[str] | None = None,
 ) -> list[Structure]:
     """Read files in the order given.
 
     A spec is a file name or a glob, with an optional ASE slice: ``run*.xyz@::10``. Doubts, such as
     a column that looks like unread forces, are appended to ``warnings``.
-    Raises SoapGprError when nothing matches, a file cannot be read, a key that was named is in
-    none of the frames, or (with ``require_labels``) no frame carries any label.
+    Raises SoapGprError when nothing matches, a file cannot be read, none of the frames has one of
+    the ``required_keys`` (default: every key that was named), or (with ``require_labels``) no frame
+    carries any label.
     """
     keys = keys or LabelKeys()
     frames = read_frames(specs)
     names = ", ".join(_names(frames)) or "none"
-    named = [key for key in vars(keys).values() if key is not None]
-    for key in named:
+    if required_keys is None:
+        required_keys = [key for key in vars(keys).values() if key is not None]
+    for key in required_keys:
         if require_labels and all(find_label(atoms, key) is None for atoms, _ in frames):
             raise SoapGprError(f"{', '.join(specs)}: no frame has {key!r}; names found: {names}")
     structures = [structure_from_atoms(atoms, keys, source) for atoms, source in frames]
@@ -65,9 +69,9 @@ def read_frames(specs: Sequence[str]) -> list[tuple[ase.Atoms, str]]:
 def expand(spec: str) -> list[tuple[str, str]]:
     """The (file, slice) pairs that ``name@slice`` or ``glob@slice`` stands for, sorted by name."""
     name, _, index = spec.rpartition("@")
-    if not name or Path(spec).exists():
+    if not name or Path(spec).exists() or "/" in index:
         name, index = spec, ":"
-    elif not _INDEX.match(index) or not index:
+    elif not _INDEX.match(index) or not index or _ZERO_STEP.search(index):
         raise SoapGprError(f"{spec}: found the slice {index!r}, expected one like 10, :100 or ::10")
     if Path(name).is_file():
         return [(name, index)]

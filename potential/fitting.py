@@ -103,13 +103,20 @@ class _Fit:
         self.warnings += unused_config_types(self.settings.noise, train)
         if all(s.energy is None for s in train):
             self.warnings.append("no energies were read: the zero of energy is arbitrary")
-        test = read_structures(data.test, data.keys) if data.test else []
+        test = self._read_test() if data.test else []
         _require_known_species(train, test)
         known = {fingerprint(structure) for structure in train}
         shared = sum(fingerprint(structure) in known for structure in test)
         if shared:
             self.warnings.append(f"{shared} test structures are training structures as well")
         return train, test
+
+    def _read_test(self) -> list[Structure]:
+        """Test structures; they may lack labels that training must have, such as virials."""
+        data, doubts = self.settings.data, list[str]()
+        test = read_structures(data.test, data.keys, required_keys=(), warnings=doubts)
+        self.warnings += [f"test: {doubt}" for doubt in doubts if doubt not in self.warnings]
+        return test
 
     def _sparse_model(self, train: list[Structure], species: list[int], e0: np.ndarray) -> Model:
         """The model with its sparse points chosen and all weights zero."""

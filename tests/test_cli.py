@@ -125,6 +125,23 @@ def test_evaluate_takes_other_keys(run, folder):
     assert set(json.loads(out)["errors"]["all"]) == {"energy"}
 
 
+def test_test_data_may_lack_a_label_of_the_training_data(run, folder):
+    frames = emt_frames(6, seed=1)
+    for atoms in frames:
+        atoms.info["dft_virial"] = -atoms.get_stress(voigt=False) * atoms.get_volume()
+    write_frames(folder / "with_virials.xyz", frames)
+    text = SETTINGS.replace("train.xyz", "with_virials.xyz")
+    (folder / "v.toml").write_text(
+        text.replace("[[terms]]", 'virial_key = "dft_virial"\n[[terms]]')
+    )
+    assert run("fit v.toml -o v.sgpr")[0] == 0
+    code, out, _ = run("evaluate v.sgpr test.xyz --json -")
+    assert code == 0 and set(json.loads(out)["errors"]["all"]) == {"energy", "force"}
+    code, out, _ = run("evaluate v.sgpr test.xyz --stress-key stress --json -")
+    assert code == 0 and "stress" in json.loads(out)["errors"]["all"]
+    assert_fails(run("evaluate v.sgpr test.xyz --virial-key virial"), "no frame has 'virial'")
+
+
 def test_info_tells_the_model(run):
     code, out, _ = run("info model.sgpr")
     assert code == 0

@@ -183,6 +183,10 @@ def test_at_sign_in_a_file_name_is_no_slice(tmp_path):
     path = write(tmp_path / "a@2.xyz", labelled(energy=1.0))
     assert expand(path) == [(path, ":")]
     assert expand(path + "@0") == [(path, "0")]
+    folder = tmp_path / "user@site"
+    folder.mkdir()
+    write(folder / "b.xyz", silicon())
+    assert expand(f"{folder}/*.xyz") == [(f"{folder}/b.xyz", ":")]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +195,7 @@ def test_at_sign_in_a_file_name_is_no_slice(tmp_path):
         ("none.xyz", "none.xyz: found nothing, expected an existing file"),
         ("none*.xyz", "expected a matching file"),
         ("a.xyz@x", "found the slice 'x'"),
+        ("a.xyz@::0", "found the slice '::0'"),
         ("a.xyz@7", "found no frames for the slice '7'"),
         ("a.xyz@5:", "found no frames for the slice '5:'"),
         ("bad.xyz", "bad.xyz: ase.io cannot read it"),

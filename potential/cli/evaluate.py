@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from potential.cli.label_options import add_data_arguments, label_keys
+from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
 
 EXAMPLE = """\
 examples:
@@ -44,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
         require_folder(path)
     model = Model.load(args.model)
     structures = read_structures(
-        args.data, label_keys(args, model), require_labels=args.output is None
+        args.data,
+        label_keys(args, model),
+        require_labels=args.output is None,
+        required_keys=typed_keys(args),
     )
     predictions = evaluate_structures(model, structures, bar)
     errors = metrics.errors(structures, predictions)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from potential.settings import LabelKeys
 
 NAMES = ("energy", "forces", "virial", "stress")
+KEYS = tuple(f"{name}_key" for name in NAMES)
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +27,18 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
-    """Keys from the command line, else those that the model was trained with."""
+    """Keys from the command line, else those that the model was trained with.
+
+    A virial_key or stress_key on the command line puts both of training's aside.
+    """
     from potential.settings import LabelKeys
 
-    stored = model.metadata["settings"].get("data", {})
-    keys = {name: getattr(args, name) or stored.get(name) for name in asdict(LabelKeys())}
-    return LabelKeys(**keys)
+    keys = {name: model.metadata["settings"].get("data", {}).get(name) for name in KEYS}
+    if args.virial_key or args.stress_key:
+        keys |= {"virial_key": None, "stress_key": None}
+    return LabelKeys(**keys | {name: getattr(args, name) for name in KEYS if getattr(args, name)})
+
+
+def typed_keys(args: argparse.Namespace) -> list[str]:
+    """Keys from the command line: the data must have them."""
+    return [getattr(args, name) for name in KEYS if getattr(args, name)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from potential.cli.label_options import add_data_arguments, label_keys
+from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
 
 EXAMPLE = """\
 example:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_folder(args.output)
     model = Model.load(args.model)
-    structures = read_structures(args.data, label_keys(args, model))
+    structures = read_structures(args.data, label_keys(args, model), required_keys=typed_keys(args))
     predictions = evaluate_structures(model, structures, bar)
     write_report(args.output, model, structures, predictions, title=args.model)
     print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
