@@ -36,7 +36,7 @@ ELEMENTS = {1: "O", 2: "H"}  # of the LAMMPS types in start.data
 # how many steps lie between two frames.
 NVT, NVT_EVERY = 20_000, 40  # 10 ps
 NVE, NVE_EVERY = 20_000, 40  # 5 ps
-PIMD, PIMD_EVERY = 4_000, 10  # 2 ps
+PIMD, PIMD_EVERY = 4_000, 10  # 1 ps
 LIMIT = 300  # seconds after which a run stops early, in good order
 EQUILIBRATION = 0.25  # of each trajectory is left out
 
