@@ -18,6 +18,10 @@ from potential.settings import FitSettings
 from potential.structure import Structure, symbol
 from potential.version import package_version
 
+# What the summary needs; programs other than ours may record less, or something else.
+_COUNTS = {"structures", "atoms", "energies", "force_components", "virials", "config_types"}
+_REGRESSION = {"fitted_labels", "weights", "condition_number", "residual_per_label"}
+
 
 def provenance(
     settings: FitSettings,
@@ -79,7 +83,7 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
     lines = []
     for key, title in (("train", "Training data"), ("test", "Test data")):
         n = record.get(key, {})
-        if n.get("structures"):
+        if n.keys() >= _COUNTS and n["structures"]:
             types = ", ".join(f"{name} {count}" for name, count in n["config_types"].items())
             lines.append(
                 f"{title:<14s} {n['structures']} structures, {n['atoms']} atoms, "
@@ -98,7 +102,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
         points = model.sparse_points(t)
         chosen = ", ".join(f"{symbol(z)} {len(points[a])}" for a, z in enumerate(model.species))
         lines.append(f"{'Sparse points':<14s} {chosen} ({_term_line(model.terms[t])})")
-    if "fitted_labels" in record:
+    if record.keys() >= _REGRESSION:
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
             f"condition number {record['condition_number']:.1e}, "

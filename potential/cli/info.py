@@ -43,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
     size = Path(args.model).stat().st_size / 2**20
     print(f"{'Model':<14s} {args.model}, {size:.1f} MiB, format {model.metadata['format_version']}")
     print(f"{'Species':<14s} {', '.join(species)}; cutoff {model.cutoff:g} Å")
-    if record.get("program"):
-        print(f"{'Fitted':<14s} {record['date']} by {record['program']}, {record['settings_file']}")
+    made = [str(record[key]) for key in ("date", "program", "settings_file") if record.get(key)]
+    if made:
+        print(f"{'Made':<14s} {', '.join(made)}")
     print(summary(model))
     for path, digest in record.get("sha256", {}).items():
         print(f"{'Data':<14s} {path} sha256 {digest[:16]}")
