@@ -57,6 +57,16 @@ def read_structures(
     return structures
 
 
+def read_geometries(specs: Sequence[str]) -> list[Structure]:
+    """Structures without their labels, which need not be consistent or there at all."""
+    return [
+        structure_from_atoms(
+            ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc), source=source
+        )
+        for atoms, source in read_frames(specs)
+    ]
+
+
 def read_frames(specs: Sequence[str]) -> list[tuple[ase.Atoms, str]]:
     """All frames of all files with their origin, "file#index"."""
     frames: list[tuple[ase.Atoms, str]] = []

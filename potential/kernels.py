@@ -5,6 +5,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from potential import _core
+from potential.errors import SoapGprError
 from potential.model import Model
 
 
@@ -26,7 +27,12 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
 
 
 def sparse_kernel(model: Model) -> np.ndarray:
-    """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ, zero between species and terms."""
+    """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ, zero between species and terms.
+
+    Raises SoapGprError for a compressed model, which no longer has the p̂_m.
+    """
+    if model.compressed:
+        raise SoapGprError("the model is compressed for its own weights, which cannot be refitted")
     blocks = []
     for t, term in enumerate(model.terms):
         for points in model.sparse_points(t).values():

@@ -122,8 +122,13 @@ class Model:
         """Baseline energy per atom by atomic number, eV (docs/theory.md eq. 8)."""
         return dict(zip(self.species, self.arrays["e0"].tolist(), strict=True))
 
+    @cached_property
+    def compressed(self) -> bool:
+        """Whether a projection was made for these weights (``soap-gpr compress``)."""
+        return any(".projection." in name for name in self.arrays)
+
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
-        """Sparse points (M, n_features) of a term by species index."""
+        """Sparse points (M, n_features) of a term by species index; compressed: (M, rank)."""
         return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(len(self.species))}
 
     def with_weights(self, weights, provenance: dict | None = None) -> "Model":
@@ -131,17 +136,24 @@ class Model:
         weights = np.asarray(weights, dtype=np.float64)
         if weights.shape != (self.n_weights,):
             raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
-        arrays, begin = dict(self.arrays), 0
+        arrays, begin = {}, 0
         for t in range(len(self.terms)):
             for a in range(len(self.species)):
                 name = f"term{t}.weights.{a}"
-                end = begin + len(arrays[name])
+                end = begin + len(self.arrays[name])
                 arrays[name] = weights[begin:end].copy()
                 begin = end
+        return self.with_arrays(arrays, provenance)
+
+    def with_arrays(
+        self, arrays: Mapping[str, np.ndarray], provenance: dict | None = None
+    ) -> "Model":
+        """The same model with these arrays added or replaced, and with another provenance."""
         metadata = dict(self._contents[0])
         if provenance is not None:
             metadata["provenance"] = json.dumps(provenance)
-        return Model(_core.pack(metadata, arrays))
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        return Model(_core.pack(metadata, {**self.arrays, **contiguous}))
 
     def species_indices(self, numbers) -> np.ndarray:
         """(N,) index of each atom's species; SoapGprError names a species the model lacks."""

@@ -108,6 +108,18 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
         )
+    for t, term in enumerate(model.terms):
+        lines += [
+            f"{'Compressed':<14s} {symbol(z)}: {projection.shape[1]} features to "
+            f"{projection.shape[0]} dimensions ({term['kind']}, cutoff {term['cutoff']:g} Å)"
+            for a, z in enumerate(model.species)
+            if (projection := model.arrays.get(f"term{t}.projection.{a}")) is not None
+        ]
+    if "compression" in record:
+        lines.append(
+            f"{'':<14s} forces changed by at most "
+            f"{1e3 * record['compression']['deviation']['force']:.2g} meV/Å"
+        )
     seconds = record.get("seconds", {})
     if seconds:
         steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())

@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
     "info": ("potential.cli.info", "what is in a model file"),
+    "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
     "drive": ("ipi_driver.cli", "serve a model to i-PI over a socket"),
     "lammps-info": ("potential.cli.lammps_info", "where the LAMMPS plugin is, and how to use it"),

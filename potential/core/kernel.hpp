@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m)^ζ for a block of centres of one species,
-// docs/theory.md eq. (7), and its gradient.
+// docs/theory.md eq. (7), and its gradient. A compressed set has y_i = P p̂_i in place of p̂_i.
 #pragma once
 
 #include "model_data.hpp"

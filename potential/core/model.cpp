@@ -122,6 +122,26 @@ std::vector<std::vector<ChannelGroup>> read_channels(const json &entry, std::siz
   return groups;
 }
 
+SparseSet read_sparse_set(const TensorFile &file, const std::string &prefix,
+                          const std::string &suffix, const SoapTerm &term) {
+  SparseSet sparse;
+  const std::size_t n_features = term.n_features;
+  sparse.rank = term.n_features;
+  const std::string projection = prefix + "projection" + suffix, points = prefix + "sparse_points";
+  if (file.tensors.count(projection)) {
+    sparse.projection = read(file, projection, {kAny, n_features});
+    const std::size_t rank = find(file, projection).shape[0];
+    if (rank < 1 || rank > n_features)
+      throw Error("array '" + projection + "' has more rows than columns, or none");
+    sparse.rank = int(rank);
+  }
+  sparse.points = read(file, points + suffix, {kAny, std::size_t(sparse.rank)});
+  sparse.size = int(find(file, points + suffix).shape[0]);
+  sparse.weights = read(file, prefix + "weights" + suffix, {std::size_t(sparse.size)});
+  collapse(term, sparse);
+  return sparse;
+}
+
 SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
                    std::size_t n_species) {
   if (entry.at("kind").get<std::string>() != "soap")
@@ -149,13 +169,7 @@ SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
     term.tables.emplace_back(segments, groups[a], table.data());
     term.central.push_back(
         read(file, prefix + "central" + suffix, {std::size_t(term.channels[0].size)}));
-    SparseSet sparse;
-    sparse.points =
-        read(file, prefix + "sparse_points" + suffix, {kAny, std::size_t(term.n_features)});
-    sparse.size = int(find(file, prefix + "sparse_points" + suffix).shape[0]);
-    sparse.weights = read(file, prefix + "weights" + suffix, {std::size_t(sparse.size)});
-    collapse(term, sparse);
-    term.sparse.push_back(std::move(sparse));
+    term.sparse.push_back(read_sparse_set(file, prefix, suffix, term));
   }
   return term;
 }

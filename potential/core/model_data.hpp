@@ -15,9 +15,11 @@ constexpr int kMaxL = 30;  ///< largest l_max that a model file may ask for
 /// Sparse points and weights of one centre species.
 struct SparseSet {
   int size = 0;
-  AlignedVector points;   ///< [size][n_features], normalised power spectra
-  AlignedVector weights;  ///< [size]
-  /// ζ = 1: ∂ε/∂p̂ [n_features]; ζ = 2 with many points: the matrix [n_features]² that gives ∂ε/∂p̂.
+  int rank = 0;              ///< length of a point: n_features, or the rows of the projection
+  AlignedVector points;      ///< [size][rank], normalised power spectra or what stands for them
+  AlignedVector weights;     ///< [size]
+  AlignedVector projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
+  /// ζ = 1: ∂ε/∂y [rank]; ζ = 2 with many points: the matrix [rank]² that gives ∂ε/∂y.
   /// Empty when the sum over sparse points is the cheaper form.
   AlignedVector collapsed;
 };

@@ -176,6 +176,10 @@ void add_term_rows(const SoapTerm &term, const std::vector<std::size_t> &columns
 
 void add_rows(const Model &model, const Environments &environments, const std::size_t *neighbor,
               double *rows) {
+  for (const SoapTerm &term : model.data().terms)
+    for (const SparseSet &sparse : term.sparse)
+      if (!sparse.projection.empty())
+        throw Error("the model is compressed for its own weights, which cannot be refitted");
   const std::size_t n_columns = n_weights(model);
   std::size_t next = 0;
   for (const SoapTerm &term : model.data().terms) {

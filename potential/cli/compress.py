@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr compress"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+EXAMPLE = """\
+examples:
+  soap-gpr compress model.sgpr train.xyz@::10 -o small.sgpr
+  soap-gpr compress model.sgpr 'run*.xyz' --tolerance 1e-3 -o small.sgpr
+
+The structures need no labels; take some like those that the model will see. The result is the
+smallest model whose force components all agree with the first within the tolerance. It is used like
+any other, but its weights cannot be fitted again: keep the first. docs/compression.md has figures.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr compress``."""
+    parser.description = "Make a quicker model of the same forces, within a tolerance."
+    parser.epilog = EXAMPLE
+    parser.add_argument("model", help="model file (*.sgpr)")
+    parser.add_argument(
+        "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the smaller model")
+    parser.add_argument(
+        "--tolerance",
+        type=_positive,
+        default=1e-5,
+        metavar="F",
+        help="largest change of a force component in eV/Å; default 1e-5",
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"found {text}, expected a positive number of eV/Å")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the smaller model and print what it has lost."""
+    from potential.compression import compress
+    from potential.data import read_geometries
+    from potential.model import Model
+    from potential.output import require_folder
+    from potential.progress import bar
+
+    require_folder(args.output)
+    model = Model.load(args.model)
+    structures = read_geometries(args.data)
+    result = compress(model, structures, args.tolerance, bar)
+    result.model.save(args.output)
+    for (term, name), (before, after) in result.ranks.items():
+        print(f"Term {term}, {name}: {before} features, {after} dimensions")
+    print("Multiplications of one atom's kernels: {:.3g}, now {:.3g}".format(*result.costs))
+    deviation, n_atoms = result.deviation, sum(map(len, structures))
+    print(
+        f"On {len(structures)} structures, {n_atoms} atoms, the largest change is\n"
+        f"  force   {1e3 * deviation.force:.2g} meV/Å (RMS {1e3 * deviation.force_rms:.2g})\n"
+        f"  energy  {1e3 * deviation.energy_per_atom:.2g} meV/atom\n"
+        f"  virial  {1e3 * deviation.virial_per_atom:.2g} meV/atom"
+    )
+    sizes = [Path(path).stat().st_size / 2**20 for path in (args.model, args.output)]
+    print(f"soap-gpr: wrote {args.output}, {sizes[1]:.1f} of {sizes[0]:.1f} MiB", file=sys.stderr)
+    return 0

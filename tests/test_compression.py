@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A compressed model: the same energies, forces and virials within the tolerance."""
+
+import ase.io
+import numpy as np
+import pytest
+from models import random_model, random_structure
+from numerical import numerical_forces, numerical_virial
+
+from potential import Model, SoapGprError
+from potential.cli import main
+from potential.compression import compress, deviation
+from potential.evaluation import evaluate_structures
+from potential.kernels import sparse_kernel, structure_rows
+from potential.structure import structure_from_atoms
+
+
+def frames(n=3):
+    return [random_structure([8, 1, 1] * 6, seed=40 + k) for k in range(n)]
+
+
+def structures():
+    return [structure_from_atoms(atoms) for atoms in frames()]
+
+
+def many_points(zeta=3, n_terms=1):
+    return random_model(n_sparse=60, zeta=zeta, n_terms=n_terms, n_max=3, l_max=2, weight=0.1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return many_points(n_terms=2)
+
+
+@pytest.fixture(scope="module")
+def smaller(model):
+    return compress(model, structures(), 1e-3)
+
+
+def test_forces_agree_within_the_tolerance(model, smaller):
+    before, after = (evaluate_structures(m, structures()) for m in (model, smaller.model))
+    measured = deviation(structures(), before, after)
+    assert measured == smaller.deviation
+    assert 0 < measured.force_rms < measured.force <= 1e-3
+    assert measured.energy_per_atom < 1e-3 and measured.virial_per_atom < 1e-2
+
+
+def test_fewer_dimensions_and_multiplications(smaller):
+    assert smaller.ranks and all(after < before for before, after in smaller.ranks.values())
+    assert smaller.costs[1] < smaller.costs[0]
+
+
+def test_tighter_tolerance_keeps_more(model, smaller):
+    tight = compress(model, structures(), 1e-6)
+    assert tight.deviation.force <= 1e-6
+    assert tight.costs[1] > smaller.costs[1]
+
+
+def test_forces_and_virial_are_derivatives(smaller):
+    atoms, model = frames()[0], smaller.model
+    geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
+
+    def energy(positions, cell):
+        return model.evaluate(atoms.numbers, positions, cell, atoms.pbc).energy
+
+    found = model.evaluate(*geometry)
+    cell = atoms.cell.array
+    expected = numerical_forces(lambda positions: energy(positions, cell), atoms.positions)
+    np.testing.assert_allclose(found.forces, expected, atol=1e-6)
+    expected = numerical_virial(energy, atoms.positions, cell)
+    np.testing.assert_allclose(found.virial, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("zeta", [1, 2, 3])
+@pytest.mark.parametrize("n_sparse", [3, 60])
+def test_any_projection_is_the_model_with_mapped_points(zeta, n_sparse):
+    """y_m·(P p̂) = (Pᵀ y_m)·p̂, for kernels of every form."""
+    model = random_model(n_sparse=n_sparse, zeta=zeta, n_max=3, l_max=2)
+    rng = np.random.default_rng(0)
+    projections, mapped = {}, {}
+    for a, points in model.sparse_points(0).items():
+        P, Y = rng.normal(size=(7, points.shape[1])), rng.normal(size=(n_sparse, 7))
+        projections |= {f"term0.projection.{a}": P, f"term0.sparse_points.{a}": Y}
+        mapped[f"term0.sparse_points.{a}"] = Y @ P
+    for atoms in frames(1):
+        geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
+        a = model.with_arrays(projections).evaluate(*geometry)
+        b = model.with_arrays(mapped).evaluate(*geometry)
+        scale = np.abs(b.forces).max()
+        np.testing.assert_allclose(a.energies, b.energies, rtol=1e-12, atol=1e-12 * scale)
+        np.testing.assert_allclose(a.forces, b.forces, rtol=0, atol=1e-12 * scale)
+        np.testing.assert_allclose(a.virials, b.virials, rtol=0, atol=1e-11 * scale)
+        energies = model.with_arrays(projections).evaluate(*geometry, forces=False).energies
+        np.testing.assert_allclose(energies, a.energies, rtol=1e-12)
+
+
+def test_record_and_file_survive(smaller, tmp_path):
+    smaller.model.save(tmp_path / "small.sgpr")
+    loaded = Model.load(tmp_path / "small.sgpr")
+    record = loaded.metadata["provenance"]["compression"]
+    assert record["tolerance"] == 1e-3
+    assert record["deviation"]["force"] == smaller.deviation.force
+    assert loaded.compressed
+
+
+def test_compressed_model_cannot_be_fitted_again(smaller):
+    with pytest.raises(Exception, match="compressed for its own weights"):
+        structure_rows(smaller.model, frames()[0])
+    with pytest.raises(SoapGprError, match="compressed for its own weights"):
+        sparse_kernel(smaller.model)
+    with pytest.raises(SoapGprError, match="compressed already"):
+        compress(smaller.model, structures())
+
+
+def test_linear_and_small_models_have_nothing_to_gain():
+    for model in (many_points(zeta=1), random_model(n_sparse=1)):
+        with pytest.raises(SoapGprError, match="nothing to gain"):
+            compress(model, structures())
+
+
+@pytest.mark.parametrize("rows", [0, 1000])
+def test_projection_of_a_wrong_shape_is_refused(model, rows):
+    n_features = model.sparse_points(0)[0].shape[1]
+    with pytest.raises(SoapGprError, match=r"term0\.projection\.0"):
+        model.with_arrays({"term0.projection.0": np.zeros((rows, n_features))})
+    with pytest.raises(SoapGprError, match=r"sparse_points\.0' has the unexpected shape"):
+        model.with_arrays({"term0.projection.0": np.zeros((2, n_features))})
+
+
+def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model.save("model.sgpr")
+    ase.io.write("data.xyz", frames(), format="extxyz")
+    words = ["data.xyz", "-o", "small.sgpr"]
+    assert main(["compress", "model.sgpr", *words, "--tolerance", "1e-3"]) == 0
+    printed = capsys.readouterr().out
+    assert "dimensions" in printed and "meV/Å (RMS" in printed
+    assert main(["info", "small.sgpr"]) == 0
+    assert "forces changed by at most" in capsys.readouterr().out
+    assert main(["compress", "small.sgpr", *words]) == 1
+    assert "compressed already" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["compress", "model.sgpr", *words, "--tolerance", "0"])
