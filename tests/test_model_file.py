@@ -3,14 +3,16 @@
 
 import json
 import pickle
+import random
 import zlib
 
 import numpy as np
 import pytest
-from models import random_model
+from models import random_model, random_structure
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
+from potential.kernels import structure_rows
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,50 @@ def change_term(model, **changes):
     terms = json.loads(json.dumps(model.terms))
     terms[0].update(changes)
     return change_metadata(model.to_bytes(), terms=json.dumps(terms))
+
+
+ODD_VALUES = [0, 1, -1, 3, 9, 1e300, 2**31, 2**32 + 3, 2**64 - 1, 46341, 92682, 0.5, 3.5, None]
+ODD_VALUES += ["x", [], {}, True]
+
+
+def mutated(value, rng):
+    """The value with one of its parts changed, left out or repeated."""
+    if isinstance(value, (list, dict)) and value and rng.random() < 0.85:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = rng.choice(keys)
+        value[key] = mutated(value[key], rng)
+        return value
+    if isinstance(value, list) and value:
+        at = rng.randrange(len(value))
+        return rng.choice([value[:at] + value[at + 1 :], [*value, value[at]], []])
+    if isinstance(value, (int, float)) and rng.random() < 0.5:
+        return value + rng.choice([-1, 1, 2])
+    return rng.choice(ODD_VALUES)
+
+
+@pytest.mark.parametrize("zeta", [1, 2, 3])
+def test_files_with_odd_values_are_refused_or_work(zeta):
+    model = random_model(n_max=2, l_max=2, n_sparse=31, zeta=zeta, n_terms=2)
+    atoms = random_structure([8, 1, 1] * 3)
+    rng, outcomes = random.Random(zeta), []
+    for _ in range(150):
+        header, payload = header_of(model.to_bytes())
+        parsed = json.loads(header)
+        if rng.random() < 0.7:
+            terms = mutated(json.loads(parsed["__metadata__"]["terms"]), rng)
+            parsed["__metadata__"]["terms"] = json.dumps(terms)
+        else:
+            name = rng.choice([name for name in parsed if name != "__metadata__"])
+            parsed[name] = mutated(parsed[name], rng)
+        data = with_header(json.dumps(parsed, separators=(",", ":")), payload)
+        try:
+            loaded = Model.from_bytes(data)
+            loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
+            structure_rows(loaded, atoms)
+            outcomes.append("worked")
+        except SoapGprError:
+            outcomes.append("refused")
+    assert {"worked", "refused"} == set(outcomes)
 
 
 def test_unchanged_terms_pass(model):
