@@ -18,7 +18,7 @@ void Neighborhood::gather(const SoapTerm &term, const Environments &env, std::si
     int &open = open_[env.neighbor_species[k]];
     if (open < 0 || batches_[open].size == kLanes) {
       open = int(batches_.size());
-      batches_.push_back({env.neighbor_species[k], 0, {}, {}, {}});
+      batches_.push_back({env.neighbor_species[k], 0, {}, {}, broadcast(r)});
       batches_.back().unit[2] = broadcast(1.0);
     }
     Batch &batch = batches_[open];
@@ -35,7 +35,8 @@ Expansion::Expansion(const SoapTerm &term) : term_(term) {
   int widest = 0;
   for (const RadialTable &table : term.tables) widest = std::max(widest, table.n_padded());
   s_.resize(std::size_t(kLanes) * widest);
-  ds_.resize(s_.size());
+  s_lanes_.resize(widest);
+  ds_lanes_.resize(widest);
 }
 
 void Expansion::coefficients(const Neighborhood &neighborhood, int center_species, double *c) {
@@ -64,52 +65,64 @@ void Expansion::coefficients(const Neighborhood &neighborhood, int center_specie
   }
 }
 
+namespace {
+
+/// Σ_lm of a batch: ∂/∂r and, in the coordinates of the unit vector, the gradient of the harmonics.
+struct PairGradients {
+  Lanes radial = broadcast(0.0), angular[3] = {radial, radial, radial};
+
+  /// Some rows m of g[m][q]: the sum over channels q leaves little to do for every harmonic.
+  template <int Rows>
+  void add(int size, const double *g, int stride, const Lanes *s, const Lanes *ds, const Lanes *y,
+           const Lanes *dy) {
+    Lanes u[Rows] = {}, du[Rows] = {};
+    for (int q = 0; q < size; ++q)
+      for (int m = 0; m < Rows; ++m) {
+        u[m] += g[m * stride + q] * s[q];
+        du[m] += g[m * stride + q] * ds[q];
+      }
+    for (int m = 0; m < Rows; ++m) {
+      radial += du[m] * y[m];
+      for (int x = 0; x < 3; ++x) angular[x] += u[m] * dy[3 * m + x];
+    }
+  }
+};
+
+}  // namespace
+
 void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]) {
   for (const auto &batch : neighborhood.batches()) {
     const RadialTable &table = term_.tables[batch.species];
     prepare(batch);
-    for (int j = 0; j < batch.size; ++j) {
-      table.derivatives(batch.r[j], s_.data(), ds_.data());
-      Lanes radial = broadcast(0.0), gx = radial, gy = radial, gz = radial;
-      for (int l = 0; l <= term_.l_max; ++l) {
-        const Channels &channels = term_.channels[l];
-        const ChannelGroup &group = table.groups()[l];
-        for (int q = 0; q < group.size; q += kLanes) {
-          const double *row = g + channels.offset + group.q_begin + q;
-          // Σ_m over harmonics first: the sum over channels is then a lane-wise dot product
-          Lanes u = broadcast(0.0), vx = u, vy = u, vz = u;
-          for (int m = 0; m <= 2 * l; ++m, row += channels.stride) {
-            const Lanes weight = load(row);
-            const Lanes *slope = &dy_[3 * (l * l + m)];
-            u += y_[l * l + m][j] * weight;
-            vx += slope[0][j] * weight;
-            vy += slope[1][j] * weight;
-            vz += slope[2][j] * weight;
-          }
-          const Lanes s = load(&s_[group.offset + q]);
-          radial += load(&ds_[group.offset + q]) * u;
-          gx += s * vx;
-          gy += s * vy;
-          gz += s * vz;
-        }
-      }
-      const double unit[3] = {batch.unit[0][j], batch.unit[1][j], batch.unit[2][j]};
-      const double v[3] = {sum(gx), sum(gy), sum(gz)};
-      const double along = v[0] * unit[0] + v[1] * unit[1] + v[2] * unit[2];
-      const double inverse_r = 1.0 / batch.r[j], slope = sum(radial);
-      double *f = f_ij[batch.pair[j]];
-      for (int x = 0; x < 3; ++x) f[x] -= (v[x] - unit[x] * along) * inverse_r + unit[x] * slope;
+    PairGradients gradients;
+    for (int l = 0; l <= term_.l_max; ++l) {
+      const Channels &channels = term_.channels[l];
+      const ChannelGroup &group = table.groups()[l];
+      const Lanes *s = &s_lanes_[group.offset], *ds = &ds_lanes_[group.offset];
+      const double *row = g + channels.offset + group.q_begin;
+      const Lanes *y = &y_[l * l], *dy = &dy_[3 * l * l];
+      gradients.add<1>(group.size, row, channels.stride, s, ds, y, dy);
+      for (int m = 1; m < 2 * l; m += 2)
+        gradients.add<2>(group.size, row + m * channels.stride, channels.stride, s, ds, y + m,
+                         dy + 3 * m);
+    }
+    const Lanes *unit = batch.unit;
+    const Lanes *v = gradients.angular;
+    const Lanes along = v[0] * unit[0] + v[1] * unit[1] + v[2] * unit[2];
+    for (int x = 0; x < 3; ++x) {
+      const Lanes gradient = (v[x] - unit[x] * along) / batch.r + unit[x] * gradients.radial;
+      for (int j = 0; j < batch.size; ++j) f_ij[batch.pair[j]][x] -= gradient[j];
     }
   }
 }
 
 void Expansion::prepare(const Neighborhood::Batch &batch) {
   term_.harmonics.gradients(batch.unit, y_.data(), dy_.data());
+  term_.tables[batch.species].derivatives(batch.r, batch.size, s_lanes_.data(), ds_lanes_.data());
 }
 
 void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) {
   const RadialTable &table = term_.tables[batch.species];
-  table.derivatives(batch.r[k], s_.data(), ds_.data());
   const double unit[3] = {batch.unit[0][k], batch.unit[1][k], batch.unit[2][k]};
   for (int l = 0; l <= term_.l_max; ++l) {
     const Channels &channels = term_.channels[l];
@@ -124,7 +137,8 @@ void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) 
         double *row =
             dc + x * term_.n_coefficients + channels.offset + m * channels.stride + group.q_begin;
         for (int q = 0; q < group.size; ++q)
-          row[q] = tangent * s_[group.offset + q] + radial * ds_[group.offset + q];
+          row[q] =
+              tangent * s_lanes_[group.offset + q][k] + radial * ds_lanes_[group.offset + q][k];
       }
     }
   }

@@ -15,8 +15,7 @@ class Neighborhood {
   struct Batch {
     int species, size;
     int pair[kLanes];  ///< index into the environment's neighbour list
-    Lanes unit[3];     ///< unused lanes hold a valid unit vector
-    double r[kLanes];
+    Lanes unit[3], r;  ///< unused lanes hold a valid vector
   };
   /// Throws Error when a distance is zero or not finite.
   void gather(const SoapTerm &term, const Environments &environments, std::size_t center);
@@ -39,13 +38,14 @@ class Expansion {
 
   /// dc[3][n_coefficients] = ∂c/∂r of neighbour k of a batch; only its species' groups are written.
   void derivative(const Neighborhood::Batch &batch, int k, double *dc);
-  /// Harmonics of a batch, needed before `derivative`.
+  /// Harmonics and radial functions of a batch, needed before `derivative`.
   void prepare(const Neighborhood::Batch &batch);
 
  private:
   const SoapTerm &term_;
   std::vector<Lanes, AlignedAllocator<Lanes>> y_, dy_;
-  AlignedVector s_, ds_;  ///< [kLanes][n_padded]
+  AlignedVector s_;                                                 ///< [kLanes][n_padded]
+  std::vector<Lanes, AlignedAllocator<Lanes>> s_lanes_, ds_lanes_;  ///< [n_padded]
 };
 
 }  // namespace soap_gpr

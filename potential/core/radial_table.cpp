@@ -5,6 +5,38 @@
 
 namespace soap_gpr {
 
+namespace {
+
+/// Quintic Hermite polynomials that multiply S, h S', h² S'' at both ends of an interval.
+struct Weights {
+  double h[6];
+  explicit Weights(double t) {
+    const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
+    h[0] = 1 - 10 * t3 + 15 * t4 - 6 * t5;
+    h[1] = t - 6 * t3 + 8 * t4 - 3 * t5;
+    h[2] = 0.5 * (t2 - 3 * t3 + 3 * t4 - t5);
+    h[3] = 10 * t3 - 15 * t4 + 6 * t5;
+    h[4] = -4 * t3 + 7 * t4 - 3 * t5;
+    h[5] = 0.5 * (t3 - 2 * t4 + t5);
+  }
+};
+
+/// Their derivatives with respect to r.
+struct Slopes {
+  double h[6];
+  Slopes(double t, double inverse_h) {
+    const double t2 = t * t, t3 = t2 * t, t4 = t3 * t;
+    h[0] = inverse_h * (-30 * t2 + 60 * t3 - 30 * t4);
+    h[1] = inverse_h * (1 - 18 * t2 + 32 * t3 - 15 * t4);
+    h[2] = inverse_h * (t - 4.5 * t2 + 6 * t3 - 2.5 * t4);
+    h[3] = -h[0];
+    h[4] = inverse_h * (-12 * t2 + 28 * t3 - 15 * t4);
+    h[5] = inverse_h * (1.5 * t2 - 4 * t3 + 2.5 * t4);
+  }
+};
+
+}  // namespace
+
 RadialTable::RadialTable(const std::vector<Segment> &segments, std::vector<ChannelGroup> groups,
                          const double *values)
     : groups_(std::move(groups)) {
@@ -35,37 +67,35 @@ const double *RadialTable::locate(double r, double &t, double &inverse_h) const 
 void RadialTable::values(double r, double *s) const {
   double t, inverse_h;
   const double *knot = locate(r, t, inverse_h);
-  const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,    t - 6 * t3 + 8 * t4 - 3 * t5,
-                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5), 10 * t3 - 15 * t4 + 6 * t5,
-                       -4 * t3 + 7 * t4 - 3 * t5,         0.5 * (t3 - 2 * t4 + t5)};
+  const Weights weights(t);
   for (int c = 0; c < n_padded_; c += kLanes) {
-    Lanes value = h[0] * load(knot + c);
-    for (int k = 1; k < 6; ++k) value += h[k] * load(knot + k * n_padded_ + c);
+    Lanes value = weights.h[0] * load(knot + c);
+    for (int k = 1; k < 6; ++k) value += weights.h[k] * load(knot + k * n_padded_ + c);
     store(s + c, value);
   }
 }
 
-void RadialTable::derivatives(double r, double *s, double *ds) const {
-  double t, inverse_h;
-  const double *knot = locate(r, t, inverse_h);
-  const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-  const double h[6] = {1 - 10 * t3 + 15 * t4 - 6 * t5,    t - 6 * t3 + 8 * t4 - 3 * t5,
-                       0.5 * (t2 - 3 * t3 + 3 * t4 - t5), 10 * t3 - 15 * t4 + 6 * t5,
-                       -4 * t3 + 7 * t4 - 3 * t5,         0.5 * (t3 - 2 * t4 + t5)};
-  double dh[6] = {-30 * t2 + 60 * t3 - 30 * t4,     1 - 18 * t2 + 32 * t3 - 15 * t4,
-                  t - 4.5 * t2 + 6 * t3 - 2.5 * t4, 30 * t2 - 60 * t3 + 30 * t4,
-                  -12 * t2 + 28 * t3 - 15 * t4,     1.5 * t2 - 4 * t3 + 2.5 * t4};
-  for (double &slope : dh) slope *= inverse_h;
-  for (int c = 0; c < n_padded_; c += kLanes) {
-    Lanes value = broadcast(0.0), slope = broadcast(0.0);
-    for (int k = 0; k < 6; ++k) {
-      const Lanes coefficient = load(knot + k * n_padded_ + c);
-      value += h[k] * coefficient;
-      slope += dh[k] * coefficient;
+void RadialTable::derivatives(const Lanes &r, int n, Lanes *s, Lanes *ds) const {
+  // one distance after the other, as the table lies in memory, then all of them for each channel
+  for (int j = 0; j < n; ++j) {
+    double t, inverse_h;
+    const double *knot = locate(r[j], t, inverse_h);
+    const Weights weights(t);
+    const Slopes slopes(t, inverse_h);
+    for (int c = 0; c < n_padded_; c += kLanes) {
+      Lanes value = broadcast(0.0), slope = value;
+      for (int k = 0; k < 6; ++k) {
+        const Lanes coefficient = load(knot + k * n_padded_ + c);
+        value += weights.h[k] * coefficient;
+        slope += slopes.h[k] * coefficient;
+      }
+      s[c + j] = value;
+      ds[c + j] = slope;
     }
-    store(s + c, value);
-    store(ds + c, slope);
+  }
+  for (int c = 0; c < n_padded_; c += kLanes) {
+    transpose(s + c);
+    transpose(ds + c);
   }
 }
 

@@ -33,8 +33,9 @@ class RadialTable {
 
   /// s[n_padded] at 0 <= r <= cutoff.
   void values(double r, double *s) const;
-  /// s and ds = dS/dr.
-  void derivatives(double r, double *s, double *ds) const;
+  /// s[n_padded] and ds = dS/dr at n distances, lanes over distances; the lanes beyond n are not
+  /// meant to be read.
+  void derivatives(const Lanes &r, int n, Lanes *s, Lanes *ds) const;
 
  private:
   const double *locate(double r, double &t, double &inverse_h) const;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace soap_gpr {
@@ -26,12 +27,31 @@ inline Lanes load(const double *p) {
 }
 inline void store(double *p, const Lanes &v) { std::memcpy(p, &v, sizeof v); }
 inline Lanes broadcast(double x) { return x - Lanes{}; }
-inline double sum(const Lanes &v) {
-  double total = v[0];
-  for (int k = 1; k < kLanes; ++k) total += v[k];
-  return total;
-}
 constexpr int padded(int n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+/// One step of a transposition: the off-diagonal blocks of Step columns of two rows change places.
+template <std::size_t Step, std::size_t... k>
+inline void exchange(Lanes &a, Lanes &b, std::index_sequence<k...>) {
+  const Lanes first = {(k & Step ? b : a)[k & Step ? k - Step : k]...};
+  b = Lanes{(k & Step ? b : a)[k & Step ? k : k + Step]...};
+  a = first;
+}
+template <std::size_t Step>
+__attribute__((always_inline)) inline void exchange_blocks(Lanes (&rows)[kLanes]) {
+  if constexpr (Step < kLanes) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kLanes; ++i)
+      if (!(i & Step)) exchange<Step>(rows[i], rows[i + Step], std::make_index_sequence<kLanes>());
+    exchange_blocks<2 * Step>(rows);
+  }
+}
+/// kLanes rows become columns.
+inline void transpose(Lanes *rows) {
+  Lanes r[kLanes];
+  for (int i = 0; i < kLanes; ++i) r[i] = rows[i];
+  exchange_blocks<1>(r);
+  for (int i = 0; i < kLanes; ++i) rows[i] = r[i];
+}
 
 /// std::vector storage on cache-line boundaries.
 template <class T>
