@@ -14,6 +14,8 @@ from potential.kernels import features
 from potential.model import Model, build_model
 
 LATTICE = {"Si": ("diamond", 5.43), "SiC": ("zincblende", 4.36)}
+# Species at random on the sites of silicon: the number of species is all that changes.
+ALLOYS = {"SiGe": ["Si", "Ge"], "SiGeSn": ["Si", "Ge", "Sn"], "SiGeSnC": ["Si", "Ge", "Sn", "C"]}
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,15 @@ class Size:
 def crystal(species: str, n_atoms: int, displacement: float = 0.05, seed: int = 0) -> ase.Atoms:
     """A cube of 8 n³ atoms, at least n_atoms, displaced by `displacement` Å (standard deviation).
 
-    species: "Si" or "SiC".
+    species: one of LATTICE or ALLOYS.
     """
-    structure, a = LATTICE[species]
+    name = "Si" if species in ALLOYS else species
+    structure, a = LATTICE[name]
     cells = int(np.ceil((n_atoms / 8) ** (1 / 3) - 1e-9))
-    atoms = bulk(species, structure, a=a, cubic=True).repeat(cells)
+    atoms = bulk(name, structure, a=a, cubic=True).repeat(cells)
+    if species in ALLOYS:
+        symbols = np.resize(ALLOYS[species], len(atoms))
+        atoms.symbols = np.random.default_rng(seed).permutation(symbols)
     atoms.rattle(displacement, seed=seed)
     return atoms
 
@@ -45,7 +51,7 @@ def crystal(species: str, n_atoms: int, displacement: float = 0.05, seed: int = 
 def training_frames(size: Size) -> list[ase.Atoms]:
     """Displaced crystals with more than n_sparse atoms of every species."""
     n_species = len(set(crystal(size.species, 8).numbers))
-    per_frame = 512 // n_species
+    per_frame = 512 // n_species  # at least
     count = size.n_sparse // per_frame + 1
     return [crystal(size.species, 512, 0.1 + 0.02 * k, seed=k + 1) for k in range(count)]
 
