@@ -15,7 +15,7 @@ from compare_quip import CORE, MODEL, evaluations  # isort: skip  # pins, so bef
 import argparse
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ class Case:
     least: float
     aim: float
     forces: bool = True
-    seconds: float = field(default=15.0)
+    seconds: float = 15.0
 
 
 CASES = [
@@ -92,6 +92,7 @@ def _against_quip(case: Case, n_atoms: int, seconds: float) -> dict:
     times = alternate(calls, seconds, least=3)
     return {
         "case": asdict(case),
+        "kernel_mflop": 1e-6 * _kernel_flop(case, len(set(atoms.numbers))),
         "us_per_atom": {name: summary(t, 1e6 / len(atoms)) for name, t in times.items()},
         "ratios": {
             slow: {fast: ratios(times[slow], times[fast]) for fast in (CORE, MODEL)}
@@ -99,6 +100,15 @@ def _against_quip(case: Case, n_atoms: int, seconds: float) -> dict:
             if slow not in (CORE, MODEL)
         },
     }
+
+
+def _kernel_flop(case: Case, n_species: int) -> int:
+    """Operations of the kernel for one atom: two products, one without forces or with zeta 2."""
+    channels = n_species * case.size.n_max
+    n_features = (case.size.l_max + 1) * channels * (channels + 1) // 2
+    if case.size.zeta == 2:
+        return 2 * n_features**2
+    return (4 if case.forces else 2) * case.size.n_sparse * n_features
 
 
 def _products(size: Size, n_atoms: int, seconds: float) -> dict:
@@ -118,7 +128,8 @@ def _products(size: Size, n_atoms: int, seconds: float) -> dict:
     kernel = [evaluator.profile(structure)["kernel"] for _ in times[CORE]]
     return {
         "us_per_atom": us | {"kernel phase": summary(kernel, 1e6 / len(atoms))},
-        "gflops": 4e-3 * X.size / us[GEMM]["median"],
+        "blas_gflops": 4e-3 * X.size / us[GEMM]["median"],
+        "kernel_gflops": 4e-3 * X.size * len(atoms) / (1e6 * min(kernel)),
         "total_over_products": ratios(times[CORE], times[GEMM]),
     }
 
@@ -182,22 +193,25 @@ def _lammps(size: Size, rounds: int, seconds: float) -> list[dict]:
 def _text(result: dict) -> str:
     head = ["against QUIP", "µs/atom", "quartiles", "QUIP", "ratio", "quartiles", "with list"]
     rows = []
+    products, threads = result["products"], result["threads"]
     for entry in result["quip"]:
         case, us = entry["case"], entry["us_per_atom"]
+        floor = 1e3 * entry["kernel_mflop"] / products["kernel_gflops"]
         for slow, ratio in entry["ratios"].items():
             name = case["name"] + (", quippy default" if slow == QUIP_DEFAULT else "")
             core, quip = us[CORE], us[slow]
             rows.append([name, core["median"], interval(core["quartiles"]), quip["median"]])
             rows[-1] += [ratio[CORE]["median"], interval(ratio[CORE]["quartiles"])]
             rows[-1] += [ratio[MODEL]["median"], case["least"], case["aim"]]
-    parts = [describe(result["machine"]), table([*head, "least", "aim"], rows), NOTE]
-    products, threads = result["products"], result["threads"]
+            rows[-1] += [quip["median"] / floor]
+    parts = [describe(result["machine"]), table([*head, "least", "aim", "ceiling"], rows), NOTE]
     for name, us in products["us_per_atom"].items():
         parts.append(f"{name}: {us['median']:.1f} µs/atom ({interval(us['quartiles'])})")
     over = products["total_over_products"]
     parts.append(
         f"all of the evaluation over the products: {over['median']:.2f} "
-        f"({interval(over['quartiles'])}), at most 2; BLAS {products['gflops']:.0f} GFLOP/s"
+        f"({interval(over['quartiles'])}), at most 2; "
+        f"BLAS {products['blas_gflops']:.0f} GFLOP/s, our kernel {products['kernel_gflops']:.0f}"
     )
     if threads:
         speed_up = threads["speed_up"]
@@ -217,6 +231,7 @@ def _text(result: dict) -> str:
 
 NOTE = (
     "µs/atom of the core; 'with list': ratio when making the neighbour list counts, as QUIP's.\n"
+    "'ceiling': if the kernel's operations were all there is, at the rate given below.\n"
     "quippy computes forces unless its default properties are set to the energy: both are shown."
 )
 
