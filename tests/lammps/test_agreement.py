@@ -7,6 +7,9 @@ import pytest
 from lammps_runs import measure
 from models import random_model, random_structure
 
+from potential.compression import compress
+from potential.structure import structure_from_atoms
+
 TRICLINIC = [[7.1, 0, 0], [1.3, 6.4, 0], [-0.9, 0.8, 6.8]]
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
 
@@ -71,6 +74,13 @@ def python(model, atoms):
 def test_lammps_equals_python(tmp_path, model, name, ranks):
     atoms = structure(name)
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+def test_compressed_model_equals_python(tmp_path):
+    atoms = structure("triclinic")
+    full = random_model(n_sparse=60, n_max=3, l_max=2, zeta=3)
+    model = compress(full, [structure_from_atoms(atoms)], 1e-3).model
+    assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
 def test_threads_change_nothing(tmp_path, model):
