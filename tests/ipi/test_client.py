@@ -131,7 +131,7 @@ def test_server_death_between_messages_is_reported(serve):
 def test_server_death_before_reply_is_reported(serve, water):
     server = serve()
     server.initialize()
-    server.send(posdata(water), b"GETFORCE    " * 2)
+    server.send(posdata(water), b"GETFORCE    ")
     server.sock.close()
     assert isinstance(server.join(), ConnectionClosedError)
 
