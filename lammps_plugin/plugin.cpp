@@ -15,6 +15,7 @@
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
 
+#include "cpu.hpp"
 #include "exceptions.h"
 
 #if defined(OMPI_MAJOR_VERSION)
@@ -68,6 +69,7 @@ std::string version_name(int number) {
 
 // Empty when this LAMMPS is the one the plugin was compiled for, else the difference in words.
 std::string find_mismatch(void *lmp) {
+  if (const char *reason = soap_gpr::why_cpu_cannot_run()) return reason;
   const auto version = host_function<int (*)(void *)>("lammps_version");
   const auto setting = host_function<int (*)(void *, const char *)>("lammps_extract_setting");
   if (!version || !setting)

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "cpu.hpp"
 #include "soap_gpr.hpp"
 #include "tensor_file.hpp"
 #include "training.hpp"
@@ -227,6 +228,7 @@ nb::tuple unpack(const nb::bytes &bytes) {
 }  // namespace
 
 NB_MODULE(_core, m) {
+  if (const char *reason = why_cpu_cannot_run()) throw nb::import_error(reason);
   m.doc() = "The compiled core of soap-gpr.";
   nb::exception<Error>(m, "CoreError");
 

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except SoapGprError as error:
         return _failed(str(error))
+    except ImportError as error:  # a missing package, or a core for another processor
+        return _failed(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _failed(f"{where}{error.strerror or error}")
