@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import ase
@@ -37,6 +38,7 @@ class Structure:
     sigma_energy: float | None = None
     sigma_force: float | None = None
     sigma_virial: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)  # what else the frame says of itself
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -93,14 +95,23 @@ def structure_from_atoms(
         sigma_energy=_sigma(atoms, "energy_sigma", source),
         sigma_force=_sigma(atoms, "force_sigma", source),
         sigma_virial=_sigma(atoms, "virial_sigma", source),
+        info=_other_info(atoms, keys),
     )
+
+
+def _other_info(atoms: ase.Atoms, keys: LabelKeys) -> dict[str, Any]:
+    """``info`` without the labels."""
+    labels = {"energy", "free_energy", "virial", "stress", "config_type"}
+    labels |= {keys.energy_key or "", keys.virial_key or "", keys.stress_key or ""}
+    return {key: value for key, value in atoms.info.items() if key not in labels}
 
 
 def atoms_from_structure(structure: Structure) -> ase.Atoms:
-    """The bare ASE Atoms: no labels, config_type in ``info``."""
+    """The ASE Atoms without labels; ``info`` as it was."""
     atoms = ase.Atoms(
         structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc
     )
+    atoms.info.update(structure.info)
     if structure.config_type != "default":
         atoms.info["config_type"] = structure.config_type
     return atoms

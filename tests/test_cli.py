@@ -101,6 +101,7 @@ def test_evaluate_writes_predictions_beside_the_labels(run, folder):
         assert new.info["reference_energy"] == pytest.approx(old.get_potential_energy())
         assert np.allclose(new.arrays["reference_forces"], old.get_forces(), atol=1e-6)
         assert new.info["config_type"] == old.info["config_type"]
+        assert new.info["name"] == old.info["name"]
 
 
 def test_evaluate_predicts_unlabelled_structures(run, folder):

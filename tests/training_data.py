@@ -26,6 +26,7 @@ def emt_frames(n, seed=0, labels=("energy", "forces", "stress")):
         results = {label: atoms.calc.results[label] for label in labels}
         atoms.calc = SinglePointCalculator(atoms, **results)
         atoms.info["config_type"] = config_type
+        atoms.info["name"] = f"frame {k}"
         frames.append(atoms)
     return frames
 

@@ -38,6 +38,7 @@ NVT, NVT_EVERY = 20_000, 40  # 10 ps
 NVE, NVE_EVERY = 20_000, 40  # 5 ps
 PIMD, PIMD_EVERY = 4_000, 10  # 1 ps
 LIMIT = 300  # seconds after which a run stops early, in good order
+LARGEST_DRIFT = 0.1  # meV/atom/ps at constant energy
 EQUILIBRATION = 0.25  # of each trajectory is left out
 
 MODEL, START = "water.sgpr", "pimd_start.xyz"
@@ -79,6 +80,11 @@ class Demo:
     def nve(self, progress: Progress) -> str:
         result = self._lammps("nve", NVE, NVE_EVERY, {"data": "nvt.data"}, progress)
         line = drift(result.time, result.thermo["TotEng"], result.atoms)
+        if abs(line.slope) > LARGEST_DRIFT:
+            raise DemoError(
+                f"the total energy drifts by {line.slope:+.3f} meV/atom/ps; expected less than "
+                f"{LARGEST_DRIFT}"
+            )
         return f"{result.time[-1]:.1f} ps, energy drift {line.slope:+.4f} meV/atom/ps"
 
     def pimd(self, progress: Progress) -> str:
