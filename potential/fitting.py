@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from potential import metrics
 from potential.baseline import composition, isolated_atom_energies
@@ -60,7 +61,10 @@ def fit(
     elif not isinstance(settings, FitSettings):
         settings = parse_settings(settings)
     require_one_process()
-    return _Fit(settings, bar if progress else silent).run()
+    # Threads are spread over structures. BLAS threads beside them wait for each other in every
+    # small product, which takes for ever beside other work.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _Fit(settings, bar if progress else silent).run()
 
 
 class _Fit:

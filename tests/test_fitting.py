@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.data import read_structures
@@ -14,6 +15,7 @@ from potential.evaluation import evaluate_structures
 from potential.fitting import fit, weighted_rows
 from potential.kernels import features
 from potential.model import Model
+from potential.regression import solve
 from potential.settings import parse_settings
 
 
@@ -198,6 +200,19 @@ def test_test_structures_seen_in_training_are_pointed_out(files):
     train, _ = files
     result = fit(small_settings(train, [train + "@:3"], n_sparse=5), progress=False)
     assert "3 test structures are training structures as well" in result.warnings
+
+
+def test_blas_threads_stay_out_of_the_way_of_ours(files, monkeypatch):
+    seen = []
+
+    def solve_and_look(*arguments):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return solve(*arguments)
+
+    monkeypatch.setattr("potential.fitting.solve", solve_and_look)
+    fit(small_settings(files[0]), progress=False)
+    assert seen
+    assert set(seen) == {1}
 
 
 def test_one_fit_per_mpi_rank_is_refused(files, monkeypatch):
