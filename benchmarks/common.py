@@ -33,6 +33,9 @@ def pin_to_one_core() -> None:
     """One core and one thread for everything in this process; call it before importing numpy."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
+    if "avx512f" in Path("/proc/cpuinfo").read_text():
+        # what OpenBLAS finds out itself, or an environment set for another machine, may be AVX2
+        os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"
     os.sched_setaffinity(0, {max(CORES)})
 
 
