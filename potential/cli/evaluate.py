@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
 
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.data import read_structures
     from potential.evaluation import evaluate_structures
     from potential.model import Model
-    from potential.output import require_folder
+    from potential.output import atomic_file, require_folder
     from potential.predictions import write_predictions
     from potential.progress import bar
 
@@ -60,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         if to_stdout:
             sys.stdout.write(text)
         else:
-            Path(args.json).write_text(text)
+            with atomic_file(args.json) as temporary:
+                temporary.write_text(text)
     if errors[metrics.ALL] and not to_stdout:
         print(metrics.format_table(errors))
     return 0
