@@ -2,8 +2,6 @@
 // From the bytes of a model file to ModelData: every shape and value is checked before use.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "kernel.hpp"
@@ -211,17 +209,6 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
     throw Error("the model file lacks its list of terms");
   }
   return model;
-}
-
-Model Model::from_file(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw Error("cannot open the model file '" + path + "'");
-  const std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  try {
-    return from_bytes(bytes.data(), bytes.size());
-  } catch (const Error &error) {
-    throw Error(path + ": " + error.what());
-  }
 }
 
 double Model::cutoff() const { return data_->cutoff; }
