@@ -29,9 +29,7 @@ from potential.provenance import provenance
 from potential.regression import Solution, StreamingQR, solve
 from potential.resources import require_memory, require_one_process
 from potential.settings import FitSettings, load_settings, parse_settings
-from potential.structure import Structure, symbol
-
-_VIRIAL = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)  # xx, yy, zz, yz, xz, xy
+from potential.structure import VOIGT, Structure, symbol
 
 
 @dataclass
@@ -191,7 +189,7 @@ def weighted_rows(
     if structure.forces is not None:
         sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
     if structure.virial is not None:
-        sigma[end:], target[end:] = sigmas.virial, structure.virial[_VIRIAL]
+        sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
     used = np.isfinite(sigma)
     sigma, target = sigma[used], target[used]
     rows = rows[used]

@@ -15,7 +15,7 @@ from potential.errors import SoapGprError
 from potential.settings import LabelKeys
 
 ISOLATED_ATOM = "isolated_atom"
-_VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)  # ASE: xx, yy, zz, yz, xz, xy
+VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)  # ASE: xx, yy, zz, yz, xz, xy
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +186,8 @@ def _tensor(atoms: ase.Atoms, key: str, source: str) -> np.ndarray | None:
     flat = _numbers(value, None, source, key, expected).ravel()
     if flat.size == 6:
         tensor = np.zeros((3, 3))
-        tensor[_VOIGT] = flat
-        tensor[_VOIGT[::-1]] = flat
+        tensor[VOIGT] = flat
+        tensor[VOIGT[::-1]] = flat
         return tensor
     if flat.size != 9:
         raise SoapGprError(f"{source}: {key}: found {flat.size} numbers, expected {expected}")
