@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from potential.structure import Structure
+from potential.text_table import text_table
 
 ALL = "all"
 # label: (unit inside, unit shown, factor)
@@ -141,18 +142,8 @@ def rows(table: Errors) -> list[tuple[str, ...]]:
 def format_table(table: Errors, title: str = "") -> str:
     """A table of plain text."""
     head = ("config_type", "label", "count", "RMSE", "MAE", "max", "unit")
-    body = [head, *rows(table)]
-    widths = [max(len(row[column]) for row in body) for column in range(len(head))]
-    left = (0, 1, 6)
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in body
-    ]
-    rule = "-" * max(len(line) for line in lines)
-    return "\n".join([*([title] if title else []), lines[0], rule, *lines[1:]])
+    body = text_table(head, rows(table), left=(0, 1, 6))
+    return f"{title}\n{body}" if title else body
 
 
 def _values(structure: Structure, prediction: Prediction):

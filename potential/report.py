@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from potential import metrics
 from potential.baseline import composition
 from potential.html_page import Page
+from potential.learning_curve_report import add_curve
 from potential.metrics import Pairs
 from potential.model import Evaluation, Model
 from potential.provenance import summary
@@ -29,12 +31,18 @@ def write_report(
     structures: Sequence[Structure],
     predictions: Sequence[Evaluation],
     title: str = "soap-gpr model",
+    curve: dict[str, Any] | None = None,
 ) -> None:
-    """Write the page; structures and predictions belong together one by one."""
+    """Write the page; structures and predictions belong together one by one.
+
+    curve: what ``LearningCurve.to_dict`` returns, to be shown as well.
+    """
     files = sorted({structure.source.rpartition("#")[0] for structure in structures})
     lead = f"{len(structures)} structures from {', '.join(files)}"
     page = Page(title, lead)
     add_accuracy(page, model, structures, predictions)
+    if curve is not None:
+        add_curve(page, curve)
     add_model(page, model)
     page.footer(f"Written by soap-gpr {package_version()}.")
     page.write(path)

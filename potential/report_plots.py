@@ -22,12 +22,17 @@ def figure(width: float = 4.4, height: float = 4.0) -> tuple[Figure, Axes]:
     """An empty figure in the style of the report; sizes in inches."""
     fig = Figure(figsize=(width, height), layout="constrained")
     axes = fig.add_subplot()
+    style(axes)
+    return fig, axes
+
+
+def style(axes: Axes) -> None:
+    """Frame, ticks and grid as in the report."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(SOFT)
     axes.tick_params(colors=SOFT, labelsize=9)
     axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
-    return fig, axes
 
 
 def parity(

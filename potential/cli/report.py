@@ -9,8 +9,9 @@ import sys
 from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
 
 EXAMPLE = """\
-example:
+examples:
   soap-gpr report model.sgpr test.xyz -o report.html
+  soap-gpr report model.sgpr test.xyz --learning-curve curve.json
 
 The page needs no other file and no network.
 """
@@ -24,21 +25,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", default="report.html", metavar="FILE", help="default %(default)s"
     )
+    parser.add_argument(
+        "--learning-curve", metavar="JSON", help="show what soap-gpr learning-curve --json wrote"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate the data and write the page."""
     from potential.data import read_structures
     from potential.evaluation import evaluate_structures
+    from potential.learning_curve_report import read_curve
     from potential.model import Model
     from potential.output import require_folder
     from potential.progress import bar
     from potential.report import write_report
 
     require_folder(args.output)
+    curve = read_curve(args.learning_curve) if args.learning_curve else None
     model = Model.load(args.model)
     structures = read_structures(args.data, label_keys(args, model), required_keys=typed_keys(args))
     predictions = evaluate_structures(model, structures, bar)
-    write_report(args.output, model, structures, predictions, title=args.model)
+    write_report(args.output, model, structures, predictions, args.model, curve)
     print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
     return 0

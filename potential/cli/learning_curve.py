@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr learning-curve"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+EXAMPLE = """\
+examples:
+  soap-gpr learning-curve fit.toml -o curve.html --json curve.json
+  soap-gpr learning-curve fit.toml --sizes 10,30,100,300 --repeats 10 -o curve.png
+  soap-gpr report model.sgpr test.xyz --learning-curve curve.json -o report.html
+
+The errors are those on [data] test, or on a fifth of the training structures when there is none.
+docs/tuning.md says what is shared between the fits.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr learning-curve``."""
+    parser.description = "Errors against the number of training structures, with error bars."
+    parser.epilog = EXAMPLE
+    parser.add_argument("settings", metavar="fit.toml", help="settings of the fit")
+    parser.add_argument(
+        "--sizes", type=_counts, metavar="N,N,...", help="default: powers of 2 and all structures"
+    )
+    parser.add_argument(
+        "--repeats", type=_count, default=5, metavar="N", help="random subsets; default 5"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--memory", type=_gib, metavar="GIB", help="room for rows in memory; default 2"
+    )
+    parser.add_argument(
+        "--disk", type=_gib, metavar="GIB", help="room for rows in a temporary file; default 20"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the plot: .html, or an image such as .png, .pdf"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the numbers; - for standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit the subsets, print the table, write the plot and the numbers."""
+    from potential import training_rows
+    from potential.learning_curve import learning_curve
+    from potential.learning_curve_report import format_curve, require_image_name, write_curve
+    from potential.output import atomic_file, require_folder
+    from potential.progress import bar
+    from potential.settings import load_settings
+
+    to_stdout = args.json == "-"
+    for path in filter(None, (args.output, None if to_stdout else args.json)):
+        require_folder(path)
+    if args.output:
+        require_image_name(args.output, ("html", "htm"))
+    memory = training_rows.MEMORY_BYTES if args.memory is None else args.memory
+    disk = training_rows.DISK_BYTES if args.disk is None else args.disk
+    curve = learning_curve(
+        load_settings(args.settings),
+        args.sizes,
+        args.repeats,
+        args.seed,
+        memory_bytes=memory,
+        disk_bytes=disk,
+        progress=bar,
+    )
+    for warning in curve.warnings:
+        print(f"soap-gpr: warning: {warning}", file=sys.stderr)
+    values = {"settings": args.settings, **curve.to_dict()}
+    text = json.dumps(values, indent=2) + "\n"
+    if to_stdout:
+        sys.stdout.write(text)
+    else:
+        print(format_curve(values))
+    if args.json and not to_stdout:
+        with atomic_file(args.json) as temporary:
+            temporary.write_text(text)
+        print(f"soap-gpr: wrote {args.json}", file=sys.stderr)
+    if args.output:
+        write_curve(args.output, values, f"Learning curve of {args.settings}")
+        print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 1 or more")
+    return int(text)
+
+
+def _counts(text: str) -> list[int]:
+    return [_count(item.strip()) for item in text.split(",")]
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 0 or more")
+    return int(text)
+
+
+def _gib(text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of GiB, 0 or more")
+    return int(value * 2**30)

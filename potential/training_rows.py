@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows of the regression for many fits at once: subsets, folds and other e0 from the same rows.
+
+An extended row is [A C y] / sigma: the n_weights columns of the design matrix, one column per
+species with the composition (energy rows only), and the target above the e0 of all training
+structures. A fit with another e0 has the target y - C Δe0, so that rows and triangular factors
+serve every subset with the e0 that it would have found by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from potential.baseline import composition, isolated_atom_energies
+from potential.data import fingerprint
+from potential.errors import SoapGprError
+from potential.fitting import _Fit, weighted_rows
+from potential.kernels import sparse_kernel
+from potential.model import Model
+from potential.noise import label_sigmas
+from potential.parallel import ordered_map
+from potential.progress import Progress, silent
+from potential.regression import Solution, StreamingQR, solve
+from potential.settings import FitSettings
+from potential.structure import Structure
+
+MEMORY_BYTES = 2 * 2**30  # rows kept in memory, by default
+DISK_BYTES = 20 * 2**30  # and in a temporary file
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What comes before the regression: structures, and the model with all weights zero."""
+
+    settings: FitSettings
+    model: Model  # e0 and sparse points of all training structures
+    train: list[Structure]  # in an order that files do not set
+    test: list[Structure]
+    K_MM: np.ndarray
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def width(self) -> int:
+        """Columns of an extended row but the last."""
+        return self.model.n_weights + len(self.model.species)
+
+    def e0(self, structures: Sequence[Structure]) -> np.ndarray:
+        """e0 (n_species,) that a fit to these training structures would use."""
+        ordered = sorted(structures, key=fingerprint)
+        return isolated_atom_energies(self.settings.baseline, ordered, self.model.species)
+
+    def solve(
+        self, triangles: Iterable[np.ndarray], e0: np.ndarray, jitter: float | None = None
+    ) -> Solution:
+        """Weights from triangular factors (n, width + 1) of extended rows, for this e0."""
+        triangle = self.collapse(triangles, e0)
+        jitter = self.settings.solver.jitter if jitter is None else jitter
+        return solve(triangle, self.K_MM, jitter)
+
+    def collapse(self, triangles: Iterable[np.ndarray], e0: np.ndarray) -> np.ndarray:
+        """One factor (M + 1, M + 1) of [A y] from factors of extended rows."""
+        M = self.model.n_weights
+        shift = e0 - self.model.arrays["e0"]
+        qr = StreamingQR(M)
+        for R in triangles:
+            qr.add(R[:, :M], R[:, -1] - R[:, M:-1] @ shift)
+        return qr.triangle()
+
+    def residuals(self, rows: np.ndarray, weights: np.ndarray, e0: np.ndarray) -> np.ndarray:
+        """(predicted - reference) / sigma of extended rows (n, width + 1)."""
+        M = self.model.n_weights
+        shift = e0 - self.model.arrays["e0"]
+        return rows[:, :M] @ weights + rows[:, M:-1] @ shift - rows[:, -1]
+
+
+def prepare(
+    settings: FitSettings, progress: Progress = silent, held_out: float | None = None, seed: int = 0
+) -> Prepared:
+    """Read the data and choose the sparse points.
+
+    held_out: with no [data] test, this fraction of the structures is set aside as test set first;
+    equal geometries stay together and isolated atoms stay in training.
+    Raises SoapGprError for anything a user can put right.
+    """
+    work = _Fit(settings, progress)
+    train, test = work._read()
+    train.sort(key=fingerprint)
+    if held_out and not test:
+        part = random_parts(train, max(2, round(1 / held_out)), seed)
+        test = [structure for structure, k in zip(train, part, strict=True) if k == 0]
+        train = [structure for structure, k in zip(train, part, strict=True) if k != 0]
+    species = sorted({int(z) for structure in train for z in structure.numbers})
+    known = [s for s in test if set(s.numbers.tolist()) <= set(species)]
+    if len(known) < len(test):
+        raise SoapGprError(
+            f"{settings.file}: some elements occur in held-out structures only: name a [data] test"
+        )
+    e0 = isolated_atom_energies(settings.baseline, train, species)
+    model = work._sparse_model(train, species, e0)
+    if model.n_weights == 0:
+        raise SoapGprError(
+            "found no environment with any neighbour in the training structures, expected some"
+        )
+    return Prepared(settings, model, train, test, sparse_kernel(model), work.warnings)
+
+
+def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:
+    """Part (n,) of each structure, 0 to n_parts - 1, at random; -1 for isolated atoms.
+
+    Equal geometries share a part; the order of the structures plays no role. Raises SoapGprError
+    when there are fewer different structures than parts.
+    """
+    keys = [fingerprint(structure) for structure in structures]
+    free = {key for key, s in zip(keys, structures, strict=True) if not s.is_isolated_atom}
+    if len(free) < n_parts:
+        raise SoapGprError(
+            f"found {len(free)} different training structures, expected at least {n_parts}, one "
+            "for each part that the data are divided into"
+        )
+    order = np.random.default_rng(seed).permutation(len(free))
+    part = {key: int(place) % n_parts for key, place in zip(sorted(free), order, strict=True)}
+    return np.array([part.get(key, -1) for key in keys])
+
+
+def extended_rows(model: Model, structure: Structure, settings: FitSettings) -> np.ndarray:
+    """[A C y] / sigma (n_labels, n_weights + n_species + 1) of one structure."""
+    rows, targets = weighted_rows(model, structure, settings)
+    M = model.n_weights
+    extended = np.zeros((len(rows), M + len(model.species) + 1))
+    extended[:, :M], extended[:, -1] = rows, targets
+    sigma = label_sigmas(settings.noise, structure).energy
+    if structure.energy is not None and np.isfinite(sigma):
+        extended[0, M:-1] = composition(structure, model.species) / sigma
+    return extended
+
+
+def without_sigmas(structure: Structure) -> Structure:
+    """The structure without expected errors of its own."""
+    return replace(structure, sigma_energy=None, sigma_force=None, sigma_virial=None)
+
+
+class RowStore:
+    """Extended rows of every structure, computed once where there is room for them.
+
+    The first structures stay in memory, the next in a temporary file, and the rows of the rest
+    are computed whenever they are asked for. Use in a ``with`` block: it removes the file.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Structure], np.ndarray],
+        structures: Sequence[Structure],
+        width: int,
+        memory_bytes: int = MEMORY_BYTES,
+        disk_bytes: int = DISK_BYTES,
+    ):
+        self._make, self._structures, self._width = make, structures, width
+        sizes = [8 * (width + 1) * (7 + 3 * len(structure)) for structure in structures]
+        ends = np.cumsum(sizes)
+        self._n_memory = int(np.searchsorted(ends, memory_bytes, side="right"))
+        self._n_kept = int(np.searchsorted(ends, memory_bytes + disk_bytes, side="right"))
+        self._kept: list[np.ndarray | tuple[int, int]] = []
+        self._file = tempfile.TemporaryFile(prefix="soap-gpr-rows-")  # noqa: SIM115
+
+    def __enter__(self) -> RowStore:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._file.close()
+
+    def fill(self, progress: Progress = silent) -> None:
+        """Compute the rows that are kept."""
+        items = self._structures[: self._n_kept]
+        for rows in ordered_map(self._make, progress(items, "rows")):
+            if len(self._kept) < self._n_memory:
+                self._kept.append(rows)
+            else:
+                self._kept.append((self._file.tell(), len(rows)))
+                self._file.write(rows.tobytes())
+        self._file.flush()
+
+    def rows(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Extended rows (n_labels, width + 1) of these structures, one by one."""
+        return ordered_map(self._rows_of, indices)
+
+    def _rows_of(self, k: int) -> np.ndarray:
+        if k >= len(self._kept):
+            return self._make(self._structures[k])
+        kept = self._kept[k]
+        if isinstance(kept, np.ndarray):
+            return kept
+        offset, n_rows = kept
+        data = os.pread(self._file.fileno(), 8 * n_rows * (self._width + 1), offset)
+        return np.frombuffer(data).reshape(n_rows, self._width + 1)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """How many structures are kept where."""
+        n = len(self._structures)
+        return {
+            "memory": self._n_memory,
+            "temporary file": self._n_kept - self._n_memory,
+            "computed again": n - self._n_kept,
+        }
