@@ -120,7 +120,9 @@ def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     step: int = chosen.step or 1
     from_the_front = start >= 0 and (stop is None or stop >= 0) and step > 0
     try:
-        frames = ase.io.read(path, index=slice(start, stop, step) if from_the_front else ":")
+        # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
+        wanted_index = slice(start, stop, step) if from_the_front else ":"
+        frames = ase.io.read(path, index=wanted_index, parallel=False)
     except Exception as error:  # ASE's readers raise anything from KeyError to their own types
         reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
         raise SoapGprError(f"{path}: ase.io cannot read it: {reason.splitlines()[0]}") from None

@@ -10,26 +10,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential import metrics
-from potential.baseline import composition, isolated_atom_energies
+from potential.accumulation import accumulate
+from potential.baseline import isolated_atom_energies
 from potential.basis import tabulate
+from potential.checkpoint import Checkpoint, digest
 from potential.data import fingerprint, read_structures
 from potential.environments import sparse_points
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures, naming
-from potential.kernels import sparse_kernel, structure_rows
+from potential.evaluation import evaluate_structures
+from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
-from potential.noise import label_sigmas, unused_config_types
-from potential.parallel import ordered_map
+from potential.noise import unused_config_types
 from potential.progress import Progress, bar, silent
 from potential.provenance import provenance
-from potential.regression import Solution, StreamingQR, solve
-from potential.resources import require_memory, require_one_process
+from potential.ranks import Ranks, world
+from potential.regression import Solution, solve
+from potential.resources import require_memory
 from potential.settings import FitSettings, load_settings, parse_settings
-from potential.structure import VOIGT, Structure, symbol
+from potential.structure import Structure, symbol
 
 
 @dataclass
@@ -43,59 +44,87 @@ class FitResult:
     test_errors: metrics.Errors
     provenance: dict[str, Any]  # what the model file stores: counts, errors, hashes, versions
     warnings: list[str] = field(default_factory=list)
+    checkpoint: Checkpoint | None = None  # to be removed once the model is safe
 
 
 def fit(
-    settings: FitSettings | Mapping[str, Any] | str | Path, *, progress: bool = True
+    settings: FitSettings | Mapping[str, Any] | str | Path,
+    *,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> FitResult:
     """Train a model.
 
     settings: the path of a fit.toml, the same as nested dictionaries, or FitSettings. progress:
-    bars on stderr when that is a terminal. The result does not depend on the order of the
-    structures. Raises SoapGprError for anything a user can put right.
+    bars on stderr when that is a terminal. checkpoint: a file that keeps the state of the
+    regression; a later call with the same settings, data and number of ranks goes on from it. The
+    result does not depend on the order of the structures, and on the number of threads and MPI
+    ranks in rounding alone. On several ranks all of them call this and get the same result. Raises
+    SoapGprError for anything a user can put right.
     """
-    if isinstance(settings, (str, Path)):
-        settings = load_settings(settings)
-    elif not isinstance(settings, FitSettings):
-        settings = parse_settings(settings)
-    require_one_process()
+    settings, ranks = as_settings(settings), world()
     # Threads are spread over structures. BLAS threads beside them wait for each other in every
     # small product, which takes for ever beside other work.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _Fit(settings, bar if progress else silent).run()
+        shown = bar if progress and ranks.is_first else silent
+        return FitRun(settings, ranks, shown, checkpoint).run()
 
 
-class _Fit:
+def as_settings(settings: FitSettings | Mapping[str, Any] | str | Path) -> FitSettings:
+    """Settings from what ``fit`` takes; raises SoapGprError."""
+    if isinstance(settings, (str, Path)):
+        return load_settings(settings)
+    return settings if isinstance(settings, FitSettings) else parse_settings(settings)
+
+
+class FitRun:
     """One fit under way: each step leaves its result, its time and its warnings here."""
 
-    def __init__(self, settings: FitSettings, progress: Progress):
+    def __init__(
+        self,
+        settings: FitSettings,
+        ranks: Ranks,
+        progress: Progress,
+        checkpoint: str | Path | None = None,
+    ):
         self.settings = settings
+        self.ranks = ranks
         self.progress = progress
+        self.checkpoint_path = checkpoint
         self.warnings: list[str] = []
         self.seconds: dict[str, float] = {}
 
     def run(self) -> FitResult:
         with self._timed("read"):
-            train, test = self._read()
-        species = sorted({int(z) for structure in train for z in structure.numbers})
+            train, test, self.warnings = self.ranks.from_first(self.read)
         # The order decides the last digits of the weights: make it one that files do not set.
         ordered = sorted(train, key=fingerprint)
-        e0 = isolated_atom_energies(self.settings.baseline, ordered, species)
+        checkpoint = self._checkpoint(ordered)
         with self._timed("sparse points"):
-            model = self._sparse_model(ordered, species, e0)
+            model = self._sparse_model(ordered, checkpoint)
         with self._timed("regression"):
-            solution, n_rows = self._regression(model, ordered)
+            solution, n_rows = self._regression(model, ordered, checkpoint)
         model = model.with_weights(solution.weights)
         with self._timed("errors"):
             train_errors = self._errors(model, train, "training errors")
             test_errors = self._errors(model, test, "test errors")
         record = provenance(
             self.settings, model, train, test, train_errors, test_errors, solution, n_rows
-        ) | {"seconds": self.seconds, "warnings": self.warnings}
+        ) | {"ranks": self.ranks.size, "seconds": self.seconds, "warnings": self.warnings}
         model = model.with_weights(solution.weights, provenance=record)
-        return FitResult(model, train, test, train_errors, test_errors, record, self.warnings)
+        return FitResult(
+            model, train, test, train_errors, test_errors, record, self.warnings, checkpoint
+        )
 
-    def _read(self) -> tuple[list[Structure], list[Structure]]:
+    def _checkpoint(self, train: list[Structure]) -> Checkpoint | None:
+        if self.checkpoint_path is None:
+            return None
+        with self.ranks.together():
+            checkpoint = Checkpoint(self.checkpoint_path, self.ranks, digest(self.settings, train))
+        return checkpoint
+
+    def read(self) -> tuple[list[Structure], list[Structure], list[str]]:
+        """Training and test structures, and warnings."""
         data = self.settings.data
         structures = read_structures(data.train, data.keys, warnings=self.warnings)
         train = [structure for structure in structures if structure.has_labels]
@@ -111,7 +140,7 @@ class _Fit:
         shared = sum(fingerprint(structure) in known for structure in test)
         if shared:
             self.warnings.append(f"{shared} test structures are training structures as well")
-        return train, test
+        return train, test, self.warnings
 
     def _read_test(self) -> list[Structure]:
         """Test structures; they may lack labels that training must have, such as virials."""
@@ -120,8 +149,20 @@ class _Fit:
         self.warnings += [f"test: {doubt}" for doubt in doubts if doubt not in self.warnings]
         return test
 
-    def _sparse_model(self, train: list[Structure], species: list[int], e0: np.ndarray) -> Model:
+    def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
         """The model with its sparse points chosen and all weights zero."""
+        resumed = self.ranks.all_gather(checkpoint is not None and checkpoint.model is not None)
+        if checkpoint and checkpoint.model and all(resumed):
+            return checkpoint.model
+        made, self.warnings = self.ranks.from_first(
+            lambda: (self.choose_sparse_points(train).to_bytes(), self.warnings)
+        )
+        return Model(made)
+
+    def choose_sparse_points(self, train: list[Structure]) -> Model:
+        """As above, chosen here."""
+        species = sorted({int(z) for structure in train for z in structure.numbers})
+        e0 = isolated_atom_energies(self.settings.baseline, train, species)
         terms = [
             {
                 "kind": term.kind,
@@ -141,29 +182,34 @@ class _Fit:
             self.warnings += warnings
         return build_model(species, e0.tolist(), terms, settings=self.settings.to_dict())
 
-    def _regression(self, model: Model, train: list[Structure]) -> tuple[Solution, int]:
+    def _regression(
+        self, model: Model, train: list[Structure], checkpoint: Checkpoint | None
+    ) -> tuple[Solution, int]:
         if model.n_weights == 0:
             raise SoapGprError(
                 "found no environment with any neighbour in the training structures, expected some"
             )
-        require_memory(model.n_weights, max(len(structure) for structure in train))
-        qr = StreamingQR(model.n_weights)
-
-        def rows_of(structure: Structure):
-            return weighted_rows(model, structure, self.settings)
-
-        for rows, targets in ordered_map(rows_of, self.progress(train, "regression")):
-            qr.add(rows, targets)
-        if qr.n_rows == 0:
+        with self.ranks.together():
+            require_memory(model.n_weights, max(len(structure) for structure in train))
+        triangle, n_rows = accumulate(
+            model, train, self.settings, self.ranks, self.progress, checkpoint
+        )
+        if n_rows == 0:
             raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
-        triangle, n_rows = qr.triangle(), qr.n_rows
-        del qr  # its buffer is the largest array of the fit
-        return solve(triangle, sparse_kernel(model), self.settings.solver.jitter), n_rows
+        jitter = self.settings.solver.jitter
+        solution = self.ranks.from_first(
+            lambda: solve(triangle, sparse_kernel(model), jitter, overwrite=True)
+        )
+        return solution, n_rows
 
     def _errors(self, model: Model, structures: list[Structure], what: str) -> metrics.Errors:
         if not structures:
             return {metrics.ALL: {}}
-        predictions = evaluate_structures(model, structures, self.progress, what)
+        mine = range(self.ranks.rank, len(structures), self.ranks.size)
+        with self.ranks.together():
+            own = evaluate_structures(model, [structures[k] for k in mine], self.progress, what)
+        parts = self.ranks.all_gather(own)
+        predictions = [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]
         return metrics.errors(structures, predictions)
 
     @contextmanager
@@ -171,30 +217,6 @@ class _Fit:
         start = time.perf_counter()
         yield
         self.seconds[step] = round(time.perf_counter() - start, 3)
-
-
-def weighted_rows(
-    model: Model, structure: Structure, settings: FitSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (n_labels, n_weights) and targets (n_labels,) of one structure, both over sigma."""
-    sigmas = label_sigmas(settings.noise, structure)
-    gradients = structure.forces is not None or structure.virial is not None
-    with naming(structure):
-        rows = structure_rows(model, structure, gradients)
-    sigma, target = np.full(len(rows), np.inf), np.zeros(len(rows))
-    if structure.energy is not None:
-        e0 = model.arrays["e0"] @ composition(structure, model.species)
-        sigma[0], target[0] = sigmas.energy, structure.energy - e0
-    end = 1 + 3 * len(structure)
-    if structure.forces is not None:
-        sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
-    if structure.virial is not None:
-        sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
-    used = np.isfinite(sigma)
-    sigma, target = sigma[used], target[used]
-    rows = rows[used]
-    rows /= sigma[:, None]
-    return rows, target / sigma
 
 
 def _require_known_species(train: Sequence[Structure], test: Sequence[Structure]) -> None:

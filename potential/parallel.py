@@ -13,10 +13,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+# What MPICH, Open MPI and Slurm call the number of ranks on this machine.
+_LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
+
+
 def thread_count() -> int:
-    """OMP_NUM_THREADS if set, otherwise the cores this process may use."""
+    """OMP_NUM_THREADS if set, otherwise the share of one MPI rank in the cores it may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() and int(wanted) else len(os.sched_getaffinity(0))
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    values = [os.environ.get(name, "") for name in _LOCAL_RANKS]
+    ranks = max((int(value) for value in values if value.isdigit()), default=1)
+    return max(1, len(os.sched_getaffinity(0)) // max(1, ranks))
 
 
 def ordered_map(

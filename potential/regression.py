@@ -9,23 +9,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
-from scipy.linalg.lapack import dgeqrf, dgeqrf_lwork, dtrcon
+from scipy.linalg.lapack import dtpqrt, dtrcon
 
 from potential.errors import SoapGprError
+
+# Rows that wait until they are rotated into the triangle together, and columns per Householder
+# block: where LAPACK reaches the processor's speed.
+BUFFER_ROWS = 1024
+_BLOCK = 32
 
 
 class StreamingQR:
     """Triangular factor of [A y] for rows that come piece by piece (sequential TSQR).
 
-    Memory: (1 + buffer_factor) (M + 1)² doubles, whatever the number of rows.
+    Memory: (M + 1)² + 1024 (M + 1) doubles, whatever the number of rows. ``R``, ``waiting`` (rows
+    that are not in R yet) and ``n_rows`` are its whole state.
     """
 
-    def __init__(self, n_columns: int, buffer_factor: int = 3):
+    def __init__(self, n_columns: int):
         width = n_columns + 1
-        # The triangle so far, then the rows that wait; LAPACK's order, so that nothing is copied.
-        self._stack = np.zeros((width + max(buffer_factor * width, 256), width), order="F")
-        self._filled = width
+        self.R = np.zeros((width, width), order="F")
+        self._buffer = np.zeros((BUFFER_ROWS, width), order="F")
+        self._filled = 0
         self.n_rows = 0
+
+    @property
+    def waiting(self) -> np.ndarray:
+        return self._buffer[: self._filled]
 
     def add(self, rows: np.ndarray, targets: np.ndarray) -> None:
         """rows (n, n_columns) and targets (n,), both divided by the expected error.
@@ -38,26 +48,48 @@ class StreamingQR:
             )
         self.n_rows += len(rows)
         while len(rows):
-            n = min(len(rows), len(self._stack) - self._filled)
-            place = self._stack[self._filled : self._filled + n]
+            n = min(len(rows), BUFFER_ROWS - self._filled)
+            place = self._buffer[self._filled : self._filled + n]
             place[:, :-1], place[:, -1] = rows[:n], targets[:n]
             self._filled += n
             rows, targets = rows[n:], targets[n:]
-            if self._filled == len(self._stack):
-                self._compress()
+            if self._filled == BUFFER_ROWS:
+                self.compress()
+
+    def compress(self) -> None:
+        """Rotate the waiting rows into R, which then stands for all of them."""
+        if self._filled:
+            self._buffer[self._filled :] = 0.0
+            merge(self.R, self._buffer, dense=True)
+            self._filled = 0
+
+    def restore(self, R: np.ndarray, waiting: np.ndarray, n_rows: int) -> None:
+        """Take up the state of another object of the same size."""
+        self.R[:] = R
+        self._filled = len(waiting)
+        self._buffer[: self._filled] = waiting
+        self.n_rows = n_rows
 
     def triangle(self) -> np.ndarray:
-        """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y]."""
-        width = self._stack.shape[1]
-        if self._filled > width:
-            self._compress()
-        return self._stack[:width].copy()
+        """A copy of R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y]."""
+        self.compress()
+        return self.R.copy(order="F")
 
-    def _compress(self) -> None:
-        width = self._stack.shape[1]
-        self._stack[self._filled :] = 0.0
-        self._stack[:width] = _triangular_factor(self._stack)
-        self._filled = width
+    def finish(self) -> np.ndarray:
+        """R itself, (M + 1, M + 1) in LAPACK's order; no rows can be added after that."""
+        self.compress()
+        self._buffer = np.zeros((0, len(self.R)), order="F")
+        return self.R
+
+
+def merge(R: np.ndarray, B: np.ndarray, *, dense: bool = False) -> None:
+    """R (n, n) becomes the triangular factor of [R; B]; B (m, n) is overwritten.
+
+    Both in LAPACK's order; B is upper trapezoidal with m ≤ n unless dense.
+    """
+    block = min(_BLOCK, len(R))
+    factor, *_ = dtpqrt(0 if dense else len(B), block, R, B, overwrite_a=1, overwrite_b=1)
+    assert factor is R or np.shares_memory(factor, R)
 
 
 @dataclass(frozen=True)
@@ -67,37 +99,32 @@ class Solution:
     residual: float  # ‖A w − y‖² + wᵀ K_MM w
 
 
-def solve(triangle: np.ndarray, K_MM: np.ndarray, jitter: float) -> Solution:
+def solve(
+    triangle: np.ndarray, K_MM: np.ndarray, jitter: float, *, overwrite: bool = False
+) -> Solution:
     """Weights from the factor R of [A y] (docs/theory.md eq. 13).
 
-    jitter is relative to the mean of K_MM's diagonal. Raises SoapGprError when K_MM + jitter is
-    not positive definite or the solution is not finite.
+    triangle (M + 1, M + 1) may be overwritten to save its copy. jitter is relative to the mean of
+    K_MM's diagonal. Raises SoapGprError when K_MM + jitter is not positive definite or the solution
+    is not finite.
     """
     M = len(K_MM)
-    shifted = K_MM.copy()
-    shifted[np.diag_indices(M)] += jitter * np.mean(np.diag(K_MM))
+    U = np.zeros((M, M + 1), order="F")
+    U[:, :M] = K_MM
+    U[np.diag_indices(M)] += jitter * np.mean(np.diag(K_MM))
     try:
-        U = cholesky(shifted, lower=False, overwrite_a=True)
+        U[:, :M] = cholesky(U[:, :M], lower=False, overwrite_a=True)
     except LinAlgError:
         raise SoapGprError(
             f"the kernel matrix of the sparse points is singular at jitter = {jitter:g}: "
             "raise [solver] jitter tenfold or ask for fewer sparse points"
         ) from None
-    stacked = np.zeros((len(triangle) + M, M + 1), order="F")
-    stacked[: len(triangle)] = triangle
-    stacked[len(triangle) :, :M] = U
-    R = _triangular_factor(stacked)
+    R = np.asfortranarray(triangle) if overwrite else triangle.copy(order="F")
+    merge(R, U)
     weights = solve_triangular(R[:M, :M], R[:M, M])
     if not np.isfinite(weights).all():
         raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")
     return Solution(weights, _condition_number(R[:M, :M]), float(R[M, M] ** 2))
-
-
-def _triangular_factor(A: np.ndarray) -> np.ndarray:
-    """R (n, n) of A (m, n), m ≥ n, in LAPACK's order; A is overwritten."""
-    work_size = int(dgeqrf_lwork(*A.shape)[0])
-    factored, *_ = dgeqrf(A, lwork=work_size, overwrite_a=True)
-    return np.triu(factored[: A.shape[1]])
 
 
 def _condition_number(R: np.ndarray) -> float:

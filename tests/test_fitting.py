@@ -9,10 +9,11 @@ import pytest
 from threadpoolctl import threadpool_info
 from training_data import emt_frames, small_settings, write_frames
 
+from potential.accumulation import weighted_rows
 from potential.data import read_structures
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
-from potential.fitting import fit, weighted_rows
+from potential.fitting import fit
 from potential.kernels import features
 from potential.model import Model
 from potential.regression import solve
@@ -205,20 +206,14 @@ def test_test_structures_seen_in_training_are_pointed_out(files):
 def test_blas_threads_stay_out_of_the_way_of_ours(files, monkeypatch):
     seen = []
 
-    def solve_and_look(*arguments):
+    def solve_and_look(*arguments, **options):
         seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-        return solve(*arguments)
+        return solve(*arguments, **options)
 
     monkeypatch.setattr("potential.fitting.solve", solve_and_look)
     fit(small_settings(files[0]), progress=False)
     assert seen
     assert set(seen) == {1}
-
-
-def test_one_fit_per_mpi_rank_is_refused(files, monkeypatch):
-    monkeypatch.setenv("PMI_SIZE", "4")
-    with pytest.raises(SoapGprError, match="found 4 MPI ranks, expected one process"):
-        fit(small_settings(files[0]), progress=False)
 
 
 def test_too_little_memory_is_said_before_the_work(files, monkeypatch):

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from potential.errors import SoapGprError
+
 EXAMPLE = """\
 example fit.toml:
   [data]
@@ -19,8 +21,10 @@ example fit.toml:
   force = 0.05                     # eV/A
   virial_per_atom = 0.02           # eV, scaled with sqrt(N)
 
-example:
+examples:
+  soap-gpr fit fit.toml --dry-run             # rows, memory and time, before anything long
   soap-gpr fit fit.toml -o model.sgpr
+  mpirun -n 4 soap-gpr fit fit.toml -o model.sgpr --checkpoint fit.checkpoint
 """
 
 
@@ -32,17 +36,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", default="model.sgpr", metavar="FILE", help="default %(default)s"
     )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep the state of the fit here, and go on from it when it exists; removed at the end",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read the data, estimate memory and time, and stop"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, write the model, print the summary."""
+    """Fit, write the model, print the summary; on several MPI ranks only the first does so."""
+    from potential.ranks import is_first_process
+
+    try:
+        return _run(args)
+    except SoapGprError:
+        if is_first_process():
+            raise
+        return 1  # the first rank says it
+
+
+def _run(args: argparse.Namespace) -> int:
+    from potential.estimate import estimate
     from potential.fitting import fit
     from potential.output import require_folder
     from potential.provenance import summary
+    from potential.ranks import is_first_process
 
     require_folder(args.output)
-    result = fit(args.settings)
-    result.model.save(args.output)
-    print(summary(result.model))
-    print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    if args.dry_run:
+        text = estimate(args.settings)
+        if is_first_process():
+            print(text)
+        return 0
+    result = fit(args.settings, checkpoint=args.checkpoint)
+    if is_first_process():
+        result.model.save(args.output)
+        print(summary(result.model))
+        print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    if result.checkpoint:
+        result.checkpoint.remove()
     return 0

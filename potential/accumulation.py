@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pass over the training structures: their rows go into triangular factors, one per rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from potential.baseline import composition
+from potential.checkpoint import Checkpoint, deferred_interrupts
+from potential.evaluation import naming
+from potential.kernels import structure_rows
+from potential.model import Model
+from potential.noise import label_sigmas
+from potential.parallel import ordered_map
+from potential.progress import Progress, silent
+from potential.ranks import Ranks
+from potential.regression import StreamingQR, merge
+from potential.settings import FitSettings
+from potential.structure import VOIGT, Structure
+
+
+def accumulate(
+    model: Model,
+    structures: Sequence[Structure],
+    settings: FitSettings,
+    ranks: Ranks,
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[np.ndarray, int]:
+    """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y] of all structures, and the number of rows.
+
+    Only the first rank's R is that of all ranks. Raises KeyboardInterrupt, with the checkpoint
+    written, when the process is told to stop.
+    """
+    mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
+    qr = StreamingQR(model.n_weights)
+    with ranks.together():
+        if checkpoint is None:
+            _add(qr, model, mine, settings, progress)
+        else:
+            _add_with_checkpoints(qr, model, mine, settings, progress, checkpoint)
+    triangle = qr.finish()
+    ranks.combine(triangle, lambda other: merge(triangle, other))
+    return triangle, sum(ranks.all_gather(qr.n_rows))
+
+
+def _add(qr, model, structures, settings, progress, after_each=lambda: None):
+    def rows_of(structure: Structure):
+        return weighted_rows(model, structure, settings)
+
+    for rows, targets in ordered_map(rows_of, progress(structures, "regression")):
+        qr.add(rows, targets)
+        after_each()
+
+
+def _add_with_checkpoints(qr, model, structures, settings, progress, checkpoint):
+    done = checkpoint.resume(qr)
+    with deferred_interrupts() as received:
+
+        def after_each():
+            nonlocal done
+            done += 1
+            checkpoint.save(model, qr, done, now=bool(received))
+            if received:
+                raise KeyboardInterrupt
+
+        _add(qr, model, structures[done:], settings, progress, after_each)
+        checkpoint.save(model, qr, done, now=True)
+
+
+def weighted_rows(
+    model: Model, structure: Structure, settings: FitSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n_labels, n_weights) and targets (n_labels,) of one structure, both over sigma."""
+    sigmas = label_sigmas(settings.noise, structure)
+    gradients = structure.forces is not None or structure.virial is not None
+    with naming(structure):
+        rows = structure_rows(model, structure, gradients)
+    sigma, target = np.full(len(rows), np.inf), np.zeros(len(rows))
+    if structure.energy is not None:
+        e0 = model.arrays["e0"] @ composition(structure, model.species)
+        sigma[0], target[0] = sigmas.energy, structure.energy - e0
+    end = 1 + 3 * len(structure)
+    if structure.forces is not None:
+        sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
+    if structure.virial is not None:
+        sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
+    used = np.isfinite(sigma)
+    sigma, target = sigma[used], target[used]
+    rows = rows[used]
+    rows /= sigma[:, None]
+    return rows, target / sigma
+
+
+def row_cost(structure: Structure, cutoff: float) -> float:
+    """Relative time of a structure's rows: atoms times their neighbours, where forces matter."""
+    n = len(structure)
+    if structure.forces is None and structure.virial is None:
+        return float(n)
+    neighbours = n - 1.0
+    if structure.pbc.all():
+        neighbours = 4.2 * cutoff**3 * n / abs(np.linalg.det(structure.cell))
+    return n * (2.0 + neighbours)

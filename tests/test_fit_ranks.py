@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fits on several MPI ranks, and fits that are interrupted, give the model of an ordinary fit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_data import emt_frames, small_settings, write_frames
+
+from potential import checkpoint as checkpoint_module
+from potential.cli import main
+from potential.data import read_structures
+from potential.errors import SoapGprError
+from potential.estimate import estimate
+from potential.fitting import fit
+from potential.model import Model
+from potential.ranks import Ranks, world
+from potential.regression import StreamingQR
+
+BIN = Path(sys.executable).parent
+SETTINGS = """\
+[data]
+train = ["train.xyz"]
+test = ["test.xyz"]
+[[terms]]
+cutoff = 4.0
+n_max = 4
+l_max = 3
+zeta = 2
+n_sparse = 40
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    write_frames(folder / "train.xyz", emt_frames(21, seed=1))
+    write_frames(folder / "test.xyz", emt_frames(5, seed=2))
+    (folder / "fit.toml").write_text(SETTINGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(folder):
+    return fit(folder / "fit.toml", progress=False).model
+
+
+def run_fit(folder, *options, ranks=1, settings="fit.toml"):
+    """A finished ``soap-gpr fit`` on so many ranks."""
+    launcher = [str(BIN / "mpirun"), "-n", str(ranks)] if ranks > 1 else []
+    return subprocess.run(
+        [*launcher, str(BIN / "soap-gpr"), "fit", settings, *options],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def largest_difference(first, second, folder):
+    """Of forces and energies on the test frames, relative to the largest."""
+    worst = 0.0
+    for s in read_structures([str(folder / "test.xyz")]):
+        one, two = (m.evaluate(s.numbers, s.positions, s.cell, s.pbc) for m in (first, second))
+        worst = max(
+            worst,
+            np.abs(one.forces - two.forces).max() / np.abs(one.forces).max(),
+            np.abs(one.energies - two.energies).max() / np.abs(one.energies).max(),
+        )
+    return worst
+
+
+@pytest.mark.parametrize("ranks", (2, 4))
+def test_any_number_of_ranks_gives_the_same_model(folder, reference, ranks):
+    done = run_fit(folder, "-o", f"{ranks}.sgpr", ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Training data") == 1
+    model = Model.load(folder / f"{ranks}.sgpr")
+    assert model.metadata["provenance"]["ranks"] == ranks
+    assert largest_difference(reference, model, folder) < 1e-8
+
+
+def test_an_error_of_one_rank_ends_all_of_them_with_one_sentence(folder):
+    (folder / "wrong.toml").write_text(SETTINGS.replace("train.xyz", "missing.xyz"))
+    done = run_fit(folder, "-o", "wrong.sgpr", ranks=2, settings="wrong.toml")
+    assert done.returncode == 1
+    assert done.stderr.count("missing.xyz: found nothing, expected an existing file") == 1
+    assert "Traceback" not in done.stderr and not (folder / "wrong.sgpr").exists()
+
+
+def test_ranks_without_mpi4py_are_refused(monkeypatch):
+    monkeypatch.setenv("PMI_SIZE", "4")
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(SoapGprError, match="found 4 MPI ranks and no mpi4py"):
+        world()
+
+
+def test_work_is_shared_by_cost():
+    costs = [9.0, 1.0, 1.0, 1.0, 5.0, 4.0, 3.0]
+    shares = []
+    for rank in range(3):
+        ranks = Ranks()
+        ranks.rank, ranks.size = rank, 3
+        shares.append(ranks.share(costs, lambda cost: cost))
+    assert sorted(k for share in shares for k in share) == list(range(7))
+    assert max(sum(costs[k] for k in share) for share in shares) == 9.0
+
+
+class Interrupting(StreamingQR):
+    """Ctrl-C after so many structures."""
+
+    left = 8
+
+    def add(self, rows, targets):
+        super().add(rows, targets)
+        Interrupting.left -= 1
+        if Interrupting.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monkeypatch, tmp_path):
+    file = tmp_path / "fit.checkpoint"
+    monkeypatch.setattr("potential.accumulation.StreamingQR", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder / "fit.toml", progress=False, checkpoint=file)
+    monkeypatch.undo()
+    with np.load(file) as state:
+        assert state["n_done"] == 8
+    # what is in the file must be used, not computed again
+    monkeypatch.setattr("potential.fitting.sparse_points", None)
+    result = fit(folder / "fit.toml", progress=False, checkpoint=file)
+    assert result.model.arrays.keys() == reference.arrays.keys()
+    for name, array in reference.arrays.items():
+        assert np.array_equal(array, result.model.arrays[name]), name
+    result.checkpoint.remove()
+    assert not file.exists()
+
+
+def test_killed_fit_goes_on_from_its_last_state(folder, reference, tmp_path):
+    """kill -9 while the regression runs, with a state written after every structure."""
+    script = (
+        "import sys, time\n"
+        "from potential import accumulation, checkpoint\n"
+        "from potential.fitting import fit\n"
+        "checkpoint.INTERVAL = 0.0\n"
+        "rows = accumulation.weighted_rows\n"
+        "accumulation.weighted_rows = lambda *a: (time.sleep(0.2), rows(*a))[1]\n"
+        "fit(sys.argv[1], progress=False, checkpoint=sys.argv[2])\n"
+    )
+    file = tmp_path / "fit.checkpoint"
+    process = subprocess.Popen([sys.executable, "-c", script, folder / "fit.toml", file])
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    with np.load(file) as state:
+        assert 0 < state["n_done"] < 21
+    result = fit(folder / "fit.toml", progress=False, checkpoint=file)
+    assert largest_difference(reference, result.model, folder) == 0.0
+
+
+def test_checkpoints_on_two_ranks(folder, reference):
+    done = run_fit(folder, "-o", "c.sgpr", "--checkpoint", "state", ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.glob("state*"))
+    assert largest_difference(reference, Model.load(folder / "c.sgpr"), folder) < 1e-8
+
+
+def test_checkpoint_of_another_fit_is_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint_module, "INTERVAL", 0.0)
+    file = tmp_path / "fit.checkpoint"
+    train = str(folder / "train.xyz")
+    fit(small_settings(train, n_sparse=5), progress=False, checkpoint=file)
+    with pytest.raises(SoapGprError, match="found the checkpoint of a fit with other settings"):
+        fit(small_settings(train, n_sparse=6), progress=False, checkpoint=file)
+    file.write_bytes(b"something else")
+    with pytest.raises(SoapGprError, match="found something else than a checkpoint"):
+        fit(small_settings(train, n_sparse=5), progress=False, checkpoint=file)
+
+
+def test_dry_run_says_rows_memory_and_time_and_writes_nothing(folder, capsys):
+    code = main(["fit", str(folder / "fit.toml"), "-o", str(folder / "dry.sgpr"), "--dry-run"])
+    assert code == 0 and not (folder / "dry.sgpr").exists()
+    text = capsys.readouterr().out
+    assert "21 structures, 168 atoms, 651 labels" in text
+    assert "at most 80" in text and "MiB on each of 1 rank(s)" in text
+
+
+def test_dry_run_counts_labels_that_are_left_out(folder):
+    settings = small_settings(str(folder / "train.xyz"))
+    settings["noise"] = {"force": float("inf"), "config_type": {"odd": {"energy_per_atom": 0.1}}}
+    assert f"{21 * (1 + 6)} labels" in estimate(settings)
