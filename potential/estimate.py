@@ -58,8 +58,8 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
         f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
         f"{_size(8 * 2 * BUFFER_ROWS * n_weights)} buffer"
         + (f"; {_size(free)} are free" if free else ""),
-        f"Time           about {_duration(seconds)} for the regression with {ranks.size} rank(s) of "
-        f"{threads} thread(s), after the choice of sparse points",
+        f"Time           about {_duration(seconds)} for the regression with {ranks.size} rank(s) "
+        f"of {threads} thread(s), after the choice of sparse points",
     ]
     return "\n".join(lines + [f"warning: {warning}" for warning in warnings])
 

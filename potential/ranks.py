@@ -50,7 +50,7 @@ class Ranks:
 
     def from_first(self, make: Callable[[], Item]) -> Item:
         """What ``make`` returns on the first rank, on all ranks."""
-        value = None
+        value: Any = None
         with self.together():
             if self.is_first:
                 value = make()

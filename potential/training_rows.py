@@ -16,15 +16,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from potential.accumulation import weighted_rows
 from potential.baseline import composition, isolated_atom_energies
 from potential.data import fingerprint
 from potential.errors import SoapGprError
-from potential.fitting import _Fit, weighted_rows
+from potential.fitting import FitRun
 from potential.kernels import sparse_kernel
 from potential.model import Model
 from potential.noise import label_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
+from potential.ranks import Ranks
 from potential.regression import Solution, StreamingQR, solve
 from potential.settings import FitSettings
 from potential.structure import Structure
@@ -87,8 +89,8 @@ def prepare(
     equal geometries stay together and isolated atoms stay in training.
     Raises SoapGprError for anything a user can put right.
     """
-    work = _Fit(settings, progress)
-    train, test = work._read()
+    work = FitRun(settings, Ranks(), progress)
+    train, test, _ = work.read()
     train.sort(key=fingerprint)
     if held_out and not test:
         part = random_parts(train, max(2, round(1 / held_out)), seed)
@@ -100,8 +102,7 @@ def prepare(
         raise SoapGprError(
             f"{settings.file}: some elements occur in held-out structures only: name a [data] test"
         )
-    e0 = isolated_atom_energies(settings.baseline, train, species)
-    model = work._sparse_model(train, species, e0)
+    model = work.choose_sparse_points(train)
     if model.n_weights == 0:
         raise SoapGprError(
             "found no environment with any neighbour in the training structures, expected some"

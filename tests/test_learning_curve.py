@@ -9,10 +9,10 @@ import pytest
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import metrics
+from potential.accumulation import weighted_rows
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
-from potential.fitting import weighted_rows
 from potential.learning_curve import automatic_sizes, fitted_slope, learning_curve
 from potential.learning_curve_report import format_curve, read_curve
 from potential.regression import StreamingQR, solve
