@@ -23,7 +23,9 @@ from potential.training_rows import (
     Prepared,
     RowStore,
     extended_rows,
+    hold_out,
     prepare,
+    read_data,
     without_sigmas,
 )
 
@@ -115,7 +117,10 @@ def learning_curve(
     is that of the subset. Raises SoapGprError for anything a user can put right.
     """
     with threadpool_limits(limits=1, user_api="blas"):
-        prepared = prepare(settings, progress, held_out, seed)
+        data = read_data(settings)
+        if not data.test:
+            data = hold_out(data, held_out, seed)
+        prepared = prepare(settings, data, progress)
         free = [k for k, s in enumerate(prepared.train) if not s.is_isolated_atom]
         sizes = _checked(sizes, len(free)) if sizes is not None else automatic_sizes(len(free))
 
@@ -200,14 +205,12 @@ def _test_errors(
 ) -> dict[tuple[int, int], dict[str, metrics.ErrorStatistics]]:
     """Errors of all models: each test structure's rows are computed once for all of them."""
     W = np.stack([weights for weights, _ in models.values()], axis=1)
-    E0 = np.stack([e0 for _, e0 in models.values()], axis=1) - prepared.model.arrays["e0"][:, None]
+    E0 = np.stack([e0 for _, e0 in models.values()], axis=1)
     structures = [without_sigmas(structure) for structure in prepared.test]
     unit = replace(prepared.settings, noise=NoiseSettings(Sigmas(1.0, 1.0, 1.0)))
-    M = prepared.model.n_weights
 
     def of_structure(structure: Structure) -> np.ndarray:
-        rows = extended_rows(prepared.model, structure, unit)
-        return rows[:, :M] @ W + rows[:, M:-1] @ E0 - rows[:, -1:]
+        return prepared.residuals(extended_rows(prepared.model, structure, unit), W, E0)
 
     errors = list(ordered_map(of_structure, progress(structures, "test errors")))
     return {

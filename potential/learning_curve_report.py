@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from potential.errors import SoapGprError
 from potential.html_page import Page
@@ -128,9 +128,12 @@ def _draw(axes: Axes, curve: dict[str, Any], label: str) -> None:
             name += f", slope {slope:.2f}"
         axes.errorbar(sizes, mean, error, fmt="o", ms=4, capsize=3, color=color, label=name)
     axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xticks(sizes[-1::-2][::-1] if len(sizes) > 8 else sizes)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     axes.set_xlabel("training structures", color=INK)
     axes.set_ylabel(f"error of {label} ({unit})", color=INK)
     axes.legend(fontsize=8, frameon=False)

@@ -140,6 +140,7 @@ def parse_settings(
         solver=_solver(root.table("solver")),
         file=file,
     )
+    root.take("tune")  # soap-gpr tune reads it
     root.finish()
     return settings
 

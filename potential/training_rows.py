@@ -26,7 +26,7 @@ from potential.model import Model
 from potential.noise import label_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
-from potential.ranks import Ranks
+from potential.ranks import Ranks, world
 from potential.regression import Solution, StreamingQR, solve
 from potential.settings import FitSettings
 from potential.structure import Structure
@@ -74,40 +74,65 @@ class Prepared:
         return qr.triangle()
 
     def residuals(self, rows: np.ndarray, weights: np.ndarray, e0: np.ndarray) -> np.ndarray:
-        """(predicted - reference) / sigma of extended rows (n, width + 1)."""
+        """(predicted - reference) / sigma of extended rows (n, width + 1), or of their factor.
+
+        weights (n_weights, ...) and e0 (n_species, ...) of one model or of several.
+        """
         M = self.model.n_weights
-        shift = e0 - self.model.arrays["e0"]
-        return rows[:, :M] @ weights + rows[:, M:-1] @ shift - rows[:, -1]
+        shift = (e0.T - self.model.arrays["e0"]).T
+        targets = rows[:, -1] if weights.ndim == 1 else rows[:, -1:]
+        return rows[:, :M] @ weights + rows[:, M:-1] @ shift - targets
 
 
-def prepare(
-    settings: FitSettings, progress: Progress = silent, held_out: float | None = None, seed: int = 0
-) -> Prepared:
-    """Read the data and choose the sparse points.
+@dataclass(frozen=True)
+class Data:
+    """Structures of a fit as read, training structures in an order that files do not set."""
 
-    held_out: with no [data] test, this fraction of the structures is set aside as test set first;
-    equal geometries stay together and isolated atoms stay in training.
-    Raises SoapGprError for anything a user can put right.
-    """
-    work = FitRun(settings, Ranks(), progress)
-    train, test, _ = work.read()
-    train.sort(key=fingerprint)
-    if held_out and not test:
-        part = random_parts(train, max(2, round(1 / held_out)), seed)
-        test = [structure for structure, k in zip(train, part, strict=True) if k == 0]
-        train = [structure for structure, k in zip(train, part, strict=True) if k != 0]
-    species = sorted({int(z) for structure in train for z in structure.numbers})
-    known = [s for s in test if set(s.numbers.tolist()) <= set(species)]
-    if len(known) < len(test):
+    train: list[Structure]
+    test: list[Structure]
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_data(settings: FitSettings) -> Data:
+    """Labelled structures of [data]; raises SoapGprError for anything a user can put right."""
+    n_ranks = world().size
+    if n_ranks > 1:
         raise SoapGprError(
-            f"{settings.file}: some elements occur in held-out structures only: name a [data] test"
+            f"found {n_ranks} MPI ranks, expected one process: only soap-gpr fit shares its work "
+            "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
-    model = work.choose_sparse_points(train)
+    train, test, warnings = FitRun(settings, Ranks(), silent).read()
+    return Data(sorted(train, key=fingerprint), test, warnings)
+
+
+def hold_out(data: Data, fraction: float, seed: int) -> Data:
+    """This fraction of the training structures as test set, equal geometries together.
+
+    Isolated atoms stay in training. Raises SoapGprError when an element occurs in the test only.
+    """
+    part = random_parts(data.train, max(2, round(1 / fraction)), seed)
+    test = [structure for structure, k in zip(data.train, part, strict=True) if k == 0]
+    train = [structure for structure, k in zip(data.train, part, strict=True) if k != 0]
+    species = {int(z) for structure in train for z in structure.numbers}
+    for structure in test:
+        if not species.issuperset(structure.numbers.tolist()):
+            raise SoapGprError(
+                f"{structure.source}: found elements that occur nowhere else in a structure to be "
+                "held out of training, expected test structures by name: set [data] test"
+            )
+    return Data(train, test, data.warnings)
+
+
+def prepare(settings: FitSettings, data: Data, progress: Progress = silent) -> Prepared:
+    """Choose the sparse points; raises SoapGprError for anything a user can put right."""
+    work = FitRun(settings, Ranks(), progress)
+    model = work.choose_sparse_points(data.train)
     if model.n_weights == 0:
         raise SoapGprError(
             "found no environment with any neighbour in the training structures, expected some"
         )
-    return Prepared(settings, model, train, test, sparse_kernel(model), work.warnings)
+    warnings = [*data.warnings, *work.warnings]
+    return Prepared(settings, model, data.train, data.test, sparse_kernel(model), warnings)
 
 
 def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:

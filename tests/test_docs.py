@@ -119,7 +119,7 @@ def test_equations_are_numbered_once_and_in_order():
     assert order == sorted(set(order))
 
 
-@pytest.mark.parametrize("document", ["fit_toml.md", "model_file.md", "lammps.md"])
+@pytest.mark.parametrize("document", ["fit_toml.md", "model_file.md", "lammps.md", "tuning.md"])
 def test_equations_named_in_other_documents_exist(document):
     equations = set(
         re.findall(r"^\*\*\((\d+[a-z]?)\)\*\*", (ROOT / "docs/theory.md").read_text(), re.M)

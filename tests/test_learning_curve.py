@@ -17,7 +17,7 @@ from potential.learning_curve import automatic_sizes, fitted_slope, learning_cur
 from potential.learning_curve_report import format_curve, read_curve
 from potential.regression import StreamingQR, solve
 from potential.settings import parse_settings
-from potential.training_rows import RowStore, extended_rows, prepare, random_parts
+from potential.training_rows import RowStore, extended_rows, prepare, random_parts, read_data
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def refit(prepared, subset):
 
 
 def test_errors_equal_those_of_refitted_and_evaluated_models(settings, curve):
-    prepared = prepare(settings)
+    prepared = prepare(settings, read_data(settings))
     for s, size in enumerate(curve.sizes):
         for repeat in range(2 if size < 14 else 1):
             order = np.random.default_rng([5, repeat]).permutation(range(14))
@@ -86,7 +86,7 @@ def test_rows_from_anywhere_give_the_same_curve(settings, curve, memory, disk, p
 
 
 def test_row_store_returns_the_rows_that_were_made(settings):
-    prepared = prepare(settings)
+    prepared = prepare(settings, read_data(settings))
 
     def make(structure):
         return extended_rows(prepared.model, structure, settings)
@@ -106,7 +106,7 @@ def test_without_test_set_a_fifth_is_held_out(settings):
 
 
 def test_parts_keep_equal_structures_together_in_any_order(settings):
-    train = prepare(settings).train
+    train = prepare(settings, read_data(settings)).train
     part = random_parts([*train, *train], 5, seed=3)
     assert np.array_equal(part[:14], part[14:]) and set(part) == set(range(5))
     assert np.array_equal(random_parts(train[::-1], 5, seed=3), part[:14][::-1])

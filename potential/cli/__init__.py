@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
     "learning-curve": ("potential.cli.learning_curve", "errors against the number of structures"),
+    "tune": ("potential.cli.tune", "search for settings by cross-validation"),
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr tune"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+EXAMPLE = """\
+example, in fit.toml:
+  [tune]
+  folds = 5                          # cross-validation
+  trials = 30
+  [tune.search]                      # any keys of fit.toml, tables of [[terms]] by number
+  "terms.0.cutoff" = {low = 4.0, high = 7.0}
+  "terms.0.zeta" = [2, 3, 4]
+  "noise.force" = {low = 0.01, high = 0.2, log = true}
+
+example:
+  soap-gpr tune fit.toml -o best.toml --json tune.json --report tune.html
+  soap-gpr fit best.toml
+
+Ctrl-C ends the search; what was found so far is written. docs/tuning.md has all keys of [tune].
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr tune``."""
+    parser.description = "Search for the settings of the smallest cross-validation error."
+    parser.epilog = EXAMPLE
+    parser.add_argument("settings", metavar="fit.toml", help="settings with a table [tune]")
+    parser.add_argument(
+        "-o", "--output", default="best.toml", metavar="FILE", help="default %(default)s"
+    )
+    parser.add_argument("--json", metavar="FILE", help="all trials, written after each of them")
+    parser.add_argument("--report", metavar="FILE", help="one HTML page: plots and all trials")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, print the table, write the best settings and the results."""
+    from pathlib import Path
+
+    from potential.cli import INTERRUPTED
+    from potential.errors import SoapGprError
+    from potential.output import atomic_file, require_folder
+    from potential.progress import bar
+    from potential.search_space import parse_tune
+    from potential.toml_table import read_toml
+    from potential.tuning import Tuning, tune
+    from potential.tuning_report import format_tuning, toml_writer, write_best, write_page
+
+    for path in filter(None, (args.output, args.json, args.report)):
+        require_folder(path)
+    if Path(args.output).resolve() == Path(args.settings).resolve():
+        raise SoapGprError(f"{args.output}: found the settings themselves, expected another file")
+    toml_writer()
+    settings = parse_tune(read_toml(Path(args.settings)), args.settings)
+
+    def write_json(path: str, tuning: Tuning) -> None:
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(tuning.to_dict(), indent=2) + "\n")
+
+    def after_trial(tuning: Tuning) -> None:
+        if args.json:
+            write_json(args.json, tuning)
+        trial, best = tuning.trials[-1], tuning.best
+        found = "failed" if trial.value is None else f"{trial.value:.4g}"
+        lowest = f", best {best.value:.4g} (trial {best.number})" if best else ""
+        print(f"trial {trial.number}: {found}{lowest}, {trial.seconds:.1f} s", file=sys.stderr)
+
+    tuning = tune(settings, progress=bar, after_trial=after_trial)
+    for warning in tuning.warnings:
+        print(f"soap-gpr: warning: {warning}", file=sys.stderr)
+    if tuning.best is None:
+        if tuning.interrupted:
+            raise KeyboardInterrupt
+        raise SoapGprError(f"no trial could be evaluated; the first: {tuning.trials[0].error}")
+    print(format_tuning(tuning))
+    for path, write in (
+        (args.output, write_best),
+        (args.json, write_json),
+        (args.report, write_page),
+    ):
+        if path:
+            write(path, tuning)
+            print(f"soap-gpr: wrote {path}", file=sys.stderr)
+    if tuning.interrupted:
+        print("soap-gpr: interrupted; these are the results so far", file=sys.stderr)
+        return INTERRUPTED
+    return 0
