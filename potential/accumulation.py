@@ -94,6 +94,21 @@ def weighted_rows(
     return rows, target / sigma
 
 
+def extended_rows(model: Model, structure: Structure, settings: FitSettings) -> np.ndarray:
+    """[A C y] / sigma (n_labels, n_weights + n_species + 1) of one structure.
+
+    C is the composition, for the energy alone: y - C Δe0 are the targets for another e0.
+    """
+    rows, targets = weighted_rows(model, structure, settings)
+    M = model.n_weights
+    extended = np.zeros((len(rows), M + len(model.species) + 1))
+    extended[:, :M], extended[:, -1] = rows, targets
+    sigma = label_sigmas(settings.noise, structure).energy
+    if structure.energy is not None and np.isfinite(sigma):
+        extended[0, M:-1] = composition(structure, model.species) / sigma
+    return extended
+
+
 def row_cost(structure: Structure, cutoff: float) -> float:
     """Relative time of a structure's rows: atoms times their neighbours, where forces matter."""
     n = len(structure)

@@ -98,13 +98,20 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
     """Equal for two fits that must give the same model: settings, geometries, labels, version."""
     hashed = hashlib.sha256(package_version().encode())
     hashed.update(json.dumps(settings.to_dict(), sort_keys=True).encode())
-    for s in structures:
-        hashed.update(fingerprint(s))
-        hashed.update(repr((s.energy, s.config_type)).encode())
-        hashed.update(repr((s.sigma_energy, s.sigma_force, s.sigma_virial)).encode())
-        for label in (s.forces, s.virial):
-            hashed.update(b"-" if label is None else np.ascontiguousarray(label).tobytes())
+    for structure in structures:
+        hashed.update(structure_digest(structure))
     return hashed.hexdigest()
+
+
+def structure_digest(structure: Structure) -> bytes:
+    """Equal for structures of the same geometry, labels and expected errors."""
+    s = structure
+    hashed = hashlib.sha256(fingerprint(s))
+    hashed.update(repr((s.energy, s.config_type)).encode())
+    hashed.update(repr((s.sigma_energy, s.sigma_force, s.sigma_virial)).encode())
+    for label in (s.forces, s.virial):
+        hashed.update(b"-" if label is None else np.ascontiguousarray(label).tobytes())
+    return hashed.digest()
 
 
 @contextmanager

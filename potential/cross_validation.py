@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
 from potential.noise import label_sigmas
 from potential.parallel import ordered_map
@@ -20,7 +21,7 @@ from potential.regression import StreamingQR
 from potential.resources import available_bytes
 from potential.settings import FitSettings, NoiseSettings, Sigmas
 from potential.structure import Structure
-from potential.training_rows import Prepared, extended_rows, random_parts
+from potential.training_rows import Prepared, random_parts
 
 LABELS = {"energy": "energy_per_atom", "force": "force", "virial": "virial_per_atom"}
 OWN = "\0own"  # labels whose expected error is the structure's own, whatever [noise] says

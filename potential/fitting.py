@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential import metrics
@@ -21,6 +22,7 @@ from potential.data import fingerprint, read_structures
 from potential.environments import sparse_points
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
+from potential.factor import FactorStore
 from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
 from potential.noise import unused_config_types
@@ -52,22 +54,27 @@ def fit(
     *,
     progress: bool = True,
     checkpoint: str | Path | None = None,
+    factor: str | Path | None = None,
 ) -> FitResult:
     """Train a model.
 
     settings: the path of a fit.toml, the same as nested dictionaries, or FitSettings. progress:
     bars on stderr when that is a terminal. checkpoint: a file that keeps the state of the
-    regression; a later call with the same settings, data and number of ranks goes on from it. The
+    regression; a later call with the same settings, data and number of ranks goes on from it.
+    factor: a file that keeps the triangular factors; a later call with other noise, e0 or jitter,
+    or with more structures, keeps the sparse points and makes rows for new structures alone. The
     result does not depend on the order of the structures, and on the number of threads and MPI
     ranks in rounding alone. On several ranks all of them call this and get the same result. Raises
     SoapGprError for anything a user can put right.
     """
     settings, ranks = as_settings(settings), world()
+    if checkpoint and factor:
+        raise SoapGprError("found a checkpoint and a factor, expected one of them")
     # Threads are spread over structures. BLAS threads beside them wait for each other in every
     # small product, which takes for ever beside other work.
     with threadpool_limits(limits=1, user_api="blas"):
         shown = bar if progress and ranks.is_first else silent
-        return FitRun(settings, ranks, shown, checkpoint).run()
+        return FitRun(settings, ranks, shown, checkpoint, factor).run()
 
 
 def as_settings(settings: FitSettings | Mapping[str, Any] | str | Path) -> FitSettings:
@@ -86,11 +93,13 @@ class FitRun:
         ranks: Ranks,
         progress: Progress,
         checkpoint: str | Path | None = None,
+        factor: str | Path | None = None,
     ):
         self.settings = settings
         self.ranks = ranks
         self.progress = progress
         self.checkpoint_path = checkpoint
+        self.factor_path = factor
         self.warnings: list[str] = []
         self.seconds: dict[str, float] = {}
 
@@ -100,10 +109,15 @@ class FitRun:
         # The order decides the last digits of the weights: make it one that files do not set.
         ordered = sorted(train, key=fingerprint)
         checkpoint = self._checkpoint(ordered)
-        with self._timed("sparse points"):
-            model = self._sparse_model(ordered, checkpoint)
-        with self._timed("regression"):
-            solution, n_rows = self._regression(model, ordered, checkpoint)
+        if self.factor_path is None:
+            with self._timed("sparse points"):
+                model = self._sparse_model(ordered, checkpoint)
+            with self._timed("regression"):
+                triangle, n_rows = self._triangle(model, ordered, checkpoint)
+        else:
+            model, triangle, n_rows = self._from_factor(self.factor_path, ordered)
+        with self._timed("solution"):
+            solution = self._solve(model, triangle, n_rows)
         model = model.with_weights(solution.weights)
         with self._timed("errors"):
             train_errors = self._errors(model, train, "training errors")
@@ -135,7 +149,7 @@ class FitRun:
         if all(s.energy is None for s in train):
             self.warnings.append("no energies were read: the zero of energy is arbitrary")
         test = self._read_test() if data.test else []
-        _require_known_species(train, test)
+        _require_known_species({int(z) for s in train for z in s.numbers}, test)
         known = {fingerprint(structure) for structure in train}
         shared = sum(fingerprint(structure) in known for structure in test)
         if shared:
@@ -182,25 +196,48 @@ class FitRun:
             self.warnings += warnings
         return build_model(species, e0.tolist(), terms, settings=self.settings.to_dict())
 
-    def _regression(
+    def _triangle(
         self, model: Model, train: list[Structure], checkpoint: Checkpoint | None
-    ) -> tuple[Solution, int]:
+    ) -> tuple[np.ndarray, int]:
+        self._require_possible(model, train)
+        return accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
+
+    def _from_factor(
+        self, path: str | Path, train: list[Structure]
+    ) -> tuple[Model, np.ndarray, int]:
+        """Model without weights, factor and number of rows, with rows of new structures alone."""
+        with self.ranks.together():
+            store = FactorStore(path, self.settings)
+            new = store.new(train)
+            if store.model:
+                _require_known_species(store.model.species, new)
+        with self._timed("sparse points"):
+            model = store.model or self._sparse_model(train, None)
+        self._require_possible(model, train)
+        with self._timed("regression"):
+            store.add(model, new, self.settings, self.ranks, self.progress)
+        e0 = isolated_atom_energies(self.settings.baseline, train, model.species)
+        triangle, n_rows = self.ranks.from_first(lambda: store.triangle(self.settings, e0))
+        with self.ranks.together():
+            if self.ranks.is_first and new:
+                store.save()
+        return model.with_settings(self.settings.to_dict(), e0), triangle, n_rows
+
+    def _require_possible(self, model: Model, train: list[Structure]) -> None:
         if model.n_weights == 0:
             raise SoapGprError(
                 "found no environment with any neighbour in the training structures, expected some"
             )
         with self.ranks.together():
             require_memory(model.n_weights, max(len(structure) for structure in train))
-        triangle, n_rows = accumulate(
-            model, train, self.settings, self.ranks, self.progress, checkpoint
-        )
+
+    def _solve(self, model: Model, triangle: np.ndarray, n_rows: int) -> Solution:
         if n_rows == 0:
             raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
         jitter = self.settings.solver.jitter
-        solution = self.ranks.from_first(
+        return self.ranks.from_first(
             lambda: solve(triangle, sparse_kernel(model), jitter, overwrite=True)
         )
-        return solution, n_rows
 
     def _errors(self, model: Model, structures: list[Structure], what: str) -> metrics.Errors:
         if not structures:
@@ -219,12 +256,11 @@ class FitRun:
         self.seconds[step] = round(time.perf_counter() - start, 3)
 
 
-def _require_known_species(train: Sequence[Structure], test: Sequence[Structure]) -> None:
-    species = {int(z) for structure in train for z in structure.numbers}
-    for structure in test:
-        unknown = sorted({int(z) for z in structure.numbers} - species)
+def _require_known_species(species: Collection[int], structures: Sequence[Structure]) -> None:
+    for structure in structures:
+        unknown = sorted({int(z) for z in structure.numbers} - set(species))
         if unknown:
             raise SoapGprError(
-                f"{structure.source}: found {', '.join(map(symbol, unknown))} in a test structure, "
-                f"expected only {', '.join(symbol(z) for z in sorted(species))} as in training"
+                f"{structure.source}: found {', '.join(map(symbol, unknown))}, expected only "
+                f"{', '.join(symbol(z) for z in sorted(species))} as in training"
             )

@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential import metrics
+from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
@@ -22,7 +23,6 @@ from potential.training_rows import (
     MEMORY_BYTES,
     Prepared,
     RowStore,
-    extended_rows,
     hold_out,
     prepare,
     read_data,

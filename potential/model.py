@@ -155,6 +155,12 @@ class Model:
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         return Model(_core.pack(metadata, {**self.arrays, **contiguous}))
 
+    def with_settings(self, settings: dict, e0) -> "Model":
+        """The same model with other settings on record and e0 (n_species,) in eV."""
+        metadata = self._contents[0] | {"settings": json.dumps(settings)}
+        arrays = self.arrays | {"e0": np.array(e0, dtype=np.float64)}
+        return Model(_core.pack(metadata, arrays))
+
     def species_indices(self, numbers) -> np.ndarray:
         """(N,) index of each atom's species; SoapGprError names a species the model lacks."""
         numbers = np.asarray(numbers)

@@ -16,14 +16,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from potential.accumulation import weighted_rows
-from potential.baseline import composition, isolated_atom_energies
+from potential.baseline import isolated_atom_energies
 from potential.data import fingerprint
 from potential.errors import SoapGprError
 from potential.fitting import FitRun
 from potential.kernels import sparse_kernel
 from potential.model import Model
-from potential.noise import label_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.ranks import Ranks, world
@@ -151,18 +149,6 @@ def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np
     order = np.random.default_rng(seed).permutation(len(free))
     part = {key: int(place) % n_parts for key, place in zip(sorted(free), order, strict=True)}
     return np.array([part.get(key, -1) for key in keys])
-
-
-def extended_rows(model: Model, structure: Structure, settings: FitSettings) -> np.ndarray:
-    """[A C y] / sigma (n_labels, n_weights + n_species + 1) of one structure."""
-    rows, targets = weighted_rows(model, structure, settings)
-    M = model.n_weights
-    extended = np.zeros((len(rows), M + len(model.species) + 1))
-    extended[:, :M], extended[:, -1] = rows, targets
-    sigma = label_sigmas(settings.noise, structure).energy
-    if structure.energy is not None and np.isfinite(sigma):
-        extended[0, M:-1] = composition(structure, model.species) / sigma
-    return extended
 
 
 def without_sigmas(structure: Structure) -> Structure:

@@ -193,7 +193,7 @@ def test_species_only_in_test_set_is_named(tmp_path, files):
     (frame,) = emt_frames(1)
     frame.symbols[3] = "Ni"
     test = write_frames(tmp_path / "test.xyz", frame)
-    with pytest.raises(SoapGprError, match=r"test\.xyz#0: found Ni in a test structure"):
+    with pytest.raises(SoapGprError, match=r"test\.xyz#0: found Ni, expected only Cu, Au as"):
         fit(small_settings(files[0], [test]), progress=False)
 
 

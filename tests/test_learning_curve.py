@@ -9,7 +9,7 @@ import pytest
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import metrics
-from potential.accumulation import weighted_rows
+from potential.accumulation import extended_rows, weighted_rows
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
@@ -17,7 +17,7 @@ from potential.learning_curve import automatic_sizes, fitted_slope, learning_cur
 from potential.learning_curve_report import format_curve, read_curve
 from potential.regression import StreamingQR, solve
 from potential.settings import parse_settings
-from potential.training_rows import RowStore, extended_rows, prepare, random_parts, read_data
+from potential.training_rows import RowStore, prepare, random_parts, read_data
 
 
 @pytest.fixture(scope="module")

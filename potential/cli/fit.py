@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the state of the fit here, and go on from it when it exists; removed at the end",
     )
     parser.add_argument(
+        "--factor",
+        metavar="FILE",
+        help="keep the triangular factors here; when it exists, fit to other noise, e0 or jitter, "
+        "or to more structures, without the rows of the old ones",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="read the data, estimate memory and time, and stop"
     )
 
@@ -71,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
         if is_first_process():
             print(text)
         return 0
-    result = fit(args.settings, checkpoint=args.checkpoint)
+    result = fit(args.settings, checkpoint=args.checkpoint, factor=args.factor)
     if is_first_process():
         result.model.save(args.output)
         print(summary(result.model))

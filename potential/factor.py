@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A fit's triangular factors on disk: other noise, other e0 or more data need no old rows again.
+
+There is one factor of [A C y] for each config_type and kind of label, before division by the levels
+in [noise]; C are compositions, so that targets can move to another e0 (see ``extended_rows``).
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from potential.accumulation import extended_rows, row_cost
+from potential.checkpoint import structure_digest
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.output import atomic_file, require_folder
+from potential.parallel import ordered_map
+from potential.progress import Progress, silent
+from potential.ranks import Ranks
+from potential.regression import StreamingQR, merge
+from potential.settings import FitSettings, NoiseSettings, Sigmas
+from potential.structure import Structure
+from potential.version import package_version
+
+# Kinds of labels by their names in [noise].
+_KINDS = ("energy_per_atom", "force", "virial_per_atom")
+# Instead of a config_type: labels with expected errors of their own, which [noise] does not touch.
+_OWN = ""
+
+
+class FactorStore:
+    """The factors of the structures seen so far, and the model whose rows they hold."""
+
+    def __init__(self, path: str | Path, settings: FitSettings):
+        """Raises SoapGprError when the folder is missing or the file is that of other terms."""
+        self.path = Path(path)
+        self.model: Model | None = None
+        self.triangles: dict[tuple[str, str], np.ndarray] = {}
+        self._n_rows: dict[tuple[str, str], int] = {}
+        self._members: Counter[str] = Counter()
+        values = settings.to_dict()
+        baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
+        self._problem = json.dumps([package_version(), values["terms"], baseline], sort_keys=True)
+        require_folder(self.path)
+        if self.path.exists():
+            self._load()
+
+    def new(self, structures: Sequence[Structure]) -> list[Structure]:
+        """Those that the factors do not hold. Raises SoapGprError when they hold others too."""
+        held, fresh = Counter(self._members), []
+        for structure in structures:
+            key = structure_digest(structure).hex()
+            if held[key]:
+                held[key] -= 1
+            else:
+                fresh.append(structure)
+        gone = sum(held.values())
+        if gone:
+            raise SoapGprError(
+                f"{self.path}: found {gone} structures that [data] train lacks or labels "
+                "differently, expected all of them there, as a factor cannot forget: delete it"
+            )
+        return fresh
+
+    def add(
+        self,
+        model: Model,
+        structures: Sequence[Structure],
+        settings: FitSettings,
+        ranks: Ranks,
+        progress: Progress = silent,
+    ) -> None:
+        """Take in the rows of more structures; the first rank then has those of all ranks."""
+        self.model = model
+        width = model.n_weights + len(model.species)
+        plain = replace(settings, noise=NoiseSettings(Sigmas(1.0, 1.0, 1.0)))
+        parts: dict[tuple[str, str], StreamingQR] = {}
+        mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
+
+        def rows_of(structure: Structure):
+            return structure, extended_rows(model, structure, plain)
+
+        with ranks.together():
+            for structure, rows in ordered_map(rows_of, progress(mine, "regression")):
+                for group, own in _by_kind(structure, rows):
+                    qr = parts.setdefault(group, StreamingQR(width))
+                    qr.add(own[:, :-1], own[:, -1])
+        self._members.update(structure_digest(structure).hex() for structure in structures)
+        groups = sorted({group for found in ranks.all_gather(list(parts)) for group in found})
+        for group in groups:
+            qr = parts.pop(group) if group in parts else StreamingQR(width)
+            self._take_in(group, qr, ranks)
+
+    def triangle(self, settings: FitSettings, e0: np.ndarray) -> tuple[np.ndarray, int]:
+        """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y] for this noise and e0 (n_species,), and the
+        number of rows."""
+        assert self.model is not None
+        M, n_rows = self.model.n_weights, 0
+        shift = e0 - self.model.arrays["e0"]
+        qr = StreamingQR(M)
+        for (config_type, kind), R in sorted(self.triangles.items()):
+            levels = settings.noise.config_type.get(config_type, settings.noise.default)
+            sigma = 1.0 if config_type == _OWN else getattr(levels, kind)
+            if np.isfinite(sigma):
+                qr.add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
+                n_rows += self._n_rows[config_type, kind]
+        return qr.finish(), n_rows
+
+    def save(self) -> None:
+        """Write the file in one step."""
+        assert self.model is not None
+        groups = sorted(self.triangles)
+        arrays: dict[str, Any] = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
+        with atomic_file(self.path) as temporary, open(temporary, "wb") as stream:
+            np.savez(
+                stream,
+                problem=np.array(self._problem),
+                model=np.frombuffer(self.model.to_bytes(), dtype=np.uint8),
+                members=np.array(json.dumps(self._members)),
+                groups=np.array(json.dumps(groups)),
+                n_rows=np.array([self._n_rows[group] for group in groups]),
+                **arrays,
+            )
+
+    def _take_in(self, group: tuple[str, str], qr: StreamingQR, ranks: Ranks) -> None:
+        triangle = qr.finish()
+        ranks.combine(triangle, lambda other: merge(triangle, other))
+        n_rows = sum(ranks.all_gather(qr.n_rows))
+        if group in self.triangles and ranks.is_first:
+            merge(triangle, np.array(self.triangles[group], order="F"))
+        self.triangles[group] = triangle
+        self._n_rows[group] = self._n_rows.get(group, 0) + n_rows
+
+    def _load(self) -> None:
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                problem = str(file["problem"])
+                self.model = Model(file["model"].tobytes())
+                self._members = Counter(json.loads(str(file["members"])))
+                groups = [tuple(group) for group in json.loads(str(file["groups"]))]
+                self._n_rows = dict(zip(groups, file["n_rows"].tolist(), strict=True))
+                self.triangles = {group: file[f"R{k}"] for k, group in enumerate(groups)}
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+            raise SoapGprError(
+                f"{self.path}: found something else than a factor of soap-gpr fit, expected one, "
+                "or no file"
+            ) from None
+        if problem != self._problem:
+            raise SoapGprError(
+                f"{self.path}: found the factor of a fit with other [[terms]] or another version, "
+                "expected this one's, or no file: delete it or choose another name"
+            )
+
+
+def _by_kind(
+    structure: Structure, rows: np.ndarray
+) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+    """The rows of a structure by config_type and kind of label."""
+    labels = (structure.energy, structure.forces, structure.virial)
+    sigmas = (structure.sigma_energy, structure.sigma_force, structure.sigma_virial)
+    begin = 0
+    for kind, label, sigma, size in zip(
+        _KINDS, labels, sigmas, (1, 3 * len(structure), 6), strict=True
+    ):
+        if label is None or (sigma is not None and not np.isfinite(sigma)):
+            continue
+        yield (structure.config_type if sigma is None else _OWN, kind), rows[begin : begin + size]
+        begin += size
