@@ -13,6 +13,7 @@ from potential.accumulation import extended_rows, weighted_rows
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
+from potential.fitting import fit
 from potential.learning_curve import automatic_sizes, fitted_slope, learning_curve
 from potential.learning_curve_report import format_curve, read_curve
 from potential.regression import StreamingQR, solve
@@ -55,6 +56,12 @@ def test_errors_equal_those_of_refitted_and_evaluated_models(settings, curve):
                 for name, values in of_label.items():
                     wanted = getattr(expected[label], name)
                     assert values[s, repeat] == pytest.approx(wanted, rel=1e-7), (label, size)
+
+
+def test_last_point_is_the_error_of_the_fit(settings, curve):
+    expected = fit(settings, progress=False).test_errors["all"]
+    for label, of_label in curve.errors.items():
+        assert of_label["rmse"][-1, 0] == pytest.approx(expected[label].rmse, rel=1e-7)
 
 
 def test_whole_set_is_fitted_once(curve):
