@@ -11,9 +11,12 @@ looked for in ../shared/data beside the repository.
 
 import argparse
 import copy
+import multiprocessing
+import resource
 import sys
 import time
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -105,27 +108,38 @@ def settings_of(element: str, template: dict, data: Path, subset: int = 1) -> di
 
 def run(element: str, settings: dict, models: Path | None = None) -> dict:
     """Fit and test one element."""
+    published = {"published_mae": PUBLISHED[element], "published_rmse": PUBLISHED_RMSE[element]}
+    return run_settings(element, settings, models) | published
+
+
+def run_settings(name: str, settings: dict, models: Path | None = None) -> dict:
+    """Errors, seconds and peak memory of a fit, made in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_fit, name, settings, models).result()
+
+
+def _fit(name: str, settings: dict, models: Path | None) -> dict:
     start = time.perf_counter(), time.process_time()
     try:
         fitted = fit(settings)
     except SoapGprError as error:
-        raise SystemExit(f"{element}: {error}") from None
+        raise SystemExit(f"{name}: {error}") from None
     seconds = {
         "wall": round(time.perf_counter() - start[0], 1),
         "cpu": round(time.process_time() - start[1], 1),
     }
     if models:
         models.mkdir(parents=True, exist_ok=True)
-        fitted.model.save(models / f"{element}.sgpr")
+        fitted.model.save(models / f"{name}.sgpr")
     return {
         "test": _errors(fitted.test_errors),
         "train": _errors(fitted.train_errors),
-        "published_mae": PUBLISHED[element],
-        "published_rmse": PUBLISHED_RMSE[element],
         "n_train": len(fitted.train),
         "n_test": len(fitted.test),
         "n_sparse": fitted.model.n_weights,
         "seconds": seconds,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "warnings": fitted.warnings,
     }
 
@@ -151,7 +165,7 @@ def _table(element: str, result: dict) -> str:
         rows.append([name, *maes, *PUBLISHED_RMSE[element].get(name, (None, None))])
     head = [
         f"{element}: {result['n_train']} frames, {result['n_sparse']} sparse points, "
-        f"{result['seconds']['cpu']:.0f} CPU s",
+        f"{result['seconds']['cpu']:.0f} CPU s, {result['peak_mib']:.0f} MiB",
         "E MAE meV/atom",
         "F MAE eV/Å",
         "E RMSE",
