@@ -19,6 +19,7 @@ from potential.baseline import isolated_atom_energies
 from potential.basis import tabulate
 from potential.checkpoint import Checkpoint, digest
 from potential.data import fingerprint, read_structures
+from potential.data_check import check
 from potential.environments import sparse_points
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
@@ -145,6 +146,7 @@ class FitRun:
         if len(train) < len(structures):
             count = len(structures) - len(train)
             self.warnings.append(f"{count} training structures carry no labels and were left out")
+        self.warnings += [finding.message for finding in check(train)]
         self.warnings += unused_config_types(self.settings.noise, train)
         if all(s.energy is None for s in train):
             self.warnings.append("no energies were read: the zero of energy is arbitrary")

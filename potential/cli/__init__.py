@@ -13,6 +13,7 @@ from potential.errors import SoapGprError
 
 # name: (module, one line). Modules are imported when asked for, so that --help is quick.
 COMMANDS = {
+    "check": ("potential.cli.check", "what is odd about a data set"),
     "fit": ("potential.cli.fit", "train a model from a fit.toml"),
     "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
