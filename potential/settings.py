@@ -15,7 +15,7 @@ from potential.errors import SoapGprError
 from potential.toml_table import Table, is_count, is_finite, is_positive, read_toml
 
 BASES = ("gto", "laplacian")
-SPARSE_METHODS = ("fps", "cur", "leverage", "random")
+SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans")
 BASELINES = ("fit", "average", "isolated_atom")
 
 

@@ -14,6 +14,8 @@ from potential.progress import Progress, silent
 
 # Environments whose features are closer than this, |p - p'|^2, count as one.
 DUPLICATE = 1e-12
+LLOYD_STEPS = 20
+BLOCK_BYTES = 32 * 2**20  # of distances to cluster centres at a time
 
 
 def select(
@@ -115,4 +117,64 @@ def _leverage(X, n_sparse, zeta, rng, progress):
     return rng.choice(len(X), size=n_sparse, replace=False, p=weights / weights.sum())
 
 
-_METHODS = {"fps": _farthest, "cur": _cur, "leverage": _leverage, "random": _random}
+def _kmeans(X, n_sparse, zeta, rng, progress):
+    """The environment nearest the centre of each of n_sparse clusters (k-means++, Lloyd).
+
+    An emptied cluster gives way to the environment farthest from its centre.
+    """
+    centres = X[_spread(X, n_sparse, rng)]
+    for _ in progress(range(LLOYD_STEPS), "k-means"):
+        cluster, distance = _nearest_centre(X, centres)
+        size = np.bincount(cluster, minlength=n_sparse)
+        order = np.argsort(cluster, kind="stable")
+        used = np.flatnonzero(size)
+        starts = np.cumsum(size[used]) - size[used]
+        moved = centres.copy()
+        moved[used] = np.add.reduceat(X[order], starts, axis=0) / size[used, None]
+        if np.abs(moved - centres).max() < np.sqrt(DUPLICATE):
+            break
+        centres = moved
+    cluster, distance = _nearest_centre(X, centres)
+    by_distance = np.lexsort((distance, cluster))
+    chosen = by_distance[np.unique(cluster[by_distance], return_index=True)[1]]
+    others = np.setdiff1d(np.argsort(-distance, kind="stable"), chosen, assume_unique=True)
+    return np.concatenate([chosen, others[: n_sparse - len(chosen)]])
+
+
+def _spread(X, n_sparse, rng):
+    """k-means++: each next one at random, in proportion to its squared distance from the others."""
+    chosen = np.empty(n_sparse, dtype=np.int64)
+    chosen[0] = rng.integers(len(X))
+    squares = np.einsum("ij,ij->i", X, X)
+    nearest = np.full(len(X), np.inf)
+    for step in range(1, n_sparse):
+        last = chosen[step - 1]
+        np.minimum(nearest, squares + squares[last] - 2.0 * (X @ X[last]), out=nearest)
+        np.maximum(nearest, 1e-300, out=nearest)
+        nearest[chosen[:step]] = 0.0
+        chosen[step] = rng.choice(len(X), p=nearest / nearest.sum())
+    return chosen
+
+
+def _nearest_centre(X, centres):
+    """Cluster (n,) and squared distance (n,), in blocks of bounded memory."""
+    cluster, distance = np.empty(len(X), dtype=np.int64), np.empty(len(X))
+    half = 0.5 * np.einsum("ij,ij->i", centres, centres)
+    block = max(1, BLOCK_BYTES // (8 * len(centres)))
+    for start in range(0, len(X), block):
+        rows = X[start : start + block]
+        score = rows @ centres.T - half
+        best = cluster[start : start + block] = np.argmax(score, axis=1)
+        distance[start : start + block] = (
+            np.einsum("ij,ij->i", rows, rows) - 2.0 * score[np.arange(len(rows)), best]
+        )
+    return cluster, distance
+
+
+_METHODS = {
+    "fps": _farthest,
+    "cur": _cur,
+    "leverage": _leverage,
+    "random": _random,
+    "kmeans": _kmeans,
+}

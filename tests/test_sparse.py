@@ -7,7 +7,7 @@ import pytest
 from potential.errors import SoapGprError
 from potential.sparse import distinct, select
 
-METHODS = ("fps", "cur", "leverage", "random")
+METHODS = ("fps", "cur", "leverage", "random", "kmeans")
 
 
 def features(n=200, d=12, seed=1):
@@ -104,3 +104,15 @@ def test_zero_features_do_no_harm():
 def test_unknown_method_is_refused():
     with pytest.raises(SoapGprError, match="sparse_method: found 'best'"):
         select(features(), 3, "best")
+
+
+def test_kmeans_takes_one_of_each_cluster():
+    centres = features(8, seed=3)
+    near = np.random.default_rng(4).standard_normal((8, 30, centres.shape[1]))
+    X = (centres[:, None] + 1e-3 * near).reshape(-1, centres.shape[1])
+    chosen = select(X, 8, "kmeans", seed=1)
+    assert set(chosen // 30) == set(range(8))
+    for k in chosen:
+        group = X[k // 30 * 30 : k // 30 * 30 + 30]
+        distance = np.linalg.norm(group - group.mean(axis=0), axis=1)
+        assert np.argmin(distance) == k % 30
