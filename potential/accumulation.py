@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from potential.baseline import composition
+from potential.baseline import baseline_labels, composition
 from potential.checkpoint import Checkpoint, deferred_interrupts
 from potential.evaluation import naming
 from potential.kernels import structure_rows
@@ -78,17 +78,17 @@ def weighted_rows(
     gradients = structure.forces is not None or structure.virial is not None
     with naming(structure):
         rows = structure_rows(model, structure, gradients)
+    baseline = baseline_labels(model, structure)[: len(rows)]
     sigma, target = np.full(len(rows), np.inf), np.zeros(len(rows))
     if structure.energy is not None:
-        e0 = model.arrays["e0"] @ composition(structure, model.species)
-        sigma[0], target[0] = sigmas.energy, structure.energy - e0
+        sigma[0], target[0] = sigmas.energy, structure.energy
     end = 1 + 3 * len(structure)
     if structure.forces is not None:
         sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
     if structure.virial is not None:
         sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
     used = np.isfinite(sigma)
-    sigma, target = sigma[used], target[used]
+    sigma, target = sigma[used], (target - baseline)[used]
     rows = rows[used]
     rows /= sigma[:, None]
     return rows, target / sigma

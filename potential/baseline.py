@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""e0: the energy per species that is taken off before the regression and added back after it."""
+"""What is taken off the labels before the regression and added back after it: e0, fixed terms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.evaluation import naming
+from potential.model import Model, build_model
+from potential.repulsion import fixed_terms
 from potential.settings import BaselineSettings
-from potential.structure import Structure, symbol
+from potential.structure import VOIGT, Structure, symbol
 
 # Weights, relative to the rows of ordinary structures, of what decides where those leave e0 open.
 _ISOLATED_WEIGHT = 1e-3
@@ -21,8 +25,10 @@ def isolated_atom_energies(
 ) -> np.ndarray:
     """e0 (n_species,) in eV, in the order of ``species`` (atomic numbers).
 
-    Raises SoapGprError when the settings or the structures lack a species.
+    The energies of fixed terms are taken off first. Raises SoapGprError when the settings or the
+    structures lack a species.
     """
+    structures = _without_fixed_terms(settings, structures, species)
     method = settings.isolated_atom_energies
     if not isinstance(method, str):
         return _given(method, species)
@@ -36,6 +42,41 @@ def isolated_atom_energies(
     if method == "average":
         return np.full(len(species), average)
     return _fitted(energies, species, average)
+
+
+def baseline_labels(model: Model, structure: Structure) -> np.ndarray:
+    """Energy, forces and virial (1 + 3N + 6,) of e0 and the fixed terms, docs/theory.md eq. (15).
+
+    The order is that of the rows of ``kernels.structure_rows``.
+    """
+    if model.fixed_part is not None:
+        return _evaluated(model.fixed_part, structure)
+    labels = np.zeros(7 + 3 * len(structure))
+    labels[0] = model.arrays["e0"] @ composition(structure, model.species)
+    return labels
+
+
+def _without_fixed_terms(settings, structures, species):
+    """The structures with the energies of fixed terms taken off their energies."""
+    terms = fixed_terms(settings, species)
+    if not terms:
+        return structures
+    model = build_model(species, np.zeros(len(species)), terms)
+    return [
+        structure
+        if structure.energy is None
+        else replace(structure, energy=structure.energy - _evaluated(model, structure)[0])
+        for structure in structures
+    ]
+
+
+def _evaluated(model: Model, structure: Structure) -> np.ndarray:
+    with naming(structure):
+        found = model.evaluate(
+            structure.numbers, structure.positions, structure.cell, structure.pbc
+        )
+    assert found.forces is not None
+    return np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
 
 
 def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:

@@ -98,9 +98,16 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
     """Equal for two fits that must give the same model: settings, geometries, labels, version."""
     hashed = hashlib.sha256(package_version().encode())
     hashed.update(json.dumps(settings.to_dict(), sort_keys=True).encode())
+    hashed.update(pair_table_bytes(settings))
     for structure in structures:
         hashed.update(structure_digest(structure))
     return hashed.hexdigest()
+
+
+def pair_table_bytes(settings: FitSettings) -> bytes:
+    """What is in the file of [baseline] pair_table, if there is one."""
+    table = settings.baseline.pair_table
+    return b"" if table is None else Path(table).read_bytes()
 
 
 def structure_digest(structure: Structure) -> bytes:

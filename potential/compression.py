@@ -113,7 +113,7 @@ def deviation(
 def _all_factors(model: Model) -> dict[tuple[int, int], _Factors]:
     """Of every sparse set with weights, by (term, species index)."""
     factors = {}
-    for t, term in enumerate(model.terms):
+    for t, term in model.soap_terms:
         for a, points in model.sparse_points(t).items():
             weights = model.arrays[f"term{t}.weights.{a}"]
             if np.any(weights):
@@ -166,7 +166,7 @@ def _cost(zeta: int, size: int, n_features: int, rank: int | None = None) -> flo
 
 def _mean_cost(model: Model) -> float:
     total = 0.0
-    for t, term in enumerate(model.terms):
+    for t, term in model.soap_terms:
         for a, points in model.sparse_points(t).items():
             size, length = points.shape
             projection = model.arrays.get(f"term{t}.projection.{a}")

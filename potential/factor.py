@@ -7,6 +7,7 @@ in [noise]; C are compositions, so that targets can move to another e0 (see ``ex
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections import Counter
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from potential.accumulation import extended_rows, row_cost
-from potential.checkpoint import structure_digest
+from potential.checkpoint import pair_table_bytes, structure_digest
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.output import atomic_file, require_folder
@@ -48,7 +49,10 @@ class FactorStore:
         self._members: Counter[str] = Counter()
         values = settings.to_dict()
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
-        self._problem = json.dumps([package_version(), values["terms"], baseline], sort_keys=True)
+        table = hashlib.sha256(pair_table_bytes(settings)).hexdigest()
+        self._problem = json.dumps(
+            [package_version(), values["terms"], baseline, table], sort_keys=True
+        )
         require_folder(self.path)
         if self.path.exists():
             self._load()

@@ -27,12 +27,20 @@ from potential.factor import FactorStore
 from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
 from potential.noise import unused_config_types
+from potential.pair import pair_term
 from potential.progress import Progress, bar, silent
 from potential.provenance import provenance
 from potential.ranks import Ranks, world
 from potential.regression import Solution, solve
+from potential.repulsion import fixed_terms
 from potential.resources import require_memory
-from potential.settings import FitSettings, load_settings, parse_settings
+from potential.settings import (
+    FitSettings,
+    PairTermSettings,
+    SoapTermSettings,
+    load_settings,
+    parse_settings,
+)
 from potential.structure import Structure, symbol
 
 
@@ -166,7 +174,7 @@ class FitRun:
         return test
 
     def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
-        """The model with its sparse points chosen and all weights zero."""
+        """The model with its sparse points chosen and all weights zero, fixed terms at the end."""
         resumed = self.ranks.all_gather(checkpoint is not None and checkpoint.model is not None)
         if checkpoint and checkpoint.model and all(resumed):
             return checkpoint.model
@@ -179,24 +187,34 @@ class FitRun:
         """As above, chosen here."""
         species = sorted({int(z) for structure in train for z in structure.numbers})
         e0 = isolated_atom_energies(self.settings.baseline, train, species)
-        terms = [
-            {
-                "kind": term.kind,
-                "cutoff": term.cutoff,
-                "l_max": term.l_max,
-                "zeta": term.zeta,
-                "delta": term.delta,
-                "normalize": True,
-                **tabulate(term.soap_basis(), species),
-            }
-            for term in self.settings.terms
-        ]
+        terms = []
+        for term in self.settings.terms:
+            if isinstance(term, PairTermSettings):
+                entry, warnings = pair_term(term, species, train)
+                self.warnings += warnings
+            else:
+                entry = self._soap_tables(term, species)
+            terms.append(entry)
         tables = build_model(species, e0.tolist(), terms)
         for t, term in enumerate(self.settings.terms):
-            points, warnings = sparse_points(tables, t, term, train, self.progress)
-            terms[t]["sparse_points"] = points
-            self.warnings += warnings
-        return build_model(species, e0.tolist(), terms, settings=self.settings.to_dict())
+            if isinstance(term, SoapTermSettings):
+                points, warnings = sparse_points(tables, t, term, train, self.progress)
+                terms[t]["sparse_points"] = points
+                self.warnings += warnings
+        fixed, settings = fixed_terms(self.settings.baseline, species), self.settings.to_dict()
+        return build_model(species, e0.tolist(), [*terms, *fixed], settings=settings)
+
+    @staticmethod
+    def _soap_tables(term: SoapTermSettings, species: list[int]) -> dict[str, Any]:
+        return {
+            "kind": term.kind,
+            "cutoff": term.cutoff,
+            "l_max": term.l_max,
+            "zeta": term.zeta,
+            "delta": term.delta,
+            "normalize": True,
+            **tabulate(term.soap_basis(), species),
+        }
 
     def _triangle(
         self, model: Model, train: list[Structure], checkpoint: Checkpoint | None

@@ -2,9 +2,8 @@
 """Kernel matrices of the regression, from the same core that evaluates models."""
 
 import numpy as np
-from scipy.linalg import block_diag
 
-from potential import _core
+from potential import _core, pair
 from potential.errors import SoapGprError
 from potential.model import Model
 
@@ -21,23 +20,46 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
     """Design-matrix rows (1 + 3N + 6, n_weights): energy without e0 (eV), forces atom by atom
     (eV/Å), virial −dE/dε as xx, yy, zz, yz, xz, xy (eV). Without gradients only the energy row.
 
-    Their product with the weights is what the evaluator returns (docs/theory.md eq. 10-12).
+    Their product with the weights is what the evaluator returns, less what has no weights
+    (docs/theory.md eq. 10-12).
     """
-    return _core.structure_rows(model.core, _environments(model, structure), gradients)
+    environments = _environments(model, structure)
+    parts = []
+    for t, term in enumerate(model.terms):
+        if term["kind"] == "soap":
+            parts.append(_core.soap_rows(model.core, t, environments, gradients))
+            continue
+        for p, points in model.sparse_points(t).items():
+            rows = _core.function_rows(model.core, t, p, environments, gradients)
+            parts.append(rows @ pair.basis(term, p, points))
+    if len(parts) == 1:
+        return parts[0]
+    n_rows = 7 + 3 * len(structure.numbers) if gradients else 1
+    return np.concatenate([np.zeros((n_rows, 0)), *parts], axis=1)
 
 
 def sparse_kernel(model: Model) -> np.ndarray:
-    """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ, zero between species and terms.
+    """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ of soap terms, zero between sparse
+    sets and terms.
 
     Raises SoapGprError for a compressed model, which no longer has the p̂_m.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed for its own weights, which cannot be refitted")
-    blocks = []
+    K = np.zeros((model.n_weights, model.n_weights))
+    begin = 0
     for t, term in enumerate(model.terms):
         for points in model.sparse_points(t).values():
-            blocks.append(term["delta"] ** 2 * (points @ points.T) ** term["zeta"])
-    return block_diag(*[block for block in blocks if block.size])
+            end = begin + len(points)
+            block = K[begin:end, begin:end]  # in place: K may take a good part of the memory
+            if term["kind"] == "pair":
+                block[:] = pair.kernel(term, points)
+            else:
+                np.matmul(points, points.T, out=block)
+                np.power(block, term["zeta"], out=block)
+                block *= term["delta"] ** 2
+            begin = end
+    return K
 
 
 def _environments(model, structure):

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
-from potential import _core
+from potential import _core, pair
 from potential.errors import SoapGprError
 from potential.neighbors import NeighborList, neighbor_list
 from potential.output import atomic_file
+from potential.structure import symbol
 
 FORMAT_VERSION = "1"
 TERM_ARRAYS = ("sparse_points", "weights")
@@ -127,22 +128,51 @@ class Model:
         """Whether a projection was made for these weights (``soap-gpr compress``)."""
         return any(".projection." in name for name in self.arrays)
 
+    def set_names(self, term: int) -> list[str]:
+        """What the sparse sets of a term are for: centre species (Si), pairs of species (Si-O)."""
+        return set_names(self.terms[term], self.species)
+
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
-        """Sparse points (M, n_features) of a term by species index; compressed: (M, rank)."""
-        return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(len(self.species))}
+        """Sparse points of a term by sparse set, none of a fixed term.
+
+        soap: (M, n_features) by species index, compressed: (M, rank); pair: (M,) Å.
+        """
+        n_sets = len(self.set_names(term))
+        return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(n_sets)}
+
+    @cached_property
+    def soap_terms(self) -> list[tuple[int, dict]]:
+        """(index, entry) of the terms of kind soap."""
+        return [(t, term) for t, term in enumerate(self.terms) if term["kind"] == "soap"]
+
+    @cached_property
+    def fixed_part(self) -> "Model | None":
+        """The model of e0 and the terms without weights alone; None when it has no such terms."""
+        fixed = [t for t, term in enumerate(self.terms) if is_fixed(term)]
+        if not fixed:
+            return None
+        arrays = {name: self.arrays[name] for name in ("species", "e0")}
+        for new, t in enumerate(fixed):
+            for name, array in self.arrays.items():
+                if name.startswith(f"term{t}."):
+                    arrays[name.replace(f"term{t}.", f"term{new}.", 1)] = array
+        metadata = self._contents[0] | {"terms": json.dumps([self.terms[t] for t in fixed])}
+        return Model(_core.pack(metadata, arrays))
 
     def with_weights(self, weights, provenance: dict | None = None) -> "Model":
-        """The same model with other weights (n_weights,), ordered by term, species, point."""
+        """The same model with other weights (n_weights,), ordered by term, sparse set, point."""
         weights = np.asarray(weights, dtype=np.float64)
         if weights.shape != (self.n_weights,):
             raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
         arrays, begin = {}, 0
-        for t in range(len(self.terms)):
-            for a in range(len(self.species)):
-                name = f"term{t}.weights.{a}"
-                end = begin + len(self.arrays[name])
-                arrays[name] = weights[begin:end].copy()
-                begin = end
+        for t, term in enumerate(self.terms):
+            for a, points in self.sparse_points(t).items():
+                own = weights[begin : begin + len(points)].copy()
+                arrays[f"term{t}.weights.{a}"] = own
+                begin += len(points)
+                if term["kind"] == "pair":
+                    knots = pair.basis(term, a, points) @ own
+                    arrays[f"term{t}.table.{a}"] = knots.reshape(-1, 3)
         return self.with_arrays(arrays, provenance)
 
     def with_arrays(
@@ -221,9 +251,10 @@ def build_model(
 ) -> Model:
     """A model from its parts.
 
-    species: ascending atomic numbers; e0: eV, one per species. Each term holds kind, cutoff, l_max,
-    zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
-    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros.
+    species: ascending atomic numbers; e0: eV, one per species. Each soap term holds kind, cutoff,
+    l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
+    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. A
+    pair term is what ``pair.pair_term`` or ``repulsion.fixed_terms`` return.
     """
     arrays = {
         "species": np.array(species, dtype=np.int64),
@@ -231,15 +262,8 @@ def build_model(
     }
     entries = []
     for t, term in enumerate(terms):
-        n_features = sum(q * (q + 1) // 2 for q in term["n_channels"])
-        points = term.get("sparse_points") or {}
-        weights = term.get("weights") or {}
-        for a in range(len(species)):
-            own = points.get(a, np.zeros((0, n_features)))
-            arrays[f"term{t}.table.{a}"] = term["tables"][a]
-            arrays[f"term{t}.central.{a}"] = term["central"][a]
-            arrays[f"term{t}.sparse_points.{a}"] = own
-            arrays[f"term{t}.weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        own = _pair_arrays(term) if term["kind"] == "pair" else _soap_arrays(term, len(species))
+        arrays |= {f"term{t}.{name}": array for name, array in own.items()}
         array_keys = ("tables", "central", *TERM_ARRAYS)
         entries.append({key: value for key, value in term.items() if key not in array_keys})
     metadata = {
@@ -252,3 +276,41 @@ def build_model(
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return Model(_core.pack(metadata, contiguous))
+
+
+def is_fixed(term: Mapping) -> bool:
+    """Whether the entry of a term describes one without weights."""
+    return bool(term.get("fixed", False))
+
+
+def set_names(term: Mapping, species: Sequence[int]) -> list[str]:
+    """Names of the sparse sets of a term, by its entry."""
+    if is_fixed(term):
+        return []
+    return pair.names(species) if term["kind"] == "pair" else [symbol(z) for z in species]
+
+
+def _soap_arrays(term, n_species):
+    arrays = {}
+    n_features = sum(q * (q + 1) // 2 for q in term["n_channels"])
+    points = term.get("sparse_points") or {}
+    weights = term.get("weights") or {}
+    for a in range(n_species):
+        own = points.get(a, np.zeros((0, n_features)))
+        arrays[f"table.{a}"] = term["tables"][a]
+        arrays[f"central.{a}"] = term["central"][a]
+        arrays[f"sparse_points.{a}"] = own
+        arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
+    return arrays
+
+
+def _pair_arrays(term):
+    if is_fixed(term):
+        return {f"table.{p}": table for p, table in term["tables"].items()}
+    arrays = {}
+    for p, points in term["sparse_points"].items():
+        own = (term.get("weights") or {}).get(p, np.zeros(len(points)))
+        arrays[f"table.{p}"] = (pair.basis(term, p, points) @ own).reshape(-1, 3)
+        arrays[f"sparse_points.{p}"] = points
+        arrays[f"weights.{p}"] = own
+    return arrays

@@ -24,6 +24,11 @@ class NeighborList:
     neighbor: np.ndarray  # (n_pairs,) uint64, index of j
     r_ij: np.ndarray  # (n_pairs, 3) Å, r_j − r_i + image
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of neighbours of each atom (N,)."""
+        return np.diff(self.offset.astype(np.int64))
+
 
 def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     """Neighbours within ``cutoff`` Å, also when the cell is smaller or atoms lie far outside it.

@@ -12,7 +12,7 @@ import numpy as np
 
 from potential import metrics
 from potential.data import file_hashes
-from potential.model import Model
+from potential.model import Model, is_fixed
 from potential.regression import Solution
 from potential.settings import FitSettings
 from potential.structure import Structure, symbol
@@ -34,15 +34,16 @@ def provenance(
     n_rows: int,
 ) -> dict[str, Any]:
     """Everything in plain JSON types; eV and Å, energies and virials per atom."""
+    pair_table = filter(None, [settings.baseline.pair_table])
     return {
         "program": f"soap-gpr {package_version()}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings_file": settings.file,
-        "sha256": file_hashes([*settings.data.train, *settings.data.test]),
+        "sha256": file_hashes([*settings.data.train, *settings.data.test, *pair_table]),
         "train": counts(train),
         "test": counts(test),
         "sparse_points": [
-            {symbol(model.species[a]): len(points) for a, points in model.sparse_points(t).items()}
+            {name: len(model.sparse_points(t)[a]) for a, name in enumerate(model.set_names(t))}
             for t in range(len(model.terms))
         ],
         "fitted_labels": n_rows,
@@ -99,9 +100,12 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
     for t in range(len(model.terms)):
-        points = model.sparse_points(t)
-        chosen = ", ".join(f"{symbol(z)} {len(points[a])}" for a, z in enumerate(model.species))
-        lines.append(f"{'Sparse points':<14s} {chosen} ({_term_line(model.terms[t])})")
+        points, names = model.sparse_points(t), model.set_names(t)
+        chosen = ", ".join(f"{name} {len(points[a])}" for a, name in enumerate(names))
+        if is_fixed(model.terms[t]):
+            chosen = model.terms[t].get("name", "")
+        title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
+        lines.append(f"{title:<14s} {chosen} ({_term_line(model.terms[t])})")
     if record.keys() >= _REGRESSION:
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
@@ -128,6 +132,11 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
 
 
 def _term_line(term: dict[str, Any]) -> str:
+    if term["kind"] == "pair":
+        line = f"pair, cutoff {term['cutoff']:g} Å"
+        if is_fixed(term):
+            return line
+        return f"{line}, length scale {term['length_scale']:g} Å, delta {term['delta']:g} eV"
     channels = ", ".join(map(str, sorted(set(term["n_channels"]), reverse=True)))
     return (
         f"{term['kind']}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "

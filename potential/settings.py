@@ -39,10 +39,23 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+class ZblSettings:
+    """[baseline] zbl: distances in Å between which it is switched off; None: by element."""
+
+    inner: float | None = None
+    outer: float | None = None
+
+
+@dataclass(frozen=True)
 class BaselineSettings:
-    """[baseline]: the name of a method, or eV by chemical symbol."""
+    """[baseline]: what is taken off the labels before the regression.
+
+    isolated_atom_energies: the name of a method, or eV by chemical symbol; pair_table: a file.
+    """
 
     isolated_atom_energies: str | Mapping[str, float] = "fit"
+    zbl: ZblSettings | None = None
+    pair_table: str | None = None
 
 
 # Near neighbours count most; exponent 0 switches the scaling off. Chosen, like the defaults of
@@ -77,6 +90,21 @@ class SoapTermSettings:
 
 
 @dataclass(frozen=True)
+class PairTermSettings:
+    """One [[terms]] entry of kind "pair"; lengths in Å, delta in eV."""
+
+    cutoff: float = 5.0
+    cutoff_width: float = 1.0
+    length_scale: float = 0.6
+    n_sparse: int = 20
+    delta: float = 5.0
+    kind: str = "pair"
+
+
+TermSettings = SoapTermSettings | PairTermSettings
+
+
+@dataclass(frozen=True)
 class Sigmas:
     """Expected errors of the labels: eV/atom, eV/Å, eV/atom; inf leaves the label out."""
 
@@ -105,7 +133,7 @@ class FitSettings:
     """Everything fit.toml says."""
 
     data: DataSettings
-    terms: tuple[SoapTermSettings, ...] = (SoapTermSettings(),)
+    terms: tuple[TermSettings, ...] = (SoapTermSettings(),)
     baseline: BaselineSettings = BaselineSettings()
     noise: NoiseSettings = NoiseSettings()
     solver: SolverSettings = SolverSettings()
@@ -134,7 +162,7 @@ def parse_settings(
     root = Table(values, file)
     settings = FitSettings(
         data=_data(root, Path(folder)),
-        baseline=_baseline(root.table("baseline")),
+        baseline=_baseline(root.table("baseline"), Path(folder)),
         terms=_terms(root),
         noise=_noise(root.table("noise")),
         solver=_solver(root.table("solver")),
@@ -163,17 +191,35 @@ def _data(root: Table, folder: Path) -> DataSettings:
     return data
 
 
-def _baseline(table: Table) -> BaselineSettings:
+def _baseline(table: Table, folder: Path) -> BaselineSettings:
     key = "isolated_atom_energies"
     if isinstance(table.values.get(key), dict):
         energies: Any = table.by_species(key, is_finite, "an energy in eV")
     else:
         energies = table.choice(key, "fit", BASELINES)
+    settings = BaselineSettings(energies, _zbl(table), _pair_table(table, folder))
     table.finish()
-    return BaselineSettings(energies)
+    return settings
 
 
-def _terms(root: Table) -> tuple[SoapTermSettings, ...]:
+def _zbl(table: Table) -> ZblSettings | None:
+    if "zbl" not in table.values:
+        table.take("zbl")
+        return None
+    own = table.table("zbl")
+    settings = ZblSettings(own.number("inner", above=0), own.number("outer", above=0))
+    own.finish()
+    if settings.inner and settings.outer and settings.inner >= settings.outer:
+        raise own.error("inner", f"less than outer = {settings.outer:g}")
+    return settings
+
+
+def _pair_table(table: Table, folder: Path) -> str | None:
+    name = table.string("pair_table")
+    return None if name is None else str(folder / name)
+
+
+def _terms(root: Table) -> tuple[TermSettings, ...]:
     values = root.take("terms", [{}])
     if not isinstance(values, list) or not values:
         raise root.error("terms", "at least one [[terms]] table")
@@ -182,14 +228,35 @@ def _terms(root: Table) -> tuple[SoapTermSettings, ...]:
         Table(value, root.file, "terms", f"[[terms]]{f' number {k + 1}' if several else ''}")
         for k, value in enumerate(values)
     ]
-    return tuple(_soap_term(table) for table in tables)
+    return tuple(_term(table) for table in tables)
+
+
+def _term(table: Table) -> TermSettings:
+    kind = table.choice("kind", "soap", ("soap", "pair"))
+    return _pair_term(table) if kind == "pair" else _soap_term(table)
+
+
+def _pair_term(table: Table) -> PairTermSettings:
+    default = PairTermSettings()
+    term = PairTermSettings(
+        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
+        length_scale=table.number("length_scale", default.length_scale, above=0),
+        n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
+        delta=table.number("delta", default.delta, above=0),
+    )
+    table.finish()
+    if term.cutoff_width > term.cutoff:
+        raise SoapGprError(
+            f"{table.where('cutoff_width')}: found {term.cutoff_width:g} Å, expected at most "
+            f"cutoff = {term.cutoff:g} Å"
+        )
+    return term
 
 
 def _soap_term(table: Table) -> SoapTermSettings:
-    kind = table.choice("kind", "soap", ("soap",))
     default = SoapTermSettings()
     term = SoapTermSettings(
-        kind=kind,
         cutoff=table.number("cutoff", default.cutoff, above=0),
         cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
         n_max=table.integer("n_max", default.n_max, least=1, most=30),

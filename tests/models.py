@@ -4,10 +4,13 @@
 import ase
 import numpy as np
 
+from potential import pair
 from potential.basis import tabulate
 from potential.basis.settings import SoapBasis
 from potential.kernels import features
 from potential.model import Model, build_model
+from potential.repulsion import fixed_terms
+from potential.settings import BaselineSettings, PairTermSettings, ZblSettings
 
 
 def random_model(
@@ -31,6 +34,35 @@ def random_model(
         term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
         term["weights"] = {a: rng.normal(scale=weight, size=n_sparse) for a in range(len(species))}
     return build_model(species, e0, terms)
+
+
+def body_order_model(species=(1, 8), soap=True, seed=0) -> Model:
+    """Pair terms with random weights, ZBL and, if wanted, a SOAP term; cutoffs 3.5, 3 and 2.5 Å."""
+    species = tuple(sorted(species))
+    rng = np.random.default_rng(seed)
+    atoms = random_structure(np.repeat(species, 4), seed=seed)
+    settings = PairTermSettings(cutoff=3.0, cutoff_width=0.8, length_scale=0.5, n_sparse=6)
+    pairs, _ = pair.pair_term(settings, species, [atoms])
+    pairs["weights"] = {
+        p: rng.normal(scale=0.1, size=len(points)) for p, points in pairs["sparse_points"].items()
+    }
+    fixed = fixed_terms(BaselineSettings(zbl=ZblSettings(inner=1.2, outer=2.5)), species)
+    terms = [pairs, *fixed]
+    if soap:
+        model = random_model(species, seed=seed)
+        terms.insert(0, _entry(model))
+    return build_model(species, [-float(z) for z in species], terms)
+
+
+def _entry(model) -> dict:
+    """The first term of a SOAP model, as ``build_model`` takes it."""
+    arrays = {"tables": "table", "central": "central"}
+    arrays |= {"sparse_points": "sparse_points", "weights": "weights"}
+    n_species = range(len(model.species))
+    return model.terms[0] | {
+        key: {a: model.arrays[f"term0.{name}.{a}"] for a in n_species}
+        for key, name in arrays.items()
+    }
 
 
 def _term(species, n_max, l_max, cutoff, zeta, basis) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.geometry import get_distances
-from models import random_model, random_structure
+from models import body_order_model, random_model, random_structure
 
 from potential import _core
 from potential.benchmark import PHASES, benchmark, first_structure, made_up_structure
@@ -37,7 +37,7 @@ def test_small_periodic_cells_are_repeated_and_clusters_are_not(tmp_path):
 
 @pytest.mark.parametrize("forces", [True, False])
 def test_profile_covers_the_time_of_one_thread(forces):
-    model = random_model(n_terms=2)
+    model = body_order_model()
     atoms = random_structure([8, 1, 1] * 40)
     structure = model.structure(atoms.numbers, atoms.positions, atoms.cell.array, True)
     profile = _core.Evaluator(model.core, 1).profile(structure, forces)

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from models import random_model
+from models import body_order_model, random_model
 
 from potential import settings
 from potential.cli import COMMANDS, _parser
@@ -31,6 +31,7 @@ TABLES = {
     "[data]": settings.DataSettings,
     "[baseline]": settings.BaselineSettings,
     "[[terms]]": settings.SoapTermSettings,
+    '[[terms]] kind = "pair"': settings.PairTermSettings,
     "[noise]": settings.Sigmas,
     "[solver]": settings.SolverSettings,
 }
@@ -64,6 +65,8 @@ def expected_keys(section):
             keys[field.name] = field.default if made is dataclasses.MISSING else made()
     if section == "[noise]":
         keys["config_type"] = None
+    if section == "[baseline]":
+        keys |= {key.name: None for key in dataclasses.fields(settings.ZblSettings)}
     if section == "[[terms]]":
         keys |= settings.RADIAL_SCALING
     return keys
@@ -132,11 +135,15 @@ def test_equations_named_in_other_documents_exist(document):
 
 def test_model_file_is_documented():
     text = (ROOT / "docs/model_file.md").read_text()
-    model = random_model(n_terms=2)
+    check_documented(text, random_model(n_terms=2))
+    check_documented(text, body_order_model())
+
+
+def check_documented(text, model):
     arrays = {
         re.sub(r"\.\d+$", ".{a}", re.sub(r"^term\d+", "term{t}", key)) for key in model.arrays
     }
-    for key in [*model.metadata, *model.terms[0], *arrays]:
+    for key in [*model.metadata, *(key for term in model.terms for key in term), *arrays]:
         assert f"| `{key}` |" in text, key
 
 

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from models import random_model, random_structure
+from models import body_order_model, random_model, random_structure
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
@@ -137,8 +137,17 @@ def mutated(value, rng):
 @pytest.mark.parametrize("zeta", [1, 2, 3])
 def test_files_with_odd_values_are_refused_or_work(zeta):
     model = random_model(n_max=2, l_max=2, n_sparse=31, zeta=zeta, n_terms=2)
+    check_odd_values(model, zeta)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_body_order_files_with_odd_values_are_refused_or_work(seed):
+    check_odd_values(body_order_model(soap=False), seed)
+
+
+def check_odd_values(model, seed):
     atoms = random_structure([8, 1, 1] * 3)
-    rng, outcomes = random.Random(zeta), []
+    rng, outcomes = random.Random(seed), []
     for _ in range(150):
         header, payload = header_of(model.to_bytes())
         parsed = json.loads(header)
@@ -153,6 +162,7 @@ def test_files_with_odd_values_are_refused_or_work(zeta):
             loaded = Model.from_bytes(data)
             loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
             structure_rows(loaded, atoms)
+            loaded.with_weights(np.ones(loaded.n_weights))
             outcomes.append("worked")
         except SoapGprError:
             outcomes.append("refused")
@@ -166,7 +176,8 @@ def test_unchanged_terms_pass(model):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "pair"}, "unknown kind 'pair'"),
+        ({"kind": "dipole"}, "unknown kind 'dipole'"),
+        ({"kind": "pair"}, "incomplete or of the wrong type"),
         ({"zeta": 0}, "'zeta' is out of range"),
         ({"zeta": "four"}, "incomplete or of the wrong type"),
         ({"cutoff": -1.0}, "'cutoff' is out of range"),

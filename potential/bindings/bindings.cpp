@@ -157,6 +157,7 @@ nb::dict profile(Evaluator &evaluator, const Structure &structure, bool forces) 
   seconds["expansion"] = profile.expansion;
   seconds["power_spectrum"] = profile.power_spectrum;
   seconds["kernel"] = profile.kernel;
+  seconds["body_order"] = profile.body_order;
   seconds["power_spectrum_adjoint"] = profile.power_adjoint;
   seconds["expansion_adjoint"] = profile.expansion_adjoint;
   seconds["scatter"] = profile.scatter;
@@ -176,18 +177,37 @@ Array python_features(const Model &model, std::size_t term, const Structure &str
   return to_numpy(std::move(out), {environments.n_atoms, width});
 }
 
-Array python_rows(const Model &model, const Structure &structure, bool gradients) {
+/// The rows of one structure, `fill(environments, neighbor, rows)`; only the energy's without
+/// gradients.
+template <class Fill>
+Array rows_of(const Model &model, const Structure &structure, bool gradients, std::size_t n_columns,
+              Fill fill) {
   const Environments environments = structure.environments(model);
   const std::size_t n_rows = gradients ? 3 * environments.n_atoms + 7 : 1;
-  std::vector<double> out(n_rows * n_weights(model));
+  std::vector<double> out(n_rows * n_columns);
   {
     nb::gil_scoped_release release;
-    if (gradients)
-      structure_rows(model, environments, structure.neighbor.data(), out.data());
-    else
-      energy_row(model, environments, out.data());
+    fill(environments, gradients ? structure.neighbor.data() : nullptr, out.data());
   }
-  return to_numpy(std::move(out), {n_rows, n_weights(model)});
+  return to_numpy(std::move(out), {n_rows, n_columns});
+}
+
+Array python_soap_rows(const Model &model, std::size_t term, const Structure &structure,
+                       bool gradients) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  return rows_of(model, structure, gradients, n_weights(model, term),
+                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
+                   soap_rows(model, term, environments, neighbor, rows);
+                 });
+}
+
+Array python_function_rows(const Model &model, std::size_t term, std::size_t function,
+                           const Structure &structure, bool gradients) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  return rows_of(model, structure, gradients, n_coefficients(model, term, function),
+                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
+                   function_rows(model, term, function, environments, neighbor, rows);
+                 });
 }
 
 using AnyArray = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
@@ -238,7 +258,7 @@ NB_MODULE(_core, m) {
       .def_prop_ro("cutoff", &Model::cutoff)
       .def_prop_ro("species", &Model::species)
       .def_prop_ro("n_terms", &n_terms)
-      .def_prop_ro("n_weights", &n_weights)
+      .def_prop_ro("n_weights", [](const Model &model) { return n_weights(model); })
       .def("n_features", &n_features, "term"_a);
 
   nb::class_<Structure>(m, "Structure")
@@ -258,7 +278,9 @@ NB_MODULE(_core, m) {
 
   m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);
   m.def("features", &python_features, "model"_a, "term"_a, "structure"_a);
-  m.def("structure_rows", &python_rows, "model"_a, "structure"_a, "gradients"_a = true);
+  m.def("soap_rows", &python_soap_rows, "model"_a, "term"_a, "structure"_a, "gradients"_a = true);
+  m.def("function_rows", &python_function_rows, "model"_a, "term"_a, "function"_a, "structure"_a,
+        "gradients"_a = true);
   m.def("pack", &pack, "metadata"_a, "arrays"_a);
   m.def("unpack", &unpack, "bytes"_a);
 }

@@ -65,8 +65,8 @@ class Stopwatch {
   Clock::time_point last_;
 };
 
-void evaluate_block(const SoapTerm &term, const Environments &environments, const Block &block,
-                    Workspace &work, double *energy, double (*f_ij)[3], Profile *profile) {
+void evaluate_soap(const SoapTerm &term, const Environments &environments, const Block &block,
+                   Workspace &work, double *energy, double (*f_ij)[3], Profile *profile) {
   const SparseSet &sparse = term.sparse[environments.species[block.centers[0]]];
   if (sparse.size == 0) return;
   Stopwatch watch(profile);
@@ -88,6 +88,19 @@ void evaluate_block(const SoapTerm &term, const Environments &environments, cons
   watch.lap(&Profile::expansion_adjoint);
 }
 
+void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
+                    const Block &block, Workspace *work, double *energy, double (*f_ij)[3],
+                    Profile *profile) {
+  if (const auto *soap = std::get_if<SoapTerm>(&term)) {
+    evaluate_soap(*soap, environments, block, *work, energy, f_ij, profile);
+    return;
+  }
+  Stopwatch watch(profile);
+  add_pair_term(std::get<PairTerm>(term), environments, n_species, block.centers, block.size,
+                energy, f_ij);
+  watch.lap(&Profile::body_order);
+}
+
 /// The sum over threads.
 void add(const std::vector<Profile> &profiles, Profile &total) {
   for (const Profile &p : profiles) {
@@ -95,6 +108,7 @@ void add(const std::vector<Profile> &profiles, Profile &total) {
     total.expansion += p.expansion;
     total.power_spectrum += p.power_spectrum;
     total.kernel += p.kernel;
+    total.body_order += p.body_order;
     total.power_adjoint += p.power_adjoint;
     total.expansion_adjoint += p.expansion_adjoint;
   }
@@ -114,11 +128,13 @@ void check_finite(const Environments &environments, const double *energy, const 
 struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
     for (auto &terms : work)
-      for (const SoapTerm &term : model.data().terms)
-        terms.push_back(std::make_unique<Workspace>(term));
+      for (const Term &term : model.data().terms) {
+        const auto *soap = std::get_if<SoapTerm>(&term);
+        terms.push_back(soap ? std::make_unique<Workspace>(*soap) : nullptr);
+      }
   }
   Model model;
-  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term]
+  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
 };
 
@@ -144,8 +160,9 @@ void Evaluator::evaluate(const Environments &environments, double *energy, doubl
     const int thread = thread_index();
     try {
       for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, blocks[b], *state_->work[thread][t], energy,
-                       f_ij, profile ? &profiles[thread] : nullptr);
+        evaluate_block(data.terms[t], environments, data.species.size(), blocks[b],
+                       state_->work[thread][t].get(), energy, f_ij,
+                       profile ? &profiles[thread] : nullptr);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();

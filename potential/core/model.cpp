@@ -67,21 +67,27 @@ int get_count(const json &entry, const char *key, int low, int high) {
   return value;
 }
 
-std::vector<Segment> read_segments(const json &entry, double cutoff) {
+/// Contiguous segments from 0 on; the caller checks where they end.
+std::vector<Segment> read_segments(const json &list) {
   std::vector<Segment> segments;
   double end = 0;
   int n_intervals = 0;
-  for (const json &item : entry.at("segments")) {
+  for (const json &item : list) {
     const Segment s{item.at(0).get<double>(), item.at(1).get<double>(), count(item.at(2))};
     n_intervals += s.n_intervals;
-    if (s.begin != end || !(s.end > s.begin) || s.n_intervals < 1 || n_intervals > kMaxCount)
+    if (item.size() != 3 || s.begin != end || !(s.end > s.begin) || s.n_intervals < 1 ||
+        n_intervals > kMaxCount)
       throw Error("the model file's spline segments are not contiguous, or too many");
     end = s.end;
     segments.push_back(s);
   }
-  if (std::abs(end - cutoff) > 1e-12 * cutoff)
-    throw Error("the model file's spline segments do not end at the cutoff");
   return segments;
+}
+
+std::size_t n_knots(const std::vector<Segment> &segments) {
+  std::size_t n = 0;
+  for (const Segment &s : segments) n += s.n_intervals + 1;
+  return n;
 }
 
 /// Channel ranges of every species and, from them, the layout of c and p.
@@ -140,11 +146,8 @@ SparseSet read_sparse_set(const TensorFile &file, const std::string &prefix,
   return sparse;
 }
 
-SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
-                   std::size_t n_species) {
-  if (entry.at("kind").get<std::string>() != "soap")
-    throw Error("the model file has a term of the unknown kind '" +
-                entry.at("kind").get<std::string>() + "'; a newer soap-gpr may read it");
+SoapTerm read_soap_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                        std::size_t n_species) {
   if (!entry.at("normalize").get<bool>())
     throw Error("the model file has an unnormalised kernel; a newer soap-gpr may read it");
   SoapTerm term;
@@ -153,23 +156,62 @@ SoapTerm read_term(const TensorFile &file, const json &entry, std::size_t index,
   term.zeta = get_count(entry, "zeta", 1, 100);
   term.delta = get(entry, "delta", 0.0, 1e10);
   term.harmonics = SphericalHarmonics(term.l_max);
-  const auto segments = read_segments(entry, term.cutoff);
+  const auto segments = read_segments(entry.at("segments"));
+  if (segments.empty() || std::abs(segments.back().end - term.cutoff) > 1e-12 * term.cutoff)
+    throw Error("the model file's spline segments do not end at the cutoff");
   const auto groups = read_channels(entry, n_species, term);
-  std::size_t n_knots = 0;
-  for (const Segment &s : segments) n_knots += s.n_intervals + 1;
-
-  const std::string prefix = "term" + std::to_string(index) + ".";
   for (std::size_t a = 0; a < n_species; ++a) {
     const std::string suffix = "." + std::to_string(a);
     std::size_t n_channels = 0;
     for (const ChannelGroup &group : groups[a]) n_channels += group.size;
-    const auto table = read(file, prefix + "table" + suffix, {n_knots, 3, n_channels});
+    const auto table = read(file, prefix + "table" + suffix, {n_knots(segments), 3, n_channels});
     term.tables.emplace_back(segments, groups[a], table.data());
     term.central.push_back(
         read(file, prefix + "central" + suffix, {std::size_t(term.channels[0].size)}));
     term.sparse.push_back(read_sparse_set(file, prefix, suffix, term));
   }
   return term;
+}
+
+/// What training needs again of a fitted function; evaluation does without.
+void check_kernel(const json &entry, double cutoff) {
+  get(entry, "cutoff_width", 1e-6, cutoff);
+  get(entry, "length_scale", 1e-3, 1e3);
+  get(entry, "delta", 0.0, 1e10);
+}
+
+PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                        std::size_t n_species) {
+  PairTerm term;
+  term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
+  const bool fixed = entry.at("fixed").get<bool>();
+  if (!fixed) check_kernel(entry, term.cutoff);
+  const json &segments = entry.at("segments");
+  if (segments.size() != n_species * (n_species + 1) / 2)
+    throw Error("the model file's pair term lacks a pair of species, or has too many");
+  for (std::size_t p = 0; p < segments.size(); ++p) {
+    const std::string suffix = "." + std::to_string(p);
+    const RadialGrid grid(read_segments(segments.at(p)));
+    if (grid.end() > term.cutoff * (1 + 1e-12))
+      throw Error("the model file's spline segments do not end at the cutoff");
+    const auto knots = read(file, prefix + "table" + suffix, {std::size_t(grid.n_knots()), 3});
+    term.functions.push_back({grid, {knots.begin(), knots.end()}});
+    if (fixed) continue;
+    const std::size_t size = read(file, prefix + "weights" + suffix, {kAny}).size();
+    read(file, prefix + "sparse_points" + suffix, {size});
+    term.n_weights += size;
+  }
+  return term;
+}
+
+Term read_term(const TensorFile &file, const json &entry, std::size_t index,
+               std::size_t n_species) {
+  const std::string prefix = "term" + std::to_string(index) + ".";
+  const auto kind = entry.at("kind").get<std::string>();
+  if (kind == "soap") return read_soap_term(file, entry, prefix, n_species);
+  if (kind == "pair") return read_pair_term(file, entry, prefix, n_species);
+  throw Error("the model file has a term of the unknown kind '" + kind +
+              "'; a newer soap-gpr may read it");
 }
 
 ModelData read_model(const TensorFile &file) {
@@ -191,7 +233,7 @@ ModelData read_model(const TensorFile &file) {
   if (!terms.is_array() || terms.empty()) throw Error("the model file has no terms");
   for (std::size_t t = 0; t < terms.size(); ++t) {
     data.terms.push_back(read_term(file, terms[t], t, data.species.size()));
-    data.cutoff = std::max(data.cutoff, data.terms.back().cutoff);
+    data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
   return data;
 }

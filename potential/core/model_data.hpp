@@ -2,8 +2,10 @@
 // What a loaded model holds: the one general form of docs/theory.md, section 2.
 #pragma once
 
+#include <variant>
 #include <vector>
 
+#include "pair_term.hpp"
 #include "radial_table.hpp"
 #include "soap_gpr.hpp"
 #include "spherical_harmonics.hpp"
@@ -46,10 +48,16 @@ struct SoapTerm {
   SphericalHarmonics harmonics{0};
 };
 
+using Term = std::variant<SoapTerm, PairTerm>;
+
+inline double cutoff(const Term &term) {
+  return std::visit([](const auto &own) { return own.cutoff; }, term);
+}
+
 struct ModelData {
   std::vector<int> species;  ///< atomic numbers, ascending
   std::vector<double> e0;    ///< [species] eV
-  std::vector<SoapTerm> terms;
+  std::vector<Term> terms;   ///< in the order of the file
   double cutoff = 0;
 };
 

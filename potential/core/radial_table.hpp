@@ -5,15 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "radial_grid.hpp"
 #include "simd.hpp"
 
 namespace soap_gpr {
-
-/// Uniform knots on [begin, end]; neighbouring segments meet at kinks of the second derivative.
-struct Segment {
-  double begin, end;
-  int n_intervals;
-};
 
 /// Channels that one species feeds for one l: [q_begin, q_begin + size) of the density channels,
 /// stored at [offset, offset + padded(size)) of the table's output; the padding is zero.
@@ -40,11 +35,7 @@ class RadialTable {
  private:
   const double *locate(double r, double &t, double &inverse_h) const;
 
-  struct Grid {
-    double begin, end, inverse_h;
-    int n_intervals, first_knot;
-  };
-  std::vector<Grid> grids_;
+  RadialGrid grid_;
   std::vector<ChannelGroup> groups_;
   int n_padded_ = 0;
   AlignedVector knots_;  ///< [n_knots][3][n_padded]

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "design_rows.hpp"
 #include "environment_block.hpp"
 #include "gemm.hpp"
 #include "kernel.hpp"
@@ -12,8 +13,6 @@
 namespace soap_gpr {
 
 namespace {
-
-constexpr int kVoigt[6][2] = {{0, 0}, {1, 1}, {2, 2}, {1, 2}, {0, 2}, {0, 1}};
 
 /// Gradients of one centre's power spectrum with respect to every atom it sees and to strain,
 /// first as B_qq' = Σ_m dc_qm c_q'm, which is linear and cheap to add up, then packed like p.
@@ -174,22 +173,17 @@ void add_term_rows(const SoapTerm &term, const std::vector<std::size_t> &columns
   }
 }
 
-void add_rows(const Model &model, const Environments &environments, const std::size_t *neighbor,
-              double *rows) {
-  for (const SoapTerm &term : model.data().terms)
-    for (const SparseSet &sparse : term.sparse)
-      if (!sparse.projection.empty())
-        throw Error("the model is compressed for its own weights, which cannot be refitted");
-  const std::size_t n_columns = n_weights(model);
-  std::size_t next = 0;
-  for (const SoapTerm &term : model.data().terms) {
-    std::vector<std::size_t> columns;
-    for (const SparseSet &sparse : term.sparse) {
-      columns.push_back(next);
-      next += sparse.size;
-    }
-    add_term_rows(term, columns, environments, neighbor, n_columns, rows);
-  }
+const SoapTerm &soap_term(const Model &model, std::size_t term) {
+  const SoapTerm *soap = std::get_if<SoapTerm>(&model.data().terms.at(term));
+  if (!soap) throw Error("the term is not of the kind soap");
+  return *soap;
+}
+
+std::size_t n_weights(const Term &term) {
+  if (const auto *pair = std::get_if<PairTerm>(&term)) return pair->n_weights;
+  std::size_t n = 0;
+  for (const SparseSet &sparse : std::get<SoapTerm>(term).sparse) n += sparse.size;
+  return n;
 }
 
 }  // namespace
@@ -197,19 +191,22 @@ void add_rows(const Model &model, const Environments &environments, const std::s
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
 
 std::size_t n_features(const Model &model, std::size_t term) {
-  return model.data().terms.at(term).n_features;
+  return soap_term(model, term).n_features;
 }
 
 std::size_t n_weights(const Model &model) {
   std::size_t n = 0;
-  for (const SoapTerm &term : model.data().terms)
-    for (const SparseSet &sparse : term.sparse) n += sparse.size;
+  for (const Term &term : model.data().terms) n += n_weights(term);
   return n;
+}
+
+std::size_t n_weights(const Model &model, std::size_t term) {
+  return n_weights(model.data().terms.at(term));
 }
 
 void features(const Model &model, std::size_t index, const Environments &environments,
               double *p_hat) {
-  const SoapTerm &term = model.data().terms.at(index);
+  const SoapTerm &term = soap_term(model, index);
   EnvironmentBlock block(term, 1);
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     block.compute(environments, &i, 1);
@@ -217,15 +214,30 @@ void features(const Model &model, std::size_t index, const Environments &environ
   }
 }
 
-void structure_rows(const Model &model, const Environments &environments,
-                    const std::size_t *neighbor, double *rows) {
-  std::fill_n(rows, (3 * environments.n_atoms + 7) * n_weights(model), 0.0);
-  add_rows(model, environments, neighbor, rows);
+void soap_rows(const Model &model, std::size_t index, const Environments &environments,
+               const std::size_t *neighbor, double *rows) {
+  const SoapTerm &term = soap_term(model, index);
+  std::vector<std::size_t> columns;
+  std::size_t n_columns = 0;
+  for (const SparseSet &sparse : term.sparse) {
+    if (!sparse.projection.empty())
+      throw Error("the model is compressed for its own weights, which cannot be refitted");
+    columns.push_back(n_columns);
+    n_columns += sparse.size;
+  }
+  add_term_rows(term, columns, environments, neighbor, n_columns, rows);
 }
 
-void energy_row(const Model &model, const Environments &environments, double *row) {
-  std::fill_n(row, n_weights(model), 0.0);
-  add_rows(model, environments, nullptr, row);
+std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {
+  const auto *pair = std::get_if<PairTerm>(&model.data().terms.at(term));
+  if (!pair || function >= pair->functions.size()) throw Error("the model has no such function");
+  return pair->functions[function].knots.size();
+}
+
+void function_rows(const Model &model, std::size_t term, std::size_t function,
+                   const Environments &environments, const std::size_t *neighbor, double *rows) {
+  pair_design(std::get<PairTerm>(model.data().terms.at(term)), function, environments,
+              model.species().size(), neighbor, rows);
 }
 
 }  // namespace soap_gpr

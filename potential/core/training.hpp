@@ -7,22 +7,28 @@
 namespace soap_gpr {
 
 std::size_t n_terms(const Model &model);
+/// Of a soap term.
 std::size_t n_features(const Model &model, std::size_t term);
-/// Number of weights of all terms and species: the columns of the design matrix, ordered by term,
-/// then centre species, then sparse point.
+/// Number of weights of all terms, or of one: the columns of the design matrix, ordered by term,
+/// then centre species or function, then sparse point.
 std::size_t n_weights(const Model &model);
+std::size_t n_weights(const Model &model, std::size_t term);
 
-/// Unit-length power spectra p_hat[n_atoms][n_features] of one term.
+/// Unit-length power spectra p_hat[n_atoms][n_features] of one soap term.
 void features(const Model &model, std::size_t term, const Environments &environments,
               double *p_hat);
 
-/// Rows of one structure whose product with the weights gives its energy (without e0), its forces
-/// and its virial: rows[1 + 3 n_atoms + 6][n_weights], forces atom by atom, virial -dE/dε in the
-/// order xx, yy, zz, yz, xz, xy (docs/theory.md, eq. 10-12). neighbor[n_pairs] is the index of j.
-void structure_rows(const Model &model, const Environments &environments,
-                    const std::size_t *neighbor, double *rows);
+/// Adds the rows of one structure whose product with the weights of a soap term gives its part of
+/// the energy (without e0), forces and virial: rows[1 + 3 n_atoms + 6][n_weights], forces atom by
+/// atom, virial -dE/dε in the order xx, yy, zz, yz, xz, xy (docs/theory.md, eq. 10-12).
+/// neighbor[n_pairs] is the index of j; null: only the energy row.
+void soap_rows(const Model &model, std::size_t term, const Environments &environments,
+               const std::size_t *neighbor, double *rows);
 
-/// Only the energy row [n_weights].
-void energy_row(const Model &model, const Environments &environments, double *row);
+/// The same for one function of a term of another kind, with its spline coefficients in the place
+/// of weights: rows[1 + 3 n_atoms + 6][n_coefficients].
+std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function);
+void function_rows(const Model &model, std::size_t term, std::size_t function,
+                   const Environments &environments, const std::size_t *neighbor, double *rows);
 
 }  // namespace soap_gpr

@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from lammps_runs import measure
-from models import random_model, random_structure
+from models import body_order_model, random_model, random_structure
 
 from potential.compression import compress
 from potential.structure import structure_from_atoms
@@ -80,6 +80,18 @@ def test_compressed_model_equals_python(tmp_path):
     atoms = structure("triclinic")
     full = random_model(n_sparse=60, n_max=3, l_max=2, zeta=3)
     model = compress(full, [structure_from_atoms(atoms)], 1e-3).model
+    assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
+def test_body_order_terms_equal_python(tmp_path, name, ranks):
+    model, atoms = body_order_model(), structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+def test_model_without_soap_equals_python(tmp_path):
+    model, atoms = body_order_model(soap=False), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 

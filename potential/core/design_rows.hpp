@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where energies and their derivatives go in the rows of one structure, docs/theory.md eq. (10-12).
+#pragma once
+
+#include <cstddef>
+
+namespace soap_gpr {
+
+constexpr int kVoigt[6][2] = {{0, 0}, {1, 1}, {2, 2}, {1, 2}, {0, 2}, {0, 1}};
+
+/// rows[1 + 3 n_atoms + 6][n_columns]: energy, forces atom by atom, virial xx, yy, zz, yz, xz, xy.
+class DesignRows {
+ public:
+  DesignRows(std::size_t n_atoms, std::size_t n_columns, double *rows)
+      : n_atoms_(n_atoms), n_columns_(n_columns), rows_(rows) {}
+
+  double &energy(std::size_t column) { return rows_[column]; }
+
+  /// For an energy whose gradient with respect to r_ij is factor × r_ij.
+  void add_gradient(std::size_t column, std::size_t i, std::size_t j, const double *r_ij,
+                    double factor) {
+    double *own = rows_ + column;
+    for (int x = 0; x < 3; ++x) {
+      own[(1 + 3 * i + x) * n_columns_] += factor * r_ij[x];
+      own[(1 + 3 * j + x) * n_columns_] -= factor * r_ij[x];
+    }
+    for (int v = 0; v < 6; ++v)
+      own[(1 + 3 * n_atoms_ + v) * n_columns_] -= factor * r_ij[kVoigt[v][0]] * r_ij[kVoigt[v][1]];
+  }
+
+ private:
+  std::size_t n_atoms_, n_columns_;
+  double *rows_;
+};
+
+}  // namespace soap_gpr
