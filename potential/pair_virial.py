@@ -65,7 +65,7 @@ def _columns(s: Structure, first: np.ndarray, n: int) -> tuple[np.ndarray, np.nd
     """Forces (3N, n) and virial (3, 3, n) of unit pair forces at every knot; first (N, N)."""
     i, j, r_ij = pairs_within(s, CUTOFF)
     r = np.linalg.norm(r_ij, axis=1)
-    unit = r_ij / r[:, None]
+    unit = r_ij / np.maximum(r, 1e-9)[:, None]  # atoms at one place are found elsewhere
     knot = np.minimum((r / SPACING).astype(np.int64), int(CUTOFF / SPACING) - 1)
     share = r / SPACING - knot
     forces, virial = np.zeros((len(s), 3, n)), np.zeros((3, 3, n))
