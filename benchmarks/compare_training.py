@@ -95,19 +95,19 @@ def grow(case: Case, folder: Path) -> list[dict]:
 
 
 def compare_ranks(case: Case, folder: Path) -> list[dict]:
-    """The same fit by one process and by two MPI ranks, each with one thread."""
+    """The same fit by one process on one core and by two MPI ranks on two."""
     mpirun = _beside("mpirun")
     if not (mpirun and find_spec("mpi4py")):
         return []
-    _write_frames(folder / "train.xyz", case.growth_frames * 4)
+    _write_frames(folder / "train.xyz", case.growth_frames * 8)
     command = _fit_command(folder, case, case.growth_sparse)
+    one = measure("1 process", command, folder)
     with all_cores():
         if len(os.sched_getaffinity(0)) < 2:
             return []
-        one = measure("1 process", command, folder)
         two = measure("2 MPI ranks", [mpirun, "-n", "2", *command], folder)
     for row in (one, two):
-        row["frames"] = 4 * case.growth_frames
+        row["frames"] = 8 * case.growth_frames
     return [one, two]
 
 
