@@ -154,10 +154,12 @@ def test_killed_fit_goes_on_from_its_last_state(folder, reference, tmp_path):
         "fit(sys.argv[1], progress=False, checkpoint=sys.argv[2])\n"
     )
     file = tmp_path / "fit.checkpoint"
-    process = subprocess.Popen([sys.executable, "-c", script, folder / "fit.toml", file])
+    # elsewhere than in the checkout, whose folder potential/ would hide the installed package
+    command = [sys.executable, "-c", script, folder / "fit.toml", file]
+    process = subprocess.Popen(command, cwd=tmp_path)
     try:
         deadline = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < deadline:
+        while not file.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         process.kill()
