@@ -14,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential.accumulation import row_cost, weighted_rows
+from potential.derivative_basis import gradient_bytes, has_derivatives
 from potential.environments import n_sparse
 from potential.fitting import FitRun, as_settings
 from potential.model import Model
@@ -41,7 +42,8 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
     with threadpool_limits(limits=1, user_api="blas"):
         train, _, warnings = FitRun(settings, ranks, silent).read()
         trial = _trial_model(settings, train)
-        n_weights = _most_weights(settings, train, trial)
+        weights = _most_weights(settings, train, trial)
+        n_weights = sum(weights)
         rows = sum(n_labels(settings, structure) for structure in train)
         row_seconds = _row_seconds(trial, train, settings) * n_weights / trial.n_weights
         qr_seconds = rows * 2.0 * n_weights**2 / _qr_flops(min(n_weights, 1000))
@@ -50,6 +52,9 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
     seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
     largest = max(len(structure) for structure in train)
     memory = regression_bytes(n_weights, largest)
+    for t, wanted in enumerate(weights):
+        if has_derivatives(trial.terms[t]):  # the trial has a part of the sparse structures
+            memory += round(gradient_bytes(trial, t) * wanted / max(1, trial.n_term_weights(t)))
     free = available_bytes()
     lines = [
         f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels",
@@ -67,7 +72,7 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> Model:
     """The model with few sparse points, chosen at random from a part of the structures."""
     terms = tuple(
-        replace(term, n_sparse=_TRIAL_SPARSE, sparse_method="random")
+        replace(term, n_sparse=_trial_sparse(term, train), sparse_method="random")
         if isinstance(term, SoapTermSettings)
         else term
         for term in settings.terms
@@ -81,16 +86,29 @@ def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> Model:
     return run.choose_sparse_points(thinned)
 
 
-def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Model) -> int:
-    """Weights of the fit if all sparse points asked for are found."""
+def _trial_sparse(term: SoapTermSettings, train: Sequence[Structure]) -> int:
+    """Few environments per species, or the coordinates of at least one structure."""
+    if term.sparse_basis == "environments":
+        return _TRIAL_SPARSE
+    assert isinstance(term.n_sparse, int)
+    smallest = min((3 * len(structure) for structure in train if len(structure) > 1), default=1)
+    return min(term.n_sparse, max(_TRIAL_SPARSE, smallest))
+
+
+def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Model) -> list[int]:
+    """Weights of each term of the fit if all sparse points asked for are found."""
     atoms = Counter(symbol(z) for structure in train for z in structure.numbers.tolist())
-    total = trial.n_weights
+    coordinates = 3 * sum(len(structure) for structure in train if len(structure) > 1)
+    weights = [trial.n_term_weights(t) for t in range(len(trial.terms))]
     for t, term in enumerate(settings.terms):
         if not isinstance(term, SoapTermSettings):
             continue
-        total -= sum(map(len, trial.sparse_points(t).values()))
-        total += sum(min(n_sparse(term, name), count) for name, count in atoms.items())
-    return total
+        if term.sparse_basis == "derivatives":
+            assert isinstance(term.n_sparse, int)
+            weights[t] = min(term.n_sparse, coordinates)
+        else:
+            weights[t] = sum(min(n_sparse(term, name), count) for name, count in atoms.items())
+    return weights
 
 
 def n_labels(settings: FitSettings, structure: Structure) -> int:

@@ -20,6 +20,7 @@ from potential.basis import tabulate
 from potential.checkpoint import Checkpoint, digest
 from potential.data import fingerprint, read_structures
 from potential.data_check import check
+from potential.derivative_basis import gradient_bytes
 from potential.environments import sparse_points
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
@@ -41,6 +42,7 @@ from potential.settings import (
     load_settings,
     parse_settings,
 )
+from potential.sparse_structures import sparse_structures
 from potential.structure import Structure, symbol
 
 
@@ -134,7 +136,7 @@ class FitRun:
         record = provenance(
             self.settings, model, train, test, train_errors, test_errors, solution, n_rows
         ) | {"ranks": self.ranks.size, "seconds": self.seconds, "warnings": self.warnings}
-        model = model.with_weights(solution.weights, provenance=record)
+        model = model.with_arrays({}, provenance=record)
         return FitResult(
             model, train, test, train_errors, test_errors, record, self.warnings, checkpoint
         )
@@ -197,7 +199,9 @@ class FitRun:
             terms.append(entry)
         tables = build_model(species, e0.tolist(), terms)
         for t, term in enumerate(self.settings.terms):
-            if isinstance(term, SoapTermSettings):
+            if isinstance(term, SoapTermSettings) and term.sparse_basis == "derivatives":
+                terms[t]["structures"] = sparse_structures(tables, t, term, train, self.progress)
+            elif isinstance(term, SoapTermSettings):
                 points, warnings = sparse_points(tables, t, term, train, self.progress)
                 terms[t]["sparse_points"] = points
                 self.warnings += warnings
@@ -206,8 +210,10 @@ class FitRun:
 
     @staticmethod
     def _soap_tables(term: SoapTermSettings, species: list[int]) -> dict[str, Any]:
+        other = term.sparse_basis != SoapTermSettings.sparse_basis
         return {
             "kind": term.kind,
+            **({"sparse_basis": term.sparse_basis} if other else {}),
             "cutoff": term.cutoff,
             "l_max": term.l_max,
             "zeta": term.zeta,
@@ -249,7 +255,9 @@ class FitRun:
                 "found no environment with any neighbour in the training structures, expected some"
             )
         with self.ranks.together():
-            require_memory(model.n_weights, max(len(structure) for structure in train))
+            n_atoms = max(len(structure) for structure in train)
+            more = sum(gradient_bytes(model, t) for t in range(len(model.terms)))
+            require_memory(model.n_weights, n_atoms, more)
 
     def _solve(self, model: Model, triangle: np.ndarray, n_rows: int) -> Solution:
         if n_rows == 0:

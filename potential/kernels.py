@@ -4,8 +4,9 @@
 import numpy as np
 
 from potential import _core, pair
+from potential.derivative_basis import has_derivatives
 from potential.errors import SoapGprError
-from potential.model import Model
+from potential.model import COMPRESSED, Model
 
 
 def features(model: Model, term: int, structure) -> np.ndarray:
@@ -26,6 +27,9 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
     environments = _environments(model, structure)
     parts = []
     for t, term in enumerate(model.terms):
+        if has_derivatives(term):
+            parts.append(model.derivative_basis(t).rows(structure, gradients))
+            continue
         if term["kind"] == "soap":
             parts.append(_core.soap_rows(model.core, t, environments, gradients))
             continue
@@ -40,15 +44,20 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
 
 def sparse_kernel(model: Model) -> np.ndarray:
     """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ of soap terms, zero between sparse
-    sets and terms.
+    sets and terms; eV²/Å² of terms whose functions are derivatives.
 
     Raises SoapGprError for a compressed model, which no longer has the p̂_m.
     """
     if model.compressed:
-        raise SoapGprError("the model is compressed for its own weights, which cannot be refitted")
+        raise SoapGprError(COMPRESSED)
     K = np.zeros((model.n_weights, model.n_weights))
     begin = 0
     for t, term in enumerate(model.terms):
+        if has_derivatives(term):
+            end = begin + model.n_term_weights(t)
+            K[begin:end, begin:end] = model.derivative_basis(t).kernel()
+            begin = end
+            continue
         for points in model.sparse_points(t).values():
             end = begin + len(points)
             block = K[begin:end, begin:end]  # in place: K may take a good part of the memory

@@ -12,13 +12,16 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from potential import _core, pair
+from potential.derivative_basis import DerivativeBasis, has_derivatives
 from potential.errors import SoapGprError
 from potential.neighbors import NeighborList, neighbor_list
 from potential.output import atomic_file
 from potential.structure import symbol
 
 FORMAT_VERSION = "1"
-TERM_ARRAYS = ("sparse_points", "weights")
+COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
+# What an entry of build_model's terms holds beside what goes into the metadata.
+TERM_ARRAYS = ("tables", "central", "sparse_points", "weights", "structures")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Model:
         self._bytes = data
         self.species: tuple[int, ...] = tuple(self.core.species)
         self.cutoff: float = self.core.cutoff
-        self.n_weights: int = self.core.n_weights
+        self._derivative_bases: dict[int, DerivativeBasis] = {}
+        self._lock = threading.Lock()
         self._species_index = {z: a for a, z in enumerate(self.species)}
         self._evaluators = _Evaluators()
 
@@ -128,6 +132,24 @@ class Model:
         """Whether a projection was made for these weights (``soap-gpr compress``)."""
         return any(".projection." in name for name in self.arrays)
 
+    @cached_property
+    def n_weights(self) -> int:
+        """Of the regression: of all terms and sparse sets together."""
+        return sum(self.n_term_weights(t) for t in range(len(self.terms)))
+
+    def n_term_weights(self, term: int) -> int:
+        """Of one term: its sparse points, or three for each atom of its sparse structures."""
+        if has_derivatives(self.terms[term]):
+            return self.arrays[f"term{term}.structures.coefficients"].size
+        return sum(map(len, self.sparse_points(term).values()))
+
+    def derivative_basis(self, term: int) -> DerivativeBasis:
+        """Functions of a term with ``sparse_basis = "derivatives"``; kept once they are made."""
+        with self._lock:
+            if term not in self._derivative_bases:
+                self._derivative_bases[term] = DerivativeBasis(self, term)
+        return self._derivative_bases[term]
+
     def set_names(self, term: int) -> list[str]:
         """What the sparse sets of a term are for: centre species (Si), pairs of species (Si-O)."""
         return set_names(self.terms[term], self.species)
@@ -160,20 +182,36 @@ class Model:
         return Model(_core.pack(metadata, arrays))
 
     def with_weights(self, weights, provenance: dict | None = None) -> "Model":
-        """The same model with other weights (n_weights,), ordered by term, sparse set, point."""
+        """The same model with other weights (n_weights,), ordered by term, sparse set, point, or
+        by coordinate of the sparse structures."""
         weights = np.asarray(weights, dtype=np.float64)
         if weights.shape != (self.n_weights,):
             raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
-        arrays, begin = {}, 0
-        for t, term in enumerate(self.terms):
-            for a, points in self.sparse_points(t).items():
-                own = weights[begin : begin + len(points)].copy()
-                arrays[f"term{t}.weights.{a}"] = own
-                begin += len(points)
-                if term["kind"] == "pair":
-                    knots = pair.basis(term, a, points) @ own
-                    arrays[f"term{t}.table.{a}"] = knots.reshape(-1, 3)
+        arrays, begin = dict[str, np.ndarray](), 0
+        for t in range(len(self.terms)):
+            end = begin + self.n_term_weights(t)
+            arrays |= self._weight_arrays(t, weights[begin:end])
+            begin = end
         return self.with_arrays(arrays, provenance)
+
+    def _weight_arrays(self, t: int, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """What the weights of one term change in the file."""
+        term, arrays, begin = self.terms[t], dict[str, np.ndarray](), 0
+        if has_derivatives(term):
+            if self.compressed:
+                raise SoapGprError(COMPRESSED)
+            arrays[f"term{t}.structures.coefficients"] = weights.reshape(-1, 3).copy()
+            for a, (points, own) in enumerate(self.derivative_basis(t).compile(weights)):
+                arrays |= {f"term{t}.sparse_points.{a}": points, f"term{t}.weights.{a}": own}
+            return arrays
+        for a, points in self.sparse_points(t).items():
+            own = weights[begin : begin + len(points)].copy()
+            arrays[f"term{t}.weights.{a}"] = own
+            begin += len(points)
+            if term["kind"] == "pair":
+                knots = pair.basis(term, a, points) @ own
+                arrays[f"term{t}.table.{a}"] = knots.reshape(-1, 3)
+        return arrays
 
     def with_arrays(
         self, arrays: Mapping[str, np.ndarray], provenance: dict | None = None
@@ -254,7 +292,9 @@ def build_model(
     species: ascending atomic numbers; e0: eV, one per species. Each soap term holds kind, cutoff,
     l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
     {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. A
-    pair term is what ``pair.pair_term`` or ``repulsion.fixed_terms`` return.
+    term of ``sparse_basis = "derivatives"`` has ``structures`` instead, as
+    ``structure_arrays.to_arrays`` returns them. A pair term is what ``pair.pair_term`` or
+    ``repulsion.fixed_terms`` return.
     """
     arrays = {
         "species": np.array(species, dtype=np.int64),
@@ -264,8 +304,7 @@ def build_model(
     for t, term in enumerate(terms):
         own = _pair_arrays(term) if term["kind"] == "pair" else _soap_arrays(term, len(species))
         arrays |= {f"term{t}.{name}": array for name, array in own.items()}
-        array_keys = ("tables", "central", *TERM_ARRAYS)
-        entries.append({key: value for key, value in term.items() if key not in array_keys})
+        entries.append({key: value for key, value in term.items() if key not in TERM_ARRAYS})
     metadata = {
         "format": "soap-gpr",
         "format_version": FORMAT_VERSION,
@@ -301,7 +340,8 @@ def _soap_arrays(term, n_species):
         arrays[f"central.{a}"] = term["central"][a]
         arrays[f"sparse_points.{a}"] = own
         arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
-    return arrays
+    structures = term.get("structures") or {}
+    return arrays | {f"structures.{name}": array for name, array in structures.items()}
 
 
 def _pair_arrays(term):

@@ -12,6 +12,7 @@ import numpy as np
 
 from potential import metrics
 from potential.data import file_hashes
+from potential.derivative_basis import has_derivatives
 from potential.model import Model, is_fixed
 from potential.regression import Solution
 from potential.settings import FitSettings
@@ -42,10 +43,7 @@ def provenance(
         "sha256": file_hashes([*settings.data.train, *settings.data.test, *pair_table]),
         "train": counts(train),
         "test": counts(test),
-        "sparse_points": [
-            {name: len(model.sparse_points(t)[a]) for a, name in enumerate(model.set_names(t))}
-            for t in range(len(model.terms))
-        ],
+        "sparse_points": [sparse_counts(model, t) for t in range(len(model.terms))],
         "fitted_labels": n_rows,
         "weights": model.n_weights,
         "condition_number": solution.condition_number,
@@ -54,6 +52,15 @@ def provenance(
         "train_errors": metrics.to_json(train_errors),
         "test_errors": metrics.to_json(test_errors),
     }
+
+
+def sparse_counts(model: Model, t: int) -> dict[str, int]:
+    """Sparse points of a term by sparse set; sparse structures, with their coordinates."""
+    if has_derivatives(model.terms[t]):
+        n_structures = len(model.arrays[f"term{t}.structures.sizes"])
+        return {"structures": n_structures, "coordinates": model.n_term_weights(t)}
+    points = model.sparse_points(t)
+    return {name: len(points[a]) for a, name in enumerate(model.set_names(t))}
 
 
 def counts(structures: Sequence[Structure]) -> dict[str, Any]:
@@ -100,8 +107,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
     for t in range(len(model.terms)):
-        points, names = model.sparse_points(t), model.set_names(t)
-        chosen = ", ".join(f"{name} {len(points[a])}" for a, name in enumerate(names))
+        chosen = ", ".join(f"{name} {count}" for name, count in sparse_counts(model, t).items())
         if is_fixed(model.terms[t]):
             chosen = model.terms[t].get("name", "")
         title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
@@ -137,8 +143,9 @@ def _term_line(term: dict[str, Any]) -> str:
         if is_fixed(term):
             return line
         return f"{line}, length scale {term['length_scale']:g} Å, delta {term['delta']:g} eV"
+    basis = ", derivatives" if has_derivatives(term) else ""
     channels = ", ".join(map(str, sorted(set(term["n_channels"]), reverse=True)))
     return (
-        f"{term['kind']}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "
+        f"{term['kind']}{basis}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "
         f"{channels} density channels, zeta {term['zeta']}, delta {term['delta']:g} eV"
     )

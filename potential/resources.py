@@ -21,12 +21,13 @@ def regression_bytes(n_weights: int, n_atoms: int) -> int:
     return 8 * (matrices + rows)
 
 
-def require_memory(n_weights: int, n_atoms: int) -> None:
-    """Raise SoapGprError when the regression cannot fit into the memory that is free now."""
-    needed, available = regression_bytes(n_weights, n_atoms), available_bytes()
+def require_memory(n_weights: int, n_atoms: int, more: int = 0) -> None:
+    """Raise SoapGprError when the regression, and as many bytes more, cannot fit into the memory
+    that is free now."""
+    needed, available = regression_bytes(n_weights, n_atoms) + more, available_bytes()
     if available is not None and needed > available:
         raise SoapGprError(
-            f"the regression with {n_weights} sparse points in all needs about "
+            f"the regression with {n_weights} weights in all needs about "
             f"{needed / 2**30:.1f} GiB and {available / 2**30:.1f} GiB are free: lower n_sparse"
         )
 

@@ -16,6 +16,7 @@ from potential.toml_table import Table, is_count, is_finite, is_positive, read_t
 
 BASES = ("gto", "laplacian")
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans")
+SPARSE_BASES = ("environments", "derivatives")
 BASELINES = ("fit", "average", "isolated_atom")
 
 
@@ -78,6 +79,7 @@ class SoapTermSettings:
     central_weight: float = 1.0
     n_sparse: int | Mapping[str, int] = 1000
     sparse_method: str = "fps"
+    sparse_basis: str = "environments"
     delta: float = 1.0
     seed: int = 0
     kind: str = "soap"
@@ -268,10 +270,16 @@ def _soap_term(table: Table) -> SoapTermSettings:
         central_weight=table.number("central_weight", default.central_weight, least=0),
         n_sparse=_n_sparse(table, default.n_sparse),
         sparse_method=table.choice("sparse_method", default.sparse_method, SPARSE_METHODS),
+        sparse_basis=table.choice("sparse_basis", default.sparse_basis, SPARSE_BASES),
         delta=table.number("delta", default.delta, above=0),
         seed=table.integer("seed", default.seed, least=0),
     )
     table.finish()
+    if term.sparse_basis == "derivatives" and not isinstance(term.n_sparse, int):
+        raise SoapGprError(
+            f"{table.where('n_sparse')}: found a table by species, expected one number of "
+            'coordinates with sparse_basis = "derivatives"'
+        )
     try:
         term.soap_basis()
     except SoapGprError as error:

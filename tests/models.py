@@ -11,6 +11,8 @@ from potential.kernels import features
 from potential.model import Model, build_model
 from potential.repulsion import fixed_terms
 from potential.settings import BaselineSettings, PairTermSettings, ZblSettings
+from potential.structure import structure_from_atoms
+from potential.structure_arrays import to_arrays
 
 
 def random_model(
@@ -23,9 +25,9 @@ def random_model(
     """
     species = tuple(sorted(species))
     rng = np.random.default_rng(seed)
-    terms = [_term(species, n_max, l_max, cutoff, zeta, "gto")]
+    terms = [tabulated_term(species, n_max, l_max, cutoff, zeta, "gto")]
     for t in range(1, n_terms):
-        terms.append(_term(species, 5, l_max + t, cutoff * 0.75**t, zeta + t, "laplacian"))
+        terms.append(tabulated_term(species, 5, l_max + t, cutoff * 0.75**t, zeta + t, "laplacian"))
     e0 = [-float(z) for z in species]
     without_points = build_model(species, e0, terms)
     atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
@@ -54,6 +56,13 @@ def body_order_model(species=(1, 8), soap=True, seed=0) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
+def derivative_model(structures, zeta=3, species=(1, 8)):
+    """The model whose functions are the derivatives by all coordinates of these structures."""
+    term = tabulated_term(species, zeta=zeta) | {"sparse_basis": "derivatives"}
+    term["structures"] = to_arrays([structure_from_atoms(atoms) for atoms in structures])
+    return build_model(species, [0.0] * len(species), [term])
+
+
 def _entry(model) -> dict:
     """The first term of a SOAP model, as ``build_model`` takes it."""
     arrays = {"tables": "table", "central": "central"}
@@ -65,7 +74,7 @@ def _entry(model) -> dict:
     }
 
 
-def _term(species, n_max, l_max, cutoff, zeta, basis) -> dict:
+def tabulated_term(species, n_max=4, l_max=3, cutoff=3.5, zeta=2, basis="gto") -> dict:
     soap = SoapBasis(
         cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max, basis=basis
     )

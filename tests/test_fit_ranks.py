@@ -86,6 +86,16 @@ def test_any_number_of_ranks_gives_the_same_model(folder, reference, ranks):
     assert largest_difference(reference, model, folder) < 1e-8
 
 
+def test_two_ranks_share_a_basis_of_derivatives(folder):
+    settings = SETTINGS.replace("n_sparse = 40", 'n_sparse = 72\nsparse_basis = "derivatives"')
+    (folder / "derivatives.toml").write_text(settings)
+    one = fit(folder / "derivatives.toml", progress=False).model
+    done = run_fit(folder, "-o", "derivatives.sgpr", ranks=2, settings="derivatives.toml")
+    assert done.returncode == 0, done.stderr
+    two = Model.load(folder / "derivatives.sgpr")
+    assert largest_difference(one, two, folder) < 1e-7
+
+
 def test_an_error_of_one_rank_ends_all_of_them_with_one_sentence(folder):
     (folder / "wrong.toml").write_text(SETTINGS.replace("train.xyz", "missing.xyz"))
     done = run_fit(folder, "-o", "wrong.sgpr", ranks=2, settings="wrong.toml")

@@ -177,6 +177,26 @@ Array python_features(const Model &model, std::size_t term, const Structure &str
   return to_numpy(std::move(out), {environments.n_atoms, width});
 }
 
+/// p̂ (n, n_features), offset (n + 1,), atoms and gradients of the environments of these centres,
+/// see FeatureRows.
+nb::tuple python_feature_gradients(const Model &model, std::size_t term, const Structure &structure,
+                                   Indices centers) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  const Environments environments = structure.environments(model);
+  const std::vector<std::size_t> own(centers.data(), centers.data() + centers.size());
+  for (std::size_t i : own)
+    if (i >= environments.n_atoms) throw Error("the structure has no such atom");
+  FeatureRows rows = [&] {
+    nb::gil_scoped_release release;
+    return feature_gradients(model, term, environments, structure.neighbor.data(), own);
+  }();
+  const std::size_t width = n_features(model, term), n = own.size(), n_atoms = rows.atoms.size();
+  return nb::make_tuple(to_numpy(std::move(rows.p_hat), {n, width}),
+                        to_numpy(std::move(rows.offset), {n + 1}),
+                        to_numpy(std::move(rows.atoms), {n_atoms}),
+                        to_numpy(std::move(rows.gradients), {3 * n_atoms + 6 * n, width}));
+}
+
 /// The rows of one structure, `fill(environments, neighbor, rows)`; only the energy's without
 /// gradients.
 template <class Fill>
@@ -278,6 +298,8 @@ NB_MODULE(_core, m) {
 
   m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);
   m.def("features", &python_features, "model"_a, "term"_a, "structure"_a);
+  m.def("feature_gradients", &python_feature_gradients, "model"_a, "term"_a, "structure"_a,
+        "centers"_a);
   m.def("soap_rows", &python_soap_rows, "model"_a, "term"_a, "structure"_a, "gradients"_a = true);
   m.def("function_rows", &python_function_rows, "model"_a, "term"_a, "function"_a, "structure"_a,
         "gradients"_a = true);

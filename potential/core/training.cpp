@@ -214,6 +214,35 @@ void features(const Model &model, std::size_t index, const Environments &environ
   }
 }
 
+FeatureRows feature_gradients(const Model &model, std::size_t index,
+                              const Environments &environments, const std::size_t *neighbor,
+                              const std::vector<std::size_t> &centers) {
+  const SoapTerm &term = soap_term(model, index);
+  const std::size_t width = term.n_features;
+  EnvironmentBlock block(term, 1);
+  FeatureGradients gradients(term, environments.n_atoms);
+  AlignedVector packed;
+  FeatureRows out;
+  out.offset.push_back(0);
+  for (std::size_t i : centers) {
+    block.compute(environments, &i, 1);
+    gradients.compute(block, i, environments, neighbor);
+    gradients.pack(packed);
+    const double *p_hat = block.p_hat(), norm = block.norm()[0];
+    for (std::size_t row = 0; row < gradients.n_rows(); ++row) {
+      double *dp = &packed[row * width], along = 0;
+      for (std::size_t f = 0; f < width; ++f) along += dp[f] * p_hat[f];
+      for (std::size_t f = 0; f < width; ++f)
+        dp[f] = norm > 0 ? (dp[f] - along * p_hat[f]) / norm : 0;
+    }
+    out.p_hat.insert(out.p_hat.end(), p_hat, p_hat + width);
+    out.atoms.insert(out.atoms.end(), gradients.atoms().begin(), gradients.atoms().end());
+    out.offset.push_back(out.atoms.size());
+    out.gradients.insert(out.gradients.end(), packed.begin(), packed.end());
+  }
+  return out;
+}
+
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
                const std::size_t *neighbor, double *rows) {
   const SoapTerm &term = soap_term(model, index);

@@ -2,6 +2,8 @@
 // What training needs of a model: features, and the rows of the regression's design matrix.
 #pragma once
 
+#include <vector>
+
 #include "soap_gpr.hpp"
 
 namespace soap_gpr {
@@ -17,6 +19,19 @@ std::size_t n_weights(const Model &model, std::size_t term);
 /// Unit-length power spectra p_hat[n_atoms][n_features] of one soap term.
 void features(const Model &model, std::size_t term, const Environments &environments,
               double *p_hat);
+
+/// Unit-length power spectra of some environments with their gradients.
+struct FeatureRows {
+  std::vector<double> p_hat;        ///< [n_centers][n_features]
+  std::vector<std::size_t> offset;  ///< [n_centers + 1], into atoms
+  std::vector<std::size_t> atoms;   ///< atoms that the centre sees, the centre first
+  /// ∂p̂/∂(x, y, z) of these atoms, then ∂p̂/∂ε in the order xx, yy, zz, yz, xz, xy, centre by
+  /// centre: [3 atoms.size() + 6 n_centers][n_features]
+  std::vector<double> gradients;
+};
+FeatureRows feature_gradients(const Model &model, std::size_t term,
+                              const Environments &environments, const std::size_t *neighbor,
+                              const std::vector<std::size_t> &centers);
 
 /// Adds the rows of one structure whose product with the weights of a soap term gives its part of
 /// the energy (without e0), forces and virial: rows[1 + 3 n_atoms + 6][n_weights], forces atom by

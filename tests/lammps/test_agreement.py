@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from lammps_runs import measure
-from models import body_order_model, random_model, random_structure
+from models import body_order_model, derivative_model, random_model, random_structure
 
 from potential.compression import compress
 from potential.structure import structure_from_atoms
@@ -88,6 +88,14 @@ def test_compressed_model_equals_python(tmp_path):
 def test_body_order_terms_equal_python(tmp_path, name, ranks):
     model, atoms = body_order_model(), structure(name)
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("zeta", [2, 3])
+def test_derivative_basis_equals_python(tmp_path, zeta):
+    model = derivative_model([structure("smaller than the cutoff"), structure("molecule")], zeta)
+    model = model.with_weights(np.random.default_rng(0).normal(size=model.n_weights))
+    atoms = structure("triclinic")
+    assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
 def test_model_without_soap_equals_python(tmp_path):
