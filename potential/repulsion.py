@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
-from scipy.interpolate import CubicSpline
 
 from potential import pair
 from potential.basis import jets, spline
@@ -136,6 +135,8 @@ def _parabola(function: Jet, end: float) -> np.ndarray:
 
 def _table_term(file, species):
     blocks = read_pair_table(file)
+    from scipy.interpolate import CubicSpline  # 0.1 s that fits without a table need not wait for
+
     segments: list[list] = []
     tables = {}
     for p, (a, b) in enumerate(pair.pairs(len(species))):

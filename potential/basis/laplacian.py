@@ -9,7 +9,6 @@ z_nl ≤ z_{n_max,0} = n_max π: one limit on the eigenvalue, that is one smooth
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import spherical_jn
 
 from potential.errors import SoapGprError
@@ -17,6 +16,8 @@ from potential.errors import SoapGprError
 
 def spherical_bessel_zeros(l_max, limit):
     """Zeros of j_l up to limit (inclusive), list over l = 0..l_max of ascending arrays."""
+    from scipy.optimize import brentq  # 0.2 s that other bases need not wait for
+
     # The zeros of j_l+1 interlace those of j_l: carry enough zeros of j_0 to bracket all.
     zeros = np.pi * np.arange(1, int(limit / np.pi) + l_max + 2)
     table = []

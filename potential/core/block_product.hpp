@@ -52,4 +52,12 @@ void block_product(int rows, int depth, Strided A, const double *X, double *C) {
                                     C + std::size_t(row) * V * kLanes);
 }
 
+/// The same for a panel of `width` columns, a multiple of kLanes up to kPanelWidth.
+template <bool Add, int V = kPanelVectors>
+void panel_product(int width, int rows, int depth, Strided A, const double *X, double *C) {
+  if constexpr (V > 1)
+    if (width < V * kLanes) return panel_product<Add, V - 1>(width, rows, depth, A, X, C);
+  block_product<V, Add>(rows, depth, A, X, C);
+}
+
 }  // namespace soap_gpr
