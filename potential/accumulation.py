@@ -75,7 +75,9 @@ def weighted_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n_labels, n_weights) and targets (n_labels,) of one structure, both over sigma."""
     sigmas = label_sigmas(settings.noise, structure)
-    gradients = structure.forces is not None or structure.virial is not None
+    has_forces = structure.forces is not None and np.isfinite(sigmas.force)
+    has_virial = structure.virial is not None and np.isfinite(sigmas.virial)
+    gradients = bool(has_forces or has_virial)
     with naming(structure):
         rows = structure_rows(model, structure, gradients)
     baseline = baseline_labels(model, structure)[: len(rows)]
@@ -83,9 +85,9 @@ def weighted_rows(
     if structure.energy is not None:
         sigma[0], target[0] = sigmas.energy, structure.energy
     end = 1 + 3 * len(structure)
-    if structure.forces is not None:
+    if has_forces and structure.forces is not None:
         sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
-    if structure.virial is not None:
+    if has_virial and structure.virial is not None:
         sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
     used = np.isfinite(sigma)
     sigma, target = sigma[used], (target - baseline)[used]

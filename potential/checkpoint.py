@@ -81,7 +81,7 @@ class Checkpoint:
             with np.load(self.path, allow_pickle=False) as file:
                 state = {name: file[name] for name in file.files}
             problem = str(state["problem"])
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile):
             raise SoapGprError(
                 f"{self.path}: found something else than a checkpoint of soap-gpr fit, expected "
                 "one, or no file"

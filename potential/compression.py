@@ -65,11 +65,13 @@ def compress(
     """The smallest projection whose forces differ by at most tolerance (eV/Å) on the structures.
 
     Sparse sets that would not become quicker stay as they are. Raises SoapGprError when that is
-    all of them, or when the model is compressed already.
+    all of them, or when the model is compressed already or has no soap term.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
     factors = _all_factors(model)
+    if not factors:
+        raise SoapGprError("found no soap term with weights, which alone can be compressed")
     values = np.sort(np.concatenate([[np.inf], *[f.values for f in factors.values()]]))[::-1]
     reference = evaluate_structures(model, structures, progress, "reference")
     best = None

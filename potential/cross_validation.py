@@ -7,6 +7,7 @@ any noise levels, and the errors on the fold left out follow from the factors al
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,18 +15,16 @@ import numpy as np
 
 from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
-from potential.noise import label_sigmas
+from potential.label_groups import LABELS, OWN, UNIT_NOISE, label_rows, level
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.regression import StreamingQR
 from potential.resources import available_bytes
-from potential.settings import FitSettings, NoiseSettings, Sigmas
+from potential.settings import FitSettings, NoiseSettings
 from potential.structure import Structure
 from potential.training_rows import Prepared, random_parts
 
-LABELS = {"energy": "energy_per_atom", "force": "force", "virial": "virial_per_atom"}
-OWN = "\0own"  # labels whose expected error is the structure's own, whatever [noise] says
-_UNIT = NoiseSettings(Sigmas(1.0, 1.0, 1.0))
+DEFAULT = "\0default"  # all config_types without a table of their own in [noise]
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,25 @@ class FoldFactors:
     @property
     def nbytes(self) -> int:
         return sum(R.nbytes for R in (*self.train.values(), *self.errors.values()))
+
+    def with_delta(self, settings: FitSettings) -> FoldFactors:
+        """The factors of a fit that differs in the ``delta`` of its terms, which multiplies columns
+        of rows and blocks of K_MM; noise and solver may differ as well."""
+        prepared, old = self.prepared, self.prepared.settings.terms
+        scale = np.ones(prepared.width + 1)
+        begin = 0
+        for t, (before, now) in enumerate(zip(old, settings.terms, strict=True)):
+            end = begin + prepared.model.n_term_weights(t)
+            scale[begin:end] = (now.delta / before.delta) ** 2
+            begin = end
+        if np.all(scale == 1.0):
+            return self
+        scaled = copy.copy(self)
+        K_MM = prepared.K_MM * scale[: len(prepared.K_MM)]  # zero between terms
+        scaled.prepared = replace(prepared, settings=settings, K_MM=K_MM)
+        scaled.train = {key: R * scale for key, R in self.train.items()}
+        scaled.errors = {key: R * scale for key, R in self.errors.items()}
+        return scaled
 
     def cross_validate(self, settings: FitSettings) -> CrossValidation:
         """Fit to all folds but one and test on that one, for every fold in turn.
@@ -123,7 +141,7 @@ class FoldFactors:
 
     def _factor(self, progress: Progress) -> None:
         """One pass over the rows."""
-        unit = replace(self.prepared.settings, noise=_UNIT)
+        unit = replace(self.prepared.settings, noise=UNIT_NOISE)
         streams: dict[tuple, StreamingQR] = {}
 
         def make(structure: Structure) -> np.ndarray:
@@ -141,26 +159,17 @@ class FoldFactors:
 
     def _pieces(self, structure: Structure, fold: int, rows: np.ndarray):
         """(key, rows) of one structure, for training and for errors."""
-        n_atoms, begin = len(structure), 0
-        sigmas = label_sigmas(_UNIT, structure)
-        table = structure.config_type if structure.config_type in self._tables else ""
-        for label, value, own, n_rows, per_atom in (
-            ("energy", structure.energy, structure.sigma_energy, 1, n_atoms),
-            ("force", structure.forces, structure.sigma_force, 3 * n_atoms, 1),
-            ("virial", structure.virial, structure.sigma_virial, 6, n_atoms),
-        ):
-            sigma = getattr(sigmas, label)
-            if value is None or not np.isfinite(sigma):
-                continue
-            part = rows[begin : begin + n_rows]
-            begin += n_rows
-            group = OWN if own is not None else table
-            self.counts[fold, label, group] = self.counts.get((fold, label, group), 0) + n_rows
-            logs = n_rows * np.log(sigma)
+        for own in label_rows(structure):
+            label, group = own.label, own.group
+            if group != OWN and group not in self._tables:
+                group = DEFAULT
+            self.counts[fold, label, group] = self.counts.get((fold, label, group), 0) + own.count
+            logs = own.count * np.log(own.sigma)
             self.log_sigma[label, group] = self.log_sigma.get((label, group), 0.0) + logs
-            yield (fold, label, group), part
+            yield (fold, label, group), rows[own.rows]
             if fold >= 0 and (label != "force" or group == OWN):
-                yield (fold, label), part * (sigma / per_atom)
+                per_atom = 1 if label == "force" else len(structure)
+                yield (fold, label), rows[own.rows] * (own.sigma / per_atom)
 
     def _e0_without(self, fold: int) -> np.ndarray:
         structures = self.prepared.train
@@ -179,10 +188,3 @@ class FoldFactors:
                 f"sparse points needs about {needed / 2**30:.1f} GiB and {available / 2**30:.1f} "
                 "GiB are free: lower n_sparse or folds"
             )
-
-
-def level(noise: NoiseSettings, label: str, table: str) -> float:
-    """The level of a label in a table of [noise]; 1 where structures have their own sigma."""
-    if table == OWN:
-        return 1.0
-    return getattr(noise.config_type.get(table, noise.default), LABELS[label])

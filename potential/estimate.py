@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from potential.accumulation import row_cost, weighted_rows
 from potential.derivative_basis import gradient_bytes, has_derivatives
 from potential.environments import n_sparse
-from potential.fitting import FitRun, as_settings
+from potential.fitting import FitRun, as_settings, require_weights
 from potential.model import Model
 from potential.noise import label_sigmas
 from potential.parallel import thread_count
@@ -42,6 +42,7 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
     with threadpool_limits(limits=1, user_api="blas"):
         train, _, warnings = FitRun(settings, ranks, silent).read()
         trial = _trial_model(settings, train)
+        require_weights(trial)
         weights = _most_weights(settings, train, trial)
         n_weights = sum(weights)
         rows = sum(n_labels(settings, structure) for structure in train)

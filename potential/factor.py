@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A fit's triangular factors on disk: other noise, other e0 or more data need no old rows again.
 
-There is one factor of [A C y] for each config_type and kind of label, before division by the levels
+There is one factor of [A C y] for each config_type and label, before division by the levels
 in [noise]; C are compositions, so that targets can move to another e0 (see ``extended_rows``).
 """
 
@@ -11,7 +11,7 @@ import hashlib
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,25 @@ import numpy as np
 from potential.accumulation import extended_rows, row_cost
 from potential.checkpoint import pair_table_bytes, structure_digest
 from potential.errors import SoapGprError
+from potential.label_groups import UNIT_NOISE, label_rows, level
 from potential.model import Model
 from potential.output import atomic_file, require_folder
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.ranks import Ranks
-from potential.regression import StreamingQR, merge
-from potential.settings import FitSettings, NoiseSettings, Sigmas
+from potential.regression import BUFFER_ROWS, StreamingQR, merge
+from potential.settings import FitSettings
 from potential.structure import Structure
 from potential.version import package_version
 
-# Kinds of labels by their names in [noise].
-_KINDS = ("energy_per_atom", "force", "virial_per_atom")
-# Instead of a config_type: labels with expected errors of their own, which [noise] does not touch.
-_OWN = ""
+_FORMAT = 2  # of the file
+
+
+def factor_bytes(structures: Sequence[Structure], model: Model) -> int:
+    """Memory of the factors of these structures on one rank, with the rows that wait for them."""
+    groups = {(own.group, own.label) for s in structures for own in label_rows(s)}
+    width = model.n_weights + len(model.species) + 1
+    return 8 * len(groups) * width * (width + BUFFER_ROWS)
 
 
 class FactorStore:
@@ -51,7 +56,7 @@ class FactorStore:
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
         table = hashlib.sha256(pair_table_bytes(settings)).hexdigest()
         self._problem = json.dumps(
-            [package_version(), values["terms"], baseline, table], sort_keys=True
+            [_FORMAT, package_version(), values["terms"], baseline, table], sort_keys=True
         )
         require_folder(self.path)
         if self.path.exists():
@@ -85,7 +90,7 @@ class FactorStore:
         """Take in the rows of more structures; the first rank then has those of all ranks."""
         self.model = model
         width = model.n_weights + len(model.species)
-        plain = replace(settings, noise=NoiseSettings(Sigmas(1.0, 1.0, 1.0)))
+        plain = replace(settings, noise=UNIT_NOISE)
         parts: dict[tuple[str, str], StreamingQR] = {}
         mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
 
@@ -94,9 +99,11 @@ class FactorStore:
 
         with ranks.together():
             for structure, rows in ordered_map(rows_of, progress(mine, "regression")):
-                for group, own in _by_kind(structure, rows):
-                    qr = parts.setdefault(group, StreamingQR(width))
-                    qr.add(own[:, :-1], own[:, -1])
+                for own in label_rows(structure):
+                    group = own.group, own.label
+                    if group not in parts:
+                        parts[group] = StreamingQR(width)
+                    parts[group].add(rows[own.rows, :-1], rows[own.rows, -1])
         self._members.update(structure_digest(structure).hex() for structure in structures)
         groups = sorted({group for found in ranks.all_gather(list(parts)) for group in found})
         for group in groups:
@@ -110,12 +117,11 @@ class FactorStore:
         M, n_rows = self.model.n_weights, 0
         shift = e0 - self.model.arrays["e0"]
         qr = StreamingQR(M)
-        for (config_type, kind), R in sorted(self.triangles.items()):
-            levels = settings.noise.config_type.get(config_type, settings.noise.default)
-            sigma = 1.0 if config_type == _OWN else getattr(levels, kind)
+        for (group, label), R in sorted(self.triangles.items()):
+            sigma = level(settings.noise, label, group)
             if np.isfinite(sigma):
                 qr.add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
-                n_rows += self._n_rows[config_type, kind]
+                n_rows += self._n_rows[group, label]
         return qr.finish(), n_rows
 
     def save(self) -> None:
@@ -152,7 +158,7 @@ class FactorStore:
                 groups = [tuple(group) for group in json.loads(str(file["groups"]))]
                 self._n_rows = dict(zip(groups, file["n_rows"].tolist(), strict=True))
                 self.triangles = {group: file[f"R{k}"] for k, group in enumerate(groups)}
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile):
             raise SoapGprError(
                 f"{self.path}: found something else than a factor of soap-gpr fit, expected one, "
                 "or no file"
@@ -162,19 +168,3 @@ class FactorStore:
                 f"{self.path}: found the factor of a fit with other [[terms]] or another version, "
                 "expected this one's, or no file: delete it or choose another name"
             )
-
-
-def _by_kind(
-    structure: Structure, rows: np.ndarray
-) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """The rows of a structure by config_type and kind of label."""
-    labels = (structure.energy, structure.forces, structure.virial)
-    sigmas = (structure.sigma_energy, structure.sigma_force, structure.sigma_virial)
-    begin = 0
-    for kind, label, sigma, size in zip(
-        _KINDS, labels, sigmas, (1, 3 * len(structure), 6), strict=True
-    ):
-        if label is None or (sigma is not None and not np.isfinite(sigma)):
-            continue
-        yield (structure.config_type if sigma is None else _OWN, kind), rows[begin : begin + size]
-        begin += size

@@ -24,7 +24,7 @@ from potential.derivative_basis import gradient_bytes
 from potential.environments import sparse_points
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
-from potential.factor import FactorStore
+from potential.factor import FactorStore, factor_bytes
 from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
 from potential.noise import unused_config_types
@@ -177,9 +177,13 @@ class FitRun:
 
     def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
         """The model with its sparse points chosen and all weights zero, fixed terms at the end."""
-        resumed = self.ranks.all_gather(checkpoint is not None and checkpoint.model is not None)
-        if checkpoint and checkpoint.model and all(resumed):
-            return checkpoint.model
+        # A rank that was killed before it wrote anything takes up the model of one that did.
+        stored = checkpoint.model if checkpoint else None
+        holders = self.ranks.all_gather(stored is not None)
+        if any(holders):
+            first = holders.index(True)
+            own = stored.to_bytes() if stored and self.ranks.rank == first else b""
+            return Model(self.ranks.all_gather(own)[first])
         made, self.warnings = self.ranks.from_first(
             lambda: (self.choose_sparse_points(train).to_bytes(), self.warnings)
         )
@@ -250,14 +254,13 @@ class FitRun:
         return model.with_settings(self.settings.to_dict(), e0), triangle, n_rows
 
     def _require_possible(self, model: Model, train: list[Structure]) -> None:
-        if model.n_weights == 0:
-            raise SoapGprError(
-                "found no environment with any neighbour in the training structures, expected some"
-            )
+        require_weights(model)
         with self.ranks.together():
             n_atoms = max(len(structure) for structure in train)
             more = sum(gradient_bytes(model, t) for t in range(len(model.terms)))
-            require_memory(model.n_weights, n_atoms, more)
+            if self.factor_path is not None:
+                more += factor_bytes(train, model)
+            require_memory(model.n_weights, n_atoms, more, self.ranks.size)
 
     def _solve(self, model: Model, triangle: np.ndarray, n_rows: int) -> Solution:
         if n_rows == 0:
@@ -282,6 +285,14 @@ class FitRun:
         start = time.perf_counter()
         yield
         self.seconds[step] = round(time.perf_counter() - start, 3)
+
+
+def require_weights(model: Model) -> None:
+    """Raise SoapGprError when there is nothing to fit."""
+    if model.n_weights == 0:
+        raise SoapGprError(
+            "found no environment with any neighbour in the training structures, expected some"
+        )
 
 
 def _require_known_species(species: Collection[int], structures: Sequence[Structure]) -> None:

@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from potential import metrics
 from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
+from potential.label_groups import LABELS, UNIT_NOISE
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.regression import StreamingQR
-from potential.settings import FitSettings, NoiseSettings, Sigmas
+from potential.settings import FitSettings
 from potential.structure import VOIGT, Structure
 from potential.training_rows import (
     DISK_BYTES,
@@ -29,7 +30,6 @@ from potential.training_rows import (
     without_sigmas,
 )
 
-LABELS = ("energy", "force", "virial")
 STATISTICS = ("rmse", "mae")
 HELD_OUT = 0.2
 
@@ -207,7 +207,7 @@ def _test_errors(
     W = np.stack([weights for weights, _ in models.values()], axis=1)
     E0 = np.stack([e0 for _, e0 in models.values()], axis=1)
     structures = [without_sigmas(structure) for structure in prepared.test]
-    unit = replace(prepared.settings, noise=NoiseSettings(Sigmas(1.0, 1.0, 1.0)))
+    unit = replace(prepared.settings, noise=UNIT_NOISE)
 
     def of_structure(structure: Structure) -> np.ndarray:
         return prepared.residuals(extended_rows(prepared.model, structure, unit), W, E0)

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from potential.cross_validation import LABELS, OWN, FoldFactors, level
+from potential.cross_validation import FoldFactors
 from potential.errors import SoapGprError
+from potential.label_groups import LABELS, OWN, level
 from potential.regression import StreamingQR
 from potential.settings import FitSettings, NoiseSettings, Sigmas
 

@@ -22,9 +22,13 @@ def thread_count() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdigit() and int(wanted):
         return int(wanted)
+    return max(1, len(os.sched_getaffinity(0)) // local_ranks())
+
+
+def local_ranks() -> int:
+    """MPI ranks on this machine, as far as the environment tells; 1 without MPI."""
     values = [os.environ.get(name, "") for name in _LOCAL_RANKS]
-    ranks = max((int(value) for value in values if value.isdigit()), default=1)
-    return max(1, len(os.sched_getaffinity(0)) // max(1, ranks))
+    return max((int(value) for value in values if value.isdigit() and int(value)), default=1)
 
 
 def ordered_map(

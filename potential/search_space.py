@@ -18,7 +18,6 @@ from potential.toml_table import Table
 METHODS = ("tpe", "grid")
 OBJECTIVES = ("combined", "energy", "force", "virial")
 NOISE = ("fixed", "marginal_likelihood")
-_CHEAP = ("noise.", "solver.")  # keys that need no new rows
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class TuneSettings:
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """All combinations; those that share rows follow each other."""
-        order = sorted(self.search, key=lambda item: item.key.startswith(_CHEAP))
+        order = sorted(self.search, key=lambda item: _needs_no_rows(item.key))
         for combination in itertools.product(*(item.grid() for item in order)):
             found = dict(zip((item.key for item in order), combination, strict=True))
             yield {item.key: found[item.key] for item in self.search}
@@ -153,6 +152,10 @@ def _inside(place: Any, word: str, key: str, file: str) -> Any:
     return place.setdefault(word, [{}] if word == "terms" else {})
 
 
+def _needs_no_rows(key: str) -> bool:
+    return key.startswith(("noise.", "solver.")) or key.endswith(".delta")
+
+
 def _search(table: Table, prefix: str = "") -> Iterator[Choice | Range]:
     """Keys in quotation marks, or bare ones, which TOML reads as nested tables."""
     if not prefix and not table.values:
@@ -163,6 +166,8 @@ def _search(table: Table, prefix: str = "") -> Iterator[Choice | Range]:
             raise SoapGprError(
                 f"{table.where(key)}: the data are the same in all trials, expected another key"
             )
+        if key.startswith("tune.") or key == "tune":
+            raise SoapGprError(f"{table.where(key)}: found how to search, expected what to search")
         if isinstance(value, list):
             if not value:
                 raise table.error(name, "at least one value")

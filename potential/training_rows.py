@@ -10,6 +10,7 @@ serve every subset with the e0 that it would have found by itself.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,13 +20,14 @@ import numpy as np
 from potential.baseline import isolated_atom_energies
 from potential.data import fingerprint
 from potential.errors import SoapGprError
-from potential.fitting import FitRun
+from potential.fitting import FitRun, require_weights
 from potential.kernels import sparse_kernel
 from potential.model import Model
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.ranks import Ranks, world
 from potential.regression import Solution, StreamingQR, solve
+from potential.resources import available_bytes
 from potential.settings import FitSettings
 from potential.structure import Structure
 
@@ -125,10 +127,7 @@ def prepare(settings: FitSettings, data: Data, progress: Progress = silent) -> P
     """Choose the sparse points; raises SoapGprError for anything a user can put right."""
     work = FitRun(settings, Ranks(), progress)
     model = work.choose_sparse_points(data.train)
-    if model.n_weights == 0:
-        raise SoapGprError(
-            "found no environment with any neighbour in the training structures, expected some"
-        )
+    require_weights(model)
     warnings = [*data.warnings, *work.warnings]
     return Prepared(settings, model, data.train, data.test, sparse_kernel(model), warnings)
 
@@ -159,8 +158,9 @@ def without_sigmas(structure: Structure) -> Structure:
 class RowStore:
     """Extended rows of every structure, computed once where there is room for them.
 
-    The first structures stay in memory, the next in a temporary file, and the rows of the rest
-    are computed whenever they are asked for. Use in a ``with`` block: it removes the file.
+    The first structures stay in memory, the next in a temporary file, as far as there is room, and
+    the rows of the rest are computed whenever they are asked for. Use in a ``with`` block: it
+    removes the file.
     """
 
     def __init__(
@@ -172,6 +172,9 @@ class RowStore:
         disk_bytes: int = DISK_BYTES,
     ):
         self._make, self._structures, self._width = make, structures, width
+        # Half of the free memory is left to factors, and a tenth of the free disk to others.
+        memory_bytes = min(memory_bytes, (available_bytes() or 2 * memory_bytes) // 2)
+        disk_bytes = min(disk_bytes, int(0.9 * shutil.disk_usage(tempfile.gettempdir()).free))
         sizes = [8 * (width + 1) * (7 + 3 * len(structure)) for structure in structures]
         ends = np.cumsum(sizes)
         self._n_memory = int(np.searchsorted(ends, memory_bytes, side="right"))

@@ -15,8 +15,9 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from potential.cross_validation import LABELS, CrossValidation, FoldFactors
+from potential.cross_validation import CrossValidation, FoldFactors
 from potential.errors import SoapGprError
+from potential.label_groups import LABELS
 from potential.marginal_likelihood import log_marginal_likelihood, maximum_likelihood_noise
 from potential.metrics import UNITS
 from potential.progress import Progress, silent
@@ -103,7 +104,8 @@ def tune(
 
 
 class Evaluator:
-    """Cross-validation of trials; factors are kept for those that differ in noise or jitter."""
+    """Cross-validation of trials; factors are kept for those that differ in noise, jitter
+    or delta."""
 
     def __init__(self, settings: TuneSettings, progress: Progress, warnings: list[str]):
         self._settings, self._progress = settings, progress
@@ -168,9 +170,10 @@ class Evaluator:
         return sum(ratios) / len(ratios)
 
     def _factors_of(self, settings: FitSettings) -> FoldFactors:
-        """Factors for these settings, whatever their noise levels and solver."""
+        """Factors for these settings, whatever their noise levels, solver and delta."""
         values = settings.to_dict() | {"solver": None}
         values["noise"] = sorted(settings.noise.config_type)
+        values["terms"] = [term | {"delta": None} for term in values["terms"]]
         key = json.dumps(values, sort_keys=True)
         if key not in self._factors:
             prepared = prepare(settings, self._data, self._progress)
@@ -181,7 +184,7 @@ class Evaluator:
             news = [text for text in prepared.warnings if text not in self._warnings]
             self._warnings += news
         self._factors.move_to_end(key)
-        return self._factors[key]
+        return self._factors[key].with_delta(settings)
 
     def _kept_bytes(self) -> int:
         return sum(factors.nbytes for factors in self._factors.values())

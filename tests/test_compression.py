@@ -4,7 +4,7 @@
 import ase.io
 import numpy as np
 import pytest
-from models import random_model, random_structure
+from models import body_order_model, random_model, random_structure
 from numerical import numerical_forces, numerical_virial
 
 from potential import Model, SoapGprError
@@ -116,6 +116,11 @@ def test_linear_and_small_models_have_nothing_to_gain():
     for model in (many_points(zeta=1), random_model(n_sparse=1)):
         with pytest.raises(SoapGprError, match="nothing to gain"):
             compress(model, structures())
+
+
+def test_model_without_soap_is_refused():
+    with pytest.raises(SoapGprError, match="found no soap term with weights"):
+        compress(body_order_model(soap=False), [], 1e-5)
 
 
 @pytest.mark.parametrize("rows", [0, 1000])

@@ -2,16 +2,23 @@
 """Fits from stored factors equal fits from scratch with the same sparse points."""
 
 import copy
+from dataclasses import replace
 
 import ase.io
 import numpy as np
 import pytest
 from training_data import emt_frames, small_settings, write_frames
 
+from potential.accumulation import accumulate
 from potential.data import read_structures
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
-from potential.fitting import fit
+from potential.factor import FactorStore
+from potential.fitting import FitRun, as_settings, fit
+from potential.progress import silent
+from potential.ranks import Ranks
+from potential.settings import NoiseSettings, Sigmas
+from potential.structure import structure_from_atoms
 
 
 @pytest.fixture
@@ -66,6 +73,20 @@ def test_other_noise_jitter_and_e0_need_no_rows(problem, request):
     assert refitted.provenance["fitted_labels"] == expected.provenance["fitted_labels"]
 
 
+def test_levels_of_a_config_type_without_a_name_count(tmp_path):
+    structures = [replace(s, config_type="") for s in map(structure_from_atoms, emt_frames(3))]
+    structures[0] = replace(structures[0], sigma_force=0.1)
+    settings = as_settings(small_settings("train.xyz", n_sparse=5))
+    model = FitRun(settings, Ranks(), silent).choose_sparse_points(structures)
+    settings = replace(settings, noise=NoiseSettings(Sigmas(0.01, 0.2, 0.05)))
+    store = FactorStore(tmp_path / "fit.factor", settings)
+    store.add(model, structures, settings, Ranks())
+    R, n_rows = store.triangle(settings, model.arrays["e0"])
+    expected, n_expected = accumulate(model, structures, settings, Ranks())
+    assert n_rows == n_expected
+    np.testing.assert_allclose(R.T @ R, expected.T @ expected, rtol=1e-9, atol=1e-9)
+
+
 def test_labels_are_left_out_by_infinite_noise(problem, no_rows):
     settings, factor, _ = problem
     settings["noise"] = {"virial_per_atom": float("inf")}
@@ -118,6 +139,9 @@ def test_factor_of_other_terms_and_foreign_files_are_refused(problem):
         fit(other, progress=False, factor=factor)
     with pytest.raises(SoapGprError, match="expected one of them"):
         fit(settings, progress=False, factor=factor, checkpoint=factor)
+    np.save(factor.with_suffix(".npy"), np.zeros(3))
+    with pytest.raises(SoapGprError, match="found something else than a factor"):
+        fit(settings, progress=False, factor=factor.with_suffix(".npy"))
     factor.write_bytes(b"something else")
     with pytest.raises(SoapGprError, match="found something else than a factor"):
         fit(settings, progress=False, factor=factor)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import checkpoint as checkpoint_module
@@ -17,8 +18,9 @@ from potential.cli import main
 from potential.data import read_structures
 from potential.errors import SoapGprError
 from potential.estimate import estimate
-from potential.fitting import fit
+from potential.fitting import FitRun, as_settings, fit
 from potential.model import Model
+from potential.progress import silent
 from potential.ranks import Ranks, world
 from potential.regression import StreamingQR
 
@@ -194,9 +196,26 @@ def test_checkpoint_of_another_fit_is_refused(folder, tmp_path, monkeypatch):
     fit(small_settings(train, n_sparse=5), progress=False, checkpoint=file)
     with pytest.raises(SoapGprError, match="found the checkpoint of a fit with other settings"):
         fit(small_settings(train, n_sparse=6), progress=False, checkpoint=file)
+    np.savez(file.with_suffix(".npz"), R=np.zeros(3))
+    np.save(file.with_suffix(".npy"), np.zeros(3))
     file.write_bytes(b"something else")
-    with pytest.raises(SoapGprError, match="found something else than a checkpoint"):
-        fit(small_settings(train, n_sparse=5), progress=False, checkpoint=file)
+    for foreign in (file, file.with_suffix(".npz"), file.with_suffix(".npy")):
+        with pytest.raises(SoapGprError, match="found something else than a checkpoint"):
+            fit(small_settings(train, n_sparse=5), progress=False, checkpoint=foreign)
+
+
+def test_rank_without_a_state_takes_up_the_model_of_another(reference):
+    class Second(Ranks):
+        """The second of two ranks, of which the first resumes."""
+
+        def __init__(self):
+            self.rank, self.size, self._comm = 1, 2, None
+
+        def all_gather(self, value):
+            return [True, value] if value is False else [reference.to_bytes(), value]
+
+    run = FitRun(as_settings(small_settings("train.xyz")), Second(), silent)
+    assert run._sparse_model([], None).to_bytes() == reference.to_bytes()
 
 
 def test_dry_run_says_rows_memory_and_time_and_writes_nothing(folder, capsys):
@@ -205,6 +224,14 @@ def test_dry_run_says_rows_memory_and_time_and_writes_nothing(folder, capsys):
     text = capsys.readouterr().out
     assert "21 structures, 168 atoms, 651 labels" in text
     assert "at most 80" in text and "MiB on each of 1 rank(s)" in text
+
+
+def test_dry_run_without_any_environment_is_one_sentence(tmp_path):
+    atoms = emt_frames(1)[0][:1]
+    atoms.pbc, atoms.calc = False, SinglePointCalculator(atoms, energy=-1.0)
+    settings = small_settings(write_frames(tmp_path / "a.xyz", [atoms]), central_weight=0)
+    with pytest.raises(SoapGprError, match="found no environment with any neighbour"):
+        estimate(settings)
 
 
 def test_dry_run_counts_labels_that_are_left_out(folder):

@@ -85,6 +85,23 @@ def test_noise_levels_alone_need_no_new_rows(folder, monkeypatch):
     assert len(made) == 2
 
 
+def test_delta_alone_needs_no_new_rows_and_gives_the_same_errors(folder, monkeypatch):
+    text = '[tune]\nfolds = 3\nmethod = "grid"\n'
+    pair = "[[terms]]\nkind = 'pair'\ncutoff = 4.0\nn_sparse = 5\n"
+    search = '[tune.search]\n"terms.0.delta" = [3.0]\n"terms.1.delta" = [0.5]\n'
+    made = []
+    factors = tuning.FoldFactors
+    monkeypatch.setattr(tuning, "FoldFactors", lambda *a: made.append(1) or factors(*a))
+    found = tune(settings_of(folder, pair + text + search)).trials
+    fresh = SETTINGS.replace("n_sparse", "delta = 3.0\nn_sparse") + pair + "delta = 0.5\n"
+    values = tomllib.loads(fresh + text + '[tune.search]\n"solver.jitter" = [1e-10]\n')
+    expected = tune(parse_tune(values, str(folder / "fit.toml"))).trials
+    assert len(made) == 2 and len(found) == 2
+    assert found[1].rmse == pytest.approx(expected[0].rmse, rel=1e-6)
+    assert found[1].log_likelihood == pytest.approx(expected[0].log_likelihood, rel=1e-6)
+    assert found[1].rmse["force"] != pytest.approx(found[0].rmse["force"], rel=1e-3)
+
+
 def test_combined_value_is_the_mean_of_errors_over_levels(grid):
     rmse = grid.trials[0].rmse
     parts = [rmse["energy"] / 0.002, rmse["force"] / 0.05, rmse["virial"] / 0.02]
@@ -178,6 +195,7 @@ def test_no_trial_no_file(folder, tmp_path):
         ('[tune]\n[tune.search]\n"terms.0.zeta" = [2, 0]', "zeta: found 0"),
         ('[tune]\n[tune.search]\n"terms.3.zeta" = [2]', "terms.3.zeta: found 3, expected the num"),
         ('[tune]\n[tune.search]\n"data.train" = ["a"]', "the data are the same in all trials"),
+        ('[tune]\n[tune.search]\n"tune.folds" = [3]', "found how to search, expected what"),
         ('[tune]\n[tune.search]\n"terms.0.cutoff" = 3.0', "a list of values or a table"),
         ('[tune]\n[tune.search]\n"terms.0.cutoff" = {low = 3.0}', "high: missing"),
         ('[tune]\n[tune.search]\n"terms.0.cutoff" = {low = 4, high = 3}', "expected low < high"),

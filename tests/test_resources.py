@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Memory that a fit may use: machine, control groups, ranks that share a machine."""
+
+import pytest
+
+from potential import resources
+from potential.errors import SoapGprError
+
+MIB = 2**20
+
+
+def write(folder, **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(f"{text}\n")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_of_control_groups_count(tmp_path, version):
+    groups, root = tmp_path / "cgroup", tmp_path / "fs"
+    if version == 2:
+        groups.write_text("0::/job/step\n")
+        own, above, base = root / "job" / "step", root / "job", root
+        write(own, memory__max="max", memory__current=5 * MIB, memory__stat="inactive_file 0")
+        stat = f"anon 7\ninactive_file {2 * MIB}"
+        write(above, memory__max=100 * MIB, memory__current=40 * MIB, memory__stat=stat)
+    else:
+        groups.write_text("5:cpu,cpuacct:/job\n4:memory:/elsewhere\n")
+        base = root / "memory"  # inside of a container the group itself is not to be seen
+        stat = f"total_inactive_file {2 * MIB}"
+        write(
+            base,
+            memory__limit_in_bytes=100 * MIB,
+            memory__usage_in_bytes=40 * MIB,
+            memory__stat=stat,
+        )
+    assert list(resources._control_groups(groups, root)) == [62 * MIB]
+    assert list(resources._control_groups(tmp_path / "none", root)) == []
+
+
+def test_ranks_of_one_machine_share_its_memory(monkeypatch):
+    monkeypatch.setenv("MPI_LOCALNRANKS", "4")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    needed = resources.regression_bytes(500, 10)
+    monkeypatch.setattr(resources, "available_bytes", lambda: 3 * needed)
+    resources.require_memory(500, 10)  # one process, whatever the batch system could start
+    resources.require_memory(500, 10, n_ranks=3)
+    with pytest.raises(SoapGprError, match=r"on each of 4 ranks of this machine .* fewer ranks"):
+        resources.require_memory(500, 10, n_ranks=4)
+    with pytest.raises(SoapGprError, match=r"about 0\.\d GiB and 0\.\d GiB are free: lower n_sp"):
+        resources.require_memory(500, 10, more=3 * needed)
