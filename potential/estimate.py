@@ -24,7 +24,7 @@ from potential.progress import silent
 from potential.ranks import Ranks, world
 from potential.regression import BUFFER_ROWS, StreamingQR
 from potential.resources import available_bytes, regression_bytes
-from potential.settings import FitSettings, SoapTermSettings
+from potential.settings import FitSettings, SoapTermSettings, TripletTermSettings
 from potential.structure import Structure, symbol
 
 # Structures whose rows are made for the trial, and sparse points per species of it at most.
@@ -102,6 +102,9 @@ def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Mode
     coordinates = 3 * sum(len(structure) for structure in train if len(structure) > 1)
     weights = [trial.n_term_weights(t) for t in range(len(trial.terms))]
     for t, term in enumerate(settings.terms):
+        if isinstance(term, TripletTermSettings):
+            found = sum(len(points) > 0 for points in trial.sparse_points(t).values())
+            weights[t] = found * term.n_sparse
         if not isinstance(term, SoapTermSettings):
             continue
         if term.sparse_basis == "derivatives":

@@ -39,11 +39,13 @@ from potential.settings import (
     FitSettings,
     PairTermSettings,
     SoapTermSettings,
+    TripletTermSettings,
     load_settings,
     parse_settings,
 )
 from potential.sparse_structures import sparse_structures
 from potential.structure import Structure, symbol
+from potential.triplet import triplet_term
 
 
 @dataclass
@@ -197,6 +199,9 @@ class FitRun:
         for term in self.settings.terms:
             if isinstance(term, PairTermSettings):
                 entry, warnings = pair_term(term, species, train)
+                self.warnings += warnings
+            elif isinstance(term, TripletTermSettings):
+                entry, warnings = triplet_term(term, species, train, self.progress)
                 self.warnings += warnings
             else:
                 entry = self._soap_tables(term, species)

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from potential import _core, pair
+from potential import _core, pair, triplet
 from potential.derivative_basis import has_derivatives
 from potential.errors import SoapGprError
 from potential.model import COMPRESSED, Model
@@ -34,6 +34,11 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
             parts.append(_core.soap_rows(model.core, t, environments, gradients))
             continue
         for p, points in model.sparse_points(t).items():
+            if term["kind"] == "triplet":
+                factors = triplet.factors(term, points)
+                rows = _core.triplet_rows(model.core, t, p, environments, *factors, gradients)
+                parts.append(rows)
+                continue
             rows = _core.function_rows(model.core, t, p, environments, gradients)
             parts.append(rows @ pair.basis(term, p, points))
     if len(parts) == 1:
@@ -58,11 +63,14 @@ def sparse_kernel(model: Model) -> np.ndarray:
             K[begin:end, begin:end] = model.derivative_basis(t).kernel()
             begin = end
             continue
-        for points in model.sparse_points(t).values():
+        for p, points in model.sparse_points(t).items():
             end = begin + len(points)
             block = K[begin:end, begin:end]  # in place: K may take a good part of the memory
             if term["kind"] == "pair":
                 block[:] = pair.kernel(term, points)
+            elif term["kind"] == "triplet":
+                symmetric = triplet.is_symmetric(len(model.species))[p]
+                block[:] = triplet.kernel(term, points, symmetric)
             else:
                 np.matmul(points, points.T, out=block)
                 np.power(block, term["zeta"], out=block)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
-from potential import _core, pair
+from potential import _core, pair, triplet
 from potential.derivative_basis import DerivativeBasis, has_derivatives
 from potential.errors import SoapGprError
 from potential.neighbors import NeighborList, neighbor_list
@@ -157,7 +157,8 @@ class Model:
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
         """Sparse points of a term by sparse set, none of a fixed term.
 
-        soap: (M, n_features) by species index, compressed: (M, rank); pair: (M,) Å.
+        soap: (M, n_features) by species index, compressed: (M, rank); pair: (M,) Å;
+        triplet: (M, 3) Å.
         """
         n_sets = len(self.set_names(term))
         return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(n_sets)}
@@ -208,9 +209,8 @@ class Model:
             own = weights[begin : begin + len(points)].copy()
             arrays[f"term{t}.weights.{a}"] = own
             begin += len(points)
-            if term["kind"] == "pair":
-                knots = pair.basis(term, a, points) @ own
-                arrays[f"term{t}.table.{a}"] = knots.reshape(-1, 3)
+            if term["kind"] != "soap":
+                arrays[f"term{t}.table.{a}"] = _table(term, len(self.species), a, points, own)
         return arrays
 
     def with_arrays(
@@ -293,8 +293,8 @@ def build_model(
     l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
     {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. A
     term of ``sparse_basis = "derivatives"`` has ``structures`` instead, as
-    ``structure_arrays.to_arrays`` returns them. A pair term is what ``pair.pair_term`` or
-    ``repulsion.fixed_terms`` return.
+    ``structure_arrays.to_arrays`` returns them. A pair or triplet term is what ``pair.pair_term``,
+    ``repulsion.fixed_terms``, ``triplet.triplet_term`` or ``triplet.fixed_term`` return.
     """
     arrays = {
         "species": np.array(species, dtype=np.int64),
@@ -302,7 +302,7 @@ def build_model(
     }
     entries = []
     for t, term in enumerate(terms):
-        own = _pair_arrays(term) if term["kind"] == "pair" else _soap_arrays(term, len(species))
+        own = _TERM_ARRAYS[term["kind"]](term, len(species))
         arrays |= {f"term{t}.{name}": array for name, array in own.items()}
         entries.append({key: value for key, value in term.items() if key not in TERM_ARRAYS})
     metadata = {
@@ -326,7 +326,8 @@ def set_names(term: Mapping, species: Sequence[int]) -> list[str]:
     """Names of the sparse sets of a term, by its entry."""
     if is_fixed(term):
         return []
-    return pair.names(species) if term["kind"] == "pair" else [symbol(z) for z in species]
+    named = {"pair": pair.names, "triplet": triplet.names}
+    return named.get(term["kind"], lambda species: [symbol(z) for z in species])(species)
 
 
 def _soap_arrays(term, n_species):
@@ -344,13 +345,24 @@ def _soap_arrays(term, n_species):
     return arrays | {f"structures.{name}": array for name, array in structures.items()}
 
 
-def _pair_arrays(term):
+def _function_arrays(term, n_species):
+    """Of a term of functions, one per sparse set."""
     if is_fixed(term):
         return {f"table.{p}": table for p, table in term["tables"].items()}
     arrays = {}
     for p, points in term["sparse_points"].items():
         own = (term.get("weights") or {}).get(p, np.zeros(len(points)))
-        arrays[f"table.{p}"] = (pair.basis(term, p, points) @ own).reshape(-1, 3)
+        arrays[f"table.{p}"] = _table(term, n_species, p, points, own)
         arrays[f"sparse_points.{p}"] = points
         arrays[f"weights.{p}"] = own
     return arrays
+
+
+def _table(term, n_species, p, points, weights):
+    """The spline of a fitted function."""
+    if term["kind"] == "pair":
+        return (pair.basis(term, p, points) @ weights).reshape(-1, 3)
+    return triplet.table(term, points, weights, triplet.is_symmetric(n_species)[p])
+
+
+_TERM_ARRAYS = {"soap": _soap_arrays, "pair": _function_arrays, "triplet": _function_arrays}

@@ -138,8 +138,8 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
 
 
 def _term_line(term: dict[str, Any]) -> str:
-    if term["kind"] == "pair":
-        line = f"pair, cutoff {term['cutoff']:g} Å"
+    if term["kind"] in ("pair", "triplet"):
+        line = f"{term['kind']}, cutoff {term['cutoff']:g} Å"
         if is_fixed(term):
             return line
         return f"{line}, length scale {term['length_scale']:g} Å, delta {term['delta']:g} eV"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,22 @@ class PairTermSettings:
     kind: str = "pair"
 
 
-TermSettings = SoapTermSettings | PairTermSettings
+@dataclass(frozen=True)
+class TripletTermSettings:
+    """One [[terms]] entry of kind "triplet"; lengths in Å, delta in eV."""
+
+    cutoff: float = 4.0
+    cutoff_width: float = 1.0
+    length_scale: float = 1.0
+    n_sparse: int = 100
+    delta: float = 1.0
+    seed: int = 0
+    kind: str = "triplet"
+
+
+TermSettings = SoapTermSettings | PairTermSettings | TripletTermSettings
+# Of a triplet term: beyond this, splines of three distances outgrow every cache.
+MOST_LENGTH_SCALES = 16
 
 
 @dataclass(frozen=True)
@@ -234,8 +249,8 @@ def _terms(root: Table) -> tuple[TermSettings, ...]:
 
 
 def _term(table: Table) -> TermSettings:
-    kind = table.choice("kind", "soap", ("soap", "pair"))
-    return _pair_term(table) if kind == "pair" else _soap_term(table)
+    kind = table.choice("kind", "soap", tuple(_TERMS))
+    return _TERMS[kind](table)
 
 
 def _pair_term(table: Table) -> PairTermSettings:
@@ -248,12 +263,36 @@ def _pair_term(table: Table) -> PairTermSettings:
         delta=table.number("delta", default.delta, above=0),
     )
     table.finish()
+    _require_width_within_cutoff(table, term)
+    return term
+
+
+def _triplet_term(table: Table) -> TripletTermSettings:
+    default = TripletTermSettings()
+    term = TripletTermSettings(
+        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
+        length_scale=table.number("length_scale", default.length_scale, above=0),
+        n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
+        delta=table.number("delta", default.delta, above=0),
+        seed=table.integer("seed", default.seed, least=0),
+    )
+    table.finish()
+    _require_width_within_cutoff(table, term)
+    if term.cutoff > MOST_LENGTH_SCALES * term.length_scale:
+        raise SoapGprError(
+            f"{table.where('length_scale')}: found {term.length_scale:g} Å, expected at least "
+            f"cutoff / {MOST_LENGTH_SCALES} = {term.cutoff / MOST_LENGTH_SCALES:g} Å"
+        )
+    return term
+
+
+def _require_width_within_cutoff(table: Table, term: PairTermSettings | TripletTermSettings):
     if term.cutoff_width > term.cutoff:
         raise SoapGprError(
             f"{table.where('cutoff_width')}: found {term.cutoff_width:g} Å, expected at most "
             f"cutoff = {term.cutoff:g} Å"
         )
-    return term
 
 
 def _soap_term(table: Table) -> SoapTermSettings:
@@ -285,6 +324,13 @@ def _soap_term(table: Table) -> SoapTermSettings:
     except SoapGprError as error:
         raise SoapGprError(f"{table.where()} {error}") from None
     return term
+
+
+_TERMS: dict[str, Callable[[Table], TermSettings]] = {
+    "soap": _soap_term,
+    "pair": _pair_term,
+    "triplet": _triplet_term,
+}
 
 
 def _atom_sigma(table: Table, default: Any) -> Any:

@@ -4,13 +4,13 @@
 import ase
 import numpy as np
 
-from potential import pair
+from potential import pair, triplet
 from potential.basis import tabulate
 from potential.basis.settings import SoapBasis
 from potential.kernels import features
 from potential.model import Model, build_model
 from potential.repulsion import fixed_terms
-from potential.settings import BaselineSettings, PairTermSettings, ZblSettings
+from potential.settings import BaselineSettings, PairTermSettings, TripletTermSettings, ZblSettings
 from potential.structure import structure_from_atoms
 from potential.structure_arrays import to_arrays
 
@@ -38,8 +38,8 @@ def random_model(
     return build_model(species, e0, terms)
 
 
-def body_order_model(species=(1, 8), soap=True, seed=0) -> Model:
-    """Pair terms with random weights, ZBL and, if wanted, a SOAP term; cutoffs 3.5, 3 and 2.5 Å."""
+def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> Model:
+    """Pair terms with random weights, ZBL and, if wanted, SOAP and triplets, to 3.5 Å."""
     species = tuple(sorted(species))
     rng = np.random.default_rng(seed)
     atoms = random_structure(np.repeat(species, 4), seed=seed)
@@ -53,7 +53,31 @@ def body_order_model(species=(1, 8), soap=True, seed=0) -> Model:
     if soap:
         model = random_model(species, seed=seed)
         terms.insert(0, _entry(model))
+    if triplets:
+        terms.append(_triplets(species, seed))
     return build_model(species, [-float(z) for z in species], terms)
+
+
+def triplet_model(species=(1, 8), known=None, seed=0) -> Model:
+    """A triplet term with random weights, cutoff 3 Å; with known(p), functions of three distances
+    by their place, a fixed term with the third factor and cutoff 2.8 Å as well."""
+    species = tuple(sorted(species))
+    terms = [_triplets(species, seed)]
+    if known is not None:
+        functions = {p: known(p) for p in range(len(triplet.functions(len(species))))}
+        terms.append(triplet.fixed_term("known", 2.8, 0.7, species, functions, "cluster"))
+    return build_model(species, [-float(z) for z in species], terms)
+
+
+def _triplets(species, seed) -> dict:
+    rng = np.random.default_rng(seed)
+    atoms = random_structure(np.repeat(species, 4), seed=seed)
+    settings = TripletTermSettings(cutoff=3.0, cutoff_width=0.8, length_scale=0.8, n_sparse=7)
+    term, _ = triplet.triplet_term(settings, species, [structure_from_atoms(atoms)])
+    term["weights"] = {
+        p: rng.normal(scale=0.3, size=len(points)) for p, points in term["sparse_points"].items()
+    }
+    return term
 
 
 def derivative_model(structures, zeta=3, species=(1, 8)):

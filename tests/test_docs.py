@@ -32,6 +32,7 @@ TABLES = {
     "[baseline]": settings.BaselineSettings,
     "[[terms]]": settings.SoapTermSettings,
     '[[terms]] kind = "pair"': settings.PairTermSettings,
+    '[[terms]] kind = "triplet"': settings.TripletTermSettings,
     "[noise]": settings.Sigmas,
     "[solver]": settings.SolverSettings,
 }

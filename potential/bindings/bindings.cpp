@@ -230,6 +230,24 @@ Array python_function_rows(const Model &model, std::size_t term, std::size_t fun
                  });
 }
 
+using Matrix = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+Array python_triplet_rows(const Model &model, std::size_t term, std::size_t function,
+                          const Structure &structure, Matrix first, Matrix second, Matrix third,
+                          bool gradients) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  const auto [n_radial, n_third] = triplet_coefficients(model, term);
+  const std::size_t size = first.shape(1);
+  if (first.shape(0) != n_radial || second.shape(0) != n_radial || third.shape(0) != n_third ||
+      second.shape(1) != size || third.shape(1) != size)
+    throw Error("the arrays of a triplet function's sparse points are inconsistent");
+  const TripletBasis basis{size, first.data(), second.data(), third.data()};
+  return rows_of(model, structure, gradients, size,
+                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
+                   triplet_rows(model, term, function, basis, environments, neighbor, rows);
+                 });
+}
+
 using AnyArray = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
 
 nb::bytes pack(const std::map<std::string, std::string> &metadata,
@@ -303,6 +321,8 @@ NB_MODULE(_core, m) {
   m.def("soap_rows", &python_soap_rows, "model"_a, "term"_a, "structure"_a, "gradients"_a = true);
   m.def("function_rows", &python_function_rows, "model"_a, "term"_a, "function"_a, "structure"_a,
         "gradients"_a = true);
+  m.def("triplet_rows", &python_triplet_rows, "model"_a, "term"_a, "function"_a, "structure"_a,
+        "first"_a, "second"_a, "third"_a, "gradients"_a = true);
   m.def("pack", &pack, "metadata"_a, "arrays"_a);
   m.def("unpack", &unpack, "bytes"_a);
 }

@@ -28,7 +28,22 @@ class DesignRows {
       own[(1 + 3 * n_atoms_ + v) * n_columns_] -= factor * r_ij[kVoigt[v][0]] * r_ij[kVoigt[v][1]];
   }
 
+  /// All columns at once, with any gradient[3][n_columns].
+  void add_gradients(std::size_t i, std::size_t j, const double *r_ij, const double *gradient) {
+    for (int x = 0; x < 3; ++x) {
+      add(1 + 3 * i + x, 1.0, gradient + x * n_columns_);
+      add(1 + 3 * j + x, -1.0, gradient + x * n_columns_);
+    }
+    for (int v = 0; v < 6; ++v)
+      add(1 + 3 * n_atoms_ + v, -r_ij[kVoigt[v][1]], gradient + kVoigt[v][0] * n_columns_);
+  }
+
  private:
+  void add(std::size_t row, double factor, const double *values) {
+    double *own = rows_ + row * n_columns_;
+    for (std::size_t m = 0; m < n_columns_; ++m) own[m] += factor * values[m];
+  }
+
   std::size_t n_atoms_, n_columns_;
   double *rows_;
 };

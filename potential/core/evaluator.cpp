@@ -96,8 +96,11 @@ void evaluate_block(const Term &term, const Environments &environments, std::siz
     return;
   }
   Stopwatch watch(profile);
-  add_pair_term(std::get<PairTerm>(term), environments, n_species, block.centers, block.size,
-                energy, f_ij);
+  if (const auto *pair = std::get_if<PairTerm>(&term))
+    add_pair_term(*pair, environments, n_species, block.centers, block.size, energy, f_ij);
+  else
+    add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
+                     block.size, energy, f_ij);
   watch.lap(&Profile::body_order);
 }
 

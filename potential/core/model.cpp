@@ -16,8 +16,9 @@ using nlohmann::json;
 using Shape = std::vector<std::size_t>;
 
 // Far above what anybody uses, and low enough that no product of two counts overflows anywhere.
-constexpr int kMaxCount = 1000000;    ///< spline intervals
-constexpr double kMaxFeatures = 1e8;  ///< of one term, so that Q_l stays below 15 000
+constexpr int kMaxCount = 1000000;          ///< spline intervals
+constexpr int kMaxTripletIntervals = 2000;  ///< along one axis
+constexpr double kMaxFeatures = 1e8;        ///< of one term, so that Q_l stays below 15 000
 
 std::string text(const Shape &shape) { return json(shape).dump(); }
 
@@ -204,12 +205,60 @@ PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::st
   return term;
 }
 
+TripletFunction read_triplet_function(const TensorFile &file, const std::string &name,
+                                      const TripletTerm &term) {
+  const std::size_t n_radial = term.radial.n_coefficients(), n_third = term.third.n_coefficients();
+  const AlignedVector values = read(file, name, {kAny, n_radial, n_third});
+  TripletFunction function;
+  if (values.empty()) return function;
+  if (values.size() != n_radial * n_radial * n_third)
+    throw Error("array '" + name + "' has the unexpected shape " + text(find(file, name).shape));
+  function.coefficients.resize(n_radial * n_radial * term.row() + kLanes);
+  for (std::size_t row = 0; row < n_radial * n_radial; ++row)
+    std::copy_n(&values[row * n_third], n_third, &function.coefficients[row * term.row()]);
+  return function;
+}
+
+TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                              std::size_t n_species) {
+  TripletTerm term;
+  term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
+  term.cutoff_width = get(entry, "cutoff_width", 1e-6, term.cutoff);
+  const bool fixed = entry.at("fixed").get<bool>();
+  if (!fixed) check_kernel(entry, term.cutoff);
+  const auto third_factor = entry.at("third_factor").get<std::string>();
+  if (third_factor != "none" && third_factor != "cluster")
+    throw Error("the model file has the unknown third_factor '" + third_factor + "'");
+  term.cluster = third_factor == "cluster";
+  const json &sizes = entry.at("n_intervals");
+  if (sizes.size() != 2) throw Error("the model file's 'n_intervals' is not a pair of numbers");
+  const int n_radial = count(sizes.at(0)), n_third = count(sizes.at(1));
+  if (n_radial < 4 || n_radial > kMaxTripletIntervals || n_third < 4 ||
+      n_third > kMaxTripletIntervals)
+    throw Error("the model file's 'n_intervals' is out of range");
+  term.radial = UniformGrid(term.cutoff, n_radial);
+  term.third = UniformGrid(2 * term.cutoff, n_third);
+  const std::size_t n_functions = n_species * n_species * (n_species + 1) / 2;
+  for (std::size_t p = 0; p < n_functions; ++p) {
+    const std::string suffix = "." + std::to_string(p);
+    term.functions.push_back(read_triplet_function(file, prefix + "table" + suffix, term));
+    if (fixed) continue;
+    const std::size_t size = read(file, prefix + "weights" + suffix, {kAny}).size();
+    read(file, prefix + "sparse_points" + suffix, {size, 3});
+    if ((size == 0) != term.functions.back().coefficients.empty())
+      throw Error("array '" + prefix + "table" + suffix + "' does not fit its sparse points");
+    term.n_weights += size;
+  }
+  return term;
+}
+
 Term read_term(const TensorFile &file, const json &entry, std::size_t index,
                std::size_t n_species) {
   const std::string prefix = "term" + std::to_string(index) + ".";
   const auto kind = entry.at("kind").get<std::string>();
   if (kind == "soap") return read_soap_term(file, entry, prefix, n_species);
   if (kind == "pair") return read_pair_term(file, entry, prefix, n_species);
+  if (kind == "triplet") return read_triplet_term(file, entry, prefix, n_species);
   throw Error("the model file has a term of the unknown kind '" + kind +
               "'; a newer soap-gpr may read it");
 }

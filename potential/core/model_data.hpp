@@ -9,6 +9,7 @@
 #include "radial_table.hpp"
 #include "soap_gpr.hpp"
 #include "spherical_harmonics.hpp"
+#include "triplet_term.hpp"
 
 namespace soap_gpr {
 
@@ -48,7 +49,7 @@ struct SoapTerm {
   SphericalHarmonics harmonics{0};
 };
 
-using Term = std::variant<SoapTerm, PairTerm>;
+using Term = std::variant<SoapTerm, PairTerm, TripletTerm>;
 
 inline double cutoff(const Term &term) {
   return std::visit([](const auto &own) { return own.cutoff; }, term);

@@ -261,6 +261,7 @@ const SoapTerm &soap_term(const Model &model, std::size_t term) {
 
 std::size_t n_weights(const Term &term) {
   if (const auto *pair = std::get_if<PairTerm>(&term)) return pair->n_weights;
+  if (const auto *triplet = std::get_if<TripletTerm>(&term)) return triplet->n_weights;
   std::size_t n = 0;
   for (const SparseSet &sparse : std::get<SoapTerm>(term).sparse) n += sparse.size;
   return n;
@@ -341,6 +342,22 @@ std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t fun
   const auto *pair = std::get_if<PairTerm>(&model.data().terms.at(term));
   if (!pair || function >= pair->functions.size()) throw Error("the model has no such function");
   return pair->functions[function].knots.size();
+}
+
+void triplet_rows(const Model &model, std::size_t term, std::size_t function,
+                  const TripletBasis &basis, const Environments &environments,
+                  const std::size_t *neighbor, double *rows) {
+  const auto *triplet = std::get_if<TripletTerm>(&model.data().terms.at(term));
+  if (!triplet || function >= triplet->functions.size())
+    throw Error("the model has no such function");
+  triplet_design(*triplet, function, basis, environments, model.species().size(), neighbor, rows);
+}
+
+std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term) {
+  const auto *triplet = std::get_if<TripletTerm>(&model.data().terms.at(term));
+  if (!triplet) throw Error("the term is not of the kind triplet");
+  return {std::size_t(triplet->radial.n_coefficients()),
+          std::size_t(triplet->third.n_coefficients())};
 }
 
 void function_rows(const Model &model, std::size_t term, std::size_t function,

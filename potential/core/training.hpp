@@ -2,9 +2,11 @@
 // What training needs of a model: features, and the rows of the regression's design matrix.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "soap_gpr.hpp"
+#include "triplet_term.hpp"
 
 namespace soap_gpr {
 
@@ -40,10 +42,17 @@ FeatureRows feature_gradients(const Model &model, std::size_t term,
 void soap_rows(const Model &model, std::size_t term, const Environments &environments,
                const std::size_t *neighbor, double *rows);
 
-/// The same for one function of a term of another kind, with its spline coefficients in the place
-/// of weights: rows[1 + 3 n_atoms + 6][n_coefficients].
+/// The same for one function of a pair term, with its spline coefficients in the place of
+/// weights: rows[1 + 3 n_atoms + 6][n_coefficients].
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function);
 void function_rows(const Model &model, std::size_t term, std::size_t function,
                    const Environments &environments, const std::size_t *neighbor, double *rows);
+
+/// The same for one function of a triplet term, with its sparse points: rows[...][basis.size]. The
+/// numbers of coefficients along r_ij and r_jk say how long the basis is.
+std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term);
+void triplet_rows(const Model &model, std::size_t term, std::size_t function,
+                  const TripletBasis &basis, const Environments &environments,
+                  const std::size_t *neighbor, double *rows);
 
 }  // namespace soap_gpr

@@ -13,7 +13,7 @@ import ase.io
 import numpy as np
 import pytest
 from ipi_runs import PREFIX, Run, find_program
-from models import random_model
+from models import body_order_model, random_model
 
 from ipi_driver import cli
 
@@ -70,6 +70,17 @@ def test_drive_agrees_with_model(folder, soap_model, water, mode, beads, n_clien
             assert "H2O, pbc TTT" in errors
             assert "i-PI said EXIT after" in errors
         run.assert_agrees(soap_model)
+
+
+@needs_ipi
+def test_drive_agrees_with_a_model_of_pairs_and_triplets(folder, water):
+    model = body_order_model()
+    model.save(folder / "model.sgpr")
+    with Run(folder, water, beads=4) as run:
+        code, errors = finish(client(folder, "--unix", run.name, "--prefix", PREFIX))
+        assert code == 0, errors
+        run.wait()
+        run.assert_agrees(model)
 
 
 @needs_ipi

@@ -83,7 +83,7 @@ def test_compressed_model_equals_python(tmp_path):
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, 2, 4])
 @pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
 def test_body_order_terms_equal_python(tmp_path, name, ranks):
     model, atoms = body_order_model(), structure(name)

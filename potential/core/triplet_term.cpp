@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "triplet_term.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace soap_gpr {
+
+namespace {
+
+constexpr int kVectors = (kSplineSize + kLanes - 1) / kLanes;  ///< that hold six numbers
+
+/// f_c and its slope, eq. (1a).
+void shifted_cosine(const TripletTerm &term, double r, double &value, double &slope) {
+  value = r < term.cutoff ? 1 : 0;
+  slope = 0;
+  if (r >= term.cutoff || r < term.cutoff - term.cutoff_width) return;
+  const double k = M_PI / term.cutoff_width, half = 0.5 * k * (term.cutoff - r);
+  const double s = std::sin(half);
+  value = s * s;
+  slope = -k * s * std::cos(half);
+}
+
+/// |d| and d / |d|; throws when that is zero or not finite.
+double direction(const double *d, double *unit) {
+  const double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+  if (!(r2 > 1e-20)) throw Error("two atoms are at the same place or a position is not finite");
+  const double r = std::sqrt(r2);
+  for (int x = 0; x < 3; ++x) unit[x] = d[x] / r;
+  return r;
+}
+
+struct SixNumbers {
+  Lanes v[kVectors];
+  explicit SixNumbers(const double *values) {
+    double all[kVectors * kLanes] = {};
+    std::copy_n(values, kSplineSize, all);
+    for (int s = 0; s < kVectors; ++s) v[s] = load(all + s * kLanes);
+  }
+};
+
+double dot(const Lanes *a, const SixNumbers &b) {
+  Lanes sum = a[0] * b.v[0];
+  for (int s = 1; s < kVectors; ++s) sum += a[s] * b.v[s];
+  double total = 0;
+  for (int k = 0; k < kLanes; ++k) total += sum[k];
+  return total;
+}
+
+struct Value {
+  double value, slope_j, slope_k, slope_jk;
+};
+
+/// The spline and its derivatives: two axes are contracted with whole rows, the third at the end.
+Value evaluate(const TripletTerm &term, const TripletFunction &function, const SplinePoint &j,
+               const SplinePoint &k, const SplinePoint &jk) {
+  const std::size_t row = term.row(), plane = row * term.radial.n_coefficients();
+  const double *corner = &function.coefficients[j.first * plane + k.first * row + jk.first];
+  Lanes value[kVectors] = {}, by_j[kVectors] = {}, by_k[kVectors] = {};
+#pragma GCC unroll 6
+  for (int n = 0; n < kSplineSize; ++n)
+    for (int s = 0; s < kVectors; ++s) {
+      Lanes sum = {}, slope = {};
+#pragma GCC unroll 6
+      for (int m = 0; m < kSplineSize; ++m) {
+        const Lanes c = load(corner + m * plane + n * row + s * kLanes);
+        sum += j.b[m] * c;
+        slope += j.slope[m] * c;
+      }
+      value[s] += k.b[n] * sum;
+      by_j[s] += k.b[n] * slope;
+      by_k[s] += k.slope[n] * sum;
+    }
+  const SixNumbers b(jk.b), slope(jk.slope);
+  return {dot(value, b), dot(by_j, b), dot(by_k, b), dot(value, slope)};
+}
+
+void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &neighbors, int species,
+                std::size_t n_species, double &energy, double (*f_ij)[3]) {
+  for (std::size_t first = 0; first < neighbors.size(); ++first) {
+    const TripletNeighbor &j = neighbors[first];
+    double pull[3] = {};
+    for (std::size_t second = first + 1; second < neighbors.size(); ++second) {
+      const TripletNeighbor &k = neighbors[second];
+      const TripletFunction &function =
+          term.functions[triplet_index(species, j.species, k.species, n_species)];
+      if (function.coefficients.empty()) continue;
+      const ThirdSide jk(term, j, k);
+      const Value g = evaluate(term, function, j.point, k.point, jk.point);
+      const double factor = j.factor * k.factor * jk.factor;
+      energy += factor * g.value;
+      if (!f_ij) continue;
+      const double along_j = j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
+      const double along_k = j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k;
+      const double along_jk = j.factor * k.factor * jk.factor_slope * g.value + factor * g.slope_jk;
+      for (int x = 0; x < 3; ++x) {
+        pull[x] += along_j * j.unit[x] - along_jk * jk.unit[x];
+        f_ij[k.pair][x] -= along_k * k.unit[x] + along_jk * jk.unit[x];
+      }
+    }
+    for (int x = 0; f_ij && x < 3; ++x) f_ij[j.pair][x] -= pull[x];
+  }
+}
+
+}  // namespace
+
+ThirdSide::ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const TripletNeighbor &k) {
+  double d[3];
+  for (int x = 0; x < 3; ++x) d[x] = k.r_ij[x] - j.r_ij[x];
+  const double r = direction(d, unit);
+  point = SplinePoint(term.third, r);
+  factor = 1;
+  factor_slope = 0;
+  if (!term.cluster) return;
+  shifted_cosine(term, r, factor, factor_slope);
+  factor = 1 - factor * (2.0 / 3);
+  factor_slope *= -2.0 / 3;
+}
+
+void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
+                     std::vector<TripletNeighbor> &neighbors) {
+  neighbors.clear();
+  for (std::size_t pair = environments.offset[i]; pair < environments.offset[i + 1]; ++pair) {
+    TripletNeighbor own;
+    std::copy_n(environments.r_ij[pair], 3, own.r_ij);
+    const double r = direction(own.r_ij, own.unit);
+    if (r >= term.cutoff) continue;
+    own.pair = pair;
+    own.species = environments.neighbor_species[pair];
+    shifted_cosine(term, r, own.factor, own.factor_slope);
+    own.point = SplinePoint(term.radial, r);
+    neighbors.push_back(own);
+  }
+  const auto lower = [](const TripletNeighbor &a, const TripletNeighbor &b) {
+    return a.species < b.species;
+  };
+  if (!std::is_sorted(neighbors.begin(), neighbors.end(), lower))
+    std::stable_sort(neighbors.begin(), neighbors.end(), lower);
+}
+
+void add_triplet_term(const TripletTerm &term, const Environments &environments,
+                      std::size_t n_species, const std::size_t *centers, int n, double *energy,
+                      double (*f_ij)[3]) {
+  std::vector<TripletNeighbor> neighbors;
+  for (int c = 0; c < n; ++c) {
+    const std::size_t i = centers[c];
+    gather_triplets(term, environments, i, neighbors);
+    add_center(term, neighbors, environments.species[i], n_species, energy[i], f_ij);
+  }
+}
+
+}  // namespace soap_gpr
