@@ -30,25 +30,26 @@ double direction(const double *d, double *unit) {
   return r;
 }
 
-struct SixNumbers {
-  Lanes v[kVectors];
-  explicit SixNumbers(const double *values) {
-    double all[kVectors * kLanes] = {};
-    std::copy_n(values, kSplineSize, all);
-    for (int s = 0; s < kVectors; ++s) v[s] = load(all + s * kLanes);
-  }
-};
-
-double dot(const Lanes *a, const SixNumbers &b) {
-  Lanes sum = a[0] * b.v[0];
-  for (int s = 1; s < kVectors; ++s) sum += a[s] * b.v[s];
-  double total = 0;
-  for (int k = 0; k < kLanes; ++k) total += sum[k];
-  return total;
+/// Products whose sum over lanes is the dot product.
+Lanes products(const Lanes *a, const double *b) {
+  Lanes sum = a[0] * load(b);
+  for (int s = 1; s < kVectors; ++s) sum += a[s] * load(b + s * kLanes);
+  return sum;
 }
 
+double total(const Lanes &v) {
+  double values[kLanes];
+  store(values, v);
+#pragma GCC unroll 4
+  for (int half = kLanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 4
+    for (int k = 0; k < half; ++k) values[k] += values[k + half];
+  return values[0];
+}
+
+/// To be added up over lanes.
 struct Value {
-  double value, slope_j, slope_k, slope_jk;
+  Lanes value, slope_j, slope_k, slope_jk;
 };
 
 /// The spline and its derivatives: two axes are contracted with whole rows, the third at the end.
@@ -71,14 +72,16 @@ Value evaluate(const TripletTerm &term, const TripletFunction &function, const S
       by_j[s] += k.b[n] * slope;
       by_k[s] += k.slope[n] * sum;
     }
-  const SixNumbers b(jk.b), slope(jk.slope);
-  return {dot(value, b), dot(by_j, b), dot(by_k, b), dot(value, slope)};
+  return {products(value, jk.b), products(by_j, jk.b), products(by_k, jk.b),
+          products(value, jk.slope)};
 }
 
 void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &neighbors, int species,
                 std::size_t n_species, double &energy, double (*f_ij)[3]) {
+  Lanes energies = {};
   for (std::size_t first = 0; first < neighbors.size(); ++first) {
     const TripletNeighbor &j = neighbors[first];
+    Lanes along_j = {};
     double pull[3] = {};
     for (std::size_t second = first + 1; second < neighbors.size(); ++second) {
       const TripletNeighbor &k = neighbors[second];
@@ -88,18 +91,23 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
       const ThirdSide jk(term, j, k);
       const Value g = evaluate(term, function, j.point, k.point, jk.point);
       const double factor = j.factor * k.factor * jk.factor;
-      energy += factor * g.value;
+      energies += factor * g.value;
       if (!f_ij) continue;
-      const double along_j = j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
-      const double along_k = j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k;
-      const double along_jk = j.factor * k.factor * jk.factor_slope * g.value + factor * g.slope_jk;
+      along_j += j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
+      const double along_k =
+          total(j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k);
+      const double along_jk =
+          total(j.factor * k.factor * jk.factor_slope * g.value + factor * g.slope_jk);
       for (int x = 0; x < 3; ++x) {
-        pull[x] += along_j * j.unit[x] - along_jk * jk.unit[x];
+        pull[x] += along_jk * jk.unit[x];
         f_ij[k.pair][x] -= along_k * k.unit[x] + along_jk * jk.unit[x];
       }
     }
-    for (int x = 0; f_ij && x < 3; ++x) f_ij[j.pair][x] -= pull[x];
+    if (!f_ij) continue;
+    const double along = total(along_j);
+    for (int x = 0; x < 3; ++x) f_ij[j.pair][x] += pull[x] - along * j.unit[x];
   }
+  energy += total(energies);
 }
 
 }  // namespace

@@ -18,29 +18,32 @@ struct UniformGrid {
   int n_coefficients() const { return n_intervals + kSplineSize - 1; }
 };
 
+/// Rows: powers of t from 0; columns: the six polynomials above an interval, times 5!, and zeros.
+constexpr int kSplinePadded = 8;
+constexpr double kSplinePieces[6][kSplinePadded] = {
+    {1, 26, 66, 26, 1, 0},    {-5, -50, 0, 50, 5, 0},  {10, 20, -60, 20, 10, 0},
+    {-10, 20, 0, -20, 10, 0}, {5, -20, 30, -20, 5, 0}, {-1, 5, -10, 10, -5, 1}};
+
 /// The values and slopes of the B-splines first, ..., first + 5 at one point of [0, end].
 struct SplinePoint {
   int first = 0;
-  double b[kSplineSize] = {}, slope[kSplineSize] = {};
+  double b[kSplinePadded] = {}, slope[kSplinePadded] = {};
 
   SplinePoint() = default;
   SplinePoint(const UniformGrid &grid, double r) {
     const double x = r * grid.inverse_h;
     first = std::min(std::max(int(x), 0), grid.n_intervals - 1);
-    const double t = x - first, t2 = t * t, t3 = t2 * t, t4 = t2 * t2, t5 = t4 * t, u = 1 - t;
-    const double u2 = u * u, u4 = u2 * u2, k = 1.0 / 120, d = grid.inverse_h / 24;
-    b[0] = k * u4 * u;
-    b[1] = k * (26 - 50 * t + 20 * t2 + 20 * t3 - 20 * t4 + 5 * t5);
-    b[2] = k * (66 - 60 * t2 + 30 * t4 - 10 * t5);
-    b[3] = k * (26 + 50 * t + 20 * t2 - 20 * t3 - 20 * t4 + 10 * t5);
-    b[4] = k * (1 + 5 * t + 10 * t2 + 10 * t3 + 5 * t4 - 5 * t5);
-    b[5] = k * t5;
-    slope[0] = -d * u4;
-    slope[1] = d * (-10 + 8 * t + 12 * t2 - 16 * t3 + 5 * t4);
-    slope[2] = d * (-24 * t + 24 * t3 - 10 * t4);
-    slope[3] = d * (10 + 8 * t - 12 * t2 - 16 * t3 + 10 * t4);
-    slope[4] = d * (1 + 4 * t + 6 * t2 + 4 * t3 - 5 * t4);
-    slope[5] = d * t4;
+    const double t = x - first, scale = grid.inverse_h / 120;
+#pragma omp simd
+    for (int s = 0; s < kSplinePadded; ++s) {
+      double value = kSplinePieces[5][s], derivative = 5 * kSplinePieces[5][s];
+      for (int p = 4; p >= 0; --p) {
+        value = value * t + kSplinePieces[p][s];
+        if (p > 0) derivative = derivative * t + p * kSplinePieces[p][s];
+      }
+      b[s] = value * (1.0 / 120);
+      slope[s] = derivative * scale;
+    }
   }
 };
 
