@@ -26,7 +26,7 @@ PHASES = {
     "expansion": "density expansion",
     "power_spectrum": "power spectrum",
     "kernel": "kernel",
-    "body_order": "pair terms",
+    "body_order": "pair and triplet terms",
     "power_spectrum_adjoint": "power spectrum, adjoint",
     "expansion_adjoint": "density expansion, adjoint",
     "scatter": "sums of pair forces",

@@ -76,11 +76,17 @@ Value evaluate(const TripletTerm &term, const TripletFunction &function, const S
           products(value, jk.slope)};
 }
 
+template <bool kForces>
 void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &neighbors, int species,
-                std::size_t n_species, double &energy, double (*f_ij)[3]) {
+                std::size_t n_species, std::vector<ThirdSide> &sides, double &energy,
+                double (*f_ij)[3]) {
   Lanes energies = {};
   for (std::size_t first = 0; first < neighbors.size(); ++first) {
     const TripletNeighbor &j = neighbors[first];
+    // ahead of the splines, because their addresses depend on square roots
+    sides.clear();
+    for (std::size_t second = first + 1; second < neighbors.size(); ++second)
+      sides.emplace_back(term, j, neighbors[second]);
     Lanes along_j = {};
     double pull[3] = {};
     for (std::size_t second = first + 1; second < neighbors.size(); ++second) {
@@ -88,11 +94,11 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
       const TripletFunction &function =
           term.functions[triplet_index(species, j.species, k.species, n_species)];
       if (function.coefficients.empty()) continue;
-      const ThirdSide jk(term, j, k);
+      const ThirdSide &jk = sides[second - first - 1];
       const Value g = evaluate(term, function, j.point, k.point, jk.point);
       const double factor = j.factor * k.factor * jk.factor;
       energies += factor * g.value;
-      if (!f_ij) continue;
+      if (!kForces) continue;
       along_j += j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
       const double along_k =
           total(j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k);
@@ -103,7 +109,7 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
         f_ij[k.pair][x] -= along_k * k.unit[x] + along_jk * jk.unit[x];
       }
     }
-    if (!f_ij) continue;
+    if (!kForces) continue;
     const double along = total(along_j);
     for (int x = 0; x < 3; ++x) f_ij[j.pair][x] += pull[x] - along * j.unit[x];
   }
@@ -116,7 +122,7 @@ ThirdSide::ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const Tr
   double d[3];
   for (int x = 0; x < 3; ++x) d[x] = k.r_ij[x] - j.r_ij[x];
   const double r = direction(d, unit);
-  point = SplinePoint(term.third, r);
+  point.locate(term.third, r);
   factor = 1;
   factor_slope = 0;
   if (!term.cluster) return;
@@ -136,7 +142,7 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
     own.pair = pair;
     own.species = environments.neighbor_species[pair];
     shifted_cosine(term, r, own.factor, own.factor_slope);
-    own.point = SplinePoint(term.radial, r);
+    own.point.locate(term.radial, r);
     neighbors.push_back(own);
   }
   const auto lower = [](const TripletNeighbor &a, const TripletNeighbor &b) {
@@ -150,10 +156,13 @@ void add_triplet_term(const TripletTerm &term, const Environments &environments,
                       std::size_t n_species, const std::size_t *centers, int n, double *energy,
                       double (*f_ij)[3]) {
   std::vector<TripletNeighbor> neighbors;
+  std::vector<ThirdSide> sides;
   for (int c = 0; c < n; ++c) {
     const std::size_t i = centers[c];
     gather_triplets(term, environments, i, neighbors);
-    add_center(term, neighbors, environments.species[i], n_species, energy[i], f_ij);
+    const int species = environments.species[i];
+    (f_ij ? add_center<true> : add_center<false>)(term, neighbors, species, n_species, sides,
+                                                  energy[i], f_ij);
   }
 }
 

@@ -29,8 +29,8 @@ struct SplinePoint {
   int first = 0;
   double b[kSplinePadded] = {}, slope[kSplinePadded] = {};
 
-  SplinePoint() = default;
-  SplinePoint(const UniformGrid &grid, double r) {
+  /// In place: a copy of what was just written would wait for it to reach the memory.
+  void locate(const UniformGrid &grid, double r) {
     const double x = r * grid.inverse_h;
     first = std::min(std::max(int(x), 0), grid.n_intervals - 1);
     const double t = x - first, scale = grid.inverse_h / 120;
