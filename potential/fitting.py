@@ -180,7 +180,8 @@ class FitRun:
     def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
         """The model with its sparse points chosen and all weights zero, fixed terms at the end."""
         # A rank that was killed before it wrote anything takes up the model of one that did.
-        stored = checkpoint.model if checkpoint else None
+        with self.ranks.together():
+            stored = checkpoint.model if checkpoint else None
         holders = self.ranks.all_gather(stored is not None)
         if any(holders):
             first = holders.index(True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -112,6 +113,18 @@ def world() -> Ranks:
             "the mpirun of the MPI library that mpi4py uses"
         )
     return Ranks(MPI.COMM_WORLD)
+
+
+def abort_all(error: Exception) -> None:
+    """End all ranks after an error that only this one knows of, as the others would wait for it
+    for ever; does nothing without other ranks."""
+    if max(_number(name, 1) for name in _SIZE) == 1:
+        return
+    from mpi4py import MPI
+
+    rank, reason = MPI.COMM_WORLD.Get_rank(), f"{type(error).__name__}: {error}".strip(": ")
+    print(f"soap-gpr: error: rank {rank}: {reason}", file=sys.stderr, flush=True)
+    MPI.COMM_WORLD.Abort(1)
 
 
 def is_first_process() -> bool:

@@ -106,6 +106,25 @@ def test_an_error_of_one_rank_ends_all_of_them_with_one_sentence(folder):
     assert "Traceback" not in done.stderr and not (folder / "wrong.sgpr").exists()
 
 
+def test_an_error_that_one_rank_alone_knows_of_ends_all_of_them(folder, tmp_path):
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "import os, sys\nfrom potential import accumulation\nfrom potential.cli import main\n"
+        "def fails(*arguments, **options): raise MemoryError\n"
+        "if os.environ['PMI_RANK'] == '0': accumulation.merge = fails\n"
+        "sys.exit(main(['fit', 'fit.toml', '-o', 'fails.sgpr']))\n"
+    )
+    done = subprocess.run(
+        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0 and "rank 0: MemoryError" in done.stderr
+
+
 def test_ranks_without_mpi4py_are_refused(monkeypatch):
     monkeypatch.setenv("PMI_SIZE", "4")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
@@ -212,7 +231,8 @@ def test_rank_without_a_state_takes_up_the_model_of_another(reference):
             self.rank, self.size, self._comm = 1, 2, None
 
         def all_gather(self, value):
-            return [True, value] if value is False else [reference.to_bytes(), value]
+            first = {None: None, False: True}  # no error; holds a model
+            return [first.get(value, reference.to_bytes()), value]
 
     run = FitRun(as_settings(small_settings("train.xyz")), Second(), silent)
     assert run._sparse_model([], None).to_bytes() == reference.to_bytes()

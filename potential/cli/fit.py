@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, write the model, print the summary; on several MPI ranks only the first does so."""
-    from potential.ranks import is_first_process
+    from potential.ranks import abort_all, is_first_process
 
     try:
         return _run(args)
@@ -62,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
         if is_first_process():
             raise
         return 1  # the first rank says it
+    except Exception as error:
+        abort_all(error)
+        raise
 
 
 def _run(args: argparse.Namespace) -> int:
