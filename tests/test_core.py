@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import slow_twin
 from ase.build import make_supercell
-from models import random_model, random_structure
+from models import body_order_model, random_model, random_structure
 from numerical import numerical_forces, numerical_virial
 from scipy.spatial.transform import Rotation
 
@@ -42,6 +42,11 @@ def atoms(request):
 @pytest.fixture(scope="module")
 def model():
     return random_model(n_terms=2, zeta=3)
+
+
+@pytest.fixture(scope="module", params=["soap", "pairs and triplets"])
+def any_model(request, model):
+    return model if request.param == "soap" else body_order_model(soap=False)
 
 
 def evaluate(model, atoms, **options):
@@ -91,9 +96,9 @@ def test_energies_equal_the_slow_twin(model, atoms):
     np.testing.assert_allclose(evaluate(model, atoms).energies, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_forces_and_virial_equal_finite_differences(model, atoms):
+def test_forces_and_virial_equal_finite_differences(any_model, atoms):
     def energy(positions, cell=None):
-        return model.evaluate(
+        return any_model.evaluate(
             atoms.numbers,
             positions,
             atoms.cell.array if cell is None else cell,
@@ -101,7 +106,7 @@ def test_forces_and_virial_equal_finite_differences(model, atoms):
             forces=False,
         ).energy
 
-    result = evaluate(model, atoms)
+    result = evaluate(any_model, atoms)
     scale = max(np.abs(result.forces).max(), 1e-3)
     numerical = numerical_forces(energy, atoms.positions)
     np.testing.assert_allclose(result.forces, numerical, rtol=0, atol=1e-6 * scale)
@@ -110,8 +115,8 @@ def test_forces_and_virial_equal_finite_differences(model, atoms):
     np.testing.assert_allclose(result.virial, numerical, rtol=0, atol=1e-6 * scale)
 
 
-def test_virials_of_the_atoms_add_up_to_a_symmetric_tensor(model, atoms):
-    total = evaluate(model, atoms).virials.sum(axis=0)
+def test_virials_of_the_atoms_add_up_to_a_symmetric_tensor(any_model, atoms):
+    total = evaluate(any_model, atoms).virials.sum(axis=0)
     np.testing.assert_allclose(total, total.T, rtol=0, atol=1e-11 * (1 + np.abs(total).max()))
 
 
@@ -131,43 +136,43 @@ def test_training_rows_times_weights_equal_the_evaluator(model, atoms):
 
 
 @pytest.mark.parametrize("inversion", [1, -1])
-def test_rotation_and_inversion_turn_forces_and_virial(model, atoms, inversion):
+def test_rotation_and_inversion_turn_forces_and_virial(any_model, atoms, inversion):
     Q = inversion * Rotation.random(random_state=1).as_matrix()
     turned = atoms.copy()
     turned.set_cell(atoms.cell.array @ Q.T)
     turned.positions = atoms.positions @ Q.T
-    before, after = evaluate(model, atoms), evaluate(model, turned)
+    before, after = evaluate(any_model, atoms), evaluate(any_model, turned)
     np.testing.assert_allclose(after.energies, before.energies, rtol=1e-11)
     np.testing.assert_allclose(after.forces, before.forces @ Q.T, rtol=0, atol=1e-10)
     np.testing.assert_allclose(after.virial, Q @ before.virial @ Q.T, rtol=0, atol=1e-9)
 
 
-def test_translation_and_order_of_atoms_change_nothing(model, atoms):
+def test_translation_and_order_of_atoms_change_nothing(any_model, atoms):
     order = np.random.default_rng(2).permutation(len(atoms))
     moved = atoms[order]
     moved.positions += [0.3, -7.1, 2.2]
-    before, after = evaluate(model, atoms), evaluate(model, moved)
+    before, after = evaluate(any_model, atoms), evaluate(any_model, moved)
     np.testing.assert_allclose(after.energies, before.energies[order], rtol=1e-11)
     np.testing.assert_allclose(after.forces, before.forces[order], rtol=0, atol=1e-10)
 
 
-def test_replication_repeats_energies_forces_and_virials(model):
+def test_replication_repeats_energies_forces_and_virials(any_model):
     atoms = structures()["smaller than the cutoff"]
     large = make_supercell(atoms, [[2, 1, 0], [0, 1, 0], [0, 1, 3]])
-    one, many = evaluate(model, atoms), evaluate(model, large)
+    one, many = evaluate(any_model, atoms), evaluate(any_model, large)
     np.testing.assert_allclose(many.energy, 6 * one.energy, rtol=1e-11)
     np.testing.assert_allclose(many.virial, 6 * one.virial, rtol=0, atol=1e-9)
 
 
-def test_threads_change_nothing(model):
+def test_threads_change_nothing(any_model):
     atoms = random_structure([8, 1, 1] * 60, seed=9)
-    one, two = evaluate(model, atoms), evaluate(model, atoms, n_threads=2)
+    one, two = evaluate(any_model, atoms), evaluate(any_model, atoms, n_threads=2)
     np.testing.assert_array_equal(one.energies, two.energies)
     np.testing.assert_array_equal(one.forces, two.forces)
 
 
-def test_isolated_atom_has_no_forces(model):
-    result = model.evaluate([8], [[0.0, 0.0, 0.0]])
+def test_isolated_atom_has_no_forces(any_model):
+    result = any_model.evaluate([8], [[0.0, 0.0, 0.0]])
     assert np.isfinite(result.energy)
     assert not result.forces.any()
     assert not result.virial.any()
@@ -189,9 +194,9 @@ def test_energy_is_continuous_at_the_cutoff(model):
         ([], np.zeros((0, 3)), "without atoms"),
     ],
 )
-def test_bad_structures_are_one_clear_sentence(model, numbers, positions, message):
+def test_bad_structures_are_one_clear_sentence(any_model, numbers, positions, message):
     with pytest.raises(SoapGprError, match=message):
-        model.evaluate(numbers, positions)
+        any_model.evaluate(numbers, positions)
 
 
 def test_periodic_direction_without_cell_vector_is_refused(model):

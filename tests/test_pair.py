@@ -1,37 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pair terms and fixed pair potentials: slow twins, finite differences, known potentials."""
 
-import ase
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
+from body_order import (
+    assert_forces_are_derivatives,
+    assert_rows_are_the_evaluation,
+    evaluate,
+    shifted_cosine,
+    structures,
+    weights_of,
+)
 from models import body_order_model, random_structure
-from numerical import numerical_forces, numerical_virial
 from training_data import write_frames
 
 from potential import pair
-from potential.baseline import baseline_labels
 from potential.errors import SoapGprError
 from potential.fitting import fit
-from potential.kernels import sparse_kernel, structure_rows
+from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
 from potential.neighbors import neighbor_list
 from potential.provenance import summary
 from potential.repulsion import fixed_terms, read_pair_table
 from potential.settings import BaselineSettings, ZblSettings
-from potential.structure import VOIGT, structure_from_atoms
-
-SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
-
-
-def evaluate(model, atoms):
-    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
-
-
-def shifted_cosine(r, cutoff, width):
-    if r < cutoff - width:
-        return 1.0
-    return 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width)) if r < cutoff else 0.0
+from potential.structure import VOIGT
 
 
 def twin_fitted(model, t, p, r):
@@ -66,16 +59,6 @@ def twin_energies(model, atoms):
     return energies
 
 
-def structures():
-    water = [8] * 4 + [1] * 8
-    return {
-        "triclinic": random_structure(water, seed=2, cell=[[5.1, 0, 0], [1.3, 4.4, 0], [-1, 1, 5]]),
-        "smaller than the cutoff": random_structure([8, 1, 1], seed=3, cell=SMALL),
-        "molecule": random_structure([8, 1, 1], seed=5, pbc=False),
-        "isolated atom": ase.Atoms("O", positions=[[1.0, 2, 3]]),
-    }
-
-
 @pytest.mark.parametrize("name", structures())
 def test_energies_equal_the_slow_twin(name):
     model, atoms = body_order_model(soap=False, triplets=False), structures()[name]
@@ -86,38 +69,18 @@ def test_energies_equal_the_slow_twin(name):
 @pytest.mark.parametrize("name", structures())
 @pytest.mark.parametrize("soap", [True, False])
 def test_rows_times_weights_and_baseline_are_the_evaluation(name, soap):
-    model, atoms = body_order_model(soap=soap), structures()[name]
-    structure = structure_from_atoms(atoms)
-    names = [key for key in sorted(model.arrays) if ".weights." in key]
-    weights = np.concatenate([model.arrays[key] for key in names])
-    found = structure_rows(model, structure) @ weights + baseline_labels(model, structure)
-    evaluation = evaluate(model, atoms)
-    virial = evaluation.virial[VOIGT]
-    expected = np.concatenate([[evaluation.energy], evaluation.forces.ravel(), virial])
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
-    energy = structure_rows(model, structure, gradients=False)
-    np.testing.assert_allclose(energy[0], structure_rows(model, structure)[0], atol=1e-12)
+    assert_rows_are_the_evaluation(body_order_model(soap=soap), structures()[name])
 
 
 @pytest.mark.parametrize("name", structures())
 def test_forces_and_virial_are_derivatives(name):
-    model, atoms = body_order_model(), structures()[name]
-
-    def energy(positions, cell=atoms.cell.array):
-        return model.evaluate(atoms.numbers, positions, cell, atoms.pbc, forces=False).energy
-
-    found = evaluate(model, atoms)
-    forces = numerical_forces(energy, atoms.positions)
-    np.testing.assert_allclose(found.forces, forces, rtol=1e-7, atol=1e-6)
-    virial = numerical_virial(energy, atoms.positions, atoms.cell.array)
-    np.testing.assert_allclose(found.virial, virial, rtol=1e-7, atol=1e-6)
+    assert_forces_are_derivatives(body_order_model(), structures()[name])
 
 
 def test_refitting_a_loaded_model_gives_the_same_splines():
     model = body_order_model()
     loaded = Model.from_bytes(model.to_bytes())
-    names = [key for key in sorted(model.arrays) if ".weights." in key]
-    weights = np.concatenate([model.arrays[key] for key in names])
+    weights = weights_of(model)
     again = loaded.with_weights(weights)
     for name, array in model.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array, err_msg=name)

@@ -1,43 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Triplet terms: slow twin, finite differences, symmetries, and a known potential recovered."""
+"""Triplet terms, fitted and fixed: slow twin, finite differences, rows, kernel matrix."""
 
 import itertools
 
-import ase
 import numpy as np
 import pytest
-from models import random_structure, triplet_model
-from numerical import numerical_forces, numerical_virial
+from body_order import (
+    assert_forces_are_derivatives,
+    assert_rows_are_the_evaluation,
+    evaluate,
+    shifted_cosine,
+    structures,
+    weights_of,
+)
+from models import triplet_model
 
 from potential import triplet
-from potential.baseline import baseline_labels
-from potential.kernels import sparse_kernel, structure_rows
+from potential.kernels import sparse_kernel
 from potential.model import Model
 from potential.neighbors import neighbor_list
-from potential.structure import VOIGT, structure_from_atoms
-
-SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
-
-
-def evaluate(model, atoms, **options):
-    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, **options)
-
-
-def structures():
-    water = [8] * 4 + [1] * 8
-    return {
-        "triclinic": random_structure(water, seed=2, cell=[[5.1, 0, 0], [1.3, 4.4, 0], [-1, 1, 5]]),
-        "smaller than the cutoff": random_structure([8, 1, 1], seed=3, cell=SMALL),
-        "molecule": random_structure([8, 1, 1], seed=5, pbc=False),
-        "isolated atom": ase.Atoms("O", positions=[[1.0, 2, 3]]),
-        "pair": ase.Atoms("OH", positions=[[1.0, 2, 3], [1, 2, 4]]),
-    }
-
-
-def shifted_cosine(r, cutoff, width):
-    if r < cutoff - width:
-        return 1.0
-    return 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width)) if r < cutoff else 0.0
 
 
 def twin_fitted(model, t, p, r_ij, r_ik, r_jk):
@@ -98,16 +79,6 @@ def model():
     return triplet_model(known=known)
 
 
-def weights_of(model):
-    return np.concatenate(
-        [
-            model.arrays[f"term{t}.weights.{a}"]
-            for t in range(len(model.terms))
-            for a in model.sparse_points(t)
-        ]
-    )
-
-
 @pytest.mark.parametrize("name", structures())
 def test_energies_equal_the_slow_twin(model, name):
     atoms = structures()[name]
@@ -117,29 +88,12 @@ def test_energies_equal_the_slow_twin(model, name):
 
 @pytest.mark.parametrize("name", structures())
 def test_rows_times_weights_and_baseline_are_the_evaluation(model, name):
-    atoms = structures()[name]
-    structure = structure_from_atoms(atoms)
-    found = structure_rows(model, structure) @ weights_of(model) + baseline_labels(model, structure)
-    evaluation = evaluate(model, atoms)
-    virial = evaluation.virial[VOIGT]
-    expected = np.concatenate([[evaluation.energy], evaluation.forces.ravel(), virial])
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
-    energy = structure_rows(model, structure, gradients=False)
-    np.testing.assert_allclose(energy[0], structure_rows(model, structure)[0], atol=1e-12)
+    assert_rows_are_the_evaluation(model, structures()[name])
 
 
 @pytest.mark.parametrize("name", structures())
 def test_forces_and_virial_are_derivatives(model, name):
-    atoms = structures()[name]
-
-    def energy(positions, cell=atoms.cell.array):
-        return model.evaluate(atoms.numbers, positions, cell, atoms.pbc, forces=False).energy
-
-    found = evaluate(model, atoms)
-    forces = numerical_forces(energy, atoms.positions)
-    np.testing.assert_allclose(found.forces, forces, rtol=1e-7, atol=1e-6)
-    virial = numerical_virial(energy, atoms.positions, atoms.cell.array)
-    np.testing.assert_allclose(found.virial, virial, rtol=1e-7, atol=1e-6)
+    assert_forces_are_derivatives(model, structures()[name])
 
 
 def test_refitting_a_loaded_model_gives_the_same_splines(model):
@@ -162,3 +116,20 @@ def test_sparse_kernel_is_symmetrised_for_equal_neighbours_alone(model):
         assert K[begin[p] + 1, begin[p] + 3] == pytest.approx(delta**2 * expected)
         assert np.all(K[begin[p] : begin[p + 1], begin[p + 1] :] == 0)
     np.linalg.cholesky(K + 1e-9 * np.eye(len(K)))
+
+
+def test_forces_are_continuous_from_contact_to_beyond_the_cutoffs(model):
+    """One neighbour comes in from 3.2 Å to 0.001 Å of the centre, past knots and kinks."""
+
+    def forces(r):
+        positions = [[0, 0, 0], [0, 1.3, 0.2], [r, 0, 0]]
+        return model.evaluate([8, 1, 8], positions).forces
+
+    r = np.linspace(0.001, 3.2, 641)
+    step = 1e-6
+    jumps = [np.abs(forces(x + step) - forces(x)).max() for x in r]
+    assert max(jumps) < 1e-3  # forces of some eV/Å; their slopes are finite
+    kinks = [2.1, 2.2, 2.8, 3.0]
+    jumps = [np.abs(forces(x + step) - forces(x - step)).max() for x in kinks]
+    assert max(jumps) < 1e-4
+    assert not np.any(forces(3.1)[2])

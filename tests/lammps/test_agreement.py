@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from lammps_runs import measure
-from models import body_order_model, derivative_model, random_model, random_structure
+from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
 
 from potential.compression import compress
 from potential.structure import structure_from_atoms
@@ -100,6 +100,14 @@ def test_derivative_basis_equals_python(tmp_path, zeta):
 
 def test_model_without_soap_equals_python(tmp_path):
     model, atoms = body_order_model(soap=False), structure("triclinic")
+    assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
+
+
+def test_fixed_triplets_equal_python(tmp_path):
+    def known(p):
+        return lambda r_ij, r_ik, r_jk: np.exp(-0.3 * (p + 1) * (r_ij + r_ik)) + 0.1 * r_jk
+
+    model, atoms = triplet_model(known=known), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
