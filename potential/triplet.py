@@ -8,7 +8,7 @@ coefficients come from the same three factors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,18 @@ import numpy as np
 from potential import pair
 from potential.basis import uniform_spline
 from potential.errors import SoapGprError
-from potential.neighbors import neighbor_list
 from potential.progress import Progress, silent
 from potential.settings import TripletTermSettings
 from potential.sparse import select
 from potential.structure import Structure, symbol
+from potential.triplet_points import candidates
 
 # Of the spline, per length scale: an error of 1e-7 of a sparse point's kernel.
 INTERVALS_PER_LENGTH = 6
 # Candidates for sparse points: one triplet of each cube with this edge, in length scales.
 CUBE = 1 / 6
-MAX_INTERVALS = 128
-TOLERANCE = 1e-8  # error of a fixed function's spline, relative to its largest value
-_WAITING = 200_000  # triplets, before they are thinned
+MAX_INTERVALS = 160
+TOLERANCE = 1e-7  # error of a fixed function's spline, relative to its largest value
 
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -107,12 +106,13 @@ def triplet_term(
         "delta": settings.delta,
         "n_intervals": [max(n, 4), 2 * max(n, 4)],
     }
-    candidates = _candidates(settings, species, structures, progress)
+    kinds, edge = functions(len(species)), CUBE * settings.length_scale
+    found = candidates(structures, settings.cutoff, species, kinds, edge, progress)
     points, warnings, missing = {}, [], []
     for p, name in enumerate(names(species)):
-        X = candidates[p] / settings.length_scale
+        X = found[p] / settings.length_scale
         chosen = select(X, settings.n_sparse, "fps", seed=settings.seed)
-        points[p] = candidates[p][chosen]
+        points[p] = found[p][chosen]
         if len(X) == 0:
             missing.append(name)
         elif len(chosen) < settings.n_sparse:
@@ -142,10 +142,10 @@ def fixed_term(
     callables: by place in ``functions``, G(r_ij, r_ik, r_jk) in eV of arrays in Å, smooth up to
     the ends of [0, cutoff]² × [0, 2 cutoff], the first distance that to the neighbour of lower
     species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a). The spline
-    is as fine as ``tolerance``, relative to the largest value, asks for. Raises SoapGprError when
-    MAX_INTERVALS do not suffice.
+    is as fine along each axis as ``tolerance``, relative to the largest value, asks for. Raises
+    SoapGprError when MAX_INTERVALS do not suffice.
     """
-    entry = {
+    entry: dict[str, Any] = {
         "kind": "triplet",
         "fixed": True,
         "name": name,
@@ -155,25 +155,25 @@ def fixed_term(
     }
     probes = _probes(cutoff)
     wanted = {p: np.asarray(function(*probes)) for p, function in callables.items()}
-    symmetric = is_symmetric(len(species))
-    n = 12
-    while n <= MAX_INTERVALS:
-        entry["n_intervals"] = [n, 2 * n]
-        tables = {p: _sampled(entry, function, symmetric[p]) for p, function in callables.items()}
-        error = max(
-            np.abs(interpolate(entry, tables[p], probes) - value).max()
-            / max(np.abs(value).max(), 1e-300)
-            for p, value in wanted.items()
+    limits = {p: tolerance * max(np.abs(value).max(), 1e-300) for p, value in wanted.items()}
+    entry["n_intervals"] = [
+        max(
+            (
+                _intervals(function, limits[p], axis, cutoff, name)
+                for p, function in callables.items()
+            ),
+            default=4,
         )
-        if error <= tolerance:
-            empty = np.zeros((0, n + 5, 2 * n + 5))
-            return entry | {"tables": {p: tables.get(p, empty) for p in range(len(symmetric))}}
-        # The error falls as h⁶ once h is small.
-        n = max(n + 2, int(n * min(1.5, 1.05 * (error / tolerance) ** (1 / 6))))
-    raise SoapGprError(
-        f"{name}: found a function of three distances that no spline of {MAX_INTERVALS} intervals "
-        f"follows within {tolerance:g}, expected a smoother one"
-    )
+        for axis in (0, 2)
+    ]
+    symmetric = is_symmetric(len(species))
+    tables = {p: _sampled(entry, function, symmetric[p]) for p, function in callables.items()}
+    for p, value in wanted.items():
+        # three axes, and lines in the search of intervals that missed the worst place
+        if np.abs(interpolate(entry, tables[p], probes) - value).max() > 10 * limits[p]:
+            raise _too_rough(name, limits[p])
+    empty = np.zeros((0, *(n + 5 for n in entry["n_intervals"])))
+    return entry | {"tables": {p: tables.get(p, empty) for p in range(len(symmetric))}}
 
 
 def interpolate(entry: Mapping[str, Any], table: np.ndarray, distances) -> np.ndarray:
@@ -188,12 +188,44 @@ def _axis(entry, axis):
     return (n_third, 2 * entry["cutoff"]) if axis == 2 else (n_radial, entry["cutoff"])
 
 
+def _intervals(function, limit, axis, cutoff, name):
+    """Intervals along one axis for an error within limit (eV), on lines through some triplets."""
+    probes = np.array(_probes(cutoff, 60, seed=1))
+    end = 2 * cutoff if axis == 2 else cutoff
+    fine = np.linspace(0, end, 1501)
+    lines = np.repeat(probes[:, :, None], len(fine), axis=2)
+    lines[axis] = fine
+    wanted = np.asarray(function(*lines.reshape(3, -1))).reshape(-1, len(fine))
+    x, y, z = lines
+    possible = (np.abs(x - y) <= z) & (z <= x + y)
+    n = 8
+    while n <= MAX_INTERVALS:
+        at = np.repeat(probes[:, :, None], n + 5, axis=2)
+        at[axis] = uniform_spline.sites(n, end)
+        values = np.asarray(function(*at.reshape(3, -1))).reshape(-1, n + 5)
+        found = uniform_spline.splines(fine, n, end) @ uniform_spline.coefficients(values.T, n)
+        error = np.abs(found.T - wanted)[possible].max()
+        if error <= limit:
+            return n
+        # It falls as h⁶ once h is small.
+        n = max(n + 1, int(n * min(1.5, (error / limit) ** (1 / 6))))
+    raise _too_rough(name, limit)
+
+
+def _too_rough(name, limit):
+    return SoapGprError(
+        f"{name}: found a function of three distances that no spline of {MAX_INTERVALS} intervals "
+        f"follows within {limit:.2g} eV, expected a smoother one"
+    )
+
+
 def _sampled(entry, function, symmetric):
     """Coefficients of the spline through a function's values at the sites."""
-    grid = np.meshgrid(
-        *[uniform_spline.sites(*_axis(entry, axis)) for axis in range(3)], indexing="ij"
-    )
-    values = np.asarray(function(*(x.ravel() for x in grid))).reshape(grid[0].shape)
+    x, y, z = (uniform_spline.sites(*_axis(entry, axis)) for axis in range(3))
+    plane = [values.ravel() for values in np.meshgrid(y, z, indexing="ij")]
+    values = np.stack(  # plane by plane, as the function may need much memory for each point
+        [np.asarray(function(np.full_like(plane[0], x_1), *plane)) for x_1 in x]
+    ).reshape(len(x), len(y), len(z))
     if symmetric:
         values = 0.5 * (values + values.swapaxes(0, 1))
     for axis in range(3):
@@ -204,67 +236,9 @@ def _sampled(entry, function, symmetric):
     return np.ascontiguousarray(values)
 
 
-def _probes(cutoff, n=1500):
+def _probes(cutoff, n=1500, seed=0):
     """Distances of triplets at random, for the error of a spline."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     r_ij, r_ik = rng.uniform(0, cutoff, (2, n))
     cosine = rng.uniform(-1, 1, n)
     return r_ij, r_ik, np.sqrt(r_ij**2 + r_ik**2 - 2 * r_ij * r_ik * cosine)
-
-
-def _candidates(settings, species, structures, progress):
-    """Triplets (n, 3) in Å of every function, at most one in each cube: the lowest."""
-    edge = CUBE * settings.length_scale
-    places = {own: p for p, own in enumerate(functions(len(species)))}
-    kept = [_Thinned(edge) for _ in places]
-    for structure in progress(structures, "triplets"):
-        for own, found in _triplets(structure, settings.cutoff, species):
-            kept[places[own]].add(found)
-    return [own.points() for own in kept]
-
-
-class _Thinned:
-    """Triplets, of which one in each cube is kept; bounded by the number of cubes."""
-
-    def __init__(self, edge: float):
-        self._edge = edge
-        self._kept, self._waiting, self._count = np.zeros((0, 3)), list[np.ndarray](), 0
-
-    def add(self, points: np.ndarray) -> None:
-        self._waiting.append(points)
-        self._count += len(points)
-        if self._count > _WAITING:
-            self.points()
-
-    def points(self) -> np.ndarray:
-        """(n, 3), in an order that does not depend on that of ``add``."""
-        points = np.concatenate([self._kept, *self._waiting])
-        points = points[np.lexsort(points.T)]
-        _, lowest = np.unique((points / self._edge).astype(np.int64), axis=0, return_index=True)
-        self._kept, self._waiting, self._count = points[np.sort(lowest)], [], 0
-        return self._kept
-
-
-def _triplets(
-    structure: Structure, cutoff: float, species: Sequence[int]
-) -> Iterator[tuple[tuple[int, int, int], np.ndarray]]:
-    """(centre, neighbour, neighbour) and distances (n, 3) Å, centre by centre.
-
-    Neighbours of one species come with the shorter distance first.
-    """
-    neighbors = neighbor_list(structure.positions, structure.cell, structure.pbc, cutoff)
-    index = {z: a for a, z in enumerate(species)}
-    own = np.array([index[int(z)] for z in structure.numbers])
-    distance = np.linalg.norm(neighbors.r_ij, axis=1)
-    of_neighbor = own[neighbors.neighbor.astype(np.int64)]
-    offset = neighbors.offset.astype(np.int64)
-    for i, a in enumerate(own.tolist()):
-        span = np.arange(offset[i], offset[i + 1])
-        span = span[distance[span] < cutoff]
-        span = span[np.lexsort((distance[span], of_neighbor[span]))]
-        first, second = (span[k] for k in np.triu_indices(len(span), 1))
-        r_jk = np.linalg.norm(neighbors.r_ij[second] - neighbors.r_ij[first], axis=1)
-        found = np.stack([distance[first], distance[second], r_jk], axis=1)
-        kinds = of_neighbor[first] * len(species) + of_neighbor[second]
-        for kind in np.unique(kinds).tolist():
-            yield (a, *divmod(kind, len(species))), found[kinds == kind]

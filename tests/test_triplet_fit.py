@@ -7,7 +7,7 @@ import pytest
 from stillinger_weber import energy, frames, three_body, trimer, two_body
 from training_data import emt_frames, write_frames
 
-from potential import triplet
+from potential import triplet, triplet_points
 from potential.data import read_structures
 from potential.errors import SoapGprError
 from potential.estimate import estimate
@@ -94,9 +94,9 @@ def test_sparse_points_do_not_depend_on_the_order_of_structures(tmp_path):
 
 
 def test_thinning_bounds_the_candidates_and_ignores_their_order(monkeypatch):
-    monkeypatch.setattr(triplet, "_WAITING", 500)
+    monkeypatch.setattr(triplet_points, "_WAITING", 500)
     points = np.random.default_rng(0).uniform(1, 3, (4000, 3))
-    one, other = triplet._Thinned(0.25), triplet._Thinned(0.25)
+    one, other = triplet_points.Thinned(0.25), triplet_points.Thinned(0.25)
     for block in np.split(points, 10):
         one.add(block)
     for block in np.split(points[::-1], 25):
@@ -135,6 +135,28 @@ def test_dry_run_counts_triplets(silicon):
 def test_bad_settings_are_one_sentence(changes, message):
     with pytest.raises(SoapGprError, match=message):
         parse_settings({"data": {"train": ["x"]}, "terms": [TRIPLET | changes]})
+
+
+def test_fixed_functions_are_as_exact_as_asked():
+    """A kernel in GAP's coordinates, whose axes ask for different resolutions."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform([4, 0, 2], [7, 2, 5], (20, 3))
+    weights = rng.normal(size=20)
+
+    def known(r_ij, r_ik, r_jk):
+        x = np.stack([r_ij + r_ik, (r_ij - r_ik) ** 2, r_jk], axis=-1)
+        square = (x[:, None] - points) ** 2 / np.array([1.5, 1.0, 2.0]) ** 2
+        return np.exp(-0.5 * square.sum(axis=2)) @ weights
+
+    sizes = []
+    for tolerance in (1e-5, 1e-7):
+        term = triplet.fixed_term("g", 3.5, 1.0, (14,), {0: known}, tolerance=tolerance)
+        probes = triplet._probes(3.5, 500, seed=7)
+        value = known(*probes)
+        error = np.abs(triplet.interpolate(term, term["tables"][0], probes) - value).max()
+        assert error < 2 * tolerance * np.abs(value).max()
+        sizes.append(term["n_intervals"])
+    assert sizes[1][0] > 1.5 * sizes[0][0] and sizes[1][0] > 1.2 * sizes[1][1]
 
 
 def test_functions_that_no_spline_follows_are_refused():
