@@ -21,7 +21,7 @@ from potential.model import Model
 from potential.output import atomic_file, require_folder
 from potential.ranks import Ranks
 from potential.regression import StreamingQR
-from potential.settings import FitSettings
+from potential.settings import FitSettings, SoapTermSettings
 from potential.structure import Structure
 from potential.version import package_version
 
@@ -98,16 +98,20 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
     """Equal for two fits that must give the same model: settings, geometries, labels, version."""
     hashed = hashlib.sha256(package_version().encode())
     hashed.update(json.dumps(settings.to_dict(), sort_keys=True).encode())
-    hashed.update(pair_table_bytes(settings))
+    hashed.update(file_bytes(settings))
     for structure in structures:
         hashed.update(structure_digest(structure))
     return hashed.hexdigest()
 
 
-def pair_table_bytes(settings: FitSettings) -> bytes:
-    """What is in the file of [baseline] pair_table, if there is one."""
-    table = settings.baseline.pair_table
-    return b"" if table is None else Path(table).read_bytes()
+def file_bytes(settings: FitSettings) -> bytes:
+    """What is in the files other than data that the settings name. Raises SoapGprError."""
+    soap = [term for term in settings.terms if isinstance(term, SoapTermSettings)]
+    names = [settings.baseline.pair_table, *(term.sparse_file for term in soap)]
+    try:
+        return b"".join(Path(name).read_bytes() for name in names if name is not None)
+    except OSError as error:
+        raise SoapGprError(f"cannot read a file of the settings: {error}") from None
 
 
 def structure_digest(structure: Structure) -> bytes:

@@ -59,12 +59,13 @@ def read_structures(
 
 def read_geometries(specs: Sequence[str]) -> list[Structure]:
     """Structures without their labels, which need not be consistent or there at all."""
-    return [
-        structure_from_atoms(
-            ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc), source=source
-        )
-        for atoms, source in read_frames(specs)
-    ]
+    return [geometry(atoms, source) for atoms, source in read_frames(specs)]
+
+
+def geometry(atoms: ase.Atoms, source: str) -> Structure:
+    """A structure without labels."""
+    bare = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    return structure_from_atoms(bare, source=source)
 
 
 def read_frames(specs: Sequence[str]) -> list[tuple[ase.Atoms, str]]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,10 +16,14 @@ from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.settings import SoapTermSettings
 from potential.sparse import select
+from potential.sparse_file import points_from_file
 from potential.structure import Structure, symbol
+from potential.toml_table import nearest
 
 # Features of candidate environments are kept in memory up to this size, per species.
 CANDIDATE_BYTES = 256 * 2**20
+# A config_type with a quota keeps at least so many candidates for each of its points.
+PER_QUOTA = 10
 
 
 def sparse_points(
@@ -34,9 +38,11 @@ def sparse_points(
     model: the term's tables, without sparse points. The choice does not depend on the order of the
     structures.
     """
-    candidates = _candidates(model, term, settings.seed, structures, progress)
-    points, warnings = {}, []
-    for a, X in candidates.items():
+    if settings.sparse_method == "file":
+        return points_from_file(model, term, settings), []
+    quotas = settings.n_sparse_config_type
+    points, warnings = {}, unused_quotas(term, quotas, structures)
+    for a, (X, groups) in _candidates(model, term, settings, structures, progress).items():
         name = symbol(model.species[a])
         wanted = n_sparse(settings, name)
         chosen = select(
@@ -46,6 +52,8 @@ def sparse_points(
             zeta=settings.zeta,
             seed=settings.seed,
             progress=progress,
+            groups=groups,
+            quotas=quotas,
         )
         points[a] = X[chosen]
         if len(chosen) < wanted:
@@ -54,6 +62,19 @@ def sparse_points(
                 f"{wanted} sparse points were asked for"
             )
     return points, warnings
+
+
+def unused_quotas(
+    term: int, quotas: Mapping[str, int], structures: Sequence[Structure]
+) -> list[str]:
+    """Warnings for quotas that apply to no structure."""
+    present = sorted({structure.config_type for structure in structures})
+    return [
+        f"term {term + 1}: n_sparse_config_type: {name} applies to no structure"
+        + (nearest(name, present) or f"; config_types found: {', '.join(present)}")
+        for name in quotas
+        if name not in present
+    ]
 
 
 def n_sparse(settings: SoapTermSettings, name: str) -> int:
@@ -68,29 +89,45 @@ def n_sparse(settings: SoapTermSettings, name: str) -> int:
     return settings.n_sparse[name]
 
 
-def _candidates(model, term, seed, structures, progress):
-    """Features (n, n_features) by species index, thinned at random where there are too many."""
-    width = model.core.n_features(term)
-    count = np.zeros(len(model.species))
+def _candidates(model, term, settings, structures, progress):
+    """Features (n, n_features) and config_types (n,) by species index, thinned at random where
+    there are too many."""
     indices = [model.species_indices(structure.numbers) for structure in structures]
-    for species in indices:
-        count += np.bincount(species, minlength=len(count))
-    share = np.minimum(1.0, CANDIDATE_BYTES / (8.0 * width * np.maximum(count, 1)))
+    share = _shares(model, term, settings, structures, indices)
 
     def of_structure(item):
         structure, species = item
         with naming(structure):
             X = features(model, term, structure)
         # Seeded by the geometry, not by a running stream: other structures change nothing here.
-        rng = np.random.default_rng([seed, *fingerprint(structure)])
-        keep = rng.random(len(structure)) < share[species]
-        return X[keep], species[keep]
+        rng = np.random.default_rng([settings.seed, *fingerprint(structure)])
+        keep = rng.random(len(structure)) < share[structure.config_type][species]
+        return X[keep], species[keep], np.full(keep.sum(), structure.config_type, dtype=object)
 
     items = list(zip(structures, indices, strict=True))
-    kept = list(ordered_map(of_structure, progress(items, "features")))
-    species = np.concatenate([of_atoms for _, of_atoms in kept])
+    parts = list(zip(*ordered_map(of_structure, progress(items, "features")), strict=True))
+    species, groups = np.concatenate(parts[1]), np.concatenate(parts[2])
     return {
-        a: np.concatenate([X[of_atoms == a] for X, of_atoms in kept])
+        a: (
+            np.concatenate([X[own == a] for X, own in zip(parts[0], parts[1], strict=True)]),
+            groups[species == a],
+        )
         for a in range(len(model.species))
         if np.any(species == a)
+    }
+
+
+def _shares(model, term, settings, structures, indices):
+    """By config_type, what part of the environments of each species (n_species,) to keep."""
+    n_species = len(model.species)
+    counts: dict[str, np.ndarray] = {}
+    for structure, species in zip(structures, indices, strict=True):
+        own = counts.setdefault(structure.config_type, np.zeros(n_species))
+        own += np.bincount(species, minlength=n_species)
+    room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
+    plain = room / np.maximum(sum(counts.values()), 1.0)
+    quotas = settings.n_sparse_config_type
+    return {
+        name: np.minimum(1.0, np.maximum(plain, PER_QUOTA * quotas.get(name, 0) / np.maximum(n, 1)))
+        for name, n in counts.items()
     }

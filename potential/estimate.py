@@ -25,6 +25,7 @@ from potential.ranks import Ranks, world
 from potential.regression import BUFFER_ROWS, StreamingQR
 from potential.resources import available_bytes, regression_bytes
 from potential.settings import FitSettings, SoapTermSettings, TripletTermSettings
+from potential.sparse_file import points_from_file
 from potential.structure import Structure, symbol
 
 # Structures whose rows are made for the trial, and sparse points per species of it at most.
@@ -110,6 +111,8 @@ def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Mode
         if term.sparse_basis == "derivatives":
             assert isinstance(term.n_sparse, int)
             weights[t] = min(term.n_sparse, coordinates)
+        elif term.sparse_method == "file":
+            weights[t] = sum(map(len, points_from_file(trial, t, term).values()))
         else:
             weights[t] = sum(min(n_sparse(term, name), count) for name, count in atoms.items())
     return weights

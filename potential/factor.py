@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from potential.accumulation import extended_rows, row_cost
-from potential.checkpoint import pair_table_bytes, structure_digest
+from potential.checkpoint import file_bytes, structure_digest
 from potential.errors import SoapGprError
 from potential.label_groups import UNIT_NOISE, label_rows, level
 from potential.model import Model
@@ -54,7 +54,7 @@ class FactorStore:
         self._members: Counter[str] = Counter()
         values = settings.to_dict()
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
-        table = hashlib.sha256(pair_table_bytes(settings)).hexdigest()
+        table = hashlib.sha256(file_bytes(settings)).hexdigest()
         self._problem = json.dumps(
             [_FORMAT, package_version(), values["terms"], baseline, table], sort_keys=True
         )

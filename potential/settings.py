@@ -15,7 +15,7 @@ from potential.errors import SoapGprError
 from potential.toml_table import Table, is_count, is_finite, is_positive, read_toml
 
 BASES = ("gto", "laplacian")
-SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans")
+SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 SPARSE_BASES = ("environments", "derivatives")
 BASELINES = ("fit", "average", "isolated_atom")
 
@@ -78,7 +78,9 @@ class SoapTermSettings:
     radial_scaling: Mapping[str, float] = field(default_factory=lambda: dict(RADIAL_SCALING))
     central_weight: float = 1.0
     n_sparse: int | Mapping[str, int] = 1000
+    n_sparse_config_type: Mapping[str, int] = field(default_factory=dict)
     sparse_method: str = "fps"
+    sparse_file: str | None = None
     sparse_basis: str = "environments"
     delta: float = 1.0
     seed: int = 0
@@ -180,7 +182,7 @@ def parse_settings(
     settings = FitSettings(
         data=_data(root, Path(folder)),
         baseline=_baseline(root.table("baseline"), Path(folder)),
-        terms=_terms(root),
+        terms=_terms(root, Path(folder)),
         noise=_noise(root.table("noise")),
         solver=_solver(root.table("solver")),
         file=file,
@@ -236,7 +238,7 @@ def _pair_table(table: Table, folder: Path) -> str | None:
     return None if name is None else str(folder / name)
 
 
-def _terms(root: Table) -> tuple[TermSettings, ...]:
+def _terms(root: Table, folder: Path) -> tuple[TermSettings, ...]:
     values = root.take("terms", [{}])
     if not isinstance(values, list) or not values:
         raise root.error("terms", "at least one [[terms]] table")
@@ -245,11 +247,13 @@ def _terms(root: Table) -> tuple[TermSettings, ...]:
         Table(value, root.file, "terms", f"[[terms]]{f' number {k + 1}' if several else ''}")
         for k, value in enumerate(values)
     ]
-    return tuple(_term(table) for table in tables)
+    return tuple(_term(table, folder) for table in tables)
 
 
-def _term(table: Table) -> TermSettings:
-    kind = table.choice("kind", "soap", tuple(_TERMS))
+def _term(table: Table, folder: Path) -> TermSettings:
+    kind = table.choice("kind", "soap", ("soap", *_TERMS))
+    if kind == "soap":
+        return _soap_term(table, folder)
     return _TERMS[kind](table)
 
 
@@ -295,7 +299,7 @@ def _require_width_within_cutoff(table: Table, term: PairTermSettings | TripletT
         )
 
 
-def _soap_term(table: Table) -> SoapTermSettings:
+def _soap_term(table: Table, folder: Path) -> SoapTermSettings:
     default = SoapTermSettings()
     term = SoapTermSettings(
         cutoff=table.number("cutoff", default.cutoff, above=0),
@@ -308,17 +312,15 @@ def _soap_term(table: Table) -> SoapTermSettings:
         radial_scaling=_radial_scaling(table),
         central_weight=table.number("central_weight", default.central_weight, least=0),
         n_sparse=_n_sparse(table, default.n_sparse),
+        n_sparse_config_type=_quotas(table),
         sparse_method=table.choice("sparse_method", default.sparse_method, SPARSE_METHODS),
+        sparse_file=_sparse_file(table, folder),
         sparse_basis=table.choice("sparse_basis", default.sparse_basis, SPARSE_BASES),
         delta=table.number("delta", default.delta, above=0),
         seed=table.integer("seed", default.seed, least=0),
     )
     table.finish()
-    if term.sparse_basis == "derivatives" and not isinstance(term.n_sparse, int):
-        raise SoapGprError(
-            f"{table.where('n_sparse')}: found a table by species, expected one number of "
-            'coordinates with sparse_basis = "derivatives"'
-        )
+    _check_sparse(table, term)
     try:
         term.soap_basis()
     except SoapGprError as error:
@@ -327,7 +329,6 @@ def _soap_term(table: Table) -> SoapTermSettings:
 
 
 _TERMS: dict[str, Callable[[Table], TermSettings]] = {
-    "soap": _soap_term,
     "pair": _pair_term,
     "triplet": _triplet_term,
 }
@@ -343,6 +344,44 @@ def _n_sparse(table: Table, default: Any) -> Any:
     if isinstance(table.values.get("n_sparse"), dict):
         return table.by_species("n_sparse", is_count, "an integer > 0")
     return table.integer("n_sparse", default, least=1)
+
+
+def _quotas(table: Table) -> dict[str, int]:
+    """Sparse points of each species that come from a config_type at least."""
+    own = table.table("n_sparse_config_type")
+    return {name: own.integer(name, 1, least=1) for name in own.values}
+
+
+def _sparse_file(table: Table, folder: Path) -> str | None:
+    name = table.string("sparse_file")
+    wanted = table.values.get("sparse_method") == "file"
+    if wanted and "n_sparse" in table.values:
+        raise table.error("n_sparse", 'nothing with sparse_method = "file", which takes all points')
+    if wanted and name is None:
+        raise SoapGprError(f'{table.where("sparse_file")}: missing, with sparse_method = "file"')
+    if name is not None and not wanted:
+        raise table.error("sparse_file", 'nothing without sparse_method = "file"')
+    return None if name is None else str(folder / name)
+
+
+def _check_sparse(table: Table, term: SoapTermSettings) -> None:
+    """Raises SoapGprError for settings of sparse points that exclude each other."""
+    quotas = sum(term.n_sparse_config_type.values())
+    counts = [term.n_sparse] if isinstance(term.n_sparse, int) else term.n_sparse.values()
+    if quotas and term.sparse_method == "file":
+        raise table.error("n_sparse_config_type", 'nothing with sparse_method = "file"')
+    if quotas > min(counts):
+        raise table.error("n_sparse_config_type", f"at most n_sparse = {min(counts)} together")
+    if term.sparse_basis != "derivatives":
+        return
+    if not isinstance(term.n_sparse, int):
+        raise SoapGprError(
+            f"{table.where('n_sparse')}: found a table by species, expected one number of "
+            'coordinates with sparse_basis = "derivatives"'
+        )
+    for key in ("n_sparse_config_type", "sparse_file"):
+        if getattr(term, key):
+            raise table.error(key, 'nothing with sparse_basis = "derivatives"')
 
 
 def _radial_scaling(table: Table) -> dict[str, float]:

@@ -7,6 +7,8 @@ features alone, so that the choice is the same whatever the order of the trainin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from potential.errors import SoapGprError
@@ -26,8 +28,13 @@ def select(
     zeta: int = 1,
     seed: int = 0,
     progress: Progress = silent,
+    groups: np.ndarray | None = None,
+    quotas: Mapping[str, int] | None = None,
 ) -> np.ndarray:
     """Indices into X (n, n_features) of at most n_sparse distinct environments, as chosen.
+
+    quotas: how many of them come from a group at least, where it has so many; groups (n,): the
+    group of every environment.
 
     X holds the features of environments of one species. Fewer indices come back when there are
     fewer distinct environments; those whose features vanish are never chosen, as their kernels
@@ -40,8 +47,28 @@ def select(
     if len(unique) <= n_sparse:
         return unique
     rng = np.random.default_rng(seed)
-    chosen = _METHODS[method](X[unique], n_sparse, zeta, rng, progress)
-    return unique[chosen]
+    chosen = unique[:0]
+    for group, quota in sorted((quotas or {}).items()):
+        assert groups is not None
+        others = np.setdiff1d(unique[groups[unique] == group], chosen)
+        chosen = _more(X, chosen, _in_order(others, unique), quota, method, zeta, rng, progress)
+    others = _in_order(np.setdiff1d(unique, chosen), unique)
+    return _more(X, chosen, others, n_sparse - len(chosen), method, zeta, rng, progress)
+
+
+def _in_order(rows, unique):
+    """Some of the unique rows in the order of all of them, which does not depend on the input's."""
+    return unique[np.isin(unique, rows)]
+
+
+def _more(X, chosen, others, count, method, zeta, rng, progress):
+    """The chosen rows of X and at most count of the others."""
+    if len(others) <= count:
+        return np.concatenate([chosen, others])
+    rows = np.concatenate([chosen, others])
+    return np.concatenate(
+        [chosen, rows[_METHODS[method](X[rows], len(chosen), count, zeta, rng, progress)]]
+    )
 
 
 def distinct(X: np.ndarray) -> np.ndarray:
@@ -57,71 +84,85 @@ def distinct(X: np.ndarray) -> np.ndarray:
     return order[keep]
 
 
-def _random(X, n_sparse, zeta, rng, progress):
-    return rng.choice(len(X), size=n_sparse, replace=False)
+# Each method returns the indices of n_sparse rows of X beside the first n_taken, which are chosen
+# already; fewer where the rest adds nothing.
 
 
-def _farthest(X, n_sparse, zeta, rng, progress):
+def _random(X, n_taken, n_sparse, zeta, rng, progress):
+    return n_taken + rng.choice(len(X) - n_taken, size=n_sparse, replace=False)
+
+
+def _farthest(X, n_taken, n_sparse, zeta, rng, progress):
     """Farthest point sampling in the kernel metric d^2 = k_AA + k_BB - 2 k_AB [H 9].
 
     Dot products of power spectra are never negative, so that d grows with the linear kernel's d for
     every zeta, and the linear kernel gives the same choice.
     """
     chosen = np.empty(n_sparse, dtype=np.int64)
-    chosen[0] = rng.integers(len(X))
     k_self = np.einsum("ij,ij->i", X, X)
     nearest = np.full(len(X), np.inf)
-    for step in progress(range(1, n_sparse), "farthest points"):
-        last = chosen[step - 1]
-        np.minimum(nearest, k_self + k_self[last] - 2.0 * (X @ X[last]), out=nearest)
-        nearest[last] = -np.inf
-        chosen[step] = np.argmax(nearest)
+
+    def approach(point):
+        np.minimum(nearest, k_self + k_self[point] - 2.0 * (X @ X[point]), out=nearest)
+        nearest[point] = -np.inf
+
+    for point in range(n_taken):
+        approach(point)
+    for step in progress(range(n_sparse), "farthest points"):
+        chosen[step] = np.argmax(nearest) if n_taken + step else rng.integers(len(X))
         if nearest[chosen[step]] <= DUPLICATE:
             return chosen[:step]
+        approach(chosen[step])
     return chosen
 
 
-def _cur(X, n_sparse, zeta, rng, progress):
+def _cur(X, n_taken, n_sparse, zeta, rng, progress):
     """Greedy deterministic CUR with deflation, as a pivoted Cholesky factorisation of the kernel.
 
     Each step takes the environment of which the chosen ones represent least, in the feature space
     of the kernel (p.p')^zeta, and removes its direction from all others (Voronin & Martinsson,
     Adv. Comput. Math. 43, 495 (2017)). This stays well defined beyond n_features points.
     """
+    total = n_taken + n_sparse
     residual = np.einsum("ij,ij->i", X, X) ** zeta
-    factor = np.empty((n_sparse, len(X)))
-    chosen = np.empty(n_sparse, dtype=np.int64)
-    for step in progress(range(n_sparse), "CUR points"):
-        pivot = chosen[step] = np.argmax(residual)
+    factor = np.zeros((total, len(X)))
+    chosen = np.empty(total, dtype=np.int64)
+    for step in progress(range(total), "CUR points"):
+        pivot = chosen[step] = step if step < n_taken else np.argmax(residual)
         if residual[pivot] <= DUPLICATE:
-            return chosen[:step]
+            if step < n_taken:
+                residual[pivot] = -np.inf
+                continue
+            return chosen[n_taken:step]
         row = (X @ X[pivot]) ** zeta - factor[:step, pivot] @ factor[:step]
         factor[step] = row / np.sqrt(residual[pivot])
         residual -= factor[step] ** 2
         residual[pivot] = -np.inf
-    return chosen
+    return chosen[n_taken:]
 
 
-def _leverage(X, n_sparse, zeta, rng, progress):
+def _leverage(X, n_taken, n_sparse, zeta, rng, progress):
     """Random choice weighted by leverage pi_A = (1/c) sum_k v_kA^2 over c leading vectors [H 10].
 
     The right singular vectors v_k of X^T come from the small matrix X^T X = V L V^T as
     v_k = X V_k / sqrt(L_k).
     """
+    X = X[n_taken:]
     eigenvalues, V = np.linalg.eigh(X.T @ X)
     rank = int((eigenvalues > 1e-12 * eigenvalues[-1]).sum())
     count = min(rank, n_sparse)
     vectors = (X @ V[:, -count:]) / np.sqrt(eigenvalues[-count:])
     leverage = np.einsum("ij,ij->i", vectors, vectors)
     weights = leverage + 1e-12 * leverage.max()
-    return rng.choice(len(X), size=n_sparse, replace=False, p=weights / weights.sum())
+    return n_taken + rng.choice(len(X), size=n_sparse, replace=False, p=weights / weights.sum())
 
 
-def _kmeans(X, n_sparse, zeta, rng, progress):
+def _kmeans(X, n_taken, n_sparse, zeta, rng, progress):
     """The environment nearest the centre of each of n_sparse clusters (k-means++, Lloyd).
 
     An emptied cluster gives way to the environment farthest from its centre.
     """
+    X = X[n_taken:]
     centres = X[_spread(X, n_sparse, rng)]
     for _ in progress(range(LLOYD_STEPS), "k-means"):
         cluster, distance = _nearest_centre(X, centres)
@@ -138,7 +179,7 @@ def _kmeans(X, n_sparse, zeta, rng, progress):
     by_distance = np.lexsort((distance, cluster))
     chosen = by_distance[np.unique(cluster[by_distance], return_index=True)[1]]
     others = np.setdiff1d(np.argsort(-distance, kind="stable"), chosen, assume_unique=True)
-    return np.concatenate([chosen, others[: n_sparse - len(chosen)]])
+    return n_taken + np.concatenate([chosen, others[: n_sparse - len(chosen)]])
 
 
 def _spread(X, n_sparse, rng):

@@ -116,3 +116,38 @@ def test_kmeans_takes_one_of_each_cluster():
         group = X[k // 30 * 30 : k // 30 * 30 + 30]
         distance = np.linalg.norm(group - group.mean(axis=0), axis=1)
         assert np.argmin(distance) == k % 30
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quotas_are_kept_and_the_rest_is_chosen_in_view_of_them(method):
+    X = features(200)
+    groups = np.array(["common"] * 190 + ["rare"] * 10, dtype=object)
+    shuffle = np.random.default_rng(5).permutation(len(X))
+    quotas = {"rare": 7}
+    chosen = select(X, 25, method, zeta=2, seed=3, groups=groups, quotas=quotas)
+    again = select(X[shuffle], 25, method, zeta=2, seed=3, groups=groups[shuffle], quotas=quotas)
+    assert len(set(chosen)) == 25
+    assert (groups[chosen[:7]] == "rare").all()
+    assert np.array_equal(chosen, shuffle[again])
+
+
+def test_a_quota_takes_no_more_than_there_is():
+    groups = np.array(["b"] * 28 + ["a"] * 2, dtype=object)
+    chosen = select(features(30), 10, groups=groups, quotas={"a": 5, "b": 3})
+    assert len(set(chosen)) == 10 and {28, 29} <= set(chosen)
+
+
+def test_methods_after_a_quota_equal_their_slow_twins():
+    X = features(60)
+    groups = np.array(["b"] * 50 + ["a"] * 10, dtype=object)
+    chosen = select(X, 20, "fps", groups=groups, quotas={"a": 4})
+    for step in range(4, 20):
+        distance = np.linalg.norm(X[:, None] - X[chosen[:step]][None], axis=2).min(axis=1)
+        assert np.argmax(distance) == chosen[step]
+    chosen = select(X, 20, "cur", zeta=2, groups=groups, quotas={"a": 4})
+    residual = (X @ X.T) ** 2
+    for step, index in enumerate(chosen):
+        diagonal = np.diag(residual)
+        if step >= 4:
+            assert diagonal[index] > diagonal.max() - 1e-10
+        residual = residual - np.outer(residual[:, index], residual[index]) / residual[index, index]
