@@ -17,6 +17,7 @@ from potential.progress import Progress, silent
 # Environments whose features are closer than this, |p - p'|^2, count as one.
 DUPLICATE = 1e-12
 LLOYD_STEPS = 20
+OUTDATED = 32  # farthest points: distances brought up to date together
 BLOCK_BYTES = 32 * 2**20  # of distances to cluster centres at a time
 
 
@@ -98,22 +99,39 @@ def _farthest(X, n_taken, n_sparse, zeta, rng, progress):
     Dot products of power spectra are never negative, so that d grows with the linear kernel's d for
     every zeta, and the linear kernel gives the same choice.
     """
-    chosen = np.empty(n_sparse, dtype=np.int64)
+    n = n_taken + n_sparse
+    chosen, points, k_points = np.arange(n), np.empty((n, X.shape[1])), np.empty(n)
     k_self = np.einsum("ij,ij->i", X, X)
-    nearest = np.full(len(X), np.inf)
+    # Distances to the points chosen so far only fall: one to the first seen[i] of them is a bound,
+    # and those with large bounds alone are brought up to date.
+    bound, seen = np.full(len(X), np.inf), np.ones(len(X), dtype=np.int64)
+    for step in progress(range(n), "farthest points"):
+        if step >= n_taken:
+            chosen[step] = rng.integers(len(X)) if step == 0 else np.argmax(bound)
+            while seen[chosen[step]] < step:
+                for rows in _outdated(bound, seen, step):
+                    news = slice(seen[rows[0]], step)
+                    d2 = k_points[news] - 2.0 * (X[rows] @ points[news].T)
+                    bound[rows] = np.minimum(bound[rows], d2.min(axis=1) + k_self[rows])
+                    seen[rows] = step
+                chosen[step] = np.argmax(bound)
+            if bound[chosen[step]] <= DUPLICATE:
+                return chosen[n_taken:step]
+        points[step], k_points[step] = X[chosen[step]], k_self[chosen[step]]
+        if step == 0:
+            bound = k_self + k_points[0] - 2.0 * (X @ points[0])
+        bound[chosen[step]] = -np.inf
+    return chosen[n_taken:]
 
-    def approach(point):
-        np.minimum(nearest, k_self + k_self[point] - 2.0 * (X @ X[point]), out=nearest)
-        nearest[point] = -np.inf
 
-    for point in range(n_taken):
-        approach(point)
-    for step in progress(range(n_sparse), "farthest points"):
-        chosen[step] = np.argmax(nearest) if n_taken + step else rng.integers(len(X))
-        if nearest[chosen[step]] <= DUPLICATE:
-            return chosen[:step]
-        approach(chosen[step])
-    return chosen
+def _outdated(bound, seen, step):
+    """Groups of rows with large bounds that have not seen all chosen points, the longest unseen
+    first: of similar age, so that few distances are computed twice."""
+    rows = (
+        np.argpartition(bound, -OUTDATED)[-OUTDATED:] if len(bound) > OUTDATED else seen.argsort()
+    )
+    rows = rows[seen[rows] < step]
+    return np.array_split(rows[np.argsort(seen[rows])], max(1, len(rows) // 8))
 
 
 def _cur(X, n_taken, n_sparse, zeta, rng, progress):
