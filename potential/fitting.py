@@ -235,7 +235,7 @@ class FitRun:
     def _triangle(
         self, model: Model, train: list[Structure], checkpoint: Checkpoint | None
     ) -> tuple[np.ndarray, int]:
-        self._require_possible(model, train)
+        self.require_possible(model, train)
         return accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
 
     def _from_factor(
@@ -249,7 +249,7 @@ class FitRun:
                 _require_known_species(store.model.species, new)
         with self._timed("sparse points"):
             model = store.model or self._sparse_model(train, None)
-        self._require_possible(model, train)
+        self.require_possible(model, train)
         with self._timed("regression"):
             store.add(model, new, self.settings, self.ranks, self.progress)
         e0 = isolated_atom_energies(self.settings.baseline, train, model.species)
@@ -259,7 +259,8 @@ class FitRun:
                 store.save()
         return model.with_settings(self.settings.to_dict(), e0), triangle, n_rows
 
-    def _require_possible(self, model: Model, train: list[Structure]) -> None:
+    def require_possible(self, model: Model, train: list[Structure]) -> None:
+        """Raise SoapGprError when there is nothing to fit, or not the memory for it."""
         require_weights(model)
         with self.ranks.together():
             n_atoms = max(len(structure) for structure in train)

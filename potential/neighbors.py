@@ -12,8 +12,10 @@ from potential.errors import SoapGprError
 
 # Å: no two images of an atom are ever nearer, and the number of pairs grows with their density.
 _THINNEST = 0.1
-# In cutoffs: vesin's cells along one direction, which it divides by zero from 100 000 on.
+# In cutoffs, of a structure without gaps: beyond it distances lose their digits.
 _LONGEST = 5e4
+# vesin merges cells beyond this number, and divides by zero where a thin direction keeps none.
+_MOST_CELLS = 1e5
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,18 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
             f"found a periodic cell {heights[pbc].min():.3g} Å thick, expected {_THINNEST} or more"
         )
     positions, pbc = _cut_at_gaps(positions, box, heights, pbc, cutoff)
+    positions = _into_cell(positions, box, pbc)
     positions = _close_gaps(positions, box, heights, pbc, cutoff)
     # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
-    half = vesin.NeighborList(cutoff=cutoff, full_list=False, sorted=False, n_threads=1)
+    radius = _search_radius(positions, box, heights, pbc, cutoff)
+    half = vesin.NeighborList(cutoff=radius, full_list=False, sorted=False, n_threads=1)
     try:
         pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
     except RuntimeError as error:
         raise SoapGprError(f"the neighbours within {cutoff:g} Å cannot be found: {error}") from None
+    if radius > cutoff:
+        near = np.einsum("kx,kx->k", pairs[2], pairs[2]) < cutoff**2
+        pairs = [np.ascontiguousarray(values[near]) for values in pairs]
     return NeighborList(*_core.both_directions(*pairs, len(positions)))
 
 
@@ -85,23 +92,55 @@ def _cut_at_gaps(positions, box, heights, pbc, cutoff):
     return fractional @ box, pbc
 
 
+def _into_cell(positions, box, pbc):
+    """Images inside the cell along periodic directions where there are others: vesin lays a box
+    around the atoms as they are."""
+    if pbc.all() or not pbc.any():
+        return positions
+    return positions - np.where(pbc, np.floor(positions @ np.linalg.inv(box)), 0.0) @ box
+
+
 def _close_gaps(positions, box, heights, pbc, cutoff):
     """The same neighbours with less empty space between atoms that are very far apart, as those of
-    a molecule that has exploded: vesin ends the process with a division by zero there.
+    a molecule that has exploded: vesin takes long there.
 
-    Empty slabs wider than two cutoffs across a direction that is not periodic become that wide.
+    Where there are many more cells than atoms, empty slabs wider than two cutoffs across a
+    direction that is not periodic become that wide.
     """
-    fractional = positions @ np.linalg.inv(box)
-    limit = _LONGEST * cutoff / heights
-    far = np.ptp(fractional, axis=0) > limit if len(positions) else np.zeros(3, dtype=bool)
-    for axis in np.flatnonzero(far & ~pbc):
-        order = np.argsort(fractional[:, axis])
-        gaps = np.minimum(np.diff(fractional[order, axis]), 2 * cutoff / heights[axis])
-        fractional[order, axis] = np.concatenate([[0.0], np.cumsum(gaps)])
-    extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) if len(positions) else 0.0)
-    if (extent > limit).any():
+    lengths = _lengths(positions, box, heights, pbc)
+    if _n_cells(lengths, cutoff).prod() > 1000 + 10 * len(positions):
+        fractional = positions @ np.linalg.inv(box)
+        for axis in np.flatnonzero(~pbc & (lengths > 4 * cutoff)):
+            order = np.argsort(fractional[:, axis])
+            gaps = np.minimum(np.diff(fractional[order, axis]), 2 * cutoff / heights[axis])
+            fractional[order, axis] = np.concatenate([[0.0], np.cumsum(gaps)])
+        positions = fractional @ box
+        lengths = _lengths(positions, box, heights, pbc)
+    if (lengths > _LONGEST * cutoff).any():
         raise SoapGprError(
-            f"found a structure {(extent * heights).max():.3g} Å long, expected less than "
-            f"{_LONGEST:g} cutoffs"
+            f"found a structure {lengths.max():.3g} Å long, expected less than {_LONGEST:g} cutoffs"
         )
-    return fractional @ box if far.any() else positions
+    return positions
+
+
+def _search_radius(positions, box, heights, pbc, cutoff) -> float:
+    """The cutoff, or for large sheets and long rods what gives vesin fewer and thicker cells."""
+    lengths, radius = _lengths(positions, box, heights, pbc), cutoff
+    while True:
+        n = _n_cells(lengths, radius)
+        if n.prod() <= 0.9 * _MOST_CELLS or n.min() * np.cbrt(_MOST_CELLS / n.prod()) >= 2:
+            return radius
+        radius *= 1.1
+
+
+def _n_cells(lengths, cutoff):
+    """vesin's cells along each direction, at most: it may count the atoms at both ends."""
+    return np.maximum(1.0, np.floor(lengths / cutoff) + 1.0)
+
+
+def _lengths(positions, box, heights, pbc):
+    """(3,) Å across the cell, or across the atoms where it is not periodic."""
+    if len(positions) == 0:
+        return np.where(pbc, heights, 0.0)
+    extent = np.ptp(positions @ np.linalg.inv(box), axis=0)
+    return np.where(pbc, 1.0, extent) * heights

@@ -20,7 +20,7 @@ import numpy as np
 from potential.baseline import isolated_atom_energies
 from potential.data import fingerprint
 from potential.errors import SoapGprError
-from potential.fitting import FitRun, require_weights
+from potential.fitting import FitRun
 from potential.kernels import sparse_kernel
 from potential.model import Model
 from potential.parallel import ordered_map
@@ -127,7 +127,7 @@ def prepare(settings: FitSettings, data: Data, progress: Progress = silent) -> P
     """Choose the sparse points; raises SoapGprError for anything a user can put right."""
     work = FitRun(settings, Ranks(), progress)
     model = work.choose_sparse_points(data.train)
-    require_weights(model)
+    work.require_possible(model, data.train)
     warnings = [*data.warnings, *work.warnings]
     return Prepared(settings, model, data.train, data.test, sparse_kernel(model), warnings)
 

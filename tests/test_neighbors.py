@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Neighbour lists against brute force and against ASE."""
 
+import time
+
 import numpy as np
 import pytest
 import slow_twin
@@ -64,6 +66,29 @@ def test_atoms_very_far_apart_are_no_neighbours(pbc, far):
     found = neighbor_list(positions, 3 * far * np.eye(3), pbc, 3.0)
     assert found.neighbor.tolist() == [3, 2, 1, 0]
     np.testing.assert_allclose(np.linalg.norm(found.r_ij, axis=1), [1.0, 1.5, 1.5, 1.0], atol=1e-3)
+
+
+@pytest.mark.parametrize("pbc", [True, False, [True, True, False]])
+def test_large_thin_sheets_do_not_end_the_process(pbc, n=5000):
+    """vesin by itself divides by zero: it merges cells until the thin direction has none."""
+    cell = np.diag([2000.0, 2000.0, 4.0])
+    positions = np.random.default_rng(0).uniform(0, 1, (n, 3)) @ cell
+    positions[1] = positions[0] + [1.0, -1.0, 0.5]
+    found = neighbor_list(positions, cell, pbc, 5.0)
+    _, distances = ase_neighbor_list("id", Atoms(f"H{n}", positions, cell=cell, pbc=pbc), 5.0)
+    np.testing.assert_allclose(
+        np.sort(np.linalg.norm(found.r_ij, axis=1)), np.sort(distances), atol=1e-9
+    )
+
+
+def test_few_atoms_far_apart_beside_periodic_directions_take_no_time():
+    positions = np.array([[4795.6, -2836.2, 3254.6], [17567.2, -11293.3, 2619.6], [1262, 6980, -1]])
+    skewed = np.array([[2.5, 0.1, 0.1], [0.0, 2.5, -0.1], [0.0, 0.1, 2.6]])
+    start = time.perf_counter()  # 20 s with empty cells between them, or the end of the process
+    for cell, pbc in ((4.0 * np.eye(3), [False, True, True]), (skewed, [True, False, False])):
+        found = neighbor_list(positions, cell, pbc, 1.36)
+        assert len(found.neighbor) == 0
+    assert time.perf_counter() - start < 1.0
 
 
 def test_cell_vectors_of_directions_that_are_not_periodic_mean_nothing():
