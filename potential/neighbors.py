@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Neighbour lists: all periodic images within a cutoff, the atom itself excluded."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +56,9 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
         )
     positions, pbc = _cut_at_gaps(positions, box, heights, pbc, cutoff)
     positions = _into_cell(positions, box, pbc)
-    positions = _close_gaps(positions, box, heights, pbc, cutoff)
+    positions, lengths = _close_gaps(positions, box, heights, pbc, cutoff)
     # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
-    radius = _search_radius(positions, box, heights, pbc, cutoff)
+    radius = _search_radius(lengths, cutoff)
     half = vesin.NeighborList(cutoff=radius, full_list=False, sorted=False, n_threads=1)
     try:
         pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
@@ -102,13 +103,13 @@ def _into_cell(positions, box, pbc):
 
 def _close_gaps(positions, box, heights, pbc, cutoff):
     """The same neighbours with less empty space between atoms that are very far apart, as those of
-    a molecule that has exploded: vesin takes long there.
+    a molecule that has exploded: vesin takes long there. Returns positions and their lengths.
 
     Where there are many more cells than atoms, empty slabs wider than two cutoffs across a
     direction that is not periodic become that wide.
     """
     lengths = _lengths(positions, box, heights, pbc)
-    if _n_cells(lengths, cutoff).prod() > 1000 + 10 * len(positions):
+    if math.prod(_n_cells(lengths, cutoff)) > 1000 + 10 * len(positions):
         fractional = positions @ np.linalg.inv(box)
         for axis in np.flatnonzero(~pbc & (lengths > 4 * cutoff)):
             order = np.argsort(fractional[:, axis])
@@ -120,27 +121,30 @@ def _close_gaps(positions, box, heights, pbc, cutoff):
         raise SoapGprError(
             f"found a structure {lengths.max():.3g} Å long, expected less than {_LONGEST:g} cutoffs"
         )
-    return positions
+    return positions, lengths
 
 
-def _search_radius(positions, box, heights, pbc, cutoff) -> float:
+def _search_radius(lengths, cutoff: float) -> float:
     """The cutoff, or for large sheets and long rods what gives vesin fewer and thicker cells."""
-    lengths, radius = _lengths(positions, box, heights, pbc), cutoff
+    radius = cutoff
     while True:
         n = _n_cells(lengths, radius)
-        if n.prod() <= 0.9 * _MOST_CELLS or n.min() * np.cbrt(_MOST_CELLS / n.prod()) >= 2:
+        total = math.prod(n)
+        if total <= 0.9 * _MOST_CELLS or min(n) * (_MOST_CELLS / total) ** (1 / 3) >= 2:
             return radius
         radius *= 1.1
 
 
-def _n_cells(lengths, cutoff):
+def _n_cells(lengths, cutoff: float) -> list[float]:
     """vesin's cells along each direction, at most: it may count the atoms at both ends."""
-    return np.maximum(1.0, np.floor(lengths / cutoff) + 1.0)
+    return [length // cutoff + 1.0 for length in lengths.tolist()]
 
 
 def _lengths(positions, box, heights, pbc):
     """(3,) Å across the cell, or across the atoms where it is not periodic."""
     if len(positions) == 0:
         return np.where(pbc, heights, 0.0)
+    if pbc.all():
+        return heights
     extent = np.ptp(positions @ np.linalg.inv(box), axis=0)
     return np.where(pbc, 1.0, extent) * heights
