@@ -21,7 +21,7 @@ from potential.model import Model
 from potential.output import atomic_file, require_folder
 from potential.ranks import Ranks
 from potential.regression import StreamingQR
-from potential.settings import FitSettings, SoapTermSettings
+from potential.settings import FitSettings
 from potential.structure import Structure
 from potential.version import package_version
 
@@ -106,12 +106,10 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
 
 def file_bytes(settings: FitSettings) -> bytes:
     """What is in the files other than data that the settings name. Raises SoapGprError."""
-    soap = [term for term in settings.terms if isinstance(term, SoapTermSettings)]
-    names = [settings.baseline.pair_table, *(term.sparse_file for term in soap)]
     try:
-        return b"".join(Path(name).read_bytes() for name in names if name is not None)
+        return b"".join(Path(name).read_bytes() for name in settings.other_files)
     except OSError as error:
-        raise SoapGprError(f"cannot read a file of the settings: {error}") from None
+        raise SoapGprError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def structure_digest(structure: Structure) -> bytes:

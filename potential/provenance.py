@@ -35,12 +35,12 @@ def provenance(
     n_rows: int,
 ) -> dict[str, Any]:
     """Everything in plain JSON types; eV and Å, energies and virials per atom."""
-    pair_table = filter(None, [settings.baseline.pair_table])
+    files = [*settings.data.train, *settings.data.test, *settings.other_files]
     return {
         "program": f"soap-gpr {package_version()}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings_file": settings.file,
-        "sha256": file_hashes([*settings.data.train, *settings.data.test, *pair_table]),
+        "sha256": file_hashes(files),
         "train": counts(train),
         "test": counts(test),
         "sparse_points": [sparse_counts(model, t) for t in range(len(model.terms))],

@@ -158,6 +158,13 @@ class FitSettings:
     solver: SolverSettings = SolverSettings()
     file: str = "fit settings"
 
+    @property
+    def other_files(self) -> list[str]:
+        """Files other than data that the settings name."""
+        soap = [term for term in self.terms if isinstance(term, SoapTermSettings)]
+        names = [self.baseline.pair_table, *(term.sparse_file for term in soap)]
+        return [name for name in names if name is not None]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
         values = _plain(asdict(self))

@@ -42,6 +42,14 @@ def test_all_environments_of_structures_without_a_mark(tmp_path, train):
         assert nearest.max() < 1e-6  # positions in the file are rounded
 
 
+def test_record_has_the_hash_of_the_file(tmp_path, train):
+    file = write_frames(tmp_path / "sparse.xyz", emt_frames(2, seed=5))
+    assert file in fit(from_file(train, file), progress=False).provenance["sha256"]
+    with pytest.raises(SoapGprError, match=r"none\.xyz: cannot be read: No such file"):
+        missing = from_file(train, tmp_path / "none.xyz")
+        fit(missing, progress=False, checkpoint=tmp_path / "fit.checkpoint")
+
+
 def test_marked_atoms_alone(tmp_path, train):
     frames = emt_frames(3, seed=5)
     for atoms in frames:
