@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -124,6 +125,7 @@ def abort_all(error: Exception) -> None:
 
     rank, reason = MPI.COMM_WORLD.Get_rank(), f"{type(error).__name__}: {error}".strip(": ")
     print(f"soap-gpr: error: rank {rank}: {reason}", file=sys.stderr, flush=True)
+    time.sleep(1.0)  # mpirun drops what it has not passed on when the ranks end
     MPI.COMM_WORLD.Abort(1)
 
 
