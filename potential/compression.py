@@ -119,14 +119,15 @@ def _all_factors(model: Model) -> dict[tuple[int, int], _Factors]:
         for a, points in model.sparse_points(t).items():
             weights = model.arrays[f"term{t}.weights.{a}"]
             if np.any(weights):
-                factors[t, a] = _factors(points, term["delta"] ** 2 * weights, term["zeta"])
+                factors[t, a] = _factors(points, term["delta"] ** 2 * weights, term)
     return factors
 
 
-def _factors(X: np.ndarray, weights: np.ndarray, zeta: int) -> _Factors:
+def _factors(X: np.ndarray, weights: np.ndarray, term: dict) -> _Factors:
     """X (M, n_features): sparse points, which also are the sample of environments."""
+    zeta, offset = term["zeta"], term.get("offset", 0.0)
     gradients = [
-        zeta * (weights * (X[begin : begin + _CHUNK] @ X.T) ** (zeta - 1)) @ X
+        zeta * (weights * _power(X[begin : begin + _CHUNK] @ X.T + offset, zeta - 1)) @ X
         for begin in range(0, len(X), _CHUNK)
     ]
     # C = R_pᵀ R_p and D = R_gᵀ R_g; with U S Vᵀ = R_g R_pᵀ both Aᵀ C A and Bᵀ D B are S
@@ -135,6 +136,11 @@ def _factors(X: np.ndarray, weights: np.ndarray, zeta: int) -> _Factors:
     n = int(np.count_nonzero(values > 1e-15 * values[0]))
     scale = 1.0 / np.sqrt(values[:n])
     return _Factors(R_g.T @ U[:, :n] * scale, R_p.T @ Vt[:n].T * scale, values[:n])
+
+
+def _power(x: np.ndarray, exponent: float) -> np.ndarray:
+    """As in docs/theory.md eq. (7b)."""
+    return x**exponent if exponent == int(exponent) else np.maximum(x, 0) ** exponent
 
 
 def _triangle(rows: np.ndarray) -> np.ndarray:
@@ -149,8 +155,8 @@ def _projected(
     arrays, ranks = {}, {}
     for (t, a), own in factors.items():
         points, rank = model.sparse_points(t)[a], own.rank(threshold)
-        zeta, (size, n_features) = model.terms[t]["zeta"], points.shape
-        if _cost(zeta, size, n_features, rank) >= _cost(zeta, size, n_features):
+        term, (size, n_features) = model.terms[t], points.shape
+        if _cost(term, size, n_features, rank) >= _cost(term, size, n_features):
             continue
         arrays[f"term{t}.projection.{a}"] = own.A[:, :rank].T
         arrays[f"term{t}.sparse_points.{a}"] = points @ own.B[:, :rank]
@@ -158,8 +164,9 @@ def _projected(
     return model.with_arrays(arrays), ranks
 
 
-def _cost(zeta: int, size: int, n_features: int, rank: int | None = None) -> float:
+def _cost(term: dict, size: int, n_features: int, rank: int | None = None) -> float:
     """Multiplications of one atom's kernel sum and gradient; rank None: not projected."""
+    zeta = term["zeta"] if term.get("offset", 0) == 0 else 0  # only then the sum collapses
     project, length = (0, n_features) if rank is None else (2 * n_features * rank, rank)
     if zeta == 1:
         return project + length
@@ -173,7 +180,7 @@ def _mean_cost(model: Model) -> float:
             size, length = points.shape
             projection = model.arrays.get(f"term{t}.projection.{a}")
             if projection is None:
-                total += _cost(term["zeta"], size, length)
+                total += _cost(term, size, length)
             else:
-                total += _cost(term["zeta"], size, projection.shape[1], length)
+                total += _cost(term, size, projection.shape[1], length)
     return total / len(model.species)

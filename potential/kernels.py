@@ -10,7 +10,8 @@ from potential.model import COMPRESSED, Model
 
 
 def features(model: Model, term: int, structure) -> np.ndarray:
-    """Unit-length power spectra (N, n_features) of every atom, docs/theory.md eq. (6).
+    """Power spectra (N, n_features) of every atom, of unit length where the term's kernel is
+    normalised, docs/theory.md eq. (5) to (6).
 
     structure: numbers, positions, cell, pbc as attributes.
     """
@@ -22,8 +23,9 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
     (eV/Å), virial −dE/dε as xx, yy, zz, yz, xz, xy (eV). Without gradients only the energy row.
 
     Their product with the weights is what the evaluator returns, less what has no weights
-    (docs/theory.md eq. 10-12).
+    (docs/theory.md eq. 10-12). Raises SoapGprError for kernels that cannot be fitted.
     """
+    _require_plain(model)
     environments = _environments(model, structure)
     parts = []
     for t, term in enumerate(model.terms):
@@ -53,6 +55,7 @@ def sparse_kernel(model: Model) -> np.ndarray:
 
     Raises SoapGprError for a compressed model, which no longer has the p̂_m.
     """
+    _require_plain(model)
     if model.compressed:
         raise SoapGprError(COMPRESSED)
     K = np.zeros((model.n_weights, model.n_weights))
@@ -77,6 +80,13 @@ def sparse_kernel(model: Model) -> np.ndarray:
                 block *= term["delta"] ** 2
             begin = end
     return K
+
+
+def _require_plain(model):
+    if not all(model.plain_kernel(t) for t, _ in model.soap_terms):
+        raise SoapGprError(
+            "the model has a kernel that cannot be fitted, such as those of imported models"
+        )
 
 
 def _environments(model, structure):

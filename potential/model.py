@@ -22,6 +22,7 @@ FORMAT_VERSION = "1"
 COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
 # What an entry of build_model's terms holds beside what goes into the metadata.
 TERM_ARRAYS = ("tables", "central", "sparse_points", "weights", "structures")
+TERM_ARRAYS += ("features", "feature_scale")
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,16 @@ class Model:
         """(index, entry) of the terms of kind soap."""
         return [(t, term) for t, term in enumerate(self.terms) if term["kind"] == "soap"]
 
+    def plain_kernel(self, term: int) -> bool:
+        """Whether a soap term is of the form that training knows: docs/theory.md eq. (5) to (7)."""
+        entry = self.terms[term]
+        return (
+            entry["normalize"]
+            and entry.get("offset", 0) == 0
+            and entry["zeta"] == int(entry["zeta"])
+            and f"term{term}.features" not in self.arrays
+        )
+
     @cached_property
     def fixed_part(self) -> "Model | None":
         """The model of e0 and the terms without weights alone; None when it has no such terms."""
@@ -291,10 +302,11 @@ def build_model(
 
     species: ascending atomic numbers; e0: eV, one per species. Each soap term holds kind, cutoff,
     l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
-    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. A
-    term of ``sparse_basis = "derivatives"`` has ``structures`` instead, as
-    ``structure_arrays.to_arrays`` returns them. A pair or triplet term is what ``pair.pair_term``,
-    ``repulsion.fixed_terms``, ``triplet.triplet_term`` or ``triplet.fixed_term`` return.
+    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. It
+    may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b). A term
+    of ``sparse_basis = "derivatives"`` has ``structures`` instead, as ``structure_arrays.to_arrays``
+    returns them. A pair or triplet term is what ``pair.pair_term``, ``repulsion.fixed_terms``,
+    ``triplet.triplet_term`` or ``triplet.fixed_term`` return.
     """
     arrays = {
         "species": np.array(species, dtype=np.int64),
@@ -333,6 +345,10 @@ def set_names(term: Mapping, species: Sequence[int]) -> list[str]:
 def _soap_arrays(term, n_species):
     arrays = {}
     n_features = sum(q * (q + 1) // 2 for q in term["n_channels"])
+    if "features" in term:
+        arrays["features"] = np.asarray(term["features"], dtype=np.int64)
+        arrays["feature_scale"] = np.asarray(term["feature_scale"], dtype=np.float64)
+        n_features = len(arrays["features"])
     points = term.get("sparse_points") or {}
     weights = term.get("weights") or {}
     for a in range(n_species):

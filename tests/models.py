@@ -38,6 +38,28 @@ def random_model(
     return build_model(species, e0, terms)
 
 
+def general_model(species=(1, 8), seed=0) -> Model:
+    """Three SOAP terms of the forms that only imported models have: a selection of products, some
+    of them twice, and a real ζ; power spectra as they are and an offset; both, for one species."""
+    species = tuple(sorted(species))
+    rng = np.random.default_rng(seed)
+    terms = [tabulated_term(species, 3, 2, 3.5, zeta) for zeta in (2.5, 2, 1.5)]
+    atoms = random_structure(np.repeat(species, 6), seed=seed)
+    for t, term in enumerate(terms):
+        term |= {"normalize": t == 0, "offset": 0.3 * t, "delta": 0.02**t}
+        n_products = sum(q * (q + 1) // 2 for q in term["n_channels"])
+        if t != 1:
+            term["features"] = np.append(rng.permutation(n_products)[: n_products // 2], [3, 3])
+            term["feature_scale"] = rng.uniform(0.2, 2.0, len(term["features"]))
+    empty = build_model(species, [0.0] * len(species), terms)
+    for t, term in enumerate(terms):
+        points = features(empty, t, atoms)
+        chosen = species if t < 2 else species[:1]
+        term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(chosen)}
+        term["weights"] = {a: rng.normal(size=6) for a in range(len(chosen))}
+    return build_model(species, [-float(z) for z in species], terms)
+
+
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> Model:
     """Pair terms with random weights, ZBL and, if wanted, SOAP and triplets, to 3.5 Å."""
     species = tuple(sorted(species))

@@ -106,14 +106,14 @@ def features(tables, l_max, species, positions, cell=None, pbc=False, radial=Non
     )
 
 
-def term_energies(p, species, sparse_points, weights, zeta, delta, normalize=True):
-    """ε_t(i) = δ² Σ_m w_m (p_i·p_m)^ζ, (n_atoms,) eV; p (n_atoms, n_features).
+def term_energies(p, species, sparse_points, weights, zeta, delta, normalize=True, offset=0.0):
+    """ε_t(i) = δ² Σ_m w_m (p_i·p_m + offset)^ζ, (n_atoms,) eV; p (n_atoms, n_features).
 
     species: indices (n_atoms,); sparse_points {a: (M_a, n_features)} and weights {a: (M_a,)} of the
     centre's species a. An atom whose power spectrum is zero contributes nothing.
     """
     energies = []
     for a, p_i in zip(species, p, strict=True):
-        kernel = (sparse_points[a] @ (normalise(p_i) if normalize else p_i)) ** zeta
+        kernel = (sparse_points[a] @ (normalise(p_i) if normalize else p_i) + offset) ** zeta
         energies.append(delta**2 * float(weights[a] @ kernel))
     return np.array(energies)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import slow_twin
 from ase.build import make_supercell
-from models import body_order_model, random_model, random_structure
+from models import body_order_model, general_model, random_model, random_structure
 from numerical import numerical_forces, numerical_virial
 from scipy.spatial.transform import Rotation
 
 from potential.errors import SoapGprError
-from potential.kernels import features, structure_rows
+from potential.kernels import features, sparse_kernel, structure_rows
 
 TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
 SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])
@@ -44,8 +44,10 @@ def model():
     return random_model(n_terms=2, zeta=3)
 
 
-@pytest.fixture(scope="module", params=["soap", "pairs and triplets"])
+@pytest.fixture(scope="module", params=["soap", "imported", "pairs and triplets"])
 def any_model(request, model):
+    if request.param == "imported":
+        return general_model()
     return model if request.param == "soap" else body_order_model(soap=False)
 
 
@@ -63,37 +65,51 @@ def twin_tables(model, t):
 
 
 def twin_features(model, t, atoms):
-    species = model.species_indices(atoms.numbers)
-    return slow_twin.features(
+    p = slow_twin.features(
         twin_tables(model, t),
         model.terms[t]["l_max"],
-        species,
+        model.species_indices(atoms.numbers),
         atoms.positions,
         atoms.cell.array,
         atoms.pbc,
     )
+    if f"term{t}.features" in model.arrays:
+        p = model.arrays[f"term{t}.feature_scale"] * p[:, model.arrays[f"term{t}.features"]]
+    return p
 
 
-def test_features_equal_the_slow_twin(model, atoms):
-    for t in range(len(model.terms)):
-        expected = np.array([slow_twin.normalise(p) for p in twin_features(model, t, atoms)])
-        np.testing.assert_allclose(features(model, t, atoms), expected, rtol=0, atol=1e-13)
+@pytest.fixture(scope="module", params=["fitted", "imported"])
+def soap_model(request, model):
+    return model if request.param == "fitted" else general_model()
 
 
-def test_energies_equal_the_slow_twin(model, atoms):
-    species = model.species_indices(atoms.numbers)
-    expected = np.array([model.e0[z] for z in atoms.numbers])
-    for t, term in enumerate(model.terms):
-        weights = {a: model.arrays[f"term{t}.weights.{a}"] for a in range(len(model.species))}
+def test_features_equal_the_slow_twin(soap_model, atoms):
+    for t, term in enumerate(soap_model.terms):
+        expected = twin_features(soap_model, t, atoms)
+        if term["normalize"]:
+            expected = np.array([slow_twin.normalise(p) for p in expected])
+        scale = max(1.0, np.abs(expected).max())
+        found = features(soap_model, t, atoms)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * scale)
+
+
+def test_energies_equal_the_slow_twin(soap_model, atoms):
+    species = soap_model.species_indices(atoms.numbers)
+    expected = np.array([soap_model.e0[z] for z in atoms.numbers])
+    for t, term in enumerate(soap_model.terms):
+        weights = {a: soap_model.arrays[f"term{t}.weights.{a}"] for a in range(2)}
         expected += slow_twin.term_energies(
-            twin_features(model, t, atoms),
+            twin_features(soap_model, t, atoms),
             species,
-            model.sparse_points(t),
+            soap_model.sparse_points(t),
             weights,
             term["zeta"],
             term["delta"],
+            term["normalize"],
+            term.get("offset", 0.0),
         )
-    np.testing.assert_allclose(evaluate(model, atoms).energies, expected, rtol=1e-12, atol=1e-12)
+    found = evaluate(soap_model, atoms).energies
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_forces_and_virial_equal_finite_differences(any_model, atoms):
@@ -216,3 +232,10 @@ def test_collapsed_kernels_equal_the_sum_over_sparse_points(zeta):
     np.testing.assert_allclose(result.forces.ravel(), predicted[1:-6], rtol=0, atol=1e-11)
     energies = evaluate(model, atoms, forces=False).energies
     np.testing.assert_allclose(energies, result.energies, rtol=1e-13)
+
+
+def test_kernels_of_imported_models_cannot_be_fitted():
+    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
+        structure_rows(general_model(), structures()["cubic"])
+    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
+        sparse_kernel(general_model())

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from models import body_order_model, random_model, random_structure
+from models import body_order_model, general_model, random_model, random_structure
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
@@ -141,11 +141,16 @@ def test_files_with_odd_values_are_refused_or_work(zeta):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+def test_imported_files_with_odd_values_are_refused_or_work(seed):
+    check_odd_values(general_model(), seed, fitted=False)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
 def test_body_order_files_with_odd_values_are_refused_or_work(seed):
     check_odd_values(body_order_model(soap=False), seed)
 
 
-def check_odd_values(model, seed):
+def check_odd_values(model, seed, fitted=True):
     atoms = random_structure([8, 1, 1] * 3)
     rng, outcomes = random.Random(seed), []
     for _ in range(150):
@@ -161,7 +166,8 @@ def check_odd_values(model, seed):
         try:
             loaded = Model.from_bytes(data)
             loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
-            structure_rows(loaded, atoms)
+            if fitted:
+                structure_rows(loaded, atoms)
             loaded.with_weights(np.ones(loaded.n_weights))
             outcomes.append("worked")
         except SoapGprError:
@@ -185,7 +191,9 @@ def test_unchanged_terms_pass(model):
         ({"l_max": 2}, "channels are inconsistent"),
         ({"n_channels": [8, 8, 8, 7]}, "channels are inconsistent"),
         ({"segments": [[0.0, 1.0, 5], [1.5, 3.5, 5]]}, "not contiguous"),
-        ({"normalize": False}, "unnormalised"),
+        ({"zeta": 0.5}, "'zeta' is out of range"),
+        ({"offset": -1.0}, "'offset' is out of range"),
+        ({"normalize": 1}, "incomplete or of the wrong type"),
         ({"n_channels": [92682, 8, 8, 8]}, "channels are inconsistent"),
         ({"n_channels": [30000] * 4}, "channels are inconsistent"),
         ({"segments": [[0.0, 1.0, 999999], [1.0, 3.5, 999999]]}, "not contiguous, or too many"),

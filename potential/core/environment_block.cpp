@@ -32,7 +32,8 @@ void EnvironmentBlock::expand() {
 
 void EnvironmentBlock::power_spectra() {
   for (int i = 0; i < n_; ++i)
-    power_spectrum(term_, coefficients(i), &p_hat_[std::size_t(i) * term_.n_features]);
+    power_spectrum(term_, coefficients(i), scratch_.data(),
+                   &p_hat_[std::size_t(i) * term_.n_features]);
   normalize(term_, n_, p_hat_.data(), norm_.data());
 }
 

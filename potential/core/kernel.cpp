@@ -15,6 +15,10 @@ double integer_power(double x, int exponent) {
 }
 
 void normalize(const SoapTerm &term, int n, double *p, double *norm) {
+  if (!term.kernel.normalized) {
+    std::fill_n(norm, n, 1.0);
+    return;
+  }
   for (int i = 0; i < n; ++i) {
     double *row = p + std::size_t(i) * term.n_features;
     double square = 0;
@@ -76,19 +80,27 @@ void project(const SoapTerm &term, const SparseSet &sparse, bool back, const Pan
     block_product<V, false>(sparse.rank, term.n_features, {P, n_features, 1}, panel.p_hat, panel.y);
 }
 
-/// k[m] -> δ² ζ w_m k^(ζ-1) for the n points of a tile; energy[i] += δ² Σ_m w_m k^ζ.
-void contract_weights(const SoapTerm &term, int n, const double *weights, const Panel &panel,
+/// x^(ζ-1) for a ζ that is not an integer; 0 for the x <= 0 that have no such power.
+Lanes real_power(const Kernel &kernel, Lanes x) {
+  for (int i = 0; i < kLanes; ++i) x[i] = x[i] > 0 ? std::pow(x[i], kernel.zeta - 1) : 0;
+  return x;
+}
+
+/// k[m] -> δ² ζ w_m x^(ζ-1), x = k[m] + offset, for the n points of a tile;
+/// energy[i] += δ² Σ_m w_m x^ζ.
+void contract_weights(const Kernel &kernel, int n, const double *weights, const Panel &panel,
                       double *energy) {
-  const double delta2 = term.delta * term.delta;
+  const double delta2 = kernel.delta * kernel.delta;
   for (int begin = 0; begin < panel.width; begin += kLanes) {
     Lanes energies = broadcast(0.0);
     for (int m = 0; m < n; ++m) {
       double *k = panel.k + std::size_t(m) * panel.width + begin;
-      const Lanes x = load(k);
+      const Lanes x = load(k) + kernel.offset;
       Lanes power = broadcast(delta2 * weights[m]);
-      for (int z = 1; z < term.zeta; ++z) power *= x;
+      for (int z = 1; z < kernel.integer_zeta; ++z) power *= x;
+      if (!kernel.integer_zeta) power *= real_power(kernel, x);
       energies += power * x;
-      store(k, double(term.zeta) * power);
+      store(k, kernel.zeta * power);
     }
     for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
       energy[panel.begin + begin + i] += energies[i];
@@ -106,7 +118,7 @@ void add_tile(const SoapTerm &term, const SparseSet &sparse, int begin, int n, b
   const std::size_t rank = sparse.rank;
   const double *points = &sparse.points[begin * rank];
   block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
-  contract_weights(term, n, &sparse.weights[begin], panel, energy);
+  contract_weights(term.kernel, n, &sparse.weights[begin], panel, energy);
   if (gradient) block_product<V, true>(sparse.rank, n, {points, 1, rank}, panel.k, panel.h);
 }
 
@@ -116,7 +128,7 @@ void collapsed_gradient(const SoapTerm &term, const SparseSet &sparse, const Pan
   if constexpr (V > 1)
     if (panel.width < V * kLanes) return collapsed_gradient<V - 1>(term, sparse, panel);
   const std::size_t rank = sparse.rank;
-  if (term.zeta == 2)
+  if (term.kernel.integer_zeta == 2)
     return block_product<V, false>(sparse.rank, sparse.rank, {sparse.collapsed.data(), rank, 1},
                                    panel.y, panel.h);
   for (std::size_t f = 0; f < rank; ++f)
@@ -133,16 +145,17 @@ void add_energies(const SoapTerm &term, const SparseSet &sparse, const Panel &pa
       energies += load(panel.h + at) * load(panel.y + at);
     }
     for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
-      energy[panel.begin + begin + i] += energies[i] / term.zeta;
+      energy[panel.begin + begin + i] += energies[i] / term.kernel.zeta;
   }
 }
 
-/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|.
-void store_gradients(int n_features, const double *norm, const Panel &panel, double *g) {
+/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|, of normalised power spectra.
+void store_gradients(const SoapTerm &term, const double *norm, const Panel &panel, double *g) {
+  const int n_features = term.n_features;
   for (int begin = 0; begin < panel.width; begin += kLanes) {
     const double *p_hat = panel.p_hat + begin, *g_hat = panel.g + begin;
     Lanes along = broadcast(0.0), scale = along;
-    for (int f = 0; f < n_features; ++f)
+    for (int f = 0; term.kernel.normalized && f < n_features; ++f)
       along +=
           load(g_hat + std::size_t(f) * panel.width) * load(p_hat + std::size_t(f) * panel.width);
     const int first = panel.begin + begin, size = std::min(kLanes, panel.size - begin);
@@ -159,10 +172,12 @@ void store_gradients(int n_features, const double *norm, const Panel &panel, dou
 
 void collapse(const SoapTerm &term, SparseSet &sparse) {
   const std::size_t rank = sparse.rank;
-  const bool pays = term.zeta == 1 || (term.zeta == 2 && sparse.rank <= 2 * sparse.size);
+  const Kernel &kernel = term.kernel;
+  const int zeta = kernel.offset == 0 ? kernel.integer_zeta : 0;
+  const bool pays = zeta == 1 || (zeta == 2 && sparse.rank <= 2 * sparse.size);
   if (!pays || sparse.size == 0) return;
-  const double scale = term.zeta * term.delta * term.delta;
-  if (term.zeta == 1) {
+  const double scale = zeta * kernel.delta * kernel.delta;
+  if (zeta == 1) {
     sparse.collapsed.assign(rank, 0.0);
     for (int m = 0; m < sparse.size; ++m)
       for (std::size_t f = 0; f < rank; ++f)
@@ -214,7 +229,7 @@ void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const doub
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel(term, sparse, n, first, scratch);
     if (projected) project<kPanelVectors>(term, sparse, true, panel);
-    store_gradients(term.n_features, norm, panel, g);
+    store_gradients(term, norm, panel, g);
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m)^ζ for a block of centres of one species,
-// docs/theory.md eq. (7), and its gradient. A compressed set has y_i = P p̂_i in place of p̂_i.
+// Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m + offset)^ζ for a block of centres of one
+// species, docs/theory.md eq. (7) and (7b), and its gradient. A compressed set has y_i = P p̂_i in
+// place of p̂_i; p̂ = p where the kernel is not normalised.
 #pragma once
 
 #include "model_data.hpp"
@@ -10,6 +11,7 @@ namespace soap_gpr {
 constexpr int kKernelTile = 64;  ///< sparse points at a time: a tile of them stays in L2
 
 /// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
+/// Kernels that are not normalised leave all rows and get 1.
 void normalize(const SoapTerm &term, int n, double *p, double *norm);
 
 /// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.

@@ -120,9 +120,9 @@ std::vector<std::vector<ChannelGroup>> read_channels(const json &entry, std::siz
       groups[a].push_back({begin[a][l], size, offset});
       stride = std::max(stride, padded(begin[a][l] + padded(size)));
     }
-    term.channels.push_back({sizes[l], stride, term.n_coefficients, term.n_features});
+    term.channels.push_back({sizes[l], stride, term.n_coefficients, term.n_products});
     term.n_coefficients += int(2 * l + 1) * stride;
-    term.n_features += sizes[l] * (sizes[l] + 1) / 2;
+    term.n_products += sizes[l] * (sizes[l] + 1) / 2;
   }
   return groups;
 }
@@ -147,20 +147,46 @@ SparseSet read_sparse_set(const TensorFile &file, const std::string &prefix,
   return sparse;
 }
 
+Kernel read_kernel(const json &entry) {
+  Kernel kernel;
+  kernel.delta = get(entry, "delta", 0.0, 1e10);
+  kernel.zeta = get(entry, "zeta", 1, 100);
+  kernel.integer_zeta = kernel.zeta == std::floor(kernel.zeta) ? int(kernel.zeta) : 0;
+  if (entry.contains("offset")) kernel.offset = get(entry, "offset", 0.0, 1e10);
+  kernel.normalized = entry.at("normalize").get<bool>();
+  return kernel;
+}
+
+/// Which products are the features: those of the array, or all.
+void read_selection(const TensorFile &file, const std::string &prefix, SoapTerm &term) {
+  const std::string name = prefix + "features";
+  term.n_features = term.n_products;
+  if (!file.tensors.count(name)) return;
+  const Tensor &tensor = find(file, name);
+  term.selection_scale = read(file, prefix + "feature_scale", {kAny});
+  if (tensor.shape.size() != 1 || tensor.shape[0] != term.selection_scale.size() ||
+      tensor.shape[0] < 1 || tensor.shape[0] > kMaxFeatures)
+    throw Error("array '" + name + "' has the unexpected shape " + text(tensor.shape));
+  for (std::int64_t product : tensor.integers()) {
+    if (product < 0 || product >= term.n_products)
+      throw Error("array '" + name + "' names a product that does not exist");
+    term.selection.push_back(int(product));
+  }
+  term.n_features = int(term.selection.size());
+}
+
 SoapTerm read_soap_term(const TensorFile &file, const json &entry, const std::string &prefix,
                         std::size_t n_species) {
-  if (!entry.at("normalize").get<bool>())
-    throw Error("the model file has an unnormalised kernel; a newer soap-gpr may read it");
   SoapTerm term;
   term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
   term.l_max = get_count(entry, "l_max", 0, kMaxL);
-  term.zeta = get_count(entry, "zeta", 1, 100);
-  term.delta = get(entry, "delta", 0.0, 1e10);
+  term.kernel = read_kernel(entry);
   term.harmonics = SphericalHarmonics(term.l_max);
   const auto segments = read_segments(entry.at("segments"));
   if (segments.empty() || std::abs(segments.back().end - term.cutoff) > 1e-12 * term.cutoff)
     throw Error("the model file's spline segments do not end at the cutoff");
   const auto groups = read_channels(entry, n_species, term);
+  read_selection(file, prefix, term);
   for (std::size_t a = 0; a < n_species; ++a) {
     const std::string suffix = "." + std::to_string(a);
     std::size_t n_channels = 0;

@@ -35,12 +35,26 @@ struct Channels {
   int feature_offset;  ///< of p^l_00 in the power spectrum
 };
 
+/// k(i, m) = δ² (p_i · p_m + offset)^ζ, docs/theory.md eq. (7) and (7b).
+struct Kernel {
+  double delta = 1;
+  double zeta = 1;
+  int integer_zeta = 1;  ///< 0 when ζ is not an integer
+  double offset = 0;
+  bool normalized = true;  ///< p / |p| in the place of p
+
+  /// The form that training knows.
+  bool plain() const { return integer_zeta > 0 && offset == 0 && normalized; }
+};
+
 struct SoapTerm {
   double cutoff = 0;
   int l_max = 0;
-  int zeta = 1;
-  double delta = 1;
-  int n_features = 0;
+  Kernel kernel;
+  int n_features = 0;             ///< length of a power spectrum, after the selection
+  int n_products = 0;             ///< all products q <= q' of all l
+  std::vector<int> selection;     ///< [n_features] places among the products; empty: all of them
+  AlignedVector selection_scale;  ///< [n_features] factors of the selected products
   int n_coefficients = 0;
   std::vector<Channels> channels;      ///< [l_max + 1]
   std::vector<RadialTable> tables;     ///< [species of the neighbour]

@@ -6,7 +6,17 @@
 
 namespace soap_gpr {
 
-void power_spectrum(const SoapTerm &term, const double *c, double *p) {
+namespace {
+
+std::size_t largest_square(const SoapTerm &term) {
+  std::size_t size = 0;
+  for (const Channels &channels : term.channels)
+    size = std::max(size, std::size_t(channels.size) * channels.stride);
+  return size;
+}
+
+/// All products p[n_products].
+void all_products(const SoapTerm &term, const double *c, double *p) {
   for (int l = 0; l <= term.l_max; ++l) {
     const Channels &channels = term.channels[l];
     const double *rows = c + channels.offset;
@@ -27,8 +37,24 @@ void power_spectrum(const SoapTerm &term, const double *c, double *p) {
   }
 }
 
+}  // namespace
+
+void power_spectrum(const SoapTerm &term, const double *c, double *scratch, double *p) {
+  if (term.selection.empty()) return all_products(term, c, p);
+  all_products(term, c, scratch);
+  for (int f = 0; f < term.n_features; ++f)
+    p[f] = term.selection_scale[f] * scratch[term.selection[f]];
+}
+
 void power_spectrum_adjoint(const SoapTerm &term, const double *c, const double *g_p,
                             double *scratch, double *g_c) {
+  if (!term.selection.empty()) {
+    double *all = scratch + largest_square(term);
+    std::fill_n(all, term.n_products, 0.0);
+    for (int f = 0; f < term.n_features; ++f)
+      all[term.selection[f]] += term.selection_scale[f] * g_p[f];
+    g_p = all;
+  }
   for (int l = 0; l <= term.l_max; ++l) {
     const Channels &channels = term.channels[l];
     const int n = channels.size, stride = channels.stride;
@@ -55,10 +81,7 @@ void power_spectrum_adjoint(const SoapTerm &term, const double *c, const double 
 }
 
 std::size_t power_spectrum_scratch(const SoapTerm &term) {
-  std::size_t size = 0;
-  for (const Channels &channels : term.channels)
-    size = std::max(size, std::size_t(channels.size) * channels.stride);
-  return size;
+  return largest_square(term) + (term.selection.empty() ? 0 : term.n_products);
 }
 
 }  // namespace soap_gpr

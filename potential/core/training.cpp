@@ -118,16 +118,16 @@ struct KernelRow {
   AlignedVector dot, k, slope;
   KernelRow(const SoapTerm &term, const SparseSet &sparse, const double *p_hat, double norm)
       : dot(sparse.size), k(sparse.size), slope(sparse.size) {
-    const double delta2 = term.delta * term.delta;
+    const double delta2 = term.kernel.delta * term.kernel.delta;
     for (int m = 0; m < sparse.size; ++m) {
       const double *point = &sparse.points[std::size_t(m) * term.n_features];
       double sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int f = 0; f < term.n_features; ++f) sum += p_hat[f] * point[f];
       dot[m] = sum;
-      const double power = delta2 * integer_power(dot[m], term.zeta - 1);
+      const double power = delta2 * integer_power(dot[m], term.kernel.integer_zeta - 1);
       k[m] = power * dot[m];
-      slope[m] = norm > 0 ? term.zeta * power / norm : 0;
+      slope[m] = norm > 0 ? term.kernel.zeta * power / norm : 0;
     }
   }
 };
@@ -259,6 +259,14 @@ const SoapTerm &soap_term(const Model &model, std::size_t term) {
   return *soap;
 }
 
+/// A term whose power spectra and kernels training knows how to derive.
+const SoapTerm &trainable_term(const Model &model, std::size_t term) {
+  const SoapTerm &soap = soap_term(model, term);
+  if (!soap.kernel.plain() || !soap.selection.empty())
+    throw Error("the model has a kernel that cannot be fitted, such as those of imported models");
+  return soap;
+}
+
 std::size_t n_weights(const Term &term) {
   if (const auto *pair = std::get_if<PairTerm>(&term)) return pair->n_weights;
   if (const auto *triplet = std::get_if<TripletTerm>(&term)) return triplet->n_weights;
@@ -298,7 +306,7 @@ void features(const Model &model, std::size_t index, const Environments &environ
 FeatureRows feature_gradients(const Model &model, std::size_t index,
                               const Environments &environments, const std::size_t *neighbor,
                               const std::vector<std::size_t> &centers) {
-  const SoapTerm &term = soap_term(model, index);
+  const SoapTerm &term = trainable_term(model, index);
   const std::size_t width = term.n_features;
   EnvironmentBlock block(term, 1);
   FeatureGradients gradients(term, environments.n_atoms);
@@ -326,7 +334,7 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
 
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
                const std::size_t *neighbor, double *rows) {
-  const SoapTerm &term = soap_term(model, index);
+  const SoapTerm &term = trainable_term(model, index);
   std::vector<std::size_t> columns;
   std::size_t n_columns = 0;
   for (const SparseSet &sparse : term.sparse) {
