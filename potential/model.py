@@ -304,8 +304,8 @@ def build_model(
     l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
     {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. It
     may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b). A term
-    of ``sparse_basis = "derivatives"`` has ``structures`` instead, as ``structure_arrays.to_arrays``
-    returns them. A pair or triplet term is what ``pair.pair_term``, ``repulsion.fixed_terms``,
+    of ``sparse_basis = "derivatives"`` has ``structures`` instead (``structure_arrays.to_arrays``).
+    A pair or triplet term is what ``pair.pair_term``, ``repulsion.fixed_terms``,
     ``triplet.triplet_term`` or ``triplet.fixed_term`` return.
     """
     arrays = {
