@@ -46,10 +46,16 @@ def table(curve: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         _, unit, factor = UNITS[label]
         head.append(f"{label} {_SHOWN[statistic]}, {unit}")
         pairs = zip(of_curve["mean"], of_curve["standard_error"], strict=True)
-        cells = [f"{factor * mean:.3g} ± {factor * error:.1g}" for mean, error in pairs]
+        cells = [_with_error(factor * mean, factor * error) for mean, error in pairs]
         slope = of_curve["slope"]
         columns.append([*cells, "-" if slope is None else f"{slope:.2f}"])
     return head, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _with_error(mean: float, error: float) -> str:
+    """Three digits and one digit, without exponents; an error of 0 is one that is not known."""
+    text = f"{float(f'{mean:.3g}'):g}"
+    return f"{text} ± {float(f'{error:.1g}'):g}" if error > 0 else text
 
 
 def curve_figures(curve: dict[str, Any]) -> list[tuple[Figure, str]]:

@@ -143,6 +143,7 @@ def test_command_writes_table_page_image_and_json(settings, tmp_path, capsys, mo
     assert main(line.split()) == 0
     out = capsys.readouterr().out
     assert "force RMSE, meV/Å" in out and "slope" in out and "±" in out
+    assert "e+" not in out and "± 0 " not in out
     assert "Errors on 4 test structures" in (tmp_path / "curve.html").read_text()
     values = read_curve(tmp_path / "curve.json")
     assert values["sizes"] == [3, 6] and format_curve(values) == out.rstrip("\n")

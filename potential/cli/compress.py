@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     result = compress(model, structures, args.tolerance, bar)
     result.model.save(args.output)
     for (term, name), (before, after) in result.ranks.items():
-        print(f"Term {term}, {name}: {before} features, {after} dimensions")
+        print(f"Term {term + 1}, {name}: {before} features, {after} dimensions")
     print("Multiplications of one atom's kernels: {:.3g}, now {:.3g}".format(*result.costs))
     deviation, n_atoms = result.deviation, sum(map(len, structures))
     print(
