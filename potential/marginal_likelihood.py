@@ -6,13 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
 from potential.cross_validation import FoldFactors
-from potential.errors import SoapGprError
 from potential.label_groups import LABELS, OWN, level
-from potential.regression import StreamingQR
+from potential.regression import StreamingQR, prior_factor
 from potential.settings import FitSettings, NoiseSettings, Sigmas
 
 RANGE = 1e3  # a level moves at most by this factor, up or down
@@ -38,7 +37,7 @@ class MarginalLikelihood:
         self.labels = list(pieces)
         self._factors = [prepared.collapse(of_label, e0) for of_label in pieces.values()]
         self._n = np.array([counts[label] for label in self.labels], dtype=float)
-        self._U = _prior(prepared.K_MM, settings.solver.jitter)
+        self._U = prior_factor(prepared.K_MM, settings.solver.jitter)
         self._constant = _log_norm(factors, settings.noise)
 
     def __call__(self, log_factors: np.ndarray) -> tuple[float, np.ndarray]:
@@ -104,18 +103,6 @@ def scaled_noise(noise: NoiseSettings, factor: dict[str, float]) -> NoiseSetting
 
     tables = {name: scaled(sigmas) for name, sigmas in noise.config_type.items()}
     return replace(noise, default=scaled(noise.default), config_type=tables)
-
-
-def _prior(K_MM: np.ndarray, jitter: float) -> np.ndarray:
-    """U (M, M) of docs/theory.md eq. 13a."""
-    shifted = K_MM + jitter * np.mean(np.diag(K_MM)) * np.eye(len(K_MM))
-    try:
-        return cholesky(shifted)
-    except LinAlgError:
-        raise SoapGprError(
-            f"the kernel matrix of the sparse points is singular at jitter = {jitter:g}: "
-            "raise [solver] jitter tenfold or ask for fewer sparse points"
-        ) from None
 
 
 def _log_norm(factors: FoldFactors, noise: NoiseSettings) -> float:

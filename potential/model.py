@@ -21,8 +21,8 @@ from potential.structure import symbol
 FORMAT_VERSION = "1"
 COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
 # What an entry of build_model's terms holds beside what goes into the metadata.
-TERM_ARRAYS = ("tables", "central", "sparse_points", "weights", "structures")
-TERM_ARRAYS += ("features", "feature_scale")
+_POINTS = ("sparse_points", "weights", "structures")
+TERM_ARRAYS = ("tables", "central", "features", "feature_scale", *_POINTS)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,22 @@ def solve(
     is not finite.
     """
     M = len(K_MM)
-    U = np.zeros((M, M + 1), order="F")
+    U = prior_factor(K_MM, jitter, more_columns=1)
+    R = np.asfortranarray(triangle) if overwrite else triangle.copy(order="F")
+    merge(R, U)
+    weights = solve_triangular(R[:M, :M], R[:M, M])
+    if not np.isfinite(weights).all():
+        raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")
+    return Solution(weights, _condition_number(R[:M, :M]), float(R[M, M] ** 2))
+
+
+def prior_factor(K_MM: np.ndarray, jitter: float, more_columns: int = 0) -> np.ndarray:
+    """U (M, M + more_columns) of docs/theory.md eq. (13a), with more columns of zeros.
+
+    Raises SoapGprError when K_MM + jitter is not positive definite.
+    """
+    M = len(K_MM)
+    U = np.zeros((M, M + more_columns), order="F")
     U[:, :M] = K_MM
     U[np.diag_indices(M)] += jitter * np.mean(np.diag(K_MM))
     try:
@@ -119,12 +134,7 @@ def solve(
             f"the kernel matrix of the sparse points is singular at jitter = {jitter:g}: "
             "raise [solver] jitter tenfold or ask for fewer sparse points"
         ) from None
-    R = np.asfortranarray(triangle) if overwrite else triangle.copy(order="F")
-    merge(R, U)
-    weights = solve_triangular(R[:M, :M], R[:M, M])
-    if not np.isfinite(weights).all():
-        raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")
-    return Solution(weights, _condition_number(R[:M, :M]), float(R[M, M] ** 2))
+    return U
 
 
 def _condition_number(R: np.ndarray) -> float:
