@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""gap_fit's options as a fit.toml: every one of them is mapped, or named with what to do instead.
+
+Both regressions are docs/theory.md eq. (13); the radial basis is not that of GAP, so that a fit
+with the same numbers is of the same kind and not the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from potential.errors import SoapGprError
+from potential.gap.descriptors import term_of
+from potential.gap.option_text import bare, options, split
+from potential.gap.read_values import number, sigmas, table, truth
+
+ALIASES = {
+    "at_file": "atoms_filename",
+    "default_sigma": "default_kernel_regularisation",
+    "config_type_sigma": "config_type_kernel_regularisation",
+    "sigma_per_atom": "kernel_regularisation_is_per_atom",
+    "sigma_parameter_name": "kernel_regularisation_parameter_name",
+    "core_param_file": "baseline_param_filename",
+    "core_ip_args": "baseline_ip_args",
+    "gp_file": "gap_file",
+    "do_copy_at_file": "do_copy_atoms_file",
+    "default_local_property_sigma": "default_kernel_regularisation_local_property",
+    "hessian_delta": "hessian_displacement",
+}
+LABELS = {"energy": "energy", "force": "forces", "virial": "virial", "stress": "stress"}
+# Options that say nothing about the fit itself, and why they are not needed.
+NOT_NEEDED = {
+    "do_copy_atoms_file": "a model holds a hash of its data, not a copy",
+    "sparse_separate_file": "a model is one file",
+    "sparse_use_actual_gpcov": "selection uses the kernel's own metric",
+    "verbosity": "there is one level of output",
+    "openmp_chunk_size": "threads take structures one by one",
+    "do_ip_timing": "every fit prints its times",
+    "condition_number_norm": "every fit prints its condition number",
+    "mpi_blocksize_rows": "mpirun -n N soap-gpr fit needs no blocks",
+    "mpi_blocksize_cols": "mpirun -n N soap-gpr fit needs no blocks",
+    "mpi_print_all": "one rank prints",
+    "template_file": "there are no molecular descriptors",
+}
+# Options that have no equivalent, and what comes nearest.
+NO_EQUIVALENT = {
+    "default_kernel_regularisation_local_property": "local properties are not fitted",
+    "local_property0": "local properties are not fitted",
+    "local_property_parameter_name": "local properties are not fitted",
+    "local_property_mask_parameter_name": "local properties are not fitted",
+    "hessian_displacement": "Hessians are not fitted",
+    "hessian_parameter_name": "Hessians are not fitted",
+    "force_mask_parameter_name": "leave out atoms by frames: config_type with force = inf",
+    "config_type_parameter_name": "the name is config_type; rename it in the data",
+    "baseline_param_filename": "write the pair potential as a table: [baseline] pair_table",
+    "baseline_ip_args": "write the pair potential as a table: [baseline] pair_table, or zbl",
+    "linear_system_dump_file": "soap-gpr fit --factor FILE keeps the triangular factor",
+    "export_covariance": "soap-gpr fit --factor FILE keeps the triangular factor",
+    "sparsify_only_no_fit": "soap-gpr fit --dry-run says what a fit would take",
+    "dryrun": "soap-gpr fit --dry-run says what a fit would take",
+}
+
+
+@dataclass
+class Conversion:
+    """Settings laid out like fit.toml, the name for the model, and one sentence per doubt."""
+
+    settings: dict[str, Any]
+    model_file: str
+    notes: list[str] = field(default_factory=list)
+
+
+def convert(command: str) -> Conversion:
+    """From a gap_fit command line, or the text of its config_file.
+
+    Raises SoapGprError when what every fit needs is missing, or a value cannot be read.
+    """
+    alone, given = options(command)
+    unknown = [word for word in alone if not word.endswith("gap_fit")]
+    values = {ALIASES.get(key, key): value for key, value in given.items()}
+    notes = [f"{word}: found a word without a value, left out" for word in unknown]
+    for key in ("atoms_filename", "gap", "default_kernel_regularisation"):
+        if key not in values:
+            raise SoapGprError(f"{key}: missing, gap_fit needs it")
+    result = Conversion({}, _model_name(values), notes)
+    result.settings["data"] = _data(values, notes)
+    result.settings["terms"] = _terms(values.pop("gap"), values, notes)
+    result.settings["baseline"] = _baseline(values, notes)
+    result.settings["noise"] = _noise(values, notes)
+    _solver(result.settings, values)
+    for key in values:
+        _explain(key, notes)
+    return result
+
+
+def _model_name(values: dict[str, str]) -> str:
+    name = values.pop("gap_file", "gap_new.xml")
+    return name.removesuffix(".xml") + ".sgpr"
+
+
+def _data(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    data: dict[str, Any] = {"train": values.pop("atoms_filename")}
+    prefix = values.pop("parameter_name_prefix", "")
+    for label, ours in LABELS.items():
+        name = prefix + values.pop(f"{label}_parameter_name", "" if not prefix else label)
+        if name:
+            data[f"{ours}_key"] = name
+    if "virial_key" in data and "stress_key" in data:
+        del data["stress_key"]
+        notes.append("stress_parameter_name: left out, virial_parameter_name is there")
+    if "forces_key" not in data:
+        notes.append(
+            "forces: gap_fit reads a column 'force', ours 'forces' unless forces_key names it"
+        )
+    return data
+
+
+def _terms(text: str, values: dict[str, str], notes: list[str]) -> list[dict[str, Any]]:
+    seed = values.pop("rnd_seed", None)
+    terms = []
+    for part in split(bare(text), ":"):
+        term = term_of(bare(part), notes)
+        if seed is not None and "seed" not in term and term["kind"] != "pair":
+            term["seed"] = max(0, int(number("rnd_seed", seed)))
+        terms.append(term)
+    return terms
+
+
+def _baseline(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    e0, method = values.pop("e0", None), values.pop("e0_method", "isolated")
+    offset = number("e0_offset", values.pop("e0_offset", "0"))
+    key = "isolated_atom_energies"
+    if e0 is None:
+        return {key: {"isolated": "isolated_atom", "average": "average"}.get(method, "fit")}
+    if ":" in e0:
+        return {key: {z: float(v) + offset for z, v in table("e0", e0).items()}}
+    value = number("e0", e0) + offset
+    notes.append(
+        f"e0 = {value:g} eV for all species: write them as {{Si = {value:g}}}; "
+        '"average" stands here instead'
+    )
+    return {key: "average"}
+
+
+def _noise(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    text = values.pop("default_kernel_regularisation")
+    noise: dict[str, Any] = sigmas("default_kernel_regularisation", text.split())
+    if not truth(values.pop("kernel_regularisation_is_per_atom", "T")):
+        notes.append(
+            "kernel_regularisation_is_per_atom=F: ours grow with the root of the number of atoms; "
+            "for equal ones write energy_sigma and virial_sigma into every frame"
+        )
+    name = values.pop("kernel_regularisation_parameter_name", "sigma")
+    if name != "sigma":
+        notes.append(f"sigma_parameter_name={name}: the names are energy_sigma, force_sigma, ...")
+    by_type = values.pop("config_type_kernel_regularisation", "")
+    parts = [part for part in by_type.split(":") if part.strip()]
+    if len(parts) % 5:
+        raise SoapGprError(
+            f"config_type_sigma: found {len(parts)} parts, expected five for each config_type"
+        )
+    if parts:
+        noise["config_type"] = {
+            parts[k].strip(): sigmas("config_type_sigma", parts[k + 1 : k + 5])
+            for k in range(0, len(parts), 5)
+        }
+    return noise
+
+
+def _solver(settings: dict[str, Any], values: dict[str, str]) -> None:
+    """The jitter of GAP is absolute, ours relative to the mean diagonal of K_MM."""
+    jitter = number("sparse_jitter", values.pop("sparse_jitter", "1e-10"))
+    largest = max(float(term["delta"]) for term in settings["terms"])
+    settings["solver"] = {"jitter": jitter / largest**2}
+
+
+def _explain(key: str, notes: list[str]) -> None:
+    if key in NOT_NEEDED:
+        notes.append(f"{key}: not needed, {NOT_NEEDED[key]}")
+    elif key in NO_EQUIVALENT:
+        notes.append(f"{key}: no equivalent; {NO_EQUIVALENT[key]}")
+    else:
+        notes.append(f"{key}: unknown to gap_fit, left out")
+
+
+def to_toml(settings: Mapping[str, Any]) -> str:
+    """The settings as the text of a fit.toml."""
+    lines = list[str]()
+    for name, content in settings.items():
+        for entry in content if isinstance(content, list) else [content]:
+            lines.append(f"[[{name}]]" if isinstance(content, list) else f"[{name}]")
+            lines += [f"{_key(key)} = {_value(value)}" for key, value in entry.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").isalnum() and key.isascii() else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

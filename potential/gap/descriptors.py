@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One descriptor of gap_fit as one of our [[terms]]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from potential.errors import SoapGprError
+from potential.gap.option_text import options
+from potential.gap.read_values import number, table, truth
+
+ALIASES = {
+    "energy_scale": "delta",
+    "theta_fac": "lengthscale_factor",
+    "theta_uniform": "lengthscale_uniform",
+    "theta_file": "lengthscale_file",
+    "zeta": "soap_exponent",
+    "atom_gaussian_width": "atom_sigma",
+    "normalize": "normalise",
+}
+METHODS = {
+    "cur_points": "cur",
+    "cur_covariance": "cur",
+    "random": "random",
+    "kmeans": "kmeans",
+    "cluster": "kmeans",
+    "fuzzy": "kmeans",
+    "covariance": "fps",
+    "pivot": "fps",
+    "uniform": "fps",
+    "none": "fps",
+}
+# Options of soap at the value with which ours is the same, as far as the radial basis allows.
+SAME = {
+    "normalise": lambda text: truth(text),
+    "covariance_sigma0": lambda text: float(text) == 0,
+    "average": lambda text: not truth(text),
+    "diagonal_radial": lambda text: not truth(text),
+    "central_reference_all_species": lambda text: not truth(text),
+    "radial_basis": lambda text: text == "",
+    "nu_r": lambda text: text == "2",
+    "nu_s": lambda text: text == "2",
+    "r_mix": lambda text: not truth(text),
+    "z_mix": lambda text: not truth(text),
+    "z_map": lambda text: text == "",
+}
+# Species come from the data; the rest does not change a fit.
+IGNORED = {
+    "add_species",
+    "n_species",
+    "species_z",
+    "n_z",
+    "z",
+    "z1",
+    "z2",
+    "f0",
+    "basis_error_exponent",
+}
+IGNORED |= {"print_sparse_index", "mark_sparse_atoms", "unique_hash_tolerance", "coupling", "k"}
+IGNORED |= {
+    "unique_descriptor_tolerance",
+    "compact_clusters",
+    "sym_mix",
+    "mix_shift",
+    "xml_version",
+}
+
+
+def term_of(text: str, notes: list[str]) -> dict[str, Any]:
+    """A [[terms]] table; doubts go to notes. Raises SoapGprError for a descriptor without one."""
+    alone, given = options(text)
+    if not alone:
+        raise SoapGprError(f"gap: found {text[:60]!r}, expected the name of a descriptor first")
+    name, values = alone[0], {ALIASES.get(key, key): value for key, value in given.items()}
+    order = int(number("order", values.pop("order", "2")))
+    if name == "soap":
+        term = soap_term(values, notes)
+    elif name == "distance_2b" or (name == "distance_Nb" and order == 2):
+        term = _function(name, "pair", values, 2.0, notes)
+    elif name == "angle_3b" or (name == "distance_Nb" and order == 3):
+        term = _function(name, "triplet", values, 2.0 if name == "angle_3b" else 1.0, notes)
+    else:
+        raise SoapGprError(
+            f"gap: the descriptor {name} has no equivalent, expected soap, distance_2b, angle_3b "
+            "or distance_Nb of order 2 or 3"
+        )
+    for key in values:
+        if key not in IGNORED:
+            notes.append(f"{name} {key}: no equivalent, left out")
+    return term
+
+
+def soap_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    """Of kind soap; takes what it uses out of values."""
+    _kernel(values, "soap", ("dot_product",), notes)
+    zeta = number("zeta", values.pop("soap_exponent", "1"))
+    if zeta != int(zeta) or zeta < 1:
+        notes.append(f"soap zeta: {zeta:g} is not an integer, rounded")
+    term: dict[str, Any] = {
+        "kind": "soap",
+        "cutoff": _needed("soap", values, "cutoff"),
+        "cutoff_width": number(
+            "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
+        ),
+        "n_max": int(_needed("soap", values, "n_max")),
+        "l_max": int(_needed("soap", values, "l_max")),
+        "atom_sigma": _needed("soap", values, "atom_sigma"),
+        "zeta": max(1, round(zeta)),
+        "radial_scaling": _scaling(values, notes),
+        "central_weight": number("central_weight", values.pop("central_weight", "1")),
+        "delta": _needed("soap", values, "delta"),
+    }
+    term |= _sparse(values, notes)
+    for key, same in SAME.items():
+        if key in values and not same(values.pop(key)):
+            notes.append(f"soap {key}: no equivalent, a fit here has gap_fit's default of it")
+    return term
+
+
+def _function(
+    name: str, kind: str, values: dict[str, str], counted: float, notes: list[str]
+) -> dict[str, Any]:
+    """Of kind pair or triplet; ``counted``: how often gap_fit counts each pair or triplet more
+    often than ours, by which the energies, and so delta, are larger."""
+    _kernel(values, name, ("ard_se", "gaussian", "pp"), notes)
+    term: dict[str, Any] = {
+        "kind": kind,
+        "cutoff": _needed(name, values, "cutoff"),
+        "cutoff_width": number(
+            "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
+        ),
+        "delta": counted * _needed(name, values, "delta"),
+        "n_sparse": int(number("n_sparse", values.pop("n_sparse", "0"))) or 20,
+    }
+    uniform = number("theta_uniform", values.pop("lengthscale_uniform", "0"))
+    values.pop("sparse_method", None)  # pairs are equispaced, triplets farthest points
+    if uniform > 0:
+        term["length_scale"] = uniform
+    else:
+        values.pop("lengthscale_factor", None)
+        notes.append(
+            f"{name} theta: a part of the data's range, which ours does not know; the default "
+            "length_scale stands"
+        )
+    if kind == "triplet":
+        notes.append(
+            f"{name}: ours is a Gaussian process of the three distances with one length_scale"
+        )
+    return term
+
+
+def _kernel(values: dict[str, str], name: str, known: tuple[str, ...], notes: list[str]) -> None:
+    kind = values.pop("covariance_type", known[0]).lower()
+    if kind not in known:
+        notes.append(f"{name} covariance_type={kind}: no equivalent, expected {known[0]}")
+    elif kind == "pp":
+        notes.append(f"{name} covariance_type=pp: ours is a Gaussian")
+
+
+def _sparse(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    method = values.pop("sparse_method", "random").lower()
+    n_sparse = int(number("n_sparse", values.pop("n_sparse", "0")))
+    quotas = table("config_type_n_sparse", values.pop("config_type_n_sparse", ""))
+    total = max(n_sparse, int(sum(quotas.values())))
+    file = values.pop("sparse_file", None)
+    if method in ("file", "index_file"):
+        notes.append(
+            f"soap sparse_method={method}: ours takes structures, not features or indices; write "
+            f"them to a file and name it as sparse_file (found {file})"
+        )
+    elif METHODS.get(method, method) != method and method not in ("cur_points",):
+        notes.append(f"soap sparse_method={method}: {METHODS.get(method, 'fps')} comes nearest")
+    sparse: dict[str, Any] = {
+        "n_sparse": total or 1000,
+        "sparse_method": METHODS.get(method, "fps"),
+    }
+    if quotas:
+        sparse["n_sparse_config_type"] = {name: int(count) for name, count in quotas.items()}
+    return sparse
+
+
+def _scaling(values: dict[str, str], notes: list[str]) -> dict[str, float]:
+    """GAP's rate / (rate + (r/scale)^dexp) is docs/theory.md eq. (1b)."""
+    exponent = number("cutoff_dexp", values.pop("cutoff_dexp", "0"))
+    scale = number("cutoff_scale", values.pop("cutoff_scale", "1"))
+    rate = number("cutoff_rate", values.pop("cutoff_rate", "1"))
+    if exponent == 0:
+        return {"exponent": 0.0}
+    if rate == 0:
+        notes.append("soap cutoff_rate=0: ours needs a rate above 0, 0.01 stands")
+    return {"scale": scale, "exponent": exponent, "rate": rate or 0.01}
+
+
+def _needed(name: str, values: dict[str, str], key: str) -> float:
+    if key not in values:
+        raise SoapGprError(f"gap: {name} {key}: missing, gap_fit needs it")
+    return number(f"{name} {key}", values.pop(key))

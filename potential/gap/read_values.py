@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Values of QUIP's options as numbers, or one sentence why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from potential.errors import SoapGprError
+
+
+def number(key: str, text: str) -> float:
+    """A finite number, Fortran's 1.0d-3 included. Raises SoapGprError."""
+    try:
+        value = float(text.strip().lower().replace("d", "e"))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SoapGprError(f"{key}: found {text!r}, expected a number")
+    return value
+
+
+def truth(text: str) -> bool:
+    """T, true, or a key without value."""
+    return text.strip().lower().strip(".") in ("", "t", "true")
+
+
+def table(key: str, text: str) -> dict[str, float]:
+    """``a:1:b:2`` as {a: 1, b: 2}. Raises SoapGprError."""
+    parts = [part.strip() for part in text.split(":") if part.strip()]
+    if len(parts) % 2:
+        raise SoapGprError(f"{key}: found {text!r}, expected names and numbers by turns")
+    return {parts[k]: number(f"{key} {parts[k]}", parts[k + 1]) for k in range(0, len(parts), 2)}
+
+
+def sigmas(key: str, parts: Sequence[str]) -> dict[str, float]:
+    """Energy, force, virial and Hessian sigma; gap_fit takes none of them for zero.
+
+    Raises SoapGprError when they are not four numbers, the first three positive.
+    """
+    values = [number(key, part) for part in parts]
+    if len(values) != 4 or min(values[:3]) <= 0:
+        raise SoapGprError(
+            f"{key}: found {' '.join(parts)!r}, expected four numbers, of energy, force, virial "
+            "and Hessian, the first three above 0"
+        )
+    return dict(zip(("energy_per_atom", "force", "virial_per_atom"), values[:3], strict=True))
