@@ -32,7 +32,7 @@ from potential.calculator import SoapGprCalculator
 CRYSTALS = {"Si": ("diamond", 5.47, 3), "Cu": ("fcc", 3.62, 3), "Li": ("bcc", 3.43, 4)}
 LARGEST_STRAIN = 0.05  # of the Elastic frames that are fitted
 VERIFIED_STRESS = ("Si",)  # sets whose stresses of the Elastic frames agree with dE/dstrain
-STEP = 0.002  # strain of the finite differences
+STEP = 0.002  # strain of the finite differences, without --step
 FORCE = 1e-3  # eV/Å, where a relaxation stops
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     elements = {}
     for element in arguments.elements:
         calculator = SoapGprCalculator(Model.load(arguments.models / f"{element}.sgpr"))
-        elements[element] = from_crystal(element, calculator)
+        elements[element] = from_crystal(element, calculator, arguments.step)
         elements[element] |= from_frames(element, calculator, arguments.data)
         print(_table(element, elements[element]), end="\n\n", file=sys.stderr, flush=True)
     information = machine(["scipy"])
@@ -51,7 +51,7 @@ def main() -> None:
     emit("\n\n".join(text), result | {"elements": elements}, arguments.json)
 
 
-def from_crystal(element: str, calculator: Calculator) -> dict:
+def from_crystal(element: str, calculator: Calculator, step: float) -> dict:
     """The model's own crystal: energies minimised, ions relaxed."""
     structure, guess, repeats = CRYSTALS[element]
 
@@ -62,7 +62,7 @@ def from_crystal(element: str, calculator: Calculator) -> dict:
 
     a = minimize_scalar(energy, bounds=(0.95 * guess, 1.05 * guess), options={"xatol": 1e-6}).x
     cell = bulk(element, structure, a=a, cubic=True)
-    c = elastic(cell, calculator, relax=structure == "diamond")
+    c = elastic(cell, calculator, step, relax=structure == "diamond")
     return {
         "model": {"a": a, "c11": c[0, 0], "c12": c[0, 1], "c44": c[3, 3]},
         "vacancy": vacancy(cell.repeat(repeats), calculator),
@@ -70,22 +70,22 @@ def from_crystal(element: str, calculator: Calculator) -> dict:
     }
 
 
-def elastic(cell: ase.Atoms, calculator: Calculator, relax: bool) -> np.ndarray:
+def elastic(cell: ase.Atoms, calculator: Calculator, step: float, relax: bool) -> np.ndarray:
     """Columns 1 and 4 of the matrix of elastic constants, GPa, by central differences of stress."""
     constants = np.zeros((6, 6))
     for mode, (i, j) in ((0, (0, 0)), (3, (1, 2))):
         stress = []
         for sign in (1, -1):
             strain = np.zeros((3, 3))
-            strain[i, j] += 0.5 * sign * STEP
-            strain[j, i] += 0.5 * sign * STEP
+            strain[i, j] += 0.5 * sign * step
+            strain[j, i] += 0.5 * sign * step
             atoms = cell.copy()
             atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
             atoms.calc = calculator
             if relax:
                 FIRE(atoms, logfile=None).run(fmax=0.1 * FORCE, steps=1000)
             stress.append(atoms.get_stress())
-        constants[:, mode] = (stress[0] - stress[1]) / (2 * STEP) / GPa
+        constants[:, mode] = (stress[0] - stress[1]) / (2 * step) / GPa
     constants[0, 1] = constants[1, 0]
     return constants
 
@@ -207,6 +207,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("models", type=Path, help="folder with Si.sgpr, Cu.sgpr, Li.sgpr")
     parser.add_argument("--elements", nargs="+", choices=CRYSTALS, default=list(CRYSTALS))
+    parser.add_argument("--step", type=float, default=STEP, help="strain of the differences")
     parser.add_argument("--data", type=Path, default=DATA)
     add_output_option(parser)
     return parser.parse_args()
