@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "atom.h"
 #include "comm.h"
@@ -95,11 +97,23 @@ void PairSoapGpr::compute(int eflag, int vflag) {
       evaluator_->evaluate(environments, block_.energy.data(),
                            reinterpret_cast<double(*)[3]>(block_.f_ij.data()));
     } catch (const soap_gpr::Error &e) {
-      error->one(FLERR, "pair_style soap/gpr at step " + std::to_string(update->ntimestep) + ": " +
-                            std::string(e.what()));
+      fail(e.what());
     }
     scatter();
   }
+}
+
+// Ends all ranks. MPI may drop the last words of a rank that aborts, so that with several ranks the
+// message goes out once more before, with time to travel.
+void PairSoapGpr::fail(const std::string &what) {
+  const std::string message =
+      "pair_style soap/gpr at step " + std::to_string(update->ntimestep) + ": " + what;
+  if (comm->nprocs > 1) {
+    std::fprintf(stderr, "ERROR: %s\n", message.c_str());
+    std::fflush(stderr);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  error->one(FLERR, message);
 }
 
 // Fills block_ with the centres [begin, end) of the neighbour list and their neighbours within the
@@ -144,9 +158,7 @@ void PairSoapGpr::scatter() {
     const int i = block_.center[a];
     const double unit = energy_unit_ * scale_[atom->type[i]][atom->type[i]];
     const double energy = unit * block_.energy[a];
-    if (!std::isfinite(energy))
-      error->one(FLERR, "pair_style soap/gpr: the energy of an atom is not finite at step " +
-                            std::to_string(update->ntimestep));
+    if (!std::isfinite(energy)) fail("the energy of an atom is not finite");
     if (eflag_global) eng_vdwl += energy;
     if (eflag_atom) eatom[i] += energy;
 

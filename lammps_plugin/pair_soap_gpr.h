@@ -53,6 +53,7 @@ class PairSoapGpr : public Pair {
 
   void gather(int begin, int end);
   void scatter();
+  [[noreturn]] void fail(const std::string &what);
   void tally_pair(int j, const double *r, const double *f);
 
   std::unique_ptr<soap_gpr::Model> model_;
