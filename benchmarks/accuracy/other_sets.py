@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Test errors on MoNbTaW, acetylacetone and liquid water, with one settings file for all of them.
+"""Test errors on the sets beside Zuo's, with one settings file for all of them.
+
+MoNbTaW, acetylacetone, liquid water, water dimers and small molecules (energies only).
 
 Where a set has no test file, its frames are divided at random with a fixed seed, as much of every
 config_type into the test set. The data are looked for in ../shared/data beside the repository.
@@ -47,6 +49,12 @@ SETS = {
         "MACE 0.9, 0.0051 (from memory)",
     ),
     "water": Split("water_PBE0TS/train.xyz", n_train=160, n_test=80, published="none"),
+    "water_dimers": Split(
+        "water_dimers_MP2/dft4000K_2040.xyz", n_train=1000, n_test=500, published="none"
+    ),
+    "small_molecules": Split(
+        "small_molecules_1000/all.xyz", n_train=700, n_test=285, published="none"
+    ),
 }
 SEED = 20261121
 

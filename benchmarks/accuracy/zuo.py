@@ -145,12 +145,13 @@ def _fit(name: str, settings: dict, models: Path | None) -> dict:
 
 
 def _errors(errors: dict) -> dict:
-    energy, force = errors[ALL]["energy"], errors[ALL]["force"]
+    """Errors of all frames together; forces are None where the data have none."""
+    energy, force = errors[ALL]["energy"], errors[ALL].get("force")
     return {
         "energy_mae": 1e3 * energy.mae,
         "energy_rmse": 1e3 * energy.rmse,
-        "force_mae": force.mae,
-        "force_rmse": force.rmse,
+        "force_mae": force.mae if force else None,
+        "force_rmse": force.rmse if force else None,
     }
 
 

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""C11 of silicon with frozen ions against the size of the strain, for several cutoffs.
+
+At each strain two figures that must agree as the strain goes to zero: the second difference of the
+energy, and the central difference of the stress. A cutoff just beyond a shell of neighbours makes
+the curvature depend on the strain. The last column is the largest deviation of the stress from a
+difference quotient of the energy, over all strains.
+
+  python benchmarks/accuracy/small_strain.py
+  python benchmarks/accuracy/small_strain.py --cutoffs 5.5 6.0
+"""
+
+import argparse
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import ase
+import numpy as np
+from ase.build import bulk
+from ase.calculators.calculator import Calculator
+from ase.units import GPa
+from common import add_output_option, describe, emit, machine, table
+from zuo import DATA, HERE, run_settings, settings_of
+
+from potential import Model
+from potential.calculator import SoapGprCalculator
+
+EDGE = 5.469  # Å, of the unstrained Elastic frame
+STRAINS = (0.002, 0.01, 0.02, 0.05)
+STEP = 1e-4  # strain of the difference quotient that checks the stress
+
+
+def main() -> None:
+    arguments = _arguments()
+    variants = {f"cutoff {cutoff} Å": ("accurate.toml", cutoff) for cutoff in arguments.cutoffs}
+    variants["cutoff 6.0 Å, stress of Elastic"] = ("elastic_stress.toml", 6.0)
+    results = {}
+    for name, (file, cutoff) in variants.items():
+        settings = settings_of("Si", tomllib.loads((HERE / file).read_text()), arguments.data)
+        settings["terms"] = [{"cutoff": cutoff}]
+        with tempfile.TemporaryDirectory() as folder:
+            errors = run_settings("Si", settings, Path(folder))["test"]
+            calculator = SoapGprCalculator(Model.load(Path(folder) / "Si.sgpr"))
+        results[name] = curvatures(calculator) | {"test": errors}
+    rows = [
+        [name, *(f"{e:.1f}, {s:.1f}" for e, s in result["c11"].values()), result["deviation"]]
+        for name, result in results.items()
+    ]
+    head = ["C11 GPa, energy, stress", *(f"strain {strain}" for strain in STRAINS), "deviation GPa"]
+    information = machine(["scipy"])
+    result = {"benchmark": "accuracy/small_strain", "machine": information, "variants": results}
+    emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
+
+
+def curvatures(calculator: Calculator) -> dict:
+    """C11 (GPa) from energies and from stresses at each of STRAINS; largest error of a stress."""
+    cell = bulk("Si", "diamond", a=EDGE, cubic=True)
+    volume = cell.get_volume()
+
+    def state(strain: float) -> tuple[float, float]:
+        """Energy per volume and stress along x, eV/Å³."""
+        atoms = ase.Atoms(cell)
+        atoms.set_cell(cell.cell.array @ np.diag([1.0 + strain, 1.0, 1.0]), scale_atoms=True)
+        atoms.calc = calculator
+        # dE/dstrain = stress · volume / (1 + strain) = stress · volume of the unstrained cell
+        return atoms.get_potential_energy() / volume, float(atoms.get_stress()[0])
+
+    c11, deviation = {}, 0.0
+    middle = state(0.0)[0]
+    for strain in STRAINS:
+        plus, minus = state(strain), state(-strain)
+        energy = (plus[0] - 2 * middle + minus[0]) / strain**2 / GPa
+        c11[strain] = energy, (plus[1] - minus[1]) / (2 * strain) / GPa
+        slope = (state(strain + STEP)[0] - state(strain - STEP)[0]) / (2 * STEP)
+        deviation = max(deviation, abs(slope - plus[1]) / GPa)
+    return {"c11": c11, "deviation": deviation}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cutoffs", nargs="+", type=float, default=[5.0, 6.0, 6.3], help="Å")
+    parser.add_argument("--data", type=Path, default=DATA)
+    add_output_option(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
