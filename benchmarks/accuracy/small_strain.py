@@ -35,7 +35,7 @@ STEP = 1e-4  # strain of the difference quotient that checks the stress
 
 def main() -> None:
     arguments = _arguments()
-    variants = {f"cutoff {cutoff} Å": ("accurate.toml", cutoff) for cutoff in arguments.cutoffs}
+    variants = {f"cutoff {cutoff} Å": ("default.toml", cutoff) for cutoff in arguments.cutoffs}
     variants["cutoff 6.0 Å, stress of Elastic"] = ("elastic_stress.toml", 6.0)
     results = {}
     for name, (file, cutoff) in variants.items():
