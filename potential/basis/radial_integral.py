@@ -18,23 +18,17 @@ import numpy as np
 from potential.basis import bessel
 
 
-class RadialIntegral:
-    """R^_nl(r) and its first two derivatives for one radial basis and one atom_sigma.
+class GaussianSums:
+    """Σ_x E(x, r) i_l(x r/σ²) w^l_xn and its first two derivatives in r, E as above.
 
-    basis: object with n_channels(l), functions(l, x), support (R vanishes beyond, Å) and
-    width (shortest length over which R varies, Å). r must stay within [0, cutoff].
+    nodes: (n_nodes,) Å; weights: list over l of (n_nodes, n_channels). r must not be negative.
     """
 
-    def __init__(self, basis, l_max, atom_sigma, cutoff):
-        self.l_max = l_max
+    def __init__(self, nodes, weights, atom_sigma):
+        self.l_max = len(weights) - 1
         self.atom_sigma = float(atom_sigma)
-        # 9 σ beyond the farthest neighbour the Gaussian is below 1e-17.
-        upper = min(basis.support, cutoff + 9.0 * self.atom_sigma)
-        narrowest = 1.0 / np.hypot(1.0 / self.atom_sigma, 1.0 / basis.width)
-        nodes, weights = np.polynomial.legendre.leggauss(int(3.5 * upper / narrowest) + 32)
-        self.x = 0.5 * upper * (nodes + 1.0)
-        measure = 4.0 * np.pi * 0.5 * upper * weights * self.x**2
-        self.weighted = [(basis.functions(l, self.x) * measure).T.copy() for l in range(l_max + 1)]
+        self.x = nodes
+        self.weighted = weights
 
     def __call__(self, r):
         """r: (n,) Å. Returns the jet (3, n, Σ_l n_channels(l)), channels l-major."""
@@ -55,3 +49,21 @@ class RadialIntegral:
             second = ((r**2 - s2) * i0[l] - 2.0 * r * x * i1[l] + x**2 * i2[l]) / s2**2
             jets.append(np.stack([i0[l] @ weighted, first @ weighted, second @ weighted]))
         return np.concatenate(jets, axis=2)
+
+
+class RadialIntegral(GaussianSums):
+    """R^_nl(r) and its first two derivatives for one radial basis and one atom_sigma.
+
+    basis: object with n_channels(l), functions(l, x), support (R vanishes beyond, Å) and
+    width (shortest length over which R varies, Å). r must stay within [0, cutoff].
+    """
+
+    def __init__(self, basis, l_max, atom_sigma, cutoff):
+        # 9 σ beyond the farthest neighbour the Gaussian is below 1e-17.
+        upper = min(basis.support, cutoff + 9.0 * atom_sigma)
+        narrowest = 1.0 / np.hypot(1.0 / atom_sigma, 1.0 / basis.width)
+        nodes, weights = np.polynomial.legendre.leggauss(int(3.5 * upper / narrowest) + 32)
+        x = 0.5 * upper * (nodes + 1.0)
+        measure = 4.0 * np.pi * 0.5 * upper * weights * x**2
+        weighted = [(basis.functions(l, x) * measure).T.copy() for l in range(l_max + 1)]
+        super().__init__(x, weighted, atom_sigma)

@@ -58,7 +58,10 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
     integrals = {
         sigma: RadialIntegral(radial, basis.l_max, sigma, basis.cutoff) for sigma in sigmas
     }
-    segments, tables = _segments_and_tables(basis, integrals, tolerance)
+    segments, joined = segments_and_tables(
+        basis.cutoff, basis.cutoff_width, basis.scaling(), list(integrals.values()), tolerance
+    )
+    tables = dict(zip(integrals, joined, strict=True))
 
     n_per_l = [radial.n_channels(l) for l in range(basis.l_max + 1)]
     return {
@@ -86,16 +89,20 @@ def weighted_integral(integral, scaling, cutoff_piece):
     return function
 
 
-def _segments_and_tables(basis, integrals, tolerance):
-    """Segments [begin, end, n_intervals] and {sigma: table}, one grid for all sigmas."""
-    r_c, width = float(basis.cutoff), float(basis.cutoff_width)
+def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance):
+    """Segments [begin, end, n_intervals] and a table for each integral, one grid for all.
+
+    integrals: callables r (n,) -> jet (3, n, channels); scaling: another, of one channel, or None.
+    Raises SoapGprError when the functions vary too fast.
+    """
+    r_c, width = float(cutoff), float(cutoff_width)
     # The kink of f_c at r_c − Δ falls on a joint; Δ = r_c leaves nothing below it.
     taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
     pieces = [(0.0, r_c - width, cutoff_function.plateau)] if width < r_c else []
     pieces = [*pieces, (r_c - width, r_c, taper)]
 
     functions = [
-        [weighted_integral(integral, basis.scaling(), piece) for integral in integrals.values()]
+        [weighted_integral(integral, scaling, piece) for integral in integrals]
         for _, _, piece in pieces
     ]
     scales = np.max(
@@ -110,8 +117,7 @@ def _segments_and_tables(basis, integrals, tolerance):
         n_intervals, tables = spline.build_segment(row, scales, begin, end, tolerance)
         segments.append([begin, end, n_intervals])
         parts.append(tables)
-    joined = [np.concatenate(tables) for tables in zip(*parts, strict=True)]
-    return segments, dict(zip(integrals, joined, strict=True))
+    return segments, [np.concatenate(tables) for tables in zip(*parts, strict=True)]
 
 
 def _central(weight, integral, a, n_species, n_radial):

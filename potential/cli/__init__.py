@@ -22,6 +22,7 @@ COMMANDS = {
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
+    "import-gap": ("potential.cli.import_gap", "a model from a GAP potential of QUIP"),
     "convert-gap-fit": ("potential.cli.convert_gap_fit", "the fit.toml of a gap_fit command"),
     "drive": ("ipi_driver.cli", "serve a model to i-PI over a socket"),
     "lammps-info": ("potential.cli.lammps_info", "where the LAMMPS plugin is, and how to use it"),

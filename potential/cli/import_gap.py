@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""soap-gpr import-gap"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+EXAMPLE = """\
+examples:
+  soap-gpr import-gap gp_iter6_sparse9k.xml -o silicon.sgpr
+  soap-gpr import-gap gap.xml --species Mo -o mo.sgpr
+
+Files of sparse points are looked for beside the XML file. The model gives the energies, forces and
+virials of QUIP, in LAMMPS, i-PI and ASE; it cannot be fitted again. docs/gap.md says what can be
+imported.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``soap-gpr import-gap``."""
+    parser.description = "Make a model of a GAP potential written by gap_fit."
+    parser.epilog = EXAMPLE
+    parser.add_argument("gap", metavar="XML", help="potential written by gap_fit")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the model")
+    parser.add_argument(
+        "--species", nargs="+", metavar="El", help="chemical symbols; default: those in the file"
+    )
+    parser.add_argument("--label", help="which potential of a file that holds several")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the model and say what is in it."""
+    from potential.gap.importing import describe, import_gap
+    from potential.output import require_folder
+
+    require_folder(args.output)
+    model, warnings = import_gap(args.gap, _numbers(args.species), args.label)
+    model.save(args.output)
+    for warning in warnings:
+        print(f"soap-gpr: warning: {warning}", file=sys.stderr)
+    print("\n".join(describe(model)))
+    print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    return 0
+
+
+def _numbers(symbols: list[str] | None) -> list[int] | None:
+    from ase.data import atomic_numbers
+
+    from potential.errors import SoapGprError
+
+    for symbol in symbols or []:
+        if atomic_numbers.get(symbol, 0) == 0:
+            raise SoapGprError(f"--species: {symbol!r} is not a chemical symbol")
+    return [atomic_numbers[symbol] for symbol in symbols] if symbols else None

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A GAP potential as a model of ours (docs/gap.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from potential.errors import SoapGprError
+from potential.gap import pair_functions, soap
+from potential.gap.descriptor_text import parse, species_named
+from potential.gap.gap_file import GapFile, read_gap
+from potential.model import Model, build_model
+from potential.structure import symbol
+from potential.version import package_version
+
+COMPACT = 1596837814  # gap_version from which on distance_Nb has compact clusters unless told
+
+
+def import_gap(
+    path: str | Path, species: Sequence[int] | None = None, label: str | None = None
+) -> tuple[Model, list[str]]:
+    """The model of the same energies and forces, and warnings.
+
+    species: atomic numbers, by default those that the file names; label: of one among several
+    potentials of a file. Raises SoapGprError for damaged files and what cannot be imported.
+    """
+    file = read_gap(path, label)
+    warnings = file.warnings
+    parsed = []
+    for coordinate in file.coordinates:
+        name, values, own = parse(coordinate.descriptor, coordinate.where)
+        warnings += own
+        if len(coordinate.alpha):
+            parsed.append((name, values, coordinate))
+    chosen = _species(file, [values for _, values, _ in parsed], species)
+    terms = _terms(parsed, chosen, file.version)
+    if file.glue is not None:
+        terms.append(pair_functions.glue_term(file.glue, chosen, str(file.path)))
+    if not terms:
+        raise SoapGprError(f"{file.path}: found no sparse points and no pair potential")
+    terms = _scaled(terms, file.e_scale)
+    e0 = [file.e_scale * file.e0[z] for z in chosen]
+    return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
+
+
+def _terms(parsed, species: Sequence[int], version: int) -> list[dict[str, Any]]:
+    """soap terms of equal options together, then the others."""
+    groups: dict[soap.SoapOptions, list] = {}
+    others = []
+    for name, values, coordinate in parsed:
+        if name == "soap":
+            key = soap.read_options(values, coordinate, version)
+            groups.setdefault(key, []).append((coordinate, values["z"]))
+        elif name == "distance_2b" or (name == "distance_nb" and values["order"] == 2):
+            text = values.get("compact_clusters", "")
+            compact = text in ("t", "true", ".true.") if text else version >= COMPACT
+            others.append(
+                pair_functions.gaussian_process_term(name, values, coordinate, species, compact)
+            )
+        else:
+            order = f" of order {values['order']}" if "order" in values else ""
+            raise SoapGprError(f"{coordinate.where}: {name}{order} cannot be imported yet")
+    return [soap.soap_term(key, own, species) for key, own in groups.items()] + others
+
+
+def _species(file: GapFile, values, wanted: Sequence[int] | None) -> list[int]:
+    """Ascending atomic numbers: those asked for, or those named in the file."""
+    if wanted is not None:
+        return sorted(set(wanted))
+    named = set().union(*map(species_named, values)) if values else set()
+    found = named | file.trained_on
+    if not found and file.glue is not None:
+        types = pair_functions.glue_types(file.glue, str(file.path))
+        for entry in file.glue.walk("per_pair_data"):
+            found |= {types.get(entry.attributes.get(k, ""), 0) for k in ("type1", "type2")}
+    found -= {0}
+    if not found:
+        raise SoapGprError(
+            f"{file.path}: names no species, its descriptors take any; name them with --species"
+        )
+    unknown = [z for z in found if not 0 < z < 119]
+    if unknown:
+        raise SoapGprError(f"{file.path}: found the atomic number {unknown[0]}")
+    return sorted(found)
+
+
+def _scaled(terms, factor: float) -> list[dict[str, Any]]:
+    """All energies times E_scale."""
+    if factor == 1:
+        return terms
+    scaled = []
+    for term in terms:
+        key = "weights" if term["kind"] == "soap" else "tables"
+        scaled.append(term | {key: {a: factor * values for a, values in term[key].items()}})
+    return scaled
+
+
+def _provenance(file: GapFile, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "program": f"soap-gpr {package_version()} import-gap",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sha256": {file.path.name: hashlib.sha256(file.path.read_bytes()).hexdigest()},
+        "gap": {"label": file.label, "gap_version": file.version},
+        "warnings": warnings,
+    }
+
+
+def describe(model: Model) -> list[str]:
+    """One line for each term."""
+    lines = []
+    for t, term in enumerate(model.terms):
+        what = f"cutoff {term['cutoff']:g} Å"
+        if term["kind"] == "soap":
+            points = [
+                f"{symbol(z)} {len(own)}"
+                for z, own in zip(model.species, model.sparse_points(t).values(), strict=True)
+            ]
+            n_features = next(iter(model.sparse_points(t).values())).shape[1]
+            what += f", {n_features} features, sparse points {', '.join(points)}"
+        lines.append(f"Term {t + 1}: {term['kind']}, {what}")
+    return lines

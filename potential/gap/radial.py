@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The radial bases of QUIP's soap, as sums of Gaussians times Bessel functions.
+
+Each is linear in F_l(r_a) = exp(−(r_a² + r²)/2σ²) i_l(r_a r/σ²) on a grid of distances r_a:
+R_nl(r) = Σ_a F_l(r_a) T^l_an, which basis.radial_integral.GaussianSums evaluates.
+docs/gap.md has the formulas.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import erf, gamma, gammainc
+
+from potential.basis.radial_integral import GaussianSums
+
+
+def radial_functions(name, n_max, l_max, sigma, radius):
+    """GaussianSums of equispaced_gauss, poly or gto; radius: end of the basis, Å."""
+    if name == "equispaced_gauss":
+        nodes = np.arange(n_max) * radius / n_max
+        return GaussianSums(nodes, [_equispaced(nodes, sigma)] * (l_max + 1), sigma)
+    nodes = np.arange(3 * n_max) * radius / (3 * n_max)
+    if name == "poly":
+        weights = [_least_squares(*_poly(nodes, n_max, radius))] * (l_max + 1)
+    else:
+        weights = [_least_squares(*_gto(nodes, n_max, radius, l)) for l in range(l_max + 1)]
+    return GaussianSums(nodes, weights, sigma)
+
+
+def _equispaced(r, sigma):
+    """T = C⁻¹ L: coefficients on Gaussians at r, made orthonormal by S = L Lᵀ."""
+    alpha = 0.5 / sigma**2
+    difference, s = r[:, None] - r, r[:, None] + r
+    C = np.exp(-alpha * difference**2)
+    S = np.sqrt(2) * alpha**1.5 * s * np.exp(-alpha * (r[:, None] ** 2 + r**2))
+    S += (
+        np.sqrt(np.pi)
+        * alpha
+        * (1 + alpha * s**2)
+        * np.exp(-0.5 * alpha * difference**2)
+        * (1 + erf(s * np.sqrt(alpha / 2)))
+    )
+    S /= np.sqrt(128 * alpha**5)
+    return np.linalg.solve(C, np.linalg.cholesky(S))
+
+
+def _poly(r, n_max, radius):
+    """Values (n_grid, n_max) and overlap of (R − r)^(i+2), i = 1..n_max, normalised."""
+    i = np.arange(1, n_max + 1)
+    norm = np.sqrt(radius ** (2 * i + 7.0) / ((i + 3) * (2 * i + 5) * (2 * i + 7)))
+    total = i[:, None] + i
+    overlap = 2 * radius ** (total + 7.0) / ((5 + total) * (6 + total) * (7 + total))
+    return (radius - r[:, None]) ** (i + 2) / norm, overlap / np.outer(norm, norm)
+
+
+def _gto(r, n_max, radius, l):
+    """Values (n_grid, n_max) and overlap of r^l exp(−a r²), which have decayed at n R/n_max."""
+    decayed = np.arange(1, n_max + 1) * radius / n_max
+    a = -(np.log(0.001) - l * np.log(decayed)) / decayed**2
+    t, u = l + 1.5, (a[:, None] + a) * radius**2
+    overlap = 0.5 * radius ** (2 * t) * u ** (-t) * gammainc(t, u) * gamma(t)
+    return r[:, None] ** l * np.exp(-np.outer(r**2, a)), overlap
+
+
+def _least_squares(values, overlap):
+    """T of the fit of M R = F on the grid, M = B L⁻ᵀ and L Lᵀ the overlap."""
+    M = np.linalg.solve(np.linalg.cholesky(overlap), values.T).T
+    Q, R = np.linalg.qr(M)
+    return np.linalg.solve(R, Q.T).T.copy()

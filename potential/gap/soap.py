@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From the soap descriptors of a GAP potential to soap terms (docs/gap.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from potential.basis.radial_scaling import RadialScaling
+from potential.basis.tables import segments_and_tables
+from potential.errors import SoapGprError
+from potential.gap.gap_file import Coordinate
+from potential.gap.radial import radial_functions
+from potential.gap.soap_channels import Channels, channels
+
+MAX_FEATURES = 1_000_000
+# gap_version from which on QUIP does as the descriptors' documentation says.
+DIVIDES_BY_L = 1423143769
+CENTRE_BY_SPECIES = 1426512068
+TOLERANCE = 1e-11
+UNSUPPORTED = ("average", "z_mix", "r_mix")
+
+
+@dataclass(frozen=True)
+class SoapOptions:
+    """All that two descriptors must share to make one term."""
+
+    cutoff: float
+    cutoff_width: float
+    n_max: int
+    l_max: int
+    sigma: float
+    radius: float  # end of the radial basis, Å
+    radial_basis: str
+    scaling: RadialScaling | None
+    central_weight: float
+    central_all: bool  # the centre is in the channels of all species
+    diagonal_radial: bool
+    nu_r: int
+    nu_s: int
+    species: tuple[int, ...]  # of the channels, 0: any
+    divides_by_l: bool
+    normalize: bool
+    zeta: float
+    offset: float  # σ_0²
+    delta: float
+
+    @property
+    def channels(self) -> Channels:
+        return channels(len(self.species), self.n_max, self.diagonal_radial, self.nu_r, self.nu_s)
+
+
+def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -> SoapOptions:
+    """From the descriptor's options. Raises SoapGprError for what cannot be imported."""
+    where = coordinate.where
+    for key in UNSUPPORTED:
+        if values[key]:
+            raise SoapGprError(f"{where}: soap with {key} cannot be imported")
+    if values["z_map"]:
+        raise SoapGprError(f"{where}: soap with Z_map cannot be imported")
+    basis = values["radial_basis"] or "equispaced_gauss"
+    if basis not in ("equispaced_gauss", "poly", "gto"):
+        raise SoapGprError(f"{where}: found radial_basis={basis}, which QUIP does not know")
+    if coordinate.kernel != "dot_product" or coordinate.zeta is None:
+        raise SoapGprError(
+            f"{where}: soap with the kernel {coordinate.kernel} cannot be imported, expected "
+            "dot_product"
+        )
+    n_species = values["n_species"]
+    species = values["species_z"]
+    if len(species) != n_species or n_species < 1:
+        raise SoapGprError(f"{where}: found n_species={n_species} and species_Z={species}")
+    _check_sizes(values, where)
+    central = values["central_reference_all_species"]
+    central_all = version < CENTRE_BY_SPECIES or (
+        central in ("t", "true", ".true.") if central else n_species == 1
+    )
+    error = np.sqrt(2 * values["basis_error_exponent"] * np.log(10.0))
+    sigma = values["atom_sigma"]
+    return SoapOptions(
+        cutoff=values["cutoff"],
+        cutoff_width=values["cutoff_transition_width"],
+        n_max=values["n_max"],
+        l_max=values["l_max"],
+        sigma=sigma,
+        radius=float(values["cutoff"] + sigma * error),
+        radial_basis=basis,
+        scaling=_scaling(values, where),
+        central_weight=values["central_weight"],
+        central_all=central_all,
+        diagonal_radial=values["diagonal_radial"],
+        nu_r=values["nu_r"],
+        nu_s=values["nu_s"],
+        species=species,
+        divides_by_l=version >= DIVIDES_BY_L,
+        normalize=values["normalise"],
+        zeta=coordinate.zeta,
+        offset=values["covariance_sigma0"] ** 2,
+        delta=coordinate.delta,
+    )
+
+
+def _check_sizes(values, where):
+    limits = {"cutoff": 100, "cutoff_transition_width": values["cutoff"], "atom_sigma": 100}
+    limits |= {"n_max": 100, "l_max": 30, "n_species": 118}
+    for key, largest in limits.items():
+        if not (0 < values[key] <= largest or (key == "l_max" and values[key] == 0)):
+            raise SoapGprError(
+                f"{where}: found {key}={values[key]:g}, expected a number up to {largest:g}"
+            )
+    for key in ("nu_r", "nu_s"):
+        if values[key] not in (0, 1, 2):
+            raise SoapGprError(f"{where}: found {key}={values[key]}, expected 0, 1 or 2")
+    if values["diagonal_radial"] and (values["nu_r"], values["nu_s"]) != (2, 2):
+        raise SoapGprError(f"{where}: diagonal_radial with nu_R or nu_S cannot be imported")
+
+
+def _scaling(values, where):
+    if values["cutoff_dexp"] == 0:
+        return None
+    if values["cutoff_rate"] == 0:
+        raise SoapGprError(
+            f"{where}: cutoff_rate=0 with cutoff_dexp > 0 cannot be imported: the descriptor is "
+            "infinite at r = 0"
+        )
+    return RadialScaling(
+        float(values["cutoff_scale"]), float(values["cutoff_rate"]), float(values["cutoff_dexp"])
+    )
+
+
+def soap_term(
+    options: SoapOptions,
+    coordinates: Sequence[tuple[Coordinate, tuple[int, ...]]],
+    species: Sequence[int],
+) -> dict[str, Any]:
+    """A term for ``build_model`` of coordinates with equal options.
+
+    coordinates: each with the atomic numbers of its centres, 0 for any.
+    """
+    own = options.channels
+    places = own.places(options.l_max)
+    if len(places) > MAX_FEATURES:
+        raise SoapGprError(f"{coordinates[0][0].where}: found {len(places)} features, too many")
+    term = {
+        "kind": "soap",
+        "cutoff": options.cutoff,
+        "l_max": options.l_max,
+        "zeta": int(options.zeta) if options.zeta == int(options.zeta) else options.zeta,
+        "delta": options.delta,
+        "normalize": options.normalize,
+        **_tables(options, own, species),
+    }
+    if options.offset:
+        term["offset"] = options.offset
+    if not own.plain:
+        term["features"] = places
+        term["feature_scale"] = np.repeat(own.factor, options.l_max + 1)
+    points: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
+    weights: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
+    for coordinate, centers in coordinates:
+        found = _sparse_points(coordinate, options, places, own.plain)
+        for a, z in enumerate(species):
+            if 0 in centers or z in centers:
+                points[a].append(found)
+                weights[a].append(coordinate.alpha * coordinate.cutoffs)
+    nothing = np.zeros((0, len(places)))
+    term["sparse_points"] = {a: np.concatenate([nothing, *own]) for a, own in points.items()}
+    term["weights"] = {a: np.concatenate([np.zeros(0), *own]) for a, own in weights.items()}
+    return term
+
+
+def _sparse_points(coordinate, options, places, plain):
+    """(M, n_features) in the order of the term; QUIP keeps σ_0 as one more component."""
+    points = coordinate.points
+    if points.shape[1] != len(places) + 1:
+        raise SoapGprError(
+            f"{coordinate.where}: found sparse points of {points.shape[1]} numbers, the descriptor "
+            f"has {len(places) + 1}"
+        )
+    last = points[:, -1]
+    if np.abs(last**2 - options.offset).max(initial=0) > 1e-12 * max(options.offset, 1):
+        raise SoapGprError(
+            f"{coordinate.where}: found sparse points of another covariance_sigma0 than the "
+            "descriptor's"
+        )
+    if not plain:
+        return points[:, :-1]
+    ordered = np.empty((len(points), len(places)))
+    ordered[:, places] = points[:, :-1]
+    return ordered
+
+
+def _tables(options: SoapOptions, own: Channels, species: Sequence[int]) -> dict[str, Any]:
+    """What ``basis.tabulate`` returns, for QUIP's radial functions and channels."""
+    n_l, n_max = options.l_max + 1, options.n_max
+    functions = radial_functions(
+        options.radial_basis, n_max, options.l_max, options.sigma, options.radius
+    )
+    segments, (table,) = segments_and_tables(
+        options.cutoff, options.cutoff_width, options.scaling, [functions], TOLERANCE
+    )
+    at_zero = functions(np.zeros(1))[0, 0, :n_max]
+    if not options.divides_by_l:
+        # eq. (5) divides by √(2l+1), the product of two of these factors
+        factors = np.repeat((2 * np.arange(n_l) + 1) ** 0.25, n_max)
+        table = table * factors
+    table = table.reshape(*table.shape[:2], n_l, n_max)
+    Q = own.W.shape[2]
+    begins, ends, tables, central = [], [], {}, {}
+    for a, z in enumerate(species):
+        s = _channel_of(options.species, z)
+        begin, end = 0, 0
+        if s is not None:
+            used = np.flatnonzero(own.W[s].any(axis=0))
+            begin, end = int(used[0]), int(used[-1]) + 1
+        W = own.W[s or 0][:, begin:end]
+        tables[a] = (table @ W).reshape(*table.shape[:2], n_l * (end - begin))
+        begins.append([begin] * n_l)
+        ends.append([end] * n_l)
+        in_center = [
+            k for k, own_z in enumerate(options.species) if options.central_all or own_z in (0, z)
+        ]
+        total = own.W[in_center].sum(axis=0) if in_center else np.zeros((n_max, Q))
+        central[a] = options.central_weight * (at_zero @ total) / np.sqrt(4 * np.pi)
+    return {
+        "n_channels": [Q] * n_l,
+        "channel_begin": begins,
+        "channel_end": ends,
+        "segments": segments,
+        "tables": tables,
+        "central": central,
+    }
+
+
+def _channel_of(listed: tuple[int, ...], z: int) -> int | None:
+    """The block of channels of a neighbour, None for a species that the descriptor ignores."""
+    if 0 in listed:
+        return listed.index(0)
+    return listed.index(z) if z in listed else None

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small GAP potentials, trained by gap_fit in a temporary folder, and what QUIP says of them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+from models import random_structure
+
+SOAP = "cutoff=4.0 atom_sigma=0.5 n_max=4 l_max=3 delta=0.5 n_sparse=8 sparse_method=random"
+SOAP = f"soap {SOAP} covariance_type=dot_product zeta=4"
+PAIR = "distance_2b cutoff=4.0 delta=0.5 theta_uniform=1.0 n_sparse=6 sparse_method=uniform"
+PAIR = f"{PAIR} covariance_type=ard_se"
+
+
+def gap_fit_program() -> str:
+    """Path of gap_fit; skips the test without quippy-ase."""
+    pytest.importorskip("quippy", reason="quippy-ase is not installed")
+    beside = Path(sys.executable).with_name("gap_fit")
+    found = str(beside) if beside.exists() else shutil.which("gap_fit")
+    if not found:
+        pytest.skip("gap_fit is not installed")
+    return found
+
+
+def train(folder, gap: str, species=(6, 14), extra=()) -> Path:
+    """gap.xml fitted to random energies of random structures."""
+    program = gap_fit_program()
+    rng = np.random.default_rng(0)
+    frames = []
+    for seed in range(6):
+        frame = random_structure(np.repeat(species, 6), spacing=2.2, seed=seed)
+        frame.info["dft_energy"] = float(rng.normal(scale=0.1 * len(frame)))
+        frames.append(frame)
+    ase.io.write(Path(folder) / "train.xyz", frames, format="extxyz")
+    e0 = "e0={" + ":".join(f"{ase.data.chemical_symbols[z]}:{-0.1 * z}" for z in species) + "}"
+    command = [program, "atoms_filename=train.xyz", f"gap={{{gap}}}", e0]
+    command += ["energy_parameter_name=dft_energy", "force_parameter_name=none"]
+    command += ["virial_parameter_name=none", "default_sigma={0.01 0.1 0.1 0.0}"]
+    command += ["sparse_jitter=1.0e-8", "gp_file=gap.xml", "rnd_seed=1", *extra]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert (Path(folder) / "gap.xml").exists(), (done.stdout + done.stderr)[-3000:]
+    return Path(folder) / "gap.xml"
+
+
+def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:
+    """Periodic, tiny-cell, cluster and isolated-atom structures."""
+    small = [[2.9, 0, 0], [0.7, 2.8, 0], [-0.4, 0.5, 3.1]]
+    a, b = species[0], species[-1]
+    found = {
+        "periodic": random_structure(np.repeat([a, b], 12), spacing=2.2, seed=11),
+        "tiny cell": random_structure([a, b], seed=12, cell=small),
+        "cluster": random_structure([a, a, b, b, b], spacing=2.0, seed=13, pbc=False),
+        "dimer": ase.Atoms(numbers=[a, b], positions=[[0, 0, 0], [0.3, 0.5, 1.6]]),
+    }
+    if isolated:
+        found["isolated atom"] = ase.Atoms(numbers=[b], positions=[[0, 0, 0]])
+    return found
+
+
+def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6) -> None:
+    """Energy relative, per-atom energies and forces (eV, eV/Å) and virial as QUIP has them."""
+    from quippy.potential import Potential
+
+    atoms = atoms.copy()
+    if not atoms.pbc.any():
+        atoms.cell = [40.0, 40.0, 40.0]  # QUIP wants a cell
+    quip = Potential(param_filename=str(xml))
+    quip.calculate(atoms, ["energy", "forces", "stress", "energies"])
+    found = model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    wanted = quip.results
+    scale = max(abs(wanted["energy"]), 0.1 * len(atoms))
+    np.testing.assert_allclose(found.energy, wanted["energy"], rtol=0, atol=energy * scale)
+    np.testing.assert_allclose(found.energies, wanted["energies"], rtol=0, atol=other)
+    np.testing.assert_allclose(found.forces, wanted["forces"], rtol=0, atol=other)
+    virial = -wanted["stress"] * atoms.get_volume()
+    voigt = found.virial[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    np.testing.assert_allclose(voigt, virial, rtol=0, atol=other * len(atoms))
