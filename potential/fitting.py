@@ -33,7 +33,7 @@ from potential.progress import Progress, bar, silent
 from potential.provenance import provenance
 from potential.ranks import Ranks, world
 from potential.regression import Solution, solve
-from potential.repulsion import fixed_terms
+from potential.repulsion import fixed_terms, zbl_warnings
 from potential.resources import require_memory
 from potential.settings import (
     FitSettings,
@@ -215,6 +215,7 @@ class FitRun:
                 points, warnings = sparse_points(tables, t, term, train, self.progress)
                 terms[t]["sparse_points"] = points
                 self.warnings += warnings
+        self.warnings += zbl_warnings(self.settings.baseline, species, train)
         fixed, settings = fixed_terms(self.settings.baseline, species), self.settings.to_dict()
         return build_model(species, e0.tolist(), [*terms, *fixed], settings=settings)
 

@@ -57,7 +57,7 @@ def pair_term(
     Sparse points lie at equal distances from the shortest distance among the structures to the
     cutoff; a pair of species that never meets has none, and no energy.
     """
-    shortest = _shortest(settings.cutoff, species, structures)
+    shortest = shortest_distances(settings.cutoff, species, structures)
     entry: dict[str, Any] = {
         "kind": "pair",
         "fixed": False,
@@ -111,8 +111,11 @@ def _segments(entry, points):
     ]
 
 
-def _shortest(cutoff, species, structures):
-    """Shortest distance of each pair of species, inf where there is none."""
+def shortest_distances(
+    cutoff: float, species: Sequence[int], structures: Sequence[Structure]
+) -> np.ndarray:
+    """Shortest distance in Å of each pair of species (n_functions,), inf where none is below the
+    cutoff."""
     index = {z: a for a, z in enumerate(species)}
     place = {pair: p for p, pair in enumerate(pairs(len(species)))}
     shortest = np.full(len(place), np.inf)

@@ -18,13 +18,13 @@ from potential import pair
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
 from potential.settings import BaselineSettings, ZblSettings
-from potential.structure import symbol
+from potential.structure import Structure, symbol
 
 COULOMB = 14.399645  # e²/(4πε₀) in eV Å
 SCREENING_LENGTH = 0.46850  # Å
 SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
-# Of the sum of the covalent radii, where the settings name no distance.
-INNER, OUTER = 0.5, 0.9
+# Of the sum of the covalent radii, where the settings name no distance: bonds stay longer.
+INNER, OUTER = 0.35, 0.7
 CORE = 0.05  # Å: below it the repulsion goes on as a parabola, which stays finite
 TOLERANCE = 1e-10
 
@@ -39,6 +39,36 @@ def fixed_terms(settings: BaselineSettings, species: Sequence[int]) -> list[dict
     if settings.pair_table is not None:
         terms.append(_table_term(settings.pair_table, species))
     return terms
+
+
+def zbl_warnings(
+    settings: BaselineSettings, species: Sequence[int], structures: Sequence[Structure]
+) -> list[str]:
+    """Where the zbl of the settings reaches distances of the data, which other terms pay for."""
+    if settings.zbl is None:
+        return []
+    found = []
+    shortest = pair.shortest_distances(
+        1.5 * _largest_outer(settings.zbl, species), species, structures
+    )
+    for (a, b), name, nearest in zip(
+        pair.pairs(len(species)), pair.names(species), shortest, strict=True
+    ):
+        outer = switching_distances(settings.zbl, species[a], species[b])[1]
+        if nearest < outer:
+            found.append(
+                f"[baseline.zbl] outer = {outer:.2f} Å of {name} is beyond the shortest distance "
+                f"of the training structures, {nearest:.2f} Å: a steep function that the other "
+                "terms must undo; a smaller outer is easier for them"
+            )
+    return found
+
+
+def _largest_outer(settings, species):
+    return max(
+        switching_distances(settings, species[a], species[b])[1]
+        for a, b in pair.pairs(len(species))
+    )
 
 
 def zbl(z_a: int, z_b: int) -> Jet:

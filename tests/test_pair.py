@@ -13,7 +13,7 @@ from body_order import (
     weights_of,
 )
 from models import body_order_model, random_structure
-from training_data import write_frames
+from training_data import emt_frames, small_settings, write_frames
 
 from potential import pair
 from potential.errors import SoapGprError
@@ -128,7 +128,7 @@ def test_zbl_stays_finite_and_repulsive_to_nothing():
 def test_zbl_by_element_ends_below_the_bond():
     model = zbl_model((8, 14))
     ends = [segments[-1][1] for segments in model.terms[0]["segments"]]
-    np.testing.assert_allclose(ends, 0.9 * np.array([1.32, 1.77, 2.22]))
+    np.testing.assert_allclose(ends, 0.7 * np.array([1.32, 1.77, 2.22]))
     assert model.cutoff == max(ends)
 
 
@@ -244,3 +244,13 @@ def test_fixed_terms_are_taken_off_and_put_back(tmp_path, kind):
         expected = dimer(without.model, r)[0] + extra(np.array(r))
         assert dimer(result.model, r)[0] == pytest.approx(expected, abs=2e-3)
     assert "Fixed term" in summary(result.model)
+
+
+def test_a_repulsion_inside_the_data_is_warned_of(tmp_path):
+    train = write_frames(tmp_path / "train.xyz", emt_frames(4))
+    settings = small_settings(train, n_sparse=5)
+    assert not [
+        w for w in fit(settings | {"baseline": {"zbl": {}}}, progress=False).warnings if "zbl" in w
+    ]
+    found = fit(settings | {"baseline": {"zbl": {"outer": 2.7}}}, progress=False).warnings
+    assert any("outer = 2.70 Å of Cu-Au is beyond the shortest distance" in w for w in found)
