@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Errors on held-out training frames of Zuo's sets: for choosing settings without the test sets.
 
-A sixth of the frames of each config_type, drawn with a fixed seed, is left out of the fit.
+A sixth of the frames of each config_type, drawn with a seed, is left out of the fit.
 Settings are given as JSON and added to the package's defaults.
 
   python benchmarks/accuracy/holdout.py
@@ -27,7 +27,9 @@ def main() -> None:
     elements = {}
     for element in arguments.elements:
         with tempfile.TemporaryDirectory() as folder:
-            data = divide(arguments.data / f"mlearn_{element}" / "train.xyz", Path(folder))
+            data = divide(
+                arguments.data / f"mlearn_{element}" / "train.xyz", Path(folder), arguments.seed
+            )
             noise = {"virial_per_atom": math.inf} | arguments.noise
             settings = {"data": data, "terms": arguments.terms, "noise": noise}
             elements[element] = run_settings(element, settings)
@@ -39,18 +41,18 @@ def main() -> None:
     head = ["held out", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "CPU s"]
     information = machine()
     result = {"benchmark": "accuracy/holdout", "machine": information, "elements": elements}
-    result |= {"terms": arguments.terms, "noise": arguments.noise}
+    result |= {"terms": arguments.terms, "noise": arguments.noise, "seed": arguments.seed}
     emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
 
 
-def divide(file: Path, folder: Path) -> dict[str, list[str]]:
+def divide(file: Path, folder: Path, seed: int = 1) -> dict[str, list[str]]:
     """Settings [data] with the frames of the file, every sixth of each config_type as test."""
     if not file.exists():
         raise SystemExit(f"{file} was not found: --data names another folder")
     frames, types = ase.io.read(file, ":"), dict[str, list[int]]()
     for k, frame in enumerate(frames):
         types.setdefault(frame.info["config_type"], []).append(k)
-    rng, held = np.random.default_rng(1), set[int]()
+    rng, held = np.random.default_rng(seed), set[int]()
     for members in types.values():
         held |= set(rng.permutation(members)[: max(1, round(len(members) / 6))].tolist())
     ase.io.write(folder / "train.xyz", [f for k, f in enumerate(frames) if k not in held])
@@ -65,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--elements", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--terms", type=json.loads, default=[{}], help="JSON list of [[terms]]")
     parser.add_argument("--noise", type=json.loads, default={}, help="JSON of [noise]")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of held-out frames")
     parser.add_argument("--data", type=Path, default=DATA)
     add_output_option(parser)
     return parser.parse_args()

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import add_output_option, describe, emit, machine, table
 
 from potential import SoapGprError, fit
+from potential.evaluation import evaluate_structures
 from potential.metrics import ALL
 
 HERE = Path(__file__).resolve().parent
@@ -82,7 +83,7 @@ def main() -> None:
         "machine": information,
         "settings": template,
         "subset": arguments.subset,
-        "units": {"energy": "meV/atom", "force": "eV/Å"},
+        "units": {"energy": "meV/atom", "force": "eV/Å", "ms_per_atom": "CPU ms per atom"},
         "elements": elements,
     }
     note = f"every {arguments.subset}th training frame only\n" if arguments.subset > 1 else ""
@@ -129,6 +130,9 @@ def _fit(name: str, settings: dict, models: Path | None) -> dict:
         "wall": round(time.perf_counter() - start[0], 1),
         "cpu": round(time.process_time() - start[1], 1),
     }
+    start_evaluation = time.process_time()
+    evaluate_structures(fitted.model, fitted.test)
+    evaluation = time.process_time() - start_evaluation
     if models:
         models.mkdir(parents=True, exist_ok=True)
         fitted.model.save(models / f"{name}.sgpr")
@@ -139,6 +143,7 @@ def _fit(name: str, settings: dict, models: Path | None) -> dict:
         "n_test": len(fitted.test),
         "n_sparse": fitted.model.n_weights,
         "seconds": seconds,
+        "ms_per_atom": 1e3 * evaluation / sum(map(len, fitted.test)),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "warnings": fitted.warnings,
     }
@@ -166,7 +171,8 @@ def _table(element: str, result: dict) -> str:
         rows.append([name, *maes, *PUBLISHED_RMSE[element].get(name, (None, None))])
     head = [
         f"{element}: {result['n_train']} frames, {result['n_sparse']} sparse points, "
-        f"{result['seconds']['cpu']:.0f} CPU s, {result['peak_mib']:.0f} MiB",
+        f"{result['seconds']['cpu']:.0f} CPU s, {result['peak_mib']:.0f} MiB, "
+        f"energy and forces {result['ms_per_atom']:.3f} ms/atom",
         "E MAE meV/atom",
         "F MAE eV/Å",
         "E RMSE",
