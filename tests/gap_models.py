@@ -16,6 +16,7 @@ SOAP = "cutoff=4.0 atom_sigma=0.5 n_max=4 l_max=3 delta=0.5 n_sparse=8 sparse_me
 SOAP = f"soap {SOAP} covariance_type=dot_product zeta=4"
 PAIR = "distance_2b cutoff=4.0 delta=0.5 theta_uniform=1.0 n_sparse=6 sparse_method=uniform"
 PAIR = f"{PAIR} covariance_type=ard_se"
+TRIPLET = PAIR.replace("distance_2b cutoff=4.0", "angle_3b cutoff=3.5")
 
 
 def gap_fit_program() -> str:
@@ -63,7 +64,7 @@ def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:
     return found
 
 
-def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6) -> None:
+def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6, by_atom=True) -> None:
     """Energy relative, per-atom energies and forces (eV, eV/Å) and virial as QUIP has them."""
     from quippy.potential import Potential
 
@@ -76,7 +77,8 @@ def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6) -> None:
     wanted = quip.results
     scale = max(abs(wanted["energy"]), 0.1 * len(atoms))
     np.testing.assert_allclose(found.energy, wanted["energy"], rtol=0, atol=energy * scale)
-    np.testing.assert_allclose(found.energies, wanted["energies"], rtol=0, atol=other)
+    if by_atom:
+        np.testing.assert_allclose(found.energies, wanted["energies"], rtol=0, atol=other)
     np.testing.assert_allclose(found.forces, wanted["forces"], rtol=0, atol=other)
     virial = -wanted["stress"] * atoms.get_volume()
     voigt = found.virial[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

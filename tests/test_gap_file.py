@@ -90,7 +90,7 @@ SOAP = "soap Z=14 cutoff=3 n_max=2 l_max=2 atom_sigma=0.5"
         ([('alpha="1.0"', 'alpha="nan"')], "expected a number"),
         ([('alpha="1.0"', "")], "lacks alpha"),
         ([("distance_2b", "soap_turbo")], "soap_turbo cannot be imported"),
-        ([("distance_2b", "angle_3b")], "angle_3b"),
+        ([("distance_2b", "angle_3b")], "those of triplets"),
         ([("IP GAP", "IP ZBL")], "'IP ZBL'"),
         ([('sparsified="T"', 'sparsified="F"')], "without sparse points"),
         ([('covariance_type="1"', 'covariance_type="3"')], "bond_real_space"),

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Imported GAP potentials give what QUIP gives."""
 
+import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, assert_same, structures, train
+from gap_models import PAIR, SOAP, TRIPLET, assert_same, structures, train
 
+from potential.cli import main
 from potential.gap.importing import import_gap
 
 # name: (descriptors, further options)
@@ -41,3 +43,46 @@ def test_imported_potentials_give_what_quip_gives(tmp_path, name):
     assert warnings == []
     for atoms in structures().values():
         assert_same(model, xml, atoms)
+
+
+@pytest.mark.parametrize(
+    "descriptor, species",
+    [
+        (TRIPLET, (6, 14)),
+        (TRIPLET.replace("angle_3b", "distance_Nb order=3"), (14,)),
+        (TRIPLET.replace("angle_3b", "distance_Nb order=3 compact_clusters=F"), (6, 14)),
+    ],
+)
+def test_imported_triplets_give_what_quip_gives(tmp_path, descriptor, species):
+    xml = train(tmp_path, descriptor, species)
+    model, warnings = import_gap(xml)
+    assert warnings == []
+    for atoms in structures(species).values():
+        # QUIP shares the energy of distance_Nb among its atoms, here it is the centre's
+        assert_same(model, xml, atoms, by_atom="angle_3b" in descriptor)
+
+
+def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path):
+    from quippy.potential import Potential
+
+    xml = train(tmp_path, TRIPLET.replace("angle_3b", "distance_Nb order=3"))
+    model, warnings = import_gap(xml)
+    assert warnings and all("depends on the order of the atoms" in text for text in warnings)
+    trimer = structures()["cluster"][[0, 1, 2]]
+    trimer.numbers, trimer.cell = [6, 6, 14], 40 * np.eye(3)
+    quip, energies = Potential(param_filename=str(xml)), []
+    for order in ([0, 1, 2], [1, 0, 2]):
+        quip.calculate(trimer[order], ["energy"])
+        energies.append(quip.results["energy"])
+    assert abs(energies[0] - energies[1]) > 1e-6
+    found = model.evaluate(trimer.numbers, trimer.positions).energy
+    assert found == pytest.approx(np.mean(energies), rel=1e-8)
+
+
+def test_check_prints_the_largest_differences(tmp_path, capsys):
+    xml = train(tmp_path, f"{PAIR} : {SOAP}")
+    command = ["import-gap", str(xml), "-o", str(tmp_path / "model.sgpr")]
+    assert main([*command, "--check", str(tmp_path / "train.xyz@:2")]) == 0
+    lines = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[0] for line in lines] == ["energy", "force", "virial"]
+    assert all(float(line.split()[1]) < 1e-7 for line in lines)

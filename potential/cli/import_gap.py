@@ -10,6 +10,7 @@ EXAMPLE = """\
 examples:
   soap-gpr import-gap gp_iter6_sparse9k.xml -o silicon.sgpr
   soap-gpr import-gap gap.xml --species Mo -o mo.sgpr
+  soap-gpr import-gap gap.xml -o model.sgpr --check structures.xyz@::10
 
 Files of sparse points are looked for beside the XML file. The model gives the energies, forces and
 virials of QUIP, in LAMMPS, i-PI and ASE; it cannot be fitted again. docs/gap.md says what can be
@@ -26,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--species", nargs="+", metavar="El", help="chemical symbols; default: those in the file"
     )
+    parser.add_argument(
+        "--check",
+        metavar="DATA",
+        help="structures on which to compare the model with QUIP, which needs quippy-ase",
+    )
     parser.add_argument("--label", help="which potential of a file that holds several")
 
 
@@ -41,7 +47,25 @@ def run(args: argparse.Namespace) -> int:
         print(f"soap-gpr: warning: {warning}", file=sys.stderr)
     print("\n".join(describe(model)))
     print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
+    if args.check:
+        _compare(model, args)
     return 0
+
+
+def _compare(model, args: argparse.Namespace) -> None:
+    from potential.data import read_geometries
+    from potential.gap.check import compare
+    from potential.progress import bar
+
+    structures = read_geometries([args.check])
+    found = compare(model, args.gap, structures, args.label, bar)
+    print(
+        f"Against QUIP on {len(structures)} structures, {sum(map(len, structures))} atoms, the "
+        "largest difference is\n"
+        f"  energy  {found.energy_per_atom:.2g} eV/atom\n"
+        f"  force   {found.force:.2g} eV/Å (RMS {found.force_rms:.2g})\n"
+        f"  virial  {found.virial_per_atom:.2g} eV/atom"
+    )
 
 
 def _numbers(symbols: list[str] | None) -> list[int] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from potential.errors import SoapGprError
-from potential.gap import pair_functions, soap
+from potential.gap import pair_functions, soap, triplet_functions
 from potential.gap.descriptor_text import parse, species_named
 from potential.gap.gap_file import GapFile, read_gap
 from potential.model import Model, build_model
@@ -37,7 +37,8 @@ def import_gap(
         if len(coordinate.alpha):
             parsed.append((name, values, coordinate))
     chosen = _species(file, [values for _, values, _ in parsed], species)
-    terms = _terms(parsed, chosen, file.version)
+    terms, own = _terms(parsed, chosen, file.version)
+    warnings += own
     if file.glue is not None:
         terms.append(pair_functions.glue_term(file.glue, chosen, str(file.path)))
     if not terms:
@@ -47,24 +48,31 @@ def import_gap(
     return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
 
 
-def _terms(parsed, species: Sequence[int], version: int) -> list[dict[str, Any]]:
-    """soap terms of equal options together, then the others."""
+def _terms(parsed, species: Sequence[int], version: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """soap terms of equal options together, then pairs, then triplets; and warnings."""
     groups: dict[soap.SoapOptions, list] = {}
-    others = []
+    pairs, triplets = [], []
     for name, values, coordinate in parsed:
+        text = values.get("compact_clusters", "")
+        compact = text in ("t", "true", ".true.") if text else version >= COMPACT
+        order = values.get("order")
         if name == "soap":
             key = soap.read_options(values, coordinate, version)
             groups.setdefault(key, []).append((coordinate, values["z"]))
-        elif name == "distance_2b" or (name == "distance_nb" and values["order"] == 2):
-            text = values.get("compact_clusters", "")
-            compact = text in ("t", "true", ".true.") if text else version >= COMPACT
-            others.append(
+        elif name == "distance_2b" or order == 2:
+            pairs.append(
                 pair_functions.gaussian_process_term(name, values, coordinate, species, compact)
             )
+        elif name == "angle_3b" or order == 3:
+            triplets.append((name, values, coordinate, compact))
         else:
-            order = f" of order {values['order']}" if "order" in values else ""
-            raise SoapGprError(f"{coordinate.where}: {name}{order} cannot be imported yet")
-    return [soap.soap_term(key, own, species) for key, own in groups.items()] + others
+            raise SoapGprError(
+                f"{coordinate.where}: distance_Nb of order {order} cannot be imported, expected 2 "
+                "or 3"
+            )
+    soaps = [soap.soap_term(key, own, species) for key, own in groups.items()]
+    terms, warnings = triplet_functions.triplet_terms(triplets, species)
+    return soaps + pairs + terms, warnings
 
 
 def _species(file: GapFile, values, wanted: Sequence[int] | None) -> list[int]:

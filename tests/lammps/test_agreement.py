@@ -4,10 +4,12 @@
 import ase
 import numpy as np
 import pytest
+from gap_models import PAIR, SOAP, TRIPLET, train
 from lammps_runs import measure
 from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
 
 from potential.compression import compress
+from potential.gap.importing import import_gap
 from potential.structure import structure_from_atoms
 
 TRICLINIC = [[7.1, 0, 0], [1.3, 6.4, 0], [-0.9, 0.8, 6.8]]
@@ -109,6 +111,19 @@ def test_fixed_triplets_equal_python(tmp_path):
 
     model, atoms = triplet_model(known=known), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    soap = f"{SOAP} covariance_sigma0=0.1 zeta=2.5 nu_R=1 nu_S=2"
+    xml = train(tmp_path_factory.mktemp("gap"), f"{soap} : {PAIR} : {TRIPLET}", species=(1, 8))
+    return import_gap(xml)[0]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_imported_potential_equals_python(tmp_path, imported, ranks):
+    atoms = structure("triclinic")
+    assert_agrees(measure(tmp_path, imported, atoms, ranks=ranks), python(imported, atoms))
 
 
 def test_threads_change_nothing(tmp_path, model):
