@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Imported GAP potentials give what QUIP gives."""
 
+import re
+
 import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, assert_same, structures, train
@@ -25,6 +27,14 @@ MODELS = {
     "nu_R 1 nu_S 1": (f"{SOAP} nu_R=1 nu_S=1", []),
     "nu_R 0 nu_S 2": (f"{SOAP} nu_R=0 nu_S=2", []),
     "nu_R 1 nu_S 2": (f"{SOAP} nu_R=1 nu_S=2 zeta=2", []),
+    "Z_mix": (f"{SOAP} Z_mix=T K=2 sym_mix=F coupling=T", []),
+    "R_mix": (f"{SOAP} R_mix=T K=3 sym_mix=T coupling=T", []),
+    "R_mix Z_mix": (f"{SOAP} R_mix=T Z_mix=T K=4 sym_mix=T coupling=F", []),
+    "Z_mix by element": (f"{SOAP} Z_mix=T K=2 sym_mix=T coupling=F mix_shift=3", []),
+    "R_mix by element": (f"{SOAP} R_mix=T K=2 sym_mix=F coupling=F", []),
+    "R_mix by element, symmetric": (f"{SOAP} R_mix=T K=2 sym_mix=T coupling=F", []),
+    "Z_map": (f"{SOAP} Z_map={{{{6 14}}}}", []),
+    "two Z_maps": (f"{SOAP} Z_map={{{{6, 14 : 6 14}}}}", []),
     "any centre": (f"{SOAP} add_species=F n_species=2 species_Z={{{{14 6}}}}", []),
     "any species": (f"{SOAP} add_species=F", []),
     "distance_Nb": (PAIR.replace("distance_2b", "distance_Nb order=2"), []),
@@ -32,6 +42,17 @@ MODELS = {
     "pp": (PAIR.replace("ard_se", "pp"), []),
     "exponents": (f"{PAIR} n_exponents=2 exponents={{{{-1 -3}}}} theta_uniform=0.3", []),
     "tail": (f"{PAIR} tail_exponent=2 tail_range=1.5", []),
+}
+
+
+MODELS |= {
+    "two centres": (
+        f"{SOAP} add_species=F n_Z=2 Z={{{{6 14}}}} n_species=2 species_Z={{{{6 14}}}}",
+        [],
+    ),
+    "two soaps": (f"{SOAP} : {SOAP} cutoff=3.0 zeta=2 n_max=3 delta=0.2", []),
+    "pairs of any species": (f"{PAIR} add_species=F", []),
+    "f0": (f"{PAIR} f0=0.3 : {SOAP} f0=0.3", []),
 }
 
 
@@ -86,3 +107,14 @@ def test_check_prints_the_largest_differences(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()[-3:]
     assert [line.split()[0] for line in lines] == ["energy", "force", "virial"]
     assert all(float(line.split()[1]) < 1e-7 for line in lines)
+
+
+@pytest.mark.parametrize("version", [None, 1400000000, 1424000000, 1500000000])
+def test_files_of_older_programs_are_read_as_quip_reads_them(tmp_path, version):
+    loose = PAIR.replace("distance_2b", "distance_Nb order=2")
+    xml = train(tmp_path, f"{SOAP} central_weight=0.5 : {loose}")
+    stamp = "" if version is None else f'gap_version="{version}"'
+    xml.write_text(re.sub(r'gap_version="\d+"', stamp, xml.read_text()))
+    model, _ = import_gap(xml)
+    for atoms in structures().values():
+        assert_same(model, xml, atoms)

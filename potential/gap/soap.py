@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,13 @@ from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
 from potential.gap.radial import radial_functions
 from potential.gap.soap_channels import Channels, channels
+from potential.gap.soap_mixing import grouped, mixed
 
 MAX_FEATURES = 1_000_000
 # gap_version from which on QUIP does as the descriptors' documentation says.
 DIVIDES_BY_L = 1423143769
 CENTRE_BY_SPECIES = 1426512068
 TOLERANCE = 1e-11
-UNSUPPORTED = ("average", "z_mix", "r_mix")
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,24 @@ class SoapOptions:
     offset: float  # σ_0²
     delta: float
 
+    z_map: str
+    mixing: tuple[int, bool, bool, bool, bool, int] | None  # the last arguments of ``mixed``
+    where: str = field(compare=False)
+
     @property
     def channels(self) -> Channels:
+        if self.mixing:
+            return mixed(self.species, self.n_max, *self.mixing)
+        if self.z_map:
+            return grouped(self.species, self.n_max, self.z_map, self.where)
         return channels(len(self.species), self.n_max, self.diagonal_radial, self.nu_r, self.nu_s)
 
 
 def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -> SoapOptions:
     """From the descriptor's options. Raises SoapGprError for what cannot be imported."""
     where = coordinate.where
-    for key in UNSUPPORTED:
-        if values[key]:
-            raise SoapGprError(f"{where}: soap with {key} cannot be imported")
-    if values["z_map"]:
-        raise SoapGprError(f"{where}: soap with Z_map cannot be imported")
+    if values["average"]:
+        raise SoapGprError(f"{where}: soap with average=T cannot be imported, it has no atoms")
     basis = values["radial_basis"] or "equispaced_gauss"
     if basis not in ("equispaced_gauss", "poly", "gto"):
         raise SoapGprError(f"{where}: found radial_basis={basis}, which QUIP does not know")
@@ -100,6 +105,9 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
         zeta=coordinate.zeta,
         offset=values["covariance_sigma0"] ** 2,
         delta=coordinate.delta,
+        z_map=values["z_map"],
+        mixing=_mixing(values, where),
+        where=where,
     )
 
 
@@ -114,8 +122,26 @@ def _check_sizes(values, where):
     for key in ("nu_r", "nu_s"):
         if values[key] not in (0, 1, 2):
             raise SoapGprError(f"{where}: found {key}={values[key]}, expected 0, 1 or 2")
-    if values["diagonal_radial"] and (values["nu_r"], values["nu_s"]) != (2, 2):
-        raise SoapGprError(f"{where}: diagonal_radial with nu_R or nu_S cannot be imported")
+    variants = {
+        "diagonal_radial": values["diagonal_radial"],
+        "nu_R and nu_S": (values["nu_r"], values["nu_s"]) != (2, 2),
+        "Z_map": values["z_map"],
+        "R_mix and Z_mix": values["r_mix"] or values["z_mix"],
+    }
+    chosen = [name for name, used in variants.items() if used]
+    if len(chosen) > 1:
+        raise SoapGprError(f"{where}: {' with '.join(chosen)} cannot be imported")
+
+
+def _mixing(values, where):
+    if not (values["r_mix"] or values["z_mix"]):
+        return None
+    if not 1 <= values["k"] <= 1000:
+        raise SoapGprError(
+            f"{where}: found K={values['k']} with R_mix or Z_mix, expected 1 to 1000"
+        )
+    keys = ("k", "r_mix", "z_mix", "sym_mix", "coupling", "mix_shift")
+    return tuple(values[key] for key in keys)
 
 
 def _scaling(values, where):
@@ -215,7 +241,7 @@ def _tables(options: SoapOptions, own: Channels, species: Sequence[int]) -> dict
         begin, end = 0, 0
         if s is not None:
             used = np.flatnonzero(own.W[s].any(axis=0))
-            begin, end = int(used[0]), int(used[-1]) + 1
+            begin, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         W = own.W[s or 0][:, begin:end]
         tables[a] = (table @ W).reshape(*table.shape[:2], n_l * (end - begin))
         begins.append([begin] * n_l)
