@@ -98,6 +98,8 @@ SOAP = "soap Z=14 cutoff=3 n_max=2 l_max=2 atom_sigma=0.5"
         ([("cutoff=4.0", "cutoff={4.0")], "unbalanced"),
         ([("cutoff=4.0", "cutoff=-4.0")], "cutoff=-4"),
         ([("cutoff=4.0", "")], "lacks cutoff"),
+        ([('signal_variance=".5"', 'signal_variance="1e300"')], "too large or too small"),
+        ([("distance_2b cutoff=4.0", f"{SOAP}e-9"), ('type="1"', 'type="2"')], "too small"),
         ([("Z1=14 Z2=14", "")], "--species"),
         ([("label=GAP_1", "label=GAP_2")], "labelled GAP_2"),
         ([("<theta>1.0</theta>", "")], "theta"),

@@ -100,6 +100,13 @@ def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path):
     assert found == pytest.approx(np.mean(energies), rel=1e-8)
 
 
+def test_isolated_atoms_without_central_weight_have_their_e0(tmp_path):
+    model, _ = import_gap(train(tmp_path, f"{SOAP} central_weight=0.0"))
+    found = model.evaluate([6, 14], [[0, 0, 0], [20.0, 0, 0]])
+    np.testing.assert_allclose(found.energies, [-0.6, -1.4], rtol=1e-12)
+    assert not found.forces.any()
+
+
 def test_check_prints_the_largest_differences(tmp_path, capsys):
     xml = train(tmp_path, f"{PAIR} : {SOAP}")
     command = ["import-gap", str(xml), "-o", str(tmp_path / "model.sgpr")]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from potential.errors import SoapGprError
 from potential.gap import pair_functions, soap, triplet_functions
 from potential.gap.descriptor_text import parse, species_named
@@ -28,7 +30,13 @@ def import_gap(
     species: atomic numbers, by default those that the file names; label: of one among several
     potentials of a file. Raises SoapGprError for damaged files and what cannot be imported.
     """
-    file = read_gap(path, label)
+    try:
+        return _import(read_gap(path, label), species)
+    except (ArithmeticError, np.linalg.LinAlgError):
+        raise SoapGprError(f"{path}: found numbers that are too large or too small") from None
+
+
+def _import(file: GapFile, species: Sequence[int] | None) -> tuple[Model, list[str]]:
     warnings = file.warnings
     parsed = []
     for coordinate in file.coordinates:

@@ -113,12 +113,17 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
 
 def _check_sizes(values, where):
     limits = {"cutoff": 100, "cutoff_transition_width": values["cutoff"], "atom_sigma": 100}
-    limits |= {"n_max": 100, "l_max": 30, "n_species": 118}
+    limits |= {"n_max": 100, "l_max": 30, "n_species": 118, "basis_error_exponent": 300}
     for key, largest in limits.items():
         if not (0 < values[key] <= largest or (key == "l_max" and values[key] == 0)):
             raise SoapGprError(
                 f"{where}: found {key}={values[key]:g}, expected a number up to {largest:g}"
             )
+    for key in ("central_weight", "covariance_sigma0"):
+        if abs(values[key]) > 1e6:
+            raise SoapGprError(f"{where}: found {key}={values[key]:g}, expected less than 1e6")
+    if values["atom_sigma"] < 1e-3:
+        raise SoapGprError(f"{where}: found atom_sigma={values['atom_sigma']:g} Å, too small")
     for key in ("nu_r", "nu_s"):
         if values[key] not in (0, 1, 2):
             raise SoapGprError(f"{where}: found {key}={values[key]}, expected 0, 1 or 2")
