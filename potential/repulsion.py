@@ -122,7 +122,7 @@ def _zbl_term(settings, species):
     for p, (a, b) in enumerate(pair.pairs(len(species))):
         function = zbl(species[a], species[b])
         inner, outer = switching_distances(settings, species[a], species[b])
-        switched = _product(function, switch(inner, outer))
+        switched = jets.product(function, switch(inner, outer))
         ends = [CORE]
         while 2 * ends[-1] < inner:
             ends.append(2 * ends[-1])
@@ -131,7 +131,7 @@ def _zbl_term(settings, species):
         own, parts = [[0.0, CORE, 1]], [_parabola(function, CORE)]
         for begin, end, piece in pieces:
             scale = [float(piece(np.array([begin]))[0, 0])]
-            columns = [_one_channel(piece)]
+            columns = [jets.one_channel(piece)]
             n, (table,) = spline.build_segment(columns, scale, begin, end, TOLERANCE)
             own.append([begin, end, n])
             parts.append(table[:, :, 0])
@@ -146,14 +146,6 @@ def _zbl_term(settings, species):
         "segments": segments,
         "tables": tables,
     }
-
-
-def _product(f: Jet, g: Jet) -> Jet:
-    return lambda r: jets.multiply(f(r), g(r))
-
-
-def _one_channel(function: Jet) -> Jet:
-    return lambda r: function(r)[:, :, None]
 
 
 def _parabola(function: Jet, end: float) -> np.ndarray:

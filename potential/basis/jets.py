@@ -13,3 +13,13 @@ def multiply(f, g):
             f[2] * g[0] + 2.0 * f[1] * g[1] + f[0] * g[2],
         ]
     )
+
+
+def product(f, g):
+    """The function r -> f(r) g(r) of two functions r (n,) -> jet (3, n)."""
+    return lambda r: multiply(f(r), g(r))
+
+
+def one_channel(function):
+    """The function r (n,) -> jet (3, n, 1) of a function r -> jet (3, n)."""
+    return lambda r: function(r)[:, :, None]

@@ -67,17 +67,17 @@ def gaussian_process_term(
         if end - begin < 1e-9:
             continue
         taper = _taper(cutoff, width) if begin >= cutoff - width - 1e-12 else None
-        pieces.append((begin, end, _product(function, taper) if taper else function))
+        pieces.append((begin, end, jets.product(function, taper) if taper else function))
     own = _table(pieces, constant_below=BEGIN if ends[0] == BEGIN else 0.0)
     places = [
         p
         for p, (a, b) in enumerate(pair.pairs(len(species)))
-        if _matches(wanted, (species[a], species[b]))
+        if matches(wanted, (species[a], species[b]))
     ]
     return _term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
 
 
-def _matches(wanted: Sequence[int], found: Sequence[int]) -> bool:
+def matches(wanted: Sequence[int], found: Sequence[int]) -> bool:
     """Whether atomic numbers are those wanted in any order, 0 standing for any."""
     return any(
         all(w in (0, z) for w, z in zip(wanted, order, strict=True))
@@ -176,15 +176,11 @@ def _with_tail(function: Jet, exponent: int, reach: float) -> Jet:
             ]
         )
 
-    return _product(function, tail)
+    return jets.product(function, tail)
 
 
 def _taper(cutoff, width) -> Jet:
     return lambda r: cutoff_function.taper(r, cutoff, width)
-
-
-def _product(f: Jet, g: Jet) -> Jet:
-    return lambda r: jets.multiply(f(r), g(r))
 
 
 def _table(pieces, constant_below: float):
@@ -198,15 +194,11 @@ def _table(pieces, constant_below: float):
             segments.append([begin, end, 1])
             parts.append(np.array([[value, 0.0, 0.0]] * 2))
             continue
-        one = _one_channel(function)
+        one = jets.one_channel(function)
         n, (table,) = spline.build_segment([one], [scale], begin, end, TOLERANCE)
         segments.append([begin, end, n])
         parts.append(table[:, :, 0])
     return segments, np.concatenate(parts)
-
-
-def _one_channel(function: Jet) -> Jet:
-    return lambda r: function(r)[:, :, None]
 
 
 def _term(name, functions, species) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from potential import triplet
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
+from potential.gap.pair_functions import matches
 
 # Error of the spline, relative to the largest value: the first of these that can be had.
 TOLERANCES = (1e-9, 1e-8, 1e-7, 1e-6)
@@ -86,7 +87,7 @@ def _functions(name, values, coordinate, compact, species) -> dict[int, Function
         center, neighbors = species[a], [species[b] for b in others]
         if name == "angle_3b":
             pair = values["z1"], values["z2"]
-            if values["z_center"] in (0, center) and _matches(pair, neighbors):
+            if values["z_center"] in (0, center) and matches(pair, neighbors):
                 found[p] = lambda x, y, z: 2 * process(x + y, (x - y) ** 2, z)  # both orders
         elif not wanted or 0 in wanted or sorted(wanted) == sorted([center, *neighbors]):
             # compact clusters have their centre first, the others all atoms in the order of Z
@@ -97,14 +98,6 @@ def _functions(name, values, coordinate, compact, species) -> dict[int, Function
             if compact and neighbors[0] == neighbors[1] != center:
                 found[p] = _mean(found[p])
     return found
-
-
-def _matches(wanted: Sequence[int], found: Sequence[int]) -> bool:
-    """In any order, 0 standing for any species."""
-    return any(
-        all(w in (0, z) for w, z in zip(wanted, order, strict=True))
-        for order in (found, found[::-1])
-    )
 
 
 def _reordered(process: Function, order: Sequence[int]) -> Function:
