@@ -74,6 +74,9 @@ def test_what_quip_ignores_is_named(tmp_path):
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>\n<GAP_1>'
 SOAP = "soap Z=14 cutoff=3 n_max=2 l_max=2 atom_sigma=0.5"
+HUGE = SOAP.replace("n_max=2 l_max=2", "n_max=100 l_max=30")
+HUGE = f"{HUGE} n_species=118 species_Z={{{' '.join(map(str, range(1, 119)))}}}"
+MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,10 @@ SOAP = "soap Z=14 cutoff=3 n_max=2 l_max=2 atom_sigma=0.5"
         ([("Z1=14 Z2=14", "")], "--species"),
         ([("label=GAP_1", "label=GAP_2")], "labelled GAP_2"),
         ([("<theta>1.0</theta>", "")], "theta"),
+        ([("<GAP_1>", '<?xml version="1.0" encoding="foo"?>\n<GAP_1>')], "not a complete XML file"),
+        ([("cutoff=4.0", "cutoff=4.0 tail_exponent=100000")], "too large or too small"),
+        ([("distance_2b cutoff=4.0", HUGE), ('type="1"', 'type="2"')], "products of channels"),
+        ([("distance_2b cutoff=4.0", f"{SOAP} {MIX}"), ('type="1"', 'type="2"')], "K=1000"),
         ([("<GAP_data", "<GAP_datum"), ("</GAP_data", "</GAP_datum")], "no GAP_data"),
     ],
 )

@@ -31,8 +31,9 @@ def import_gap(
     potentials of a file. Raises SoapGprError for damaged files and what cannot be imported.
     """
     try:
-        return _import(read_gap(path, label), species)
-    except (ArithmeticError, np.linalg.LinAlgError):
+        with np.errstate(all="ignore"):  # what is not finite is refused at the end
+            return _import(read_gap(path, label), species)
+    except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         raise SoapGprError(f"{path}: found numbers that are too large or too small") from None
 
 
@@ -47,11 +48,11 @@ def _import(file: GapFile, species: Sequence[int] | None) -> tuple[Model, list[s
     chosen = _species(file, [values for _, values, _ in parsed], species)
     terms, own = _terms(parsed, chosen, file.version)
     warnings += own
+    terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
         terms.append(pair_functions.glue_term(file.glue, chosen, str(file.path)))
     if not terms:
         raise SoapGprError(f"{file.path}: found no sparse points and no pair potential")
-    terms = _scaled(terms, file.e_scale)
     e0 = [file.e_scale * file.e0[z] for z in chosen]
     return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
 
@@ -105,7 +106,7 @@ def _species(file: GapFile, values, wanted: Sequence[int] | None) -> list[int]:
 
 
 def _scaled(terms, factor: float) -> list[dict[str, Any]]:
-    """All energies times E_scale."""
+    """Energies times E_scale."""
     if factor == 1:
         return terms
     scaled = []

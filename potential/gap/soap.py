@@ -18,6 +18,7 @@ from potential.gap.soap_channels import Channels, channels
 from potential.gap.soap_mixing import grouped, mixed
 
 MAX_FEATURES = 1_000_000
+LARGEST = 40_000_000  # products of channels, before a selection
 # gap_version from which on QUIP does as the descriptors' documentation says.
 DIVIDES_BY_L = 1423143769
 CENTRE_BY_SPECIES = 1426512068
@@ -119,6 +120,12 @@ def _check_sizes(values, where):
             raise SoapGprError(
                 f"{where}: found {key}={values[key]:g}, expected a number up to {largest:g}"
             )
+    n_channels = values["n_max"] * values["n_species"]
+    if (values["l_max"] + 1) * n_channels**2 > LARGEST:
+        raise SoapGprError(
+            f"{where}: found n_max={values['n_max']}, l_max={values['l_max']} and "
+            f"{values['n_species']} species, expected at most {LARGEST:.0e} products of channels"
+        )
     for key in ("central_weight", "covariance_sigma0"):
         if abs(values[key]) > 1e6:
             raise SoapGprError(f"{where}: found {key}={values[key]:g}, expected less than 1e6")
@@ -141,9 +148,12 @@ def _check_sizes(values, where):
 def _mixing(values, where):
     if not (values["r_mix"] or values["z_mix"]):
         return None
-    if not 1 <= values["k"] <= 1000:
+    if not 1 <= values["k"] <= 1000 or (
+        (values["l_max"] + 1) * (values["k"] * values["n_max"]) ** 2 > LARGEST
+    ):
         raise SoapGprError(
-            f"{where}: found K={values['k']} with R_mix or Z_mix, expected 1 to 1000"
+            f"{where}: found K={values['k']} with R_mix or Z_mix, expected 1 to 1000 and at most "
+            f"{LARGEST:.0e} products of channels"
         )
     keys = ("k", "r_mix", "z_mix", "sym_mix", "coupling", "mix_shift")
     return tuple(values[key] for key in keys)

@@ -25,6 +25,8 @@ class _Normal:
 
     def __init__(self, seed: int):
         self.state = seed
+        if seed % MODULUS == 0:
+            raise SoapGprError(f"found a mixture with the seed {seed}, which gives no numbers")
         for _ in range(DISCARDED):
             self._uniform()
 

@@ -66,7 +66,7 @@ def read_xml(path: str | Path) -> Element:
     try:
         with open(path, "rb") as file:
             parser.ParseFile(file)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # also of unknown encodings
         raise SoapGprError(f"{path}: not a complete XML file: {error}") from None
     except OSError as error:
         raise SoapGprError(
