@@ -95,7 +95,8 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     environments.r_ij = reinterpret_cast<const double(*)[3]>(block_.r_ij.data());
     try {
       evaluator_->evaluate(environments, block_.energy.data(),
-                           reinterpret_cast<double(*)[3]>(block_.f_ij.data()));
+                           reinterpret_cast<double(*)[3]>(block_.f_ij.data()),
+                           block_.transfer.empty() ? nullptr : block_.transfer.data());
     } catch (const soap_gpr::Error &e) {
       fail(e.what());
     }
@@ -148,6 +149,8 @@ void PairSoapGpr::gather(int begin, int end) {
   }
   b.energy.resize(b.center.size());
   b.f_ij.resize(b.neighbor.size());
+  const bool by_atom = eflag_atom || vflag_atom || cvflag_atom;
+  b.transfer.resize(by_atom && model_->shares_energy() ? b.neighbor.size() : 0);
 }
 
 // Adds the energies and forces of block_ to LAMMPS' arrays. Forces on ghosts travel home by LAMMPS'
@@ -172,6 +175,7 @@ void PairSoapGpr::scatter() {
         f_i[k] += f_ij[k];
       }
       if (vflag_either) tally_pair(j, block_.r_ij[p].data(), f_ij);
+      if (!block_.transfer.empty()) hand_on(i, j, block_.transfer[p], unit);
     }
     for (int k = 0; k < 3; ++k) f[i][k] -= f_i[k];
   }
@@ -195,6 +199,19 @@ void PairSoapGpr::tally_pair(int j, const double *r, const double *f) {
     const double w[9] = {r[0] * f[0], r[1] * f[1], r[2] * f[2], r[0] * f[1], r[0] * f[2],
                          r[1] * f[2], r[1] * f[0], r[2] * f[0], r[2] * f[1]};
     for (int k = 0; k < 9; ++k) cvatom[j][k] += w[k];
+  }
+}
+
+// Energy and virial of atom i that are its neighbour's, docs/theory.md eq. (22e): the totals stay.
+void PairSoapGpr::hand_on(int i, int j, const soap_gpr::Transfer &transfer, double unit) {
+  const double *const w = transfer.virial;  // f_x r_y
+  const double symmetric[6] = {
+      w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
+  const double full[9] = {w[0], w[4], w[8], w[3], w[6], w[7], w[1], w[2], w[5]};
+  for (const auto &[atom, sign] : {std::pair(i, -unit), std::pair(j, unit)}) {
+    if (eflag_atom) eatom[atom] += sign * transfer.energy;
+    for (int k = 0; vflag_atom && k < 6; ++k) vatom[atom][k] += sign * symmetric[k];
+    for (int k = 0; cvflag_atom && k < 9; ++k) cvatom[atom][k] += sign * full[k];
   }
 }
 
@@ -379,5 +396,6 @@ double PairSoapGpr::memory_usage() {
                           b.neighbor_species.capacity());
   bytes += sizeof(std::size_t) * b.offset.capacity() + sizeof(double) * b.energy.capacity();
   bytes += 3 * sizeof(double) * (b.r_ij.capacity() + b.f_ij.capacity());
+  bytes += sizeof(soap_gpr::Transfer) * b.transfer.capacity();
   return bytes;
 }

@@ -43,6 +43,7 @@ class PairSoapGpr : public Pair {
     std::vector<std::array<double, 3>> r_ij;
     std::vector<double> energy;
     std::vector<std::array<double, 3>> f_ij;
+    std::vector<soap_gpr::Transfer> transfer;  // empty unless the model shares energies
   };
 
   void allocate();
@@ -55,6 +56,7 @@ class PairSoapGpr : public Pair {
   void scatter();
   [[noreturn]] void fail(const std::string &what);
   void tally_pair(int j, const double *r, const double *f);
+  void hand_on(int i, int j, const soap_gpr::Transfer &transfer, double unit);
 
   std::unique_ptr<soap_gpr::Model> model_;
   std::unique_ptr<soap_gpr::Evaluator> evaluator_;

@@ -136,14 +136,15 @@ def fixed_term(
     callables: Mapping[int, Function],
     third_factor: str = "none",
     tolerance: float = TOLERANCE,
+    shared_energy: bool = False,
 ) -> dict[str, Any]:
     """A term without weights for ``build_model`` from functions G of eq. (22).
 
     callables: by place in ``functions``, G(r_ij, r_ik, r_jk) in eV of arrays in Å, smooth up to
     the ends of [0, cutoff]² × [0, 2 cutoff], the first distance that to the neighbour of lower
-    species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a). The spline
-    is as fine along each axis as ``tolerance``, relative to the largest value, asks for. Raises
-    SoapGprError when MAX_INTERVALS do not suffice.
+    species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a).
+    shared_energy: eq. (22e). The spline is as fine along each axis as ``tolerance``, relative to
+    the largest value, asks for. Raises SoapGprError when MAX_INTERVALS do not suffice.
     """
     entry: dict[str, Any] = {
         "kind": "triplet",
@@ -153,6 +154,8 @@ def fixed_term(
         "cutoff_width": cutoff_width,
         "third_factor": third_factor,
     }
+    if shared_energy:
+        entry["shared_energy"] = True
     probes = _probes(cutoff)
     wanted = {p: np.asarray(function(*probes)) for p, function in callables.items()}
     limits = {p: tolerance * max(np.abs(value).max(), 1e-300) for p, value in wanted.items()}

@@ -64,7 +64,7 @@ def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:
     return found
 
 
-def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6, by_atom=True) -> None:
+def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6) -> None:
     """Energy relative, per-atom energies and forces (eV, eV/Å) and virial as QUIP has them."""
     from quippy.potential import Potential
 
@@ -77,8 +77,7 @@ def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6, by_atom=T
     wanted = quip.results
     scale = max(abs(wanted["energy"]), 0.1 * len(atoms))
     np.testing.assert_allclose(found.energy, wanted["energy"], rtol=0, atol=energy * scale)
-    if by_atom:
-        np.testing.assert_allclose(found.energies, wanted["energies"], rtol=0, atol=other)
+    np.testing.assert_allclose(found.energies, wanted["energies"], rtol=0, atol=other)
     np.testing.assert_allclose(found.forces, wanted["forces"], rtol=0, atol=other)
     virial = -wanted["stress"] * atoms.get_volume()
     voigt = found.virial[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -80,14 +80,18 @@ def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
-def triplet_model(species=(1, 8), known=None, seed=0) -> Model:
+def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> Model:
     """A triplet term with random weights, cutoff 3 Å; with known(p), functions of three distances
-    by their place, a fixed term with the third factor and cutoff 2.8 Å as well."""
+    by their place, a fixed term with the third factor and cutoff 2.8 Å as well, of shared energy if
+    wanted."""
     species = tuple(sorted(species))
     terms = [_triplets(species, seed)]
     if known is not None:
         functions = {p: known(p) for p in range(len(triplet.functions(len(species))))}
-        terms.append(triplet.fixed_term("known", 2.8, 0.7, species, functions, "cluster"))
+        own = triplet.fixed_term(
+            "known", 2.8, 0.7, species, functions, "cluster", shared_energy=shared
+        )
+        terms.append(own)
     return build_model(species, [-float(z) for z in species], terms)
 
 

@@ -70,20 +70,24 @@ def twin_energies(model, atoms):
                         if term["fixed"]
                         else twin_fitted(model, t, p, r_ij, r_ik, r_jk)
                     )
-                    energies[i] += factor * value
+                    atoms_of = neighbors.neighbor[[j, k]].astype(int)
+                    for n in (i, *atoms_of) if term.get("shared_energy") else (i, i, i):
+                        energies[n] += factor * value / 3
     return energies
 
 
-@pytest.fixture(scope="module")
-def model():
-    return triplet_model(known=known)
+@pytest.fixture(scope="module", params=["energy of the centre", "shared energy"])
+def model(request):
+    return triplet_model(known=known, shared=request.param == "shared energy")
 
 
 @pytest.mark.parametrize("name", structures())
 def test_energies_equal_the_slow_twin(model, name):
     atoms = structures()[name]
     expected = twin_energies(model, atoms)
-    np.testing.assert_allclose(evaluate(model, atoms).energies, expected, rtol=0, atol=3e-7)
+    for forces in (True, False):
+        found = evaluate(model, atoms, forces=forces).energies
+        np.testing.assert_allclose(found, expected, rtol=0, atol=3e-7)
 
 
 @pytest.mark.parametrize("name", structures())

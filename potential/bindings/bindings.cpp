@@ -103,11 +103,15 @@ struct Result {
   Result(Evaluator &evaluator, const Structure &structure, bool forces, Profile *profile)
       : energy(structure.species.size()) {
     const Environments environments = structure.environments(evaluator.model());
-    std::vector<double> pair_forces(forces ? 3 * structure.neighbor.size() : 0);
+    const std::size_t *neighbor = structure.neighbor.data(), n_pairs = structure.neighbor.size();
+    std::vector<double> pair_forces(forces ? 3 * n_pairs : 0);
+    std::vector<Transfer> transfers(evaluator.model().shares_energy() ? n_pairs : 0);
     auto *f_ij = reinterpret_cast<double(*)[3]>(pair_forces.data());
-    evaluator.evaluate(environments, energy.data(), pair_forces.empty() ? nullptr : f_ij, profile);
+    evaluator.evaluate(environments, energy.data(), pair_forces.empty() ? nullptr : f_ij,
+                       transfers.empty() ? nullptr : transfers.data(), profile);
     const auto start = std::chrono::steady_clock::now();
-    if (forces) scatter(environments, structure.neighbor.data(), f_ij);
+    if (forces) scatter(environments, neighbor, f_ij);
+    if (!transfers.empty()) hand_on(environments, neighbor, transfers);
     if (profile) profile->scatter += seconds_since(start);
   }
 
@@ -124,6 +128,21 @@ struct Result {
           force[3 * i + x] -= f_ij[k][x];
           for (int y = 0; y < 3; ++y)
             virial[9 * j + 3 * x + y] += f_ij[k][x] * environments.r_ij[k][y];
+        }
+      }
+  }
+
+  /// Shared energies and their virials from the centres to the neighbours.
+  void hand_on(const Environments &environments, const std::size_t *neighbor,
+               const std::vector<Transfer> &transfers) {
+    for (std::size_t i = 0; i < environments.n_atoms; ++i)
+      for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
+        const std::size_t j = neighbor[k];
+        energy[i] -= transfers[k].energy;
+        energy[j] += transfers[k].energy;
+        for (int xy = 0; xy < 9 && !virial.empty(); ++xy) {
+          virial[9 * i + xy] -= transfers[k].virial[xy];
+          virial[9 * j + xy] += transfers[k].virial[xy];
         }
       }
   }

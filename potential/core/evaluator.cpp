@@ -90,7 +90,7 @@ void evaluate_soap(const SoapTerm &term, const Environments &environments, const
 
 void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
                     const Block &block, Workspace *work, double *energy, double (*f_ij)[3],
-                    Profile *profile) {
+                    Transfer *transfers, Profile *profile) {
   if (const auto *soap = std::get_if<SoapTerm>(&term)) {
     evaluate_soap(*soap, environments, block, *work, energy, f_ij, profile);
     return;
@@ -100,7 +100,7 @@ void evaluate_block(const Term &term, const Environments &environments, std::siz
     add_pair_term(*pair, environments, n_species, block.centers, block.size, energy, f_ij);
   else
     add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
-                     block.size, energy, f_ij);
+                     block.size, energy, f_ij, transfers);
   watch.lap(&Profile::body_order);
 }
 
@@ -148,11 +148,13 @@ Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }
 
 void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                         Profile *profile) {
+                         Transfer *transfers, Profile *profile) {
   const ModelData &data = state_->model.data();
   for (std::size_t i = 0; i < environments.n_atoms; ++i)
     energy[i] = data.e0[environments.species[i]];
-  if (f_ij) std::fill(&f_ij[0][0], &f_ij[environments.offset[environments.n_atoms]][0], 0.0);
+  const std::size_t n_pairs = environments.offset[environments.n_atoms];
+  if (f_ij) std::fill(&f_ij[0][0], &f_ij[n_pairs][0], 0.0);
+  if (transfers) std::fill_n(transfers, n_pairs, Transfer{});
   const auto blocks = make_blocks(environments, data.species.size(), state_->order);
   const int n_blocks = int(blocks.size()), n_threads = int(state_->work.size());
   std::vector<Profile> profiles(profile ? n_threads : 0);
@@ -164,7 +166,7 @@ void Evaluator::evaluate(const Environments &environments, double *energy, doubl
     try {
       for (std::size_t t = 0; t < data.terms.size(); ++t)
         evaluate_block(data.terms[t], environments, data.species.size(), blocks[b],
-                       state_->work[thread][t].get(), energy, f_ij,
+                       state_->work[thread][t].get(), energy, f_ij, transfers,
                        profile ? &profiles[thread] : nullptr);
     } catch (...) {
 #pragma omp critical

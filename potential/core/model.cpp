@@ -256,6 +256,7 @@ TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const s
   if (third_factor != "none" && third_factor != "cluster")
     throw Error("the model file has the unknown third_factor '" + third_factor + "'");
   term.cluster = third_factor == "cluster";
+  term.shared = entry.contains("shared_energy") && entry.at("shared_energy").get<bool>();
   const json &sizes = entry.at("n_intervals");
   if (sizes.size() != 2) throw Error("the model file's 'n_intervals' is not a pair of numbers");
   const int n_radial = count(sizes.at(0)), n_third = count(sizes.at(1));
@@ -330,6 +331,13 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
 
 double Model::cutoff() const { return data_->cutoff; }
 const std::vector<int> &Model::species() const { return data_->species; }
+
+bool Model::shares_energy() const {
+  return std::any_of(data_->terms.begin(), data_->terms.end(), [](const Term &term) {
+    const auto *triplet = std::get_if<TripletTerm>(&term);
+    return triplet && triplet->shared;
+  });
+}
 
 int Model::species_index(int atomic_number) const {
   const auto &species = data_->species;

@@ -29,6 +29,13 @@ struct Environments {
   const double (*r_ij)[3] = nullptr;      ///< [n_pairs] Å
 };
 
+/// What the centre of a pair hands on to its neighbour where clusters share their energy among
+/// their atoms, docs/theory.md eq. (22e).
+struct Transfer {
+  double energy;     ///< eV
+  double virial[9];  ///< eV, f ⊗ r, row-major
+};
+
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.
 struct Profile {
   double gather = 0;             ///< neighbours within the cutoff, their distances and directions
@@ -52,6 +59,7 @@ class Model {
   double cutoff() const;                       ///< largest cutoff of all terms, Å
   const std::vector<int> &species() const;     ///< atomic numbers, ascending
   int species_index(int atomic_number) const;  ///< -1 when the model does not know it
+  bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
   const ModelData &data() const { return *data_; }
 
  private:
@@ -66,10 +74,11 @@ class Evaluator {
   Evaluator(Evaluator &&) noexcept;
 
   /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies
-  /// only. Times are added to `profile` if given. Throws Error when a distance or a result is not
-  /// finite.
+  /// only. transfers[n_pairs]: for energies and virials of atoms of a model with shares_energy(),
+  /// or null. Times are added to `profile` if given. Throws Error when a distance or a result is
+  /// not finite.
   void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                Profile *profile = nullptr);
+                Transfer *transfers = nullptr, Profile *profile = nullptr);
 
   const Model &model() const;
 

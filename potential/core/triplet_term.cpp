@@ -76,10 +76,30 @@ Value evaluate(const TripletTerm &term, const TripletFunction &function, const S
           products(value, jk.slope)};
 }
 
+/// Force along each side of a triplet, -∂U/∂r.
+struct Along {
+  double j, k, jk;
+};
+
+/// Hands a third of a triplet's energy to each neighbour, and the virials that make those of its
+/// three atoms count from the mean of their positions.
+void share(const TripletNeighbor &j, const TripletNeighbor &k, const ThirdSide &jk, double energy,
+           const Along &f, Transfer *transfers) {
+  Transfer &to_j = transfers[j.pair], &to_k = transfers[k.pair];
+  to_j.energy += energy / 3;
+  to_k.energy += energy / 3;
+  for (int x = 0; x < 3; ++x)
+    for (int y = 0; y < 3; ++y) {
+      const double mean = (j.r_ij[y] + k.r_ij[y]) / 3;
+      to_j.virial[3 * x + y] -= (f.j * j.unit[x] - f.jk * jk.unit[x]) * mean;
+      to_k.virial[3 * x + y] -= (f.k * k.unit[x] + f.jk * jk.unit[x]) * mean;
+    }
+}
+
 template <bool kForces>
 void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &neighbors, int species,
                 std::size_t n_species, std::vector<ThirdSide> &sides, double &energy,
-                double (*f_ij)[3]) {
+                double (*f_ij)[3], Transfer *transfers) {
   Lanes energies = {};
   for (std::size_t first = 0; first < neighbors.size(); ++first) {
     const TripletNeighbor &j = neighbors[first];
@@ -98,16 +118,19 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
       const Value g = evaluate(term, function, j.point, k.point, jk.point);
       const double factor = j.factor * k.factor * jk.factor;
       energies += factor * g.value;
-      if (!kForces) continue;
-      along_j += j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
-      const double along_k =
-          total(j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k);
-      const double along_jk =
-          total(j.factor * k.factor * jk.factor_slope * g.value + factor * g.slope_jk);
-      for (int x = 0; x < 3; ++x) {
-        pull[x] += along_jk * jk.unit[x];
-        f_ij[k.pair][x] -= along_k * k.unit[x] + along_jk * jk.unit[x];
+      Along f{};
+      if (kForces) {
+        const Lanes own_j = j.factor_slope * k.factor * jk.factor * g.value + factor * g.slope_j;
+        along_j += own_j;
+        f.k = -total(j.factor * k.factor_slope * jk.factor * g.value + factor * g.slope_k);
+        f.jk = -total(j.factor * k.factor * jk.factor_slope * g.value + factor * g.slope_jk);
+        for (int x = 0; x < 3; ++x) {
+          pull[x] -= f.jk * jk.unit[x];
+          f_ij[k.pair][x] += f.k * k.unit[x] + f.jk * jk.unit[x];
+        }
+        if (transfers) f.j = -total(own_j);
       }
+      if (transfers) share(j, k, jk, total(factor * g.value), f, transfers);
     }
     if (!kForces) continue;
     const double along = total(along_j);
@@ -154,15 +177,16 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
 
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
                       std::size_t n_species, const std::size_t *centers, int n, double *energy,
-                      double (*f_ij)[3]) {
+                      double (*f_ij)[3], Transfer *transfers) {
   std::vector<TripletNeighbor> neighbors;
   std::vector<ThirdSide> sides;
+  if (!term.shared) transfers = nullptr;
   for (int c = 0; c < n; ++c) {
     const std::size_t i = centers[c];
     gather_triplets(term, environments, i, neighbors);
     const int species = environments.species[i];
     (f_ij ? add_center<true> : add_center<false>)(term, neighbors, species, n_species, sides,
-                                                  energy[i], f_ij);
+                                                  energy[i], f_ij, transfers);
   }
 }
 

@@ -21,6 +21,7 @@ struct TripletFunction {
 struct TripletTerm {
   double cutoff = 0, cutoff_width = 0;
   bool cluster = false;  ///< a third factor shares triplets of mutual neighbours, eq. (22a)
+  bool shared = false;   ///< the energy of a triplet is that of all its atoms, eq. (22e)
   UniformGrid radial, third;
   std::size_t n_weights = 0;
   std::vector<TripletFunction> functions;  ///< [triplet_index]
@@ -58,10 +59,11 @@ struct ThirdSide {
 void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
                      std::vector<TripletNeighbor> &neighbors);
 
-/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null.
+/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null, and so may
+/// transfers[pair], to which a shared term adds.
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
                       std::size_t n_species, const std::size_t *centers, int n, double *energy,
-                      double (*f_ij)[3]);
+                      double (*f_ij)[3], Transfer *transfers);
 
 /// Sparse points of one function, eq. (22c): for each the coefficients of its factors in r_ij, r_ik
 /// and r_jk, which make G when multiplied by the weights and added up.

@@ -39,7 +39,8 @@ def triplet_terms(
                 f"cutoff_transition_width={width:g}, expected 0 < width <= cutoff <= 100"
             )
         third = "cluster" if name == "distance_nb" and not compact else "none"
-        own = groups.setdefault((values["cutoff"], width, third), {})
+        shared = name == "distance_nb"
+        own = groups.setdefault((values["cutoff"], width, third, shared), {})
         for p, function in _functions(name, values, coordinate, compact, species).items():
             own.setdefault(p, []).append(function)
         if name == "distance_nb" and compact and len(set(values["z"])) == 2:
@@ -48,9 +49,9 @@ def triplet_terms(
                 "the order of the atoms; this model has the mean over their orders"
             )
     terms = []
-    for (cutoff, width, third), own in groups.items():
+    for (cutoff, width, third, shared), own in groups.items():
         if own:
-            term, tolerance = _term(cutoff, width, third, species, own)
+            term, tolerance = _term(cutoff, width, third, shared, species, own)
             terms.append(term)
             if tolerance > 1e-8:
                 warnings.append(
@@ -60,11 +61,13 @@ def triplet_terms(
     return terms, warnings
 
 
-def _term(cutoff, width, third, species, own):
+def _term(cutoff, width, third, shared, species, own):
     callables = {p: _sum(functions) for p, functions in own.items()}
     for tolerance in TOLERANCES:
         try:
-            term = triplet.fixed_term("GAP", cutoff, width, species, callables, third, tolerance)
+            term = triplet.fixed_term(
+                "GAP", cutoff, width, species, callables, third, tolerance, shared
+            )
             return term, tolerance
         except SoapGprError:
             if tolerance == TOLERANCES[-1]:

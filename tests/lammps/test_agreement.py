@@ -105,11 +105,12 @@ def test_model_without_soap_equals_python(tmp_path):
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
-def test_fixed_triplets_equal_python(tmp_path):
+@pytest.mark.parametrize("shared", [False, True])
+def test_fixed_triplets_equal_python(tmp_path, shared):
     def known(p):
         return lambda r_ij, r_ik, r_jk: np.exp(-0.3 * (p + 1) * (r_ij + r_ik)) + 0.1 * r_jk
 
-    model, atoms = triplet_model(known=known), structure("triclinic")
+    model, atoms = triplet_model(known=known, shared=shared), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 

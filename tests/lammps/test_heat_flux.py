@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from lammps_runs import run_lammps, setup, write_data
-from models import random_structure
+from models import random_structure, triplet_model
 
 TYPES = {8: 1, 1: 2}
 MASS = 12.0  # of every atom, in setup()
@@ -35,8 +35,15 @@ def energy_moment_rate(model, atoms, velocities):
     return total @ velocities + rate @ atoms.positions
 
 
+def shared_triplets():
+    """A model whose triplets share their energies among their atoms."""
+    return triplet_model(known=lambda p: lambda x, y, z: 0.3 * (x + y) ** 2 - p * z, shared=True)
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_heat_flux_is_the_rate_of_the_energy_moment(tmp_path, model, ranks):
+@pytest.mark.parametrize("terms", ["soap", "shared triplets"])
+def test_heat_flux_is_the_rate_of_the_energy_moment(tmp_path, model, terms, ranks):
+    model = model if terms == "soap" else shared_triplets()
     atoms = random_structure([8] * 5 + [1] * 10, seed=8, pbc=False)
     velocities = np.random.default_rng(9).normal(size=(len(atoms), 3))
     write_data(tmp_path / "atoms.data", atoms, TYPES)
