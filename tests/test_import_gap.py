@@ -8,7 +8,9 @@ import pytest
 from gap_models import PAIR, SOAP, TRIPLET, assert_same, structures, train
 
 from potential.cli import main
+from potential.compression import compress
 from potential.gap.importing import import_gap
+from potential.structure import structure_from_atoms
 
 # name: (descriptors, further options)
 MODELS = {
@@ -97,6 +99,15 @@ def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path):
     assert abs(energies[0] - energies[1]) > 1e-6
     found = model.evaluate(trimer.numbers, trimer.positions).energy
     assert found == pytest.approx(np.mean(energies), rel=1e-8)
+
+
+def test_imported_potentials_can_be_compressed(tmp_path):
+    descriptor = f"{SOAP} covariance_sigma0=0.1 zeta=2.5 nu_R=1 nu_S=2".replace("=8", "=60")
+    model, _ = import_gap(train(tmp_path, descriptor))
+    frames = [structure_from_atoms(atoms) for atoms in structures().values()]
+    smaller = compress(model, frames, 1e-3)
+    assert smaller.deviation.force <= 1e-3
+    assert all(after < before for before, after in smaller.ranks.values())
 
 
 def test_isolated_atoms_without_central_weight_have_their_e0(tmp_path):
