@@ -40,9 +40,8 @@ from potential.settings import (
     PairTermSettings,
     SoapTermSettings,
     TripletTermSettings,
-    load_settings,
-    parse_settings,
 )
+from potential.settings_file import load_settings, parse_settings
 from potential.sparse_structures import sparse_structures
 from potential.structure import Structure, symbol
 from potential.triplet import triplet_term

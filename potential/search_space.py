@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from potential.errors import SoapGprError
-from potential.settings import FitSettings, parse_settings
+from potential.settings import FitSettings
+from potential.settings_file import parse_settings
 from potential.toml_table import Table
 
 METHODS = ("tpe", "grid")

@@ -17,7 +17,7 @@ from potential.metrics import UNITS
 from potential.output import atomic_file
 from potential.report_plots import COLORS, INK, figure
 from potential.search_space import with_parameters
-from potential.settings import parse_settings
+from potential.settings_file import parse_settings
 from potential.text_table import text_table
 from potential.toml_table import read_toml
 from potential.tuning import Trial, Tuning

@@ -22,7 +22,8 @@ from potential.marginal_likelihood import (
 )
 from potential.noise import label_sigmas
 from potential.regression import StreamingQR, solve
-from potential.settings import Sigmas, parse_settings
+from potential.settings import Sigmas
+from potential.settings_file import parse_settings
 from potential.training_rows import prepare, read_data
 
 NOISE = {

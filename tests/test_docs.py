@@ -12,7 +12,7 @@ from models import body_order_model, random_model
 
 from potential import settings
 from potential.cli import COMMANDS, _parser
-from potential.settings import parse_settings
+from potential.settings_file import parse_settings
 
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "docs").is_dir():

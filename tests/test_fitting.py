@@ -17,7 +17,7 @@ from potential.fitting import fit
 from potential.kernels import features
 from potential.model import Model
 from potential.regression import solve
-from potential.settings import parse_settings
+from potential.settings_file import parse_settings
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from potential.fitting import fit
 from potential.learning_curve import automatic_sizes, fitted_slope, learning_curve
 from potential.learning_curve_report import format_curve, read_curve
 from potential.regression import StreamingQR, solve
-from potential.settings import parse_settings
+from potential.settings_file import parse_settings
 from potential.training_rows import RowStore, prepare, random_parts, read_data
 
 

@@ -15,9 +15,8 @@ from potential.settings import (
     Sigmas,
     SoapTermSettings,
     SolverSettings,
-    load_settings,
-    parse_settings,
 )
+from potential.settings_file import load_settings, parse_settings
 
 FULL = """
 [data]

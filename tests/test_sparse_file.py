@@ -8,7 +8,7 @@ from training_data import emt_frames, small_settings, write_frames
 from potential.errors import SoapGprError
 from potential.fitting import fit
 from potential.kernels import features
-from potential.settings import load_settings
+from potential.settings_file import load_settings
 
 TABLES = [f"term0.sparse_points.{a}" for a in range(2)]
 

@@ -13,7 +13,8 @@ from potential.errors import SoapGprError
 from potential.estimate import estimate
 from potential.fitting import fit
 from potential.provenance import summary
-from potential.settings import LabelKeys, TripletTermSettings, parse_settings
+from potential.settings import LabelKeys, TripletTermSettings
+from potential.settings_file import parse_settings
 
 SHARP = {"energy_per_atom": 1e-4, "force": 1e-3, "virial_per_atom": 1e-3}
 PAIR = {"kind": "pair", "cutoff": 3.77, "cutoff_width": 1.5, "length_scale": 0.5, "n_sparse": 25}

@@ -16,7 +16,7 @@ from potential import tuning
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.search_space import TuneSettings, parse_tune
-from potential.settings import load_settings
+from potential.settings_file import load_settings
 from potential.tuning import tune
 from potential.tuning_report import write_best
 

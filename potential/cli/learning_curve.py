@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.learning_curve_report import format_curve, require_image_name, write_curve
     from potential.output import atomic_file, require_folder
     from potential.progress import bar
-    from potential.settings import load_settings
+    from potential.settings_file import load_settings
 
     to_stdout = args.json == "-"
     for path in filter(None, (args.output, None if to_stdout else args.json)):
