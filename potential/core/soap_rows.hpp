@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rows of the regression's design matrix of one soap term, docs/theory.md eq. (10) to (12).
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "model_data.hpp"
+
+namespace soap_gpr {
+
+/// Adds the rows of one structure, rows[1 + 3 n_atoms + 6][n_columns], where the sparse points of
+/// species a begin at columns[a]; without `neighbor` only the energy's.
+void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns,
+                   const Environments &environments, const std::size_t *neighbor,
+                   std::size_t n_columns, double *rows);
+
+}  // namespace soap_gpr
