@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests of pair and triplet terms share: structures, the cutoff's twin, two checks."""
+"""What the tests of pair and triplet terms share: structures and two checks."""
 
 import ase
 import numpy as np
@@ -22,12 +22,6 @@ def structures():
         "isolated atom": ase.Atoms("O", positions=[[1.0, 2, 3]]),
         "pair": ase.Atoms("OH", positions=[[1.0, 2, 3], [1, 2, 4]]),
     }
-
-
-def shifted_cosine(r, cutoff, width):
-    if r < cutoff - width:
-        return 1.0
-    return 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width)) if r < cutoff else 0.0
 
 
 def evaluate(model, atoms, **options):

@@ -38,6 +38,13 @@ def neighbours(positions, cell, pbc, cutoff):
     return result
 
 
+def shifted_cosine(r, cutoff, width):
+    """f_c of eq. (1a) at one distance or several."""
+    r = np.asarray(r, float)
+    fall = 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width))
+    return np.where(r < cutoff - width, 1.0, np.where(r < cutoff, fall, 0.0))
+
+
 def spherical_harmonics(l, r):
     """Real Y_lm, (n, 2l + 1), m = -l..l, orthonormal on the sphere, of vectors r (n, 3)."""
     x, y, z = np.asarray(r, float).reshape(-1, 3).T

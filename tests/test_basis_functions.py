@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import gamma, ive, spherical_in
 
 from potential.basis import bessel, jets
-from potential.basis.cutoff import shifted_cosine, taper
+from potential.basis.cutoff import taper
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis, spherical_bessel_zeros
 from potential.basis.radial_integral import RadialIntegral
@@ -29,15 +29,14 @@ def assert_jet_is_consistent(function, r, h=1e-4, tolerance=1e-7):
         assert np.abs(f[2][order] - slope).max() < tolerance * scale
 
 
-def test_cutoff_is_one_then_falls_to_zero():
-    values = shifted_cosine(np.array([0.0, 4.4999, 4.5, 4.75, 5.0, 5.1]), CUTOFF, WIDTH)[0]
-    assert values == pytest.approx([1, 1, 1, 0.5, 0, 0], abs=1e-15)
+def test_cutoff_falls_from_one_to_zero():
+    values = taper(np.array([4.5, 4.75, 5.0]), CUTOFF, WIDTH)[0]
+    assert values == pytest.approx([1, 0.5, 0], abs=1e-15)
 
 
 def test_cutoff_derivatives_match_finite_differences():
     r = np.linspace(4.51, 4.99, 33)
     assert_jet_is_consistent(lambda r: taper(r, CUTOFF, WIDTH), r)
-    assert_jet_is_consistent(lambda r: shifted_cosine(r, CUTOFF, WIDTH), np.array([1.0, 4.52]))
 
 
 def test_cutoff_ends_are_exact():

@@ -3,9 +3,9 @@
 
 import numpy as np
 import pytest
+from slow_twin import shifted_cosine
 
 from potential.basis import SoapBasis, evaluate, tabulate
-from potential.basis.cutoff import shifted_cosine
 from potential.basis.radial_integral import RadialIntegral
 from potential.errors import SoapGprError
 
@@ -23,7 +23,7 @@ CASES = {
 def exact(basis, sigma, r):
     """S (n, C_a) by quadrature, without any spline."""
     values = RadialIntegral(basis.radial_basis(), basis.l_max, sigma, basis.cutoff)(r)[0]
-    values = values * shifted_cosine(r, basis.cutoff, basis.cutoff_width)[0][:, None]
+    values = values * shifted_cosine(r, basis.cutoff, basis.cutoff_width)[:, None]
     scaling = basis.scaling()
     return values if scaling is None else values * scaling(r)[0][:, None]
 

@@ -8,11 +8,11 @@ from body_order import (
     assert_forces_are_derivatives,
     assert_rows_are_the_evaluation,
     evaluate,
-    shifted_cosine,
     structures,
     weights_of,
 )
 from models import body_order_model, random_structure
+from slow_twin import shifted_cosine
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import pair

@@ -31,10 +31,3 @@ def taper(r, cutoff, cutoff_width):
     return np.stack(
         [np.sin(0.5 * angle) ** 2, -0.5 * k * np.sin(angle), 0.5 * k**2 * np.cos(angle)]
     )
-
-
-def shifted_cosine(r, cutoff, cutoff_width):
-    """The whole f_c: jet (3, n) at r (n,) Å; at r_c − Δ itself the piece above counts."""
-    r = np.asarray(r, dtype=float)
-    jet = np.where(r < cutoff - cutoff_width, plateau(r), taper(r, cutoff, cutoff_width))
-    return np.where(r > cutoff, 0.0, jet)
