@@ -21,6 +21,9 @@ from potential.settings import (
 )
 from potential.toml_table import Table, is_count, is_positive
 
+MOST_CUTOFF = 100.0  # Å
+LEAST_SIGMA = 0.01  # Å: below it no table follows the radial functions
+
 
 def read_terms(root: Table, folder: Path) -> tuple[TermSettings, ...]:
     """All of them, by default one soap term; files are relative to the folder."""
@@ -45,7 +48,7 @@ def _term(table: Table, folder: Path) -> TermSettings:
 def _pair_term(table: Table) -> PairTermSettings:
     default = PairTermSettings()
     term = PairTermSettings(
-        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
         cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
         length_scale=table.number("length_scale", default.length_scale, above=0),
         n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
@@ -59,7 +62,7 @@ def _pair_term(table: Table) -> PairTermSettings:
 def _triplet_term(table: Table) -> TripletTermSettings:
     default = TripletTermSettings()
     term = TripletTermSettings(
-        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
         cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
         length_scale=table.number("length_scale", default.length_scale, above=0),
         n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
@@ -87,7 +90,7 @@ def _require_width_within_cutoff(table: Table, term: PairTermSettings | TripletT
 def _soap_term(table: Table, folder: Path) -> SoapTermSettings:
     default = SoapTermSettings()
     term = SoapTermSettings(
-        cutoff=table.number("cutoff", default.cutoff, above=0),
+        cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
         cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
         n_max=table.integer("n_max", default.n_max, least=1, most=30),
         l_max=table.integer("l_max", default.l_max, least=0, most=20),
@@ -121,8 +124,12 @@ _TERMS: dict[str, Callable[[Table], TermSettings]] = {
 
 def _atom_sigma(table: Table, default: Any) -> Any:
     if isinstance(table.values.get("atom_sigma"), dict):
-        return table.by_species("atom_sigma", is_positive, "a width in Å > 0")
-    return table.number("atom_sigma", default, above=0)
+        return table.by_species(
+            "atom_sigma",
+            lambda value: is_positive(value) and value >= LEAST_SIGMA,
+            f"a width in Å >= {LEAST_SIGMA:g}",
+        )
+    return table.number("atom_sigma", default, least=LEAST_SIGMA)
 
 
 def _n_sparse(table: Table, default: Any) -> Any:

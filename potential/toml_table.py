@@ -67,15 +67,16 @@ class Table:
         *,
         above: float = -math.inf,
         least: float = -math.inf,
+        most: float = math.inf,
         infinite: bool = False,
         required: bool = False,
     ) -> Any:
-        """A float > above and >= least; +inf only where ``infinite`` allows it."""
+        """A float > above, >= least and <= most; +inf only where ``infinite`` allows it."""
         value = self.take(key, default, required=required)
         if key not in self.values:
             return value
-        expected = "a number" + _range(above, least) + (" (or inf)" if infinite else "")
-        if not _is_number(value) or math.isnan(value) or not (value > above and value >= least):
+        expected = "a number" + _range(above, least, most) + (" (or inf)" if infinite else "")
+        if not (_is_number(value) and value > above and least <= value <= most):
             raise self.error(key, expected)
         if math.isinf(value) and not infinite:
             raise self.error(key, expected)
@@ -180,10 +181,10 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _range(above: float, least: float) -> str:
-    if above > -math.inf:
-        return f" > {above:g}"
-    return f" >= {least:g}" if least > -math.inf else ""
+def _range(above: float, least: float, most: float) -> str:
+    low = f" > {above:g}" if above > -math.inf else f" >= {least:g}" if least > -math.inf else ""
+    high = f" <= {most:g}" if most < math.inf else ""
+    return low + (" and" if low and high else "") + high
 
 
 def _show(value: Any) -> str:
