@@ -64,7 +64,7 @@ class Model:
             self.core = _core.Model.from_bytes(data)
         except _core.CoreError as error:
             raise SoapGprError(f"{source}: {error}") from None
-        self._bytes = data
+        self._bytes, self._source = data, source
         self.species: tuple[int, ...] = tuple(self.core.species)
         self.cutoff: float = self.core.cutoff
         self._derivative_bases: dict[int, DerivativeBasis] = {}
@@ -116,7 +116,7 @@ class Model:
             except json.JSONDecodeError:
                 metadata[key] = None
             if not isinstance(metadata[key], kind):
-                raise SoapGprError(f"the model file's {key} are not readable, expected JSON")
+                raise SoapGprError(f"{self._source}: the {key} are not readable, expected JSON")
         return metadata
 
     @property
