@@ -25,7 +25,11 @@ def write_predictions(
     Labels are kept as info reference_energy (eV) and reference_virial (eV, 3x3) and array
     reference_forces (eV/Å). Format: extended XYZ. Raises SoapGprError when it cannot be written.
     """
-    frames = [_frame(s, p) for s, p in zip(structures, predictions, strict=True)]
+    write_frames(path, [_frame(s, p) for s, p in zip(structures, predictions, strict=True)])
+
+
+def write_frames(path: str | Path, frames: Sequence[ase.Atoms]) -> None:
+    """Extended XYZ in one step. Raises SoapGprError when it cannot be written."""
     with atomic_file(path) as temporary:
         try:
             ase.io.write(temporary, frames, format="extxyz")

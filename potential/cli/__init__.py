@@ -23,6 +23,7 @@ COMMANDS = {
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
     "import-gap": ("potential.cli.import_gap", "a model from a GAP potential of QUIP"),
+    "gap-variance": ("potential.cli.gap_variance", "QUIP's variance of a GAP potential by atom"),
     "convert-gap-fit": ("potential.cli.convert_gap_fit", "the fit.toml of a gap_fit command"),
     "drive": ("ipi_driver.cli", "serve a model to i-PI over a socket"),
     "lammps-info": ("potential.cli.lammps_info", "where the LAMMPS plugin is, and how to use it"),

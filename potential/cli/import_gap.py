@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from potential.cli.gap_options import add_gap_arguments, atomic_numbers_of
+
 EXAMPLE = """\
 examples:
   soap-gpr import-gap gp_iter6_sparse9k.xml -o silicon.sgpr
@@ -22,17 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``soap-gpr import-gap``."""
     parser.description = "Make a model of a GAP potential written by gap_fit."
     parser.epilog = EXAMPLE
-    parser.add_argument("gap", metavar="XML", help="potential written by gap_fit")
+    add_gap_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the model")
-    parser.add_argument(
-        "--species", nargs="+", metavar="El", help="chemical symbols; default: those in the file"
-    )
     parser.add_argument(
         "--check",
         metavar="DATA",
         help="structures on which to compare the model with QUIP, which needs quippy-ase",
     )
-    parser.add_argument("--label", help="which potential of a file that holds several")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.output import require_folder
 
     require_folder(args.output)
-    model, warnings = import_gap(args.gap, _numbers(args.species), args.label)
+    model, warnings = import_gap(args.gap, atomic_numbers_of(args.species), args.label)
     model.save(args.output)
     for warning in warnings:
         print(f"soap-gpr: warning: {warning}", file=sys.stderr)
@@ -66,14 +64,3 @@ def _compare(model, args: argparse.Namespace) -> None:
         f"  force   {found.force:.2g} eV/Å (RMS {found.force_rms:.2g})\n"
         f"  virial  {found.virial_per_atom:.2g} eV/atom"
     )
-
-
-def _numbers(symbols: list[str] | None) -> list[int] | None:
-    from ase.data import atomic_numbers
-
-    from potential.errors import SoapGprError
-
-    for symbol in symbols or []:
-        if atomic_numbers.get(symbol, 0) == 0:
-            raise SoapGprError(f"--species: {symbol!r} is not a chemical symbol")
-    return [atomic_numbers[symbol] for symbol in symbols] if symbols else None

@@ -14,6 +14,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.gap import pair_functions, soap, triplet_functions
 from potential.gap.descriptor_text import parse, species_named
+from potential.gap.entry import Entry
 from potential.gap.gap_file import GapFile, read_gap
 from potential.model import Model, build_model
 from potential.structure import symbol
@@ -38,15 +39,9 @@ def import_gap(
 
 
 def _import(file: GapFile, species: Sequence[int] | None) -> tuple[Model, list[str]]:
-    warnings = file.warnings
-    parsed = []
-    for coordinate in file.coordinates:
-        name, values, own = parse(coordinate.descriptor, coordinate.where)
-        warnings += own
-        if len(coordinate.alpha):
-            parsed.append((name, values, coordinate))
-    chosen = _species(file, [values for _, values, _ in parsed], species)
-    terms, own = _terms(parsed, chosen, file.version)
+    entries, warnings = read_entries(file)
+    chosen = species_of(file, entries, species)
+    terms, own = _terms(entries, chosen, file.version)
     warnings += own
     terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
@@ -57,39 +52,45 @@ def _import(file: GapFile, species: Sequence[int] | None) -> tuple[Model, list[s
     return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
 
 
-def _terms(parsed, species: Sequence[int], version: int) -> tuple[list[dict[str, Any]], list[str]]:
+def read_entries(file: GapFile) -> tuple[list[Entry], list[str]]:
+    """The coordinates that have sparse points with their descriptors' options, and warnings."""
+    entries, warnings = list[Entry](), file.warnings
+    for coordinate in file.coordinates:
+        name, values, own = parse(coordinate.descriptor, coordinate.where)
+        warnings += own
+        text = values.get("compact_clusters", "")
+        compact = text in ("t", "true", ".true.") if text else file.version >= COMPACT
+        if len(coordinate.alpha):
+            entries.append(Entry(name, values, coordinate, compact))
+    return entries, warnings
+
+
+def _terms(
+    entries: Sequence[Entry], species: Sequence[int], version: int
+) -> tuple[list[dict[str, Any]], list[str]]:
     """soap terms of equal options together, then pairs, then triplets; and warnings."""
     groups: dict[soap.SoapOptions, list] = {}
     pairs, triplets = [], []
-    for name, values, coordinate in parsed:
-        text = values.get("compact_clusters", "")
-        compact = text in ("t", "true", ".true.") if text else version >= COMPACT
-        order = values.get("order")
-        if name == "soap":
-            key = soap.read_options(values, coordinate, version)
-            groups.setdefault(key, []).append((coordinate, values["z"]))
-        elif name == "distance_2b" or order == 2:
-            pairs.append(
-                pair_functions.gaussian_process_term(name, values, coordinate, species, compact)
-            )
-        elif name == "angle_3b" or order == 3:
-            triplets.append((name, values, coordinate, compact))
+    for entry in entries:
+        if entry.kind == "soap":
+            key = soap.read_options(entry.values, entry.coordinate, version)
+            groups.setdefault(key, []).append((entry.coordinate, entry.values["z"]))
+        elif entry.kind == "pair":
+            pairs.append(pair_functions.gaussian_process_term(*entry, species))
         else:
-            raise SoapGprError(
-                f"{coordinate.where}: distance_Nb of order {order} cannot be imported, expected 2 "
-                "or 3"
-            )
+            triplets.append(entry)
     soaps = [soap.soap_term(key, own, species) for key, own in groups.items()]
     terms, warnings = triplet_functions.triplet_terms(triplets, species)
     return soaps + pairs + terms, warnings
 
 
-def _species(file: GapFile, values, wanted: Sequence[int] | None) -> list[int]:
+def species_of(
+    file: GapFile, entries: Sequence[Entry], wanted: Sequence[int] | None = None
+) -> list[int]:
     """Ascending atomic numbers: those asked for, or those named in the file."""
     if wanted is not None:
         return sorted(set(wanted))
-    named = set().union(*map(species_named, values)) if values else set()
-    found = named | file.trained_on
+    found = file.trained_on.union(*(species_named(entry.values) for entry in entries))
     if not found and file.glue is not None:
         types = pair_functions.glue_types(file.glue, str(file.path))
         for entry in file.glue.walk("per_pair_data"):

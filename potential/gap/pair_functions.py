@@ -7,7 +7,7 @@ distance_2b, distance_Nb of order 2 and the pair part of Glue_params (docs/gap.m
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from potential import pair
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
+from potential.gap.covariance import require_stationary
 from potential.gap.gap_file import Coordinate
 from potential.gap.read_values import number
 from potential.gap.xml_file import Element
@@ -32,29 +33,12 @@ def gaussian_process_term(
     name: str,
     values: dict[str, Any],
     coordinate: Coordinate,
-    species: Sequence[int],
     compact: bool,
+    species: Sequence[int],
 ) -> dict[str, Any]:
     """The fixed term of a distance_2b, or a distance_Nb of order 2."""
-    where, cutoff = coordinate.where, values["cutoff"]
-    width = values["cutoff_transition_width"]
-    if not (0 < cutoff <= 100 and 0 < width <= cutoff):
-        raise SoapGprError(
-            f"{where}: found cutoff={cutoff:g} and cutoff_transition_width={width:g}, expected "
-            "0 < cutoff_transition_width <= cutoff <= 100"
-        )
-    if values.get("only_intra") or values.get("only_inter") or values.get("resid_name"):
-        raise SoapGprError(f"{where}: distance_2b that tells molecules apart cannot be imported")
-    if name == "distance_2b":
-        wanted = [values["z1"], values["z2"]]
-        exponents = values["exponents"]
-        n = values["n_exponents"]
-        exponents = exponents or ((1,) if n == 1 else tuple(-k for k in range(1, n + 1)))
-        tail = values["tail_exponent"], values["tail_range"]
-    else:
-        wanted, exponents, tail = list(values["z"] or (0, 0)), (1,), (0, 1.0)
-    if len(exponents) != coordinate.points.shape[1] or len(wanted) != 2:
-        raise SoapGprError(f"{where}: found sparse points or species that are not those of pairs")
+    cutoff, width = values["cutoff"], values["cutoff_transition_width"]
+    wanted, exponents, tail = pair_options(name, values, coordinate)
     # QUIP visits every pair twice, but clusters that are not compact once
     times = 1.0 if name == "distance_nb" and not compact else 2.0
     process = _process(coordinate, exponents, times)
@@ -77,6 +61,34 @@ def gaussian_process_term(
     return _term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
 
 
+def pair_options(
+    name: str, values: Mapping[str, Any], coordinate: Coordinate
+) -> tuple[list[int], tuple[float, ...], tuple[int, float]]:
+    """Species, exponents of the distance, and exponent and range of the tail. Raises SoapGprError
+    for what cannot be imported."""
+    where, cutoff = coordinate.where, values["cutoff"]
+    width = values["cutoff_transition_width"]
+    if not (0 < cutoff <= 100 and 0 < width <= cutoff):
+        raise SoapGprError(
+            f"{where}: found cutoff={cutoff:g} and cutoff_transition_width={width:g}, expected "
+            "0 < cutoff_transition_width <= cutoff <= 100"
+        )
+    if values.get("only_intra") or values.get("only_inter") or values.get("resid_name"):
+        raise SoapGprError(f"{where}: distance_2b that tells molecules apart cannot be imported")
+    if name == "distance_2b":
+        wanted = [values["z1"], values["z2"]]
+        exponents = values["exponents"]
+        n = values["n_exponents"]
+        exponents = exponents or ((1,) if n == 1 else tuple(-k for k in range(1, n + 1)))
+        tail = values["tail_exponent"], values["tail_range"]
+    else:
+        wanted, exponents, tail = list(values["z"] or (0, 0)), (1,), (0, 1.0)
+    if len(wanted) != 2:
+        raise SoapGprError(f"{where}: found {len(wanted)} species, expected those of pairs")
+    require_stationary(coordinate, len(exponents))
+    return wanted, exponents, tail
+
+
 def matches(wanted: Sequence[int], found: Sequence[int]) -> bool:
     """Whether atomic numbers are those wanted in any order, 0 standing for any."""
     return any(
@@ -88,17 +100,9 @@ def matches(wanted: Sequence[int], found: Sequence[int]) -> bool:
 def _process(coordinate: Coordinate, exponents, times: float) -> Jet:
     """times × Σ_s α_s k(x_s, x(r)) with its derivatives."""
     theta, points = coordinate.theta, coordinate.points
-    if len(theta) != len(exponents) or (theta <= 0).any():
-        raise SoapGprError(
-            f"{coordinate.where}: found theta of {len(theta)} numbers or not above 0"
-        )
     weights = coordinate.alpha * coordinate.cutoffs * times
     constant = coordinate.f0**2 * weights.sum()
-    shape = _SHAPES.get(coordinate.kernel)
-    if shape is None:
-        raise SoapGprError(
-            f"{coordinate.where}: found the kernel {coordinate.kernel}, expected ard_se or pp"
-        )
+    shape = _SHAPES[coordinate.kernel]
     p = np.array(exponents, dtype=float)[:, None]
 
     def function(r):

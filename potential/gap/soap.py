@@ -202,7 +202,7 @@ def soap_term(
     points: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
     weights: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
     for coordinate, centers in coordinates:
-        found = _sparse_points(coordinate, options, places, own.plain)
+        found = sparse_points(coordinate, options)
         for a, z in enumerate(species):
             if 0 in centers or z in centers:
                 points[a].append(found)
@@ -213,8 +213,10 @@ def soap_term(
     return term
 
 
-def _sparse_points(coordinate, options, places, plain):
+def sparse_points(coordinate: Coordinate, options: SoapOptions) -> np.ndarray:
     """(M, n_features) in the order of the term; QUIP keeps σ_0 as one more component."""
+    own = options.channels
+    places = own.places(options.l_max)
     points = coordinate.points
     if points.shape[1] != len(places) + 1:
         raise SoapGprError(
@@ -227,7 +229,7 @@ def _sparse_points(coordinate, options, places, plain):
             f"{coordinate.where}: found sparse points of another covariance_sigma0 than the "
             "descriptor's"
         )
-    if not plain:
+    if not own.plain:
         return points[:, :-1]
     ordered = np.empty((len(points), len(places)))
     ordered[:, places] = points[:, :-1]

@@ -6,13 +6,15 @@ angle_3b and distance_Nb of order 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from potential import triplet
 from potential.errors import SoapGprError
+from potential.gap.covariance import covariance, require_stationary
+from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate
 from potential.gap.pair_functions import matches
 
@@ -21,8 +23,6 @@ TOLERANCES = (1e-9, 1e-8, 1e-7, 1e-6)
 CHUNK = 4096  # points at a time
 
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-# name, options, coordinate, whether its clusters are compact
-Entry = tuple[str, dict[str, Any], Coordinate, bool]
 
 
 def triplet_terms(
@@ -82,35 +82,64 @@ def _sum(functions: Sequence[Function]) -> Function:
 def _functions(name, values, coordinate, compact, species) -> dict[int, Function]:
     """Of one coordinate, by place in ``triplet.functions``."""
     process = _process(coordinate)
-    wanted = list(values["z"]) if name == "distance_nb" else []
-    if wanted and len(wanted) != 3:
-        raise SoapGprError(f"{coordinate.where}: found Z={wanted}, expected three species")
     found: dict[int, Function] = {}
     for p, (a, *others) in enumerate(triplet.functions(len(species))):
         center, neighbors = species[a], [species[b] for b in others]
+        order = cluster_order(name, values, compact, center, neighbors, coordinate.where)
+        if order is None:
+            continue
         if name == "angle_3b":
-            pair = values["z1"], values["z2"]
-            if values["z_center"] in (0, center) and matches(pair, neighbors):
-                found[p] = lambda x, y, z: 2 * process(x + y, (x - y) ** 2, z)  # both orders
-        elif not wanted or 0 in wanted or sorted(wanted) == sorted([center, *neighbors]):
-            # compact clusters have their centre first, the others all atoms in the order of Z
-            order = [0, 1, 2]
-            if not compact:
-                order = [int(k) for k in np.argsort([center, *neighbors], kind="stable")]
-            found[p] = _reordered(process, order)
-            if compact and neighbors[0] == neighbors[1] != center:
-                found[p] = _mean(found[p])
+            found[p] = lambda *distances: 2 * process(*angle_numbers(*distances))  # both orders
+            continue
+        found[p] = _reordered(process, order)
+        if compact and neighbors[0] == neighbors[1] != center:
+            found[p] = _mean(found[p])
     return found
 
 
-def _reordered(process: Function, order: Sequence[int]) -> Function:
-    """The process of the distances (1, 2), (1, 3), (2, 3) of atoms in another order."""
+def cluster_order(
+    name: str,
+    values: Mapping[str, Any],
+    compact: bool,
+    center: int,
+    neighbors: Sequence[int],
+    where: str,
+) -> list[int] | None:
+    """Order in which the descriptor has the centre, 0, and the neighbours, 1 and 2; None for
+    species that it does not take. Atomic numbers, those of the neighbours ascending."""
+    if name == "angle_3b":
+        taken = values["z_center"] in (0, center) and matches(
+            (values["z1"], values["z2"]), neighbors
+        )
+        return [0, 1, 2] if taken else None
+    wanted = list(values["z"])
+    if wanted and len(wanted) != 3:
+        raise SoapGprError(f"{where}: found Z={wanted}, expected three species")
+    if wanted and 0 not in wanted and sorted(wanted) != sorted([center, *neighbors]):
+        return None
+    # compact clusters have their centre first, the others all atoms in the order of Z
+    if compact:
+        return [0, 1, 2]
+    return [int(k) for k in np.argsort([center, *neighbors], kind="stable")]
+
+
+def angle_numbers(r_ij, r_ik, r_jk):
+    """The three numbers of angle_3b."""
+    return r_ij + r_ik, (r_ij - r_ik) ** 2, r_jk
+
+
+def reorder(distances: Sequence[np.ndarray], order: Sequence[int]) -> list[np.ndarray]:
+    """The distances (1, 2), (1, 3), (2, 3) of atoms in another order."""
     places = {(0, 1): 0, (0, 2): 1, (1, 2): 2}
     first, second, third = order
-    taken = [
-        places[min(i, j), max(i, j)] for i, j in ((first, second), (first, third), (second, third))
+    return [
+        distances[places[min(i, j), max(i, j)]]
+        for i, j in ((first, second), (first, third), (second, third))
     ]
-    return lambda *distances: process(*(distances[k] for k in taken))
+
+
+def _reordered(process: Function, order: Sequence[int]) -> Function:
+    return lambda *distances: process(*reorder(distances, order))
 
 
 def _mean(function: Function) -> Function:
@@ -120,49 +149,12 @@ def _mean(function: Function) -> Function:
 
 def _process(coordinate: Coordinate) -> Function:
     """Σ_s α_s k(x_s, x) of three numbers."""
-    theta, where = coordinate.theta, coordinate.where
-    if coordinate.points.shape[1] != 3 or len(theta) != 3 or (theta <= 0).any():
-        raise SoapGprError(f"{where}: found sparse points or theta that are not those of triplets")
-    if coordinate.kernel not in _SHAPES:
-        raise SoapGprError(f"{where}: found the kernel {coordinate.kernel}, expected ard_se or pp")
-    shape = _SHAPES[coordinate.kernel]
-    permutations = np.array(coordinate.permutations)
-    points = coordinate.points[:, permutations] / theta  # (M, n_permutations, 3)
+    require_stationary(coordinate, 3)
     weights = coordinate.alpha * coordinate.cutoffs
-    constant = coordinate.f0**2 * weights.sum()
-    scaled = coordinate.delta**2 * weights
-    several = len(permutations) > 1
-    if several:
-        scaled = scaled / np.sqrt(
-            sum(shape(points[:, k] - coordinate.points / theta) for k in range(len(permutations)))
-        )
-
-    def chunk(x):  # (n, 3)
-        total = sum(
-            scaled @ shape(points[:, None, k] - x / theta) for k in range(len(permutations))
-        )
-        if several:
-            own = sum(shape((x[:, order] - x) / theta) for order in permutations)
-            total = total / np.sqrt(own)
-        return total + constant
 
     def function(*distances):
         x = np.stack(distances, axis=1)
-        parts = [chunk(x[begin : begin + CHUNK]) for begin in range(0, len(x), CHUNK)]
-        return np.concatenate([np.zeros(0), *parts])
+        chunks = (x[begin : begin + CHUNK] for begin in range(0, len(x), CHUNK))
+        return np.concatenate([np.zeros(0), *(covariance(coordinate, c) @ weights for c in chunks)])
 
     return function
-
-
-def _ard_se(u: np.ndarray) -> np.ndarray:
-    """exp(−|u|²/2) of (..., 3)."""
-    return np.exp(-0.5 * np.einsum("...d,...d->...", u, u))
-
-
-def _pp(u: np.ndarray) -> np.ndarray:
-    """(1 − |u|)⁴ (4 |u| + 1), zero from |u| = 1 on."""
-    length = np.sqrt(np.einsum("...d,...d->...", u, u))
-    return np.maximum(1 - length, 0.0) ** 4 * (4 * length + 1)
-
-
-_SHAPES = {"ard_se": _ard_se, "pp": _pp}

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One coordinate of a GAP potential with what its descriptor says."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from potential.errors import SoapGprError
+from potential.gap.gap_file import Coordinate
+
+
+class Entry(NamedTuple):
+    name: str  # of the descriptor, in lower case
+    values: dict[str, Any]  # its options, defaults filled in
+    coordinate: Coordinate
+    compact: bool  # whether clusters of distance_Nb are compact
+
+    @property
+    def kind(self) -> str:
+        """soap, pair or triplet. Raises SoapGprError for more than three atoms."""
+        order = self.values.get("order")
+        if self.name == "soap":
+            return "soap"
+        if self.name == "distance_2b" or order == 2:
+            return "pair"
+        if self.name == "angle_3b" or order == 3:
+            return "triplet"
+        raise SoapGprError(
+            f"{self.coordinate.where}: distance_Nb of order {order} cannot be imported, expected 2 "
+            "or 3"
+        )

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""QUIP's ``local_gap_variance``: predictive variances of a GAP potential (docs/gap.md).
+
+Every instance of a descriptor (an environment, a pair, a triplet) has the variance
+v = δ² + f_0² + σ² − kᵀ (K + σ² I)⁻¹ k of its Gaussian process, K and k the prior covariances with
+the sparse points alone: neither weights nor data enter. Each of its atoms gets an equal share of
+w² v, w the cutoff functions of the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.special import erf
+
+from potential import _core
+from potential.basis.cutoff import taper
+from potential.errors import SoapGprError
+from potential.gap import soap
+from potential.gap.covariance import covariance, require_stationary
+from potential.gap.entry import Entry
+from potential.gap.gap_file import Coordinate, read_gap
+from potential.gap.importing import read_entries, species_of
+from potential.gap.pair_functions import matches, pair_options
+from potential.gap.triplet_functions import angle_numbers, cluster_order, reorder
+from potential.model import build_model
+from potential.neighbors import NeighborList, neighbor_list
+from potential.structure import Structure, symbol
+from potential.text_table import text_table
+
+CHUNK = 2048  # instances at a time
+
+
+class GapVariance:
+    """Of one potential; warnings are those of its import.
+
+    path: the XML file; species: atomic numbers, by default those that the file names; label: of
+    one among several potentials; regularisation: σ in eV, QUIP's gap_variance_regularisation.
+    Raises SoapGprError for damaged files and what has no variance here.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        species: Sequence[int] | None = None,
+        label: str | None = None,
+        regularisation: float = 1e-3,
+    ):
+        if not (np.isfinite(regularisation) and regularisation > 0):
+            raise SoapGprError(f"regularisation: found {regularisation}, expected a number above 0")
+        file = read_gap(path, label)
+        entries, self.warnings = read_entries(file)
+        if not entries:
+            raise SoapGprError(f"{path}: found no sparse points, which a variance needs")
+        self.species = species_of(file, entries, species)
+        kinds: dict[str, type[_Soap | _Pairs | _Triplets]]
+        kinds = {"soap": _Soap, "pair": _Pairs, "triplet": _Triplets}
+        self._parts = [
+            kinds[entry.kind](entry, self.species, file.version, regularisation)
+            for entry in entries
+        ]
+
+    def local(self, structure: Structure) -> np.ndarray:
+        """(N,) in eV². Raises SoapGprError for unknown species and impossible structures."""
+        unknown = sorted({int(z) for z in structure.numbers} - set(self.species))
+        if unknown:
+            raise SoapGprError(f"the potential does not know {', '.join(map(symbol, unknown))}")
+        total = np.zeros(len(structure))
+        for part in self._parts:
+            part.add(structure, total)
+        return total
+
+
+class _Process:
+    """Variance of the instances of one coordinate, given their covariances k (n, M)."""
+
+    def __init__(self, coordinate: Coordinate, K: np.ndarray, regularisation: float):
+        noise = regularisation**2
+        self._prior = coordinate.delta**2 + coordinate.f0**2 + noise
+        try:
+            K[np.diag_indices_from(K)] += noise
+            self._factor = cholesky(K, lower=True, overwrite_a=True)
+        except (LinAlgError, ValueError):
+            raise SoapGprError(
+                f"{coordinate.where}: the covariances of the sparse points cannot be factorised "
+                "with this regularisation"
+            ) from None
+
+    def variance(self, k: np.ndarray) -> np.ndarray:
+        """(n,) eV², never below zero."""
+        known = solve_triangular(self._factor, k.T, lower=True)
+        return np.maximum(self._prior - np.einsum("mn,mn->n", known, known), 0.0)
+
+
+class _Soap:
+    """Instances: the environments of the atoms that the descriptor takes as centres."""
+
+    def __init__(self, entry: Entry, species, version: int, regularisation: float):
+        coordinate, self._centers = entry.coordinate, entry.values["z"]
+        self._options = soap.read_options(entry.values, coordinate, version)
+        self._points = soap.sparse_points(coordinate, self._options)
+        self._cutoffs = coordinate.cutoffs
+        term = soap.soap_term(self._options, [(coordinate, self._centers)], species)
+        self._model = build_model(species, np.zeros(len(species)), [term])
+        K = self._kernel(self._points) + coordinate.f0**2
+        self._process = _Process(coordinate, K, regularisation)
+
+    def _kernel(self, p: np.ndarray) -> np.ndarray:
+        """δ² (p · p_s + σ_0²)^ζ."""
+        products = p @ self._points.T + self._options.offset
+        if self._options.zeta != int(self._options.zeta):
+            products = np.maximum(products, 0.0)
+        return self._options.delta**2 * products**self._options.zeta
+
+    def add(self, structure: Structure, total: np.ndarray) -> None:
+        own = self._model.structure(
+            structure.numbers, structure.positions, structure.cell, structure.pbc
+        )
+        centers = np.flatnonzero(
+            [0 in self._centers or z in self._centers for z in structure.numbers]
+        )
+        p = _core.features(self._model.core, 0, own)
+        for begin in range(0, len(centers), CHUNK):
+            chunk = centers[begin : begin + CHUNK]
+            total[chunk] += self._process.variance(self._kernel(p[chunk]) * self._cutoffs)
+
+
+class _Functions:
+    """What pairs and triplets share: functions of a few numbers."""
+
+    def __init__(self, entry: Entry, species, version: int, regularisation: float):
+        self._entry, coordinate = entry, entry.coordinate
+        self._cutoff = entry.values["cutoff"]
+        self._width = entry.values["cutoff_transition_width"]
+        self._species = species
+        self._check()
+        K = covariance(coordinate, coordinate.points) - coordinate.f0**2
+        K *= coordinate.cutoffs * coordinate.cutoffs[:, None]
+        self._process = _Process(coordinate, K + coordinate.f0**2, regularisation)
+
+    def _check(self) -> None:
+        raise NotImplementedError
+
+    def _variance(self, x: np.ndarray) -> np.ndarray:
+        """(n,) of instances x (n, d)."""
+        parts = [np.zeros(0)]
+        for begin in range(0, len(x), CHUNK):
+            k = covariance(self._entry.coordinate, x[begin : begin + CHUNK])
+            parts.append(self._process.variance(k * self._entry.coordinate.cutoffs))
+        return np.concatenate(parts)
+
+    def _taper(self, r: np.ndarray) -> np.ndarray:
+        falling = taper(r, self._cutoff, self._width)[0]
+        return np.where(r < self._cutoff - self._width, 1.0, np.where(r < self._cutoff, falling, 0))
+
+    def _neighbors(self, structure: Structure) -> tuple[NeighborList, np.ndarray]:
+        """Within the cutoff, and their distances."""
+        found = neighbor_list(structure.positions, structure.cell, structure.pbc, self._cutoff)
+        return found, np.linalg.norm(found.r_ij, axis=1)
+
+
+class _Pairs(_Functions):
+    """Instances: QUIP visits pairs in both directions, those of clusters that are not compact
+    once. Half of each belongs to either atom."""
+
+    def _check(self) -> None:
+        self._wanted, self._exponents, self._tail = pair_options(
+            self._entry.name, self._entry.values, self._entry.coordinate
+        )
+        loose = self._entry.name == "distance_nb" and not self._entry.compact
+        self._share = 0.5 if loose else 1.0  # of both directions for one of the atoms
+
+    def add(self, structure: Structure, total: np.ndarray) -> None:
+        neighbors, r = self._neighbors(structure)
+        i = np.repeat(np.arange(len(structure)), neighbors.counts)
+        z = structure.numbers[i], structure.numbers[neighbors.neighbor.astype(np.int64)]
+        taken = np.array([matches(self._wanted, pair) for pair in zip(*z, strict=True)], dtype=bool)
+        i, r = i[taken], r[taken]
+        w = self._taper(r)
+        exponent, reach = self._tail
+        if exponent:
+            w = w * (erf(reach * r) / r) ** exponent
+        x = r[:, None] ** np.array(self._exponents, dtype=float)
+        np.add.at(total, i, self._share * w**2 * self._variance(x))
+
+
+class _Triplets(_Functions):
+    """Instances: angle_3b, whose atom is the centre, in both orders; clusters of distance_Nb share
+    among three atoms, compact ones once for each centre, others once."""
+
+    def _check(self) -> None:
+        require_stationary(self._entry.coordinate, 3)
+
+    def add(self, structure: Structure, total: np.ndarray) -> None:
+        for order, atoms, distances in self._clusters(structure):
+            if self._entry.name == "angle_3b":
+                w = self._taper(distances[0]) * self._taper(distances[1])
+                x = np.stack(angle_numbers(*distances), axis=1)
+                np.add.at(total, atoms[0], 2 * w**2 * self._variance(x))
+                continue
+            mirrored = [distances[k] for k in (1, 0, 2)]
+            orders = [distances]
+            if self._entry.compact and self._alike(structure, atoms):
+                orders.append(mirrored)  # the mean, as for the energy
+            numbers = [np.stack(reorder(own, order), axis=1) for own in orders]
+            v = np.mean([self._variance(x) for x in numbers], axis=0) * self._weight(distances)
+            for own in atoms:
+                np.add.at(total, own, v / 3)
+
+    def _clusters(self, structure: Structure) -> Iterator[tuple[list[int], list, list]]:
+        """By species: order, atoms (3 arrays, the centre first) and distances r_ij, r_ik, r_jk."""
+        neighbors, r = self._neighbors(structure)
+        offset, j = neighbors.offset.astype(np.int64), neighbors.neighbor.astype(np.int64)
+        z = structure.numbers
+        for i in range(len(structure)):
+            span = np.arange(offset[i], offset[i + 1])
+            span = span[np.argsort(z[j[span]], kind="stable")]
+            first, second = (span[k] for k in np.triu_indices(len(span), 1))
+            kinds = np.stack([z[j[first]], z[j[second]]], axis=1)
+            for kind in np.unique(kinds, axis=0):
+                entry = self._entry
+                order = cluster_order(
+                    entry.name, entry.values, entry.compact, z[i], kind, entry.coordinate.where
+                )
+                if order is None:
+                    continue
+                own = (kinds == kind).all(axis=1)
+                a, b = first[own], second[own]
+                r_jk = np.linalg.norm(neighbors.r_ij[b] - neighbors.r_ij[a], axis=1)
+                yield order, [np.full(len(a), i), j[a], j[b]], [r[a], r[b], r_jk]
+
+    def _alike(self, structure: Structure, atoms) -> bool:
+        """Whether the neighbours are of one species, the centre of another."""
+        center, a, b = (structure.numbers[own[0]] for own in atoms)
+        return a == b != center
+
+    def _weight(self, distances) -> np.ndarray:
+        """w², over the number of centres from which the cluster is seen unless it is compact."""
+        f, g, h = (self._taper(r) for r in distances)
+        if self._entry.compact:
+            return (f * g) ** 2
+        w = f * g * (1 - h) + f * h * (1 - g) + g * h * (1 - f) + f * g * h
+        return w**2 / np.where(distances[2] < self._cutoff, 3, 1)
+
+
+def table(structures: Sequence[Structure], variances: Sequence[np.ndarray]) -> str:
+    """Mean and largest square root by species, and where the largest is."""
+    rows = []
+    numbers = np.concatenate([structure.numbers for structure in structures])
+    sigma = np.sqrt(np.concatenate(variances))
+    where = [f"{own.source}, atom {k}" for own in structures for k in range(1, len(own) + 1)]
+    for z in np.unique(numbers):
+        own = np.flatnonzero(numbers == z)
+        worst = own[np.argmax(sigma[own])]
+        rows.append(
+            [
+                symbol(z),
+                str(len(own)),
+                f"{sigma[own].mean():.4g}",
+                f"{sigma[worst]:.4g}",
+                where[worst],
+            ]
+        )
+    head = ["", "atoms", "mean, eV", "largest, eV", "at"]
+    return text_table(head, rows, left={0, 4})

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Variances of GAP potentials are QUIP's."""
+
+import re
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+from gap_models import PAIR, SOAP, TRIPLET, structures, train
+
+from potential.cli import main
+from potential.errors import SoapGprError
+from potential.gap.importing import import_gap
+from potential.gap.variance import GapVariance
+from potential.structure import structure_from_atoms
+
+CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
+# name: (descriptors, species)
+MODELS = {
+    "soap": (SOAP, (6, 14)),
+    "covariance_sigma0": (f"{SOAP} covariance_sigma0=0.1 zeta=2.5 central_weight=0.3", (6, 14)),
+    "not normalised": (f"{SOAP} normalise=F zeta=1 delta=0.05", (6, 14)),
+    "Z_mix of any centre": (f"{SOAP} Z_mix=T K=2 sym_mix=F coupling=T", (6, 14)),
+    "pairs": (PAIR, (6, 14)),
+    "pairs of f0": (f"{PAIR} f0=0.02", (6, 14)),
+    "pp": (PAIR.replace("ard_se", "pp"), (6, 14)),
+    "tail": (f"{PAIR} tail_exponent=2 tail_range=1.5", (6, 14)),
+    "clusters of two": (PAIR.replace("2b", "Nb order=2"), (6, 14)),
+    "loose clusters of two": (PAIR.replace("2b", "Nb order=2 compact_clusters=F"), (6, 14)),
+    "angles": (TRIPLET, (6, 14)),
+    "clusters": (CLUSTERS, (14,)),
+    "loose clusters": (f"{CLUSTERS} compact_clusters=F", (6, 14)),
+    "all": (f"{PAIR} : {SOAP} : {TRIPLET}", (6, 14)),
+}
+
+
+def variances(xml, atoms, regularisation):
+    """QUIP's, (N,) eV²."""
+    from quippy.potential import Potential
+
+    atoms = atoms.copy()
+    if not atoms.pbc.any():
+        atoms.cell = [40.0, 40.0, 40.0]  # QUIP wants a cell
+    arguments = f"local_gap_variance gap_variance_regularisation={regularisation}"
+    quip = Potential(param_filename=str(xml), calc_args=arguments)
+    quip.calculate(atoms, ["energy"])
+    return quip.extra_results["atoms"]["local_gap_variance"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_variances_are_those_of_quip(tmp_path, name):
+    descriptors, species = MODELS[name]
+    xml = train(tmp_path, descriptors, species)
+    for regularisation in (0.05, 0.001):
+        if regularisation == 0.001 and "f0" in name:
+            continue  # QUIP's is negative there, and it stops
+        own = GapVariance(xml, regularisation=regularisation)
+        for atoms in structures(species).values():
+            found = own.local(structure_from_atoms(atoms))
+            expected = variances(xml, atoms, regularisation)
+            # (X ᵀX)^ζ has the rounding of both programs, and (K + σ² I)⁻¹ multiplies it
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_variances_of_mixed_compact_clusters_are_the_mean_over_orders(tmp_path):
+    xml = train(tmp_path, CLUSTERS)
+    trimer = structures()["cluster"][[0, 1, 2]]
+    trimer.numbers = [6, 6, 14]
+    found = GapVariance(xml).local(structure_from_atoms(trimer))
+    orders = [variances(xml, trimer[order], 0.001)[order] for order in ([0, 1, 2], [1, 0, 2])]
+    assert np.abs(orders[0] - orders[1]).max() > 1e-6
+    np.testing.assert_allclose(found, np.mean(orders, axis=0), rtol=1e-9)
+
+
+def test_variance_is_small_at_sparse_points_and_large_far_from_them(tmp_path):
+    xml = train(tmp_path, f"{SOAP} n_sparse=36", species=(6, 14))  # all environments of the fit
+    frames = ase.io.read(tmp_path / "train.xyz", ":")
+    own = GapVariance(xml)
+    known = np.concatenate([own.local(structure_from_atoms(frame)) for frame in frames])
+    unknown = own.local(structure_from_atoms(ase.Atoms("Si2", positions=[[0, 0, 0], [0.9, 0, 0]])))
+    assert known.max() < 1e-4 * 0.5**2 < 0.1 * 0.5**2 < unknown.min() < 0.5**2
+
+
+def test_command_writes_variances_of_atoms(tmp_path, capsys):
+    xml, out = train(tmp_path, f"{PAIR} : {SOAP}"), tmp_path / "out.xyz"
+    data = str(tmp_path / "train.xyz@:2")
+    assert main(["gap-variance", str(xml), data, "-o", str(out)]) == 0
+    frames = ase.io.read(out, ":")
+    own = GapVariance(xml).local(structure_from_atoms(frames[1]))
+    np.testing.assert_allclose(frames[1].arrays["local_gap_variance"], own, atol=1e-8)
+    largest = max(np.sqrt(frame.arrays["local_gap_variance"].max()) for frame in frames)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[2:]] == [["C", "12"], ["Si", "12"]]
+    assert max(float(line.split()[3]) for line in lines[2:]) == pytest.approx(largest, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("gap.xml water.xyz -o out.xyz", r"water.xyz#0: the potential does not know H, O"),
+        ("gap.xml train.xyz -o out.xyz --regularisation 0", "found 0.0, expected a number above"),
+        ("gap.xml train.xyz -o none/out.xyz", "none"),
+        ("empty.xml train.xyz -o out.xyz", "found no sparse points, which a variance needs"),
+    ],
+)
+def test_failures_are_one_sentence_and_write_nothing(
+    tmp_path, monkeypatch, capsys, command, message
+):
+    xml = train(tmp_path, SOAP)
+    ase.io.write(tmp_path / "water.xyz", ase.Atoms("OH2", positions=np.diag([1.0, 2, 3])))
+    text = re.sub(r"<gpSparse.*</gpSparse>", "", xml.read_text(), flags=re.DOTALL)
+    text = text.replace("</GAP_params>", '<gpSparse n_coordinate="0"/></GAP_params>')
+    (tmp_path / "empty.xml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert main(["gap-variance", *command.split()]) == 1
+    error = capsys.readouterr().err
+    assert re.search(message, error) and error.count("\n") == 1
+    assert not (tmp_path / "out.xyz").exists()
+
+
+def test_species_are_those_of_the_import(tmp_path):
+    xml = train(tmp_path, f"{PAIR} add_species=F", species=(14,))
+    assert tuple(GapVariance(xml).species) == import_gap(xml)[0].species == (14,)
+    with pytest.raises(SoapGprError, match="does not know Si"):
+        GapVariance(xml, species=[6]).local(structure_from_atoms(ase.Atoms("Si")))
