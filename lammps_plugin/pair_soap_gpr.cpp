@@ -16,6 +16,7 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "domain.h"
 #include "error.h"
 #include "force.h"
 #include "memory.h"
@@ -143,6 +144,7 @@ void PairSoapGpr::gather(int begin, int end) {
       b.neighbor_species.push_back(neighbor_species);
       b.r_ij.push_back(r);
     }
+    if (model_->ordered_neighbors()) sort_neighbors(b.offset.back());
     b.center.push_back(i);
     b.species.push_back(species);
     b.offset.push_back(b.neighbor.size());
@@ -151,6 +153,36 @@ void PairSoapGpr::gather(int begin, int end) {
   b.f_ij.resize(b.neighbor.size());
   const bool by_atom = eflag_atom || vflag_atom || cvflag_atom;
   b.transfer.resize(by_atom && model_->shares_energy() ? b.neighbor.size() : 0);
+}
+
+// Images of one atom are whole cell vectors apart.
+bool PairSoapGpr::Neighbor::operator<(const Neighbor &other) const {
+  if (tag != other.tag) return tag < other.tag;
+  for (int k = 0; k < 3; ++k)
+    if (std::abs(lambda[k] - other.lambda[k]) > 0.5) return lambda[k] < other.lambda[k];
+  return false;
+}
+
+// Neighbours of the last centre, from `first` on, in the order of docs/theory.md eq. (22f): by atom
+// ID, then by lattice translation. It is the same for any number of ranks.
+void PairSoapGpr::sort_neighbors(std::size_t first) {
+  Block &b = block_;
+  const double *const h = domain->h_inv;  // xx yy zz yz xz xy
+  b.found.clear();
+  for (std::size_t p = first; p < b.neighbor.size(); ++p) {
+    const auto &[x, y, z] = b.r_ij[p];
+    b.found.push_back({atom->tag[b.neighbor[p]],
+                       {h[0] * x + h[5] * y + h[4] * z, h[1] * y + h[3] * z, h[2] * z},
+                       b.neighbor[p],
+                       b.neighbor_species[p],
+                       b.r_ij[p]});
+  }
+  std::sort(b.found.begin(), b.found.end());
+  for (std::size_t k = 0; k < b.found.size(); ++k) {
+    b.neighbor[first + k] = b.found[k].index;
+    b.neighbor_species[first + k] = b.found[k].species;
+    b.r_ij[first + k] = b.found[k].r_ij;
+  }
 }
 
 // Adds the energies and forces of block_ to LAMMPS' arrays. Forces on ghosts travel home by LAMMPS'
@@ -354,6 +386,10 @@ void PairSoapGpr::init_style() {
     error->all(FLERR,
                "pair_style soap/gpr needs newton pair on: write 'newton on' before the "
                "simulation box is made");
+  if (model_->ordered_neighbors() && !atom->tag_enable)
+    error->all(FLERR,
+               "pair_style soap/gpr needs atom IDs for this model: leave out 'atom_modify id no', "
+               "or import it with --clusters corrected");
   warn_if_bonded_pairs_are_missing();
 
   const int n_threads = std::max(1, comm->nthreads);

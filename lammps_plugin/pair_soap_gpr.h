@@ -32,6 +32,16 @@ class PairSoapGpr : public Pair {
   double memory_usage() override;
 
  private:
+  /// One neighbour as it is sorted.
+  struct Neighbor {
+    tagint tag;
+    double lambda[3];  // r_ij in cell vectors
+    int index, species;
+    std::array<double, 3> r_ij;
+
+    bool operator<(const Neighbor &other) const;
+  };
+
   /// Environments of the centres [begin, end) of the neighbour list, and what the core made of
   /// them.
   struct Block {
@@ -43,6 +53,7 @@ class PairSoapGpr : public Pair {
     std::vector<std::array<double, 3>> r_ij;
     std::vector<double> energy;
     std::vector<std::array<double, 3>> f_ij;
+    std::vector<Neighbor> found;               // neighbours of one centre, to be sorted
     std::vector<soap_gpr::Transfer> transfer;  // empty unless the model shares energies
   };
 
@@ -53,6 +64,7 @@ class PairSoapGpr : public Pair {
   void warn_if_bonded_pairs_are_missing();
 
   void gather(int begin, int end);
+  void sort_neighbors(std::size_t first);
   void scatter();
   [[noreturn]] void fail(const std::string &what);
   void tally_pair(int j, const double *r, const double *f);

@@ -14,7 +14,7 @@ from ase.data import chemical_symbols
 from potential import _core, pair, triplet
 from potential.derivative_basis import DerivativeBasis, has_derivatives
 from potential.errors import SoapGprError
-from potential.neighbors import NeighborList, neighbor_list
+from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.output import atomic_file
 from potential.structure import symbol
 
@@ -255,7 +255,10 @@ class Model:
         species = self.species_indices(numbers)
         if len(species) == 0:
             raise SoapGprError("found a structure without atoms")
-        return core_structure(species, neighbor_list(positions, cell, pbc, self.cutoff))
+        neighbors = neighbor_list(positions, cell, pbc, self.cutoff)
+        if self.core.ordered_neighbors:
+            neighbors = in_order(neighbors, positions, cell, pbc)
+        return core_structure(species, neighbors)
 
     def evaluate(
         self, numbers, positions, cell=None, pbc=False, *, forces=True, n_threads: int = 1

@@ -47,8 +47,7 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
         raise SoapGprError("found a position or cell vector that is not finite")
     if pbc.any() and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
         raise SoapGprError("found a periodic direction without a cell vector of its own")
-    # Vectors of directions that are not periodic mean nothing, and may be anything.
-    box = complete_cell(np.where(pbc[:, None], cell, 0.0))
+    box = _box(cell, pbc)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
     if (heights[pbc] < _THINNEST).any():
         raise SoapGprError(
@@ -68,6 +67,28 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
         near = np.einsum("kx,kx->k", pairs[2], pairs[2]) < cutoff**2
         pairs = [np.ascontiguousarray(values[near]) for values in pairs]
     return NeighborList(*_core.both_directions(*pairs, len(positions)))
+
+
+def in_order(neighbors: NeighborList, positions, cell, pbc) -> NeighborList:
+    """The neighbours of every atom by their index, images of one atom by their lattice translation
+    along the first cell vector, then the second and the third.
+
+    The arguments that ``neighbor_list`` had. The order is that of docs/theory.md eq. (22f).
+    """
+    positions = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
+    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64).reshape(3, 3)
+    i = np.repeat(np.arange(len(positions)), neighbors.counts)
+    j = neighbors.neighbor.astype(np.int64)
+    translations = neighbors.r_ij - (positions[j] - positions[i])
+    shifts = np.rint(translations @ np.linalg.inv(_box(cell, pbc)))
+    order = np.lexsort((*shifts.T[::-1], j, i))
+    return NeighborList(neighbors.offset, neighbors.neighbor[order], neighbors.r_ij[order])
+
+
+def _box(cell, pbc):
+    """Vectors of directions that are not periodic mean nothing, and may be anything."""
+    return complete_cell(np.where(pbc[:, None], cell, 0.0))
 
 
 def _cut_at_gaps(positions, box, heights, pbc, cutoff):

@@ -137,14 +137,16 @@ def fixed_term(
     third_factor: str = "none",
     tolerance: float = TOLERANCE,
     shared_energy: bool = False,
+    ordered: bool = False,
 ) -> dict[str, Any]:
     """A term without weights for ``build_model`` from functions G of eq. (22).
 
     callables: by place in ``functions``, G(r_ij, r_ik, r_jk) in eV of arrays in Å, smooth up to
     the ends of [0, cutoff]² × [0, 2 cutoff], the first distance that to the neighbour of lower
     species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a).
-    shared_energy: eq. (22e). The spline is as fine along each axis as ``tolerance``, relative to
-    the largest value, asks for. Raises SoapGprError when MAX_INTERVALS do not suffice.
+    shared_energy: eq. (22e). ordered: eq. (22f), functions are taken as they are where they are not
+    symmetric in neighbours of one species. The spline is as fine along each axis as ``tolerance``,
+    relative to the largest value, asks for. Raises SoapGprError when MAX_INTERVALS do not suffice.
     """
     entry: dict[str, Any] = {
         "kind": "triplet",
@@ -156,6 +158,8 @@ def fixed_term(
     }
     if shared_energy:
         entry["shared_energy"] = True
+    if ordered:
+        entry["neighbor_order"] = "index"
     probes = _probes(cutoff)
     wanted = {p: np.asarray(function(*probes)) for p, function in callables.items()}
     limits = {p: tolerance * max(np.abs(value).max(), 1e-300) for p, value in wanted.items()}
@@ -164,12 +168,13 @@ def fixed_term(
             (
                 _intervals(function, limits[p], axis, cutoff, name)
                 for p, function in callables.items()
+                for axis in axes
             ),
             default=4,
         )
-        for axis in (0, 2)
+        for axes in ((0, 1), (2,))
     ]
-    symmetric = is_symmetric(len(species))
+    symmetric = [like and not ordered for like in is_symmetric(len(species))]
     tables = {p: _sampled(entry, function, symmetric[p]) for p, function in callables.items()}
     for p, value in wanted.items():
         # three axes, and lines in the search of intervals that missed the worst place

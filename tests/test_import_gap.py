@@ -110,6 +110,25 @@ def test_imported_potentials_can_be_compressed(tmp_path):
     assert all(after < before for before, after in smaller.ranks.values())
 
 
+@pytest.mark.parametrize("options", ["", "add_species=F Z={{0 0 14}}"])
+def test_literal_compact_clusters_follow_the_order_of_the_atoms(tmp_path, options):
+    xml = train(tmp_path, f"{TRIPLET.replace('angle_3b', 'distance_Nb order=3')} {options}")
+    model, warnings = import_gap(xml, literal_clusters=True)
+    assert warnings and all("depends on the order of the atoms" in text for text in warnings)
+    found = structures()
+    found["tiny cell"].positions += [[2], [-3]] @ found["tiny cell"].cell.array[:1]
+    for name, atoms in found.items():
+        other = atoms[::-1]
+        assert_same(model, xml, atoms)
+        assert_same(model, xml, other)
+        energies = [
+            model.evaluate(a.numbers, a.positions, a.cell.array, a.pbc).energy
+            for a in (atoms, other)
+        ]
+        if name in ("periodic", "cluster"):
+            assert abs(energies[0] - energies[1]) > 1e-3
+
+
 def test_isolated_atoms_without_central_weight_have_their_e0(tmp_path):
     model, _ = import_gap(train(tmp_path, f"{SOAP} central_weight=0.0"))
     found = model.evaluate([6, 14], [[0, 0, 0], [20.0, 0, 0]])

@@ -314,6 +314,7 @@ NB_MODULE(_core, m) {
                   [](const nb::bytes &b) { return Model::from_bytes(b.c_str(), b.size()); })
       .def_prop_ro("cutoff", &Model::cutoff)
       .def_prop_ro("species", &Model::species)
+      .def_prop_ro("ordered_neighbors", &Model::ordered_neighbors)
       .def_prop_ro("n_terms", &n_terms)
       .def_prop_ro("n_weights", [](const Model &model) { return n_weights(model); })
       .def("n_features", &n_features, "term"_a);

@@ -13,6 +13,7 @@ examples:
   soap-gpr import-gap gp_iter6_sparse9k.xml -o silicon.sgpr
   soap-gpr import-gap gap.xml --species Mo -o mo.sgpr
   soap-gpr import-gap gap.xml -o model.sgpr --check structures.xyz@::10
+  soap-gpr import-gap gap.xml -o model.sgpr --clusters literal
 
 Files of sparse points are looked for beside the XML file. The model gives the energies, forces and
 virials of QUIP, in LAMMPS, i-PI and ASE; it cannot be fitted again. docs/gap.md says what can be
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="structures on which to compare the model with QUIP, which needs quippy-ase",
     )
+    parser.add_argument(
+        "--clusters",
+        choices=["corrected", "literal"],
+        default="corrected",
+        help="compact clusters of distance_Nb of two species: the mean over the orders of the "
+        "atoms (default), or QUIP's energy, which depends on their order",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     from potential.output import require_folder
 
     require_folder(args.output)
-    model, warnings = import_gap(args.gap, atomic_numbers_of(args.species), args.label)
+    model, warnings = import_gap(
+        args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal"
+    )
     model.save(args.output)
     for warning in warnings:
         print(f"soap-gpr: warning: {warning}", file=sys.stderr)

@@ -257,6 +257,9 @@ TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const s
     throw Error("the model file has the unknown third_factor '" + third_factor + "'");
   term.cluster = third_factor == "cluster";
   term.shared = entry.contains("shared_energy") && entry.at("shared_energy").get<bool>();
+  term.ordered = entry.contains("neighbor_order");
+  if (term.ordered && entry.at("neighbor_order").get<std::string>() != "index")
+    throw Error("the model file has an unknown neighbor_order; a newer soap-gpr may read it");
   const json &sizes = entry.at("n_intervals");
   if (sizes.size() != 2) throw Error("the model file's 'n_intervals' is not a pair of numbers");
   const int n_radial = count(sizes.at(0)), n_third = count(sizes.at(1));
@@ -314,6 +317,13 @@ ModelData read_model(const TensorFile &file) {
   return data;
 }
 
+bool has_triplets(const ModelData &data, bool TripletTerm::*option) {
+  return std::any_of(data.terms.begin(), data.terms.end(), [option](const Term &term) {
+    const auto *triplet = std::get_if<TripletTerm>(&term);
+    return triplet && triplet->*option;
+  });
+}
+
 }  // namespace
 
 Model Model::from_bytes(const char *bytes, std::size_t size) {
@@ -332,12 +342,8 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
 double Model::cutoff() const { return data_->cutoff; }
 const std::vector<int> &Model::species() const { return data_->species; }
 
-bool Model::shares_energy() const {
-  return std::any_of(data_->terms.begin(), data_->terms.end(), [](const Term &term) {
-    const auto *triplet = std::get_if<TripletTerm>(&term);
-    return triplet && triplet->shared;
-  });
-}
+bool Model::shares_energy() const { return has_triplets(*data_, &TripletTerm::shared); }
+bool Model::ordered_neighbors() const { return has_triplets(*data_, &TripletTerm::ordered); }
 
 int Model::species_index(int atomic_number) const {
   const auto &species = data_->species;

@@ -20,7 +20,8 @@ struct Error : std::runtime_error {
 };
 
 /// Environments: centre i has the neighbours [offset[i], offset[i+1]), periodic images included,
-/// itself excluded. Pairs beyond a term's cutoff are skipped, so lists may carry a skin.
+/// itself excluded. Pairs beyond a term's cutoff are skipped, so lists may carry a skin. Neighbours
+/// come in any order, but in that of eq. (22f) for a model with ordered_neighbors().
 struct Environments {
   std::size_t n_atoms = 0;
   const int *species = nullptr;           ///< [n_atoms] species index of the centre
@@ -60,6 +61,7 @@ class Model {
   const std::vector<int> &species() const;     ///< atomic numbers, ascending
   int species_index(int atomic_number) const;  ///< -1 when the model does not know it
   bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
+  bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)
   const ModelData &data() const { return *data_; }
 
  private:

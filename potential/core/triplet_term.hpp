@@ -22,6 +22,7 @@ struct TripletTerm {
   double cutoff = 0, cutoff_width = 0;
   bool cluster = false;  ///< a third factor shares triplets of mutual neighbours, eq. (22a)
   bool shared = false;   ///< the energy of a triplet is that of all its atoms, eq. (22e)
+  bool ordered = false;  ///< neighbours of one species count in the caller's order, eq. (22f)
   UniformGrid radial, third;
   std::size_t n_weights = 0;
   std::vector<TripletFunction> functions;  ///< [triplet_index]
@@ -54,7 +55,8 @@ struct ThirdSide {
   ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const TripletNeighbor &k);
 };
 
-/// Neighbours of centre i in ascending order of their species. Throws Error when two atoms are at
+/// Neighbours of centre i in ascending order of their species, those of one species in the order of
+/// the environments. Throws Error when two atoms are at
 /// the same place.
 void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
                      std::vector<TripletNeighbor> &neighbors);

@@ -24,24 +24,28 @@ COMPACT = 1596837814  # gap_version from which on distance_Nb has compact cluste
 
 
 def import_gap(
-    path: str | Path, species: Sequence[int] | None = None, label: str | None = None
+    path: str | Path,
+    species: Sequence[int] | None = None,
+    label: str | None = None,
+    literal_clusters: bool = False,
 ) -> tuple[Model, list[str]]:
     """The model of the same energies and forces, and warnings.
 
     species: atomic numbers, by default those that the file names; label: of one among several
-    potentials of a file. Raises SoapGprError for damaged files and what cannot be imported.
+    potentials of a file; literal_clusters: compact clusters of two species depend on the order of
+    the atoms as they do in QUIP. Raises SoapGprError for damaged files and what cannot be imported.
     """
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused at the end
-            return _import(read_gap(path, label), species)
+            return _import(read_gap(path, label), species, literal_clusters)
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         raise SoapGprError(f"{path}: found numbers that are too large or too small") from None
 
 
-def _import(file: GapFile, species: Sequence[int] | None) -> tuple[Model, list[str]]:
+def _import(file: GapFile, species: Sequence[int] | None, literal: bool) -> tuple[Model, list[str]]:
     entries, warnings = read_entries(file)
     chosen = species_of(file, entries, species)
-    terms, own = _terms(entries, chosen, file.version)
+    terms, own = _terms(entries, chosen, file.version, literal)
     warnings += own
     terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
@@ -66,7 +70,7 @@ def read_entries(file: GapFile) -> tuple[list[Entry], list[str]]:
 
 
 def _terms(
-    entries: Sequence[Entry], species: Sequence[int], version: int
+    entries: Sequence[Entry], species: Sequence[int], version: int, literal: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """soap terms of equal options together, then pairs, then triplets; and warnings."""
     groups: dict[soap.SoapOptions, list] = {}
@@ -80,7 +84,7 @@ def _terms(
         else:
             triplets.append(entry)
     soaps = [soap.soap_term(key, own, species) for key, own in groups.items()]
-    terms, warnings = triplet_functions.triplet_terms(triplets, species)
+    terms, warnings = triplet_functions.triplet_terms(triplets, species, literal)
     return soaps + pairs + terms, warnings
 
 

@@ -26,47 +26,55 @@ Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def triplet_terms(
-    entries: Sequence[Entry], species: Sequence[int]
+    entries: Sequence[Entry], species: Sequence[int], literal: bool = False
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """One fixed term for all functions of equal cutoffs, and warnings."""
-    groups: dict[tuple, dict[int, list[Function]]] = {}
+    """One fixed term for all functions of equal cutoffs, and warnings.
+
+    literal: functions that depend on the order of the neighbours do so here (docs/theory.md
+    eq. 22f); otherwise they are the mean over both orders.
+    """
+    groups: dict[tuple[float, float, str, bool, bool], dict[int, list[Function]]] = {}
     warnings = []
-    for name, values, coordinate, compact in entries:
+    for entry in entries:
+        name, values, coordinate, compact = entry
         width = values["cutoff_transition_width"]
         if not (0 < values["cutoff"] <= 100 and 0 < width <= values["cutoff"]):
             raise SoapGprError(
                 f"{coordinate.where}: found cutoff={values['cutoff']:g} and "
                 f"cutoff_transition_width={width:g}, expected 0 < width <= cutoff <= 100"
             )
-        third = "cluster" if name == "distance_nb" and not compact else "none"
-        shared = name == "distance_nb"
-        own = groups.setdefault((values["cutoff"], width, third, shared), {})
-        for p, function in _functions(name, values, coordinate, compact, species).items():
-            own.setdefault(p, []).append(function)
-        if name == "distance_nb" and compact and len(set(values["z"])) == 2:
+        functions, ambiguous = _functions(entry, species)
+        if ambiguous:
             warnings.append(
-                f"{coordinate.where}: QUIP's energy of compact clusters of two species depends on "
-                "the order of the atoms; this model has the mean over their orders"
+                f"{coordinate.where}: QUIP's energy of these compact clusters depends on the order "
+                "of the atoms; this model "
+                + ("does so too" if literal else "has the mean over their orders")
             )
+        third = "cluster" if name == "distance_nb" and not compact else "none"
+        shared, ordered = name == "distance_nb", literal and bool(ambiguous)
+        own = groups.setdefault((values["cutoff"], width, third, shared, ordered), {})
+        for p, function in functions.items():
+            mean = p in ambiguous and not literal
+            own.setdefault(p, []).append(_mean(function) if mean else function)
     terms = []
-    for (cutoff, width, third, shared), own in groups.items():
+    for key, own in groups.items():
         if own:
-            term, tolerance = _term(cutoff, width, third, shared, species, own)
+            term, tolerance = _term(*key, species, own)
             terms.append(term)
             if tolerance > 1e-8:
                 warnings.append(
-                    f"functions of three distances to {cutoff:g} Å follow QUIP's to {tolerance:g} "
+                    f"functions of three distances to {key[0]:g} Å follow QUIP's to {tolerance:g} "
                     "of the largest value only, as they are not smooth"
                 )
     return terms, warnings
 
 
-def _term(cutoff, width, third, shared, species, own):
+def _term(cutoff, width, third, shared, ordered, species, own):
     callables = {p: _sum(functions) for p, functions in own.items()}
     for tolerance in TOLERANCES:
         try:
             term = triplet.fixed_term(
-                "GAP", cutoff, width, species, callables, third, tolerance, shared
+                "GAP", cutoff, width, species, callables, third, tolerance, shared, ordered
             )
             return term, tolerance
         except SoapGprError:
@@ -79,10 +87,12 @@ def _sum(functions: Sequence[Function]) -> Function:
     return lambda *distances: np.sum([function(*distances) for function in functions], axis=0)
 
 
-def _functions(name, values, coordinate, compact, species) -> dict[int, Function]:
-    """Of one coordinate, by place in ``triplet.functions``."""
+def _functions(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Function], set[int]]:
+    """By place in ``triplet.functions``; those that depend on the order of two neighbours of one
+    species."""
+    name, values, coordinate, compact = entry
     process = _process(coordinate)
-    found: dict[int, Function] = {}
+    found, ambiguous = dict[int, Function](), set[int]()
     for p, (a, *others) in enumerate(triplet.functions(len(species))):
         center, neighbors = species[a], [species[b] for b in others]
         order = cluster_order(name, values, compact, center, neighbors, coordinate.where)
@@ -92,9 +102,25 @@ def _functions(name, values, coordinate, compact, species) -> dict[int, Function
             found[p] = lambda *distances: 2 * process(*angle_numbers(*distances))  # both orders
             continue
         found[p] = _reordered(process, order)
-        if compact and neighbors[0] == neighbors[1] != center:
-            found[p] = _mean(found[p])
-    return found
+        first, second, third = ([center, *neighbors][k] for k in order)
+        if second == third and not _is_symmetric(coordinate, [1, 0, 2]):
+            ambiguous.add(p)
+        exchanged = first == second and not _is_symmetric(coordinate, [0, 2, 1])
+        if not compact and (ambiguous or exchanged):
+            raise SoapGprError(
+                f"{coordinate.where}: found clusters that are not compact with permutations other "
+                "than those of their species"
+            )
+    return found, ambiguous
+
+
+def _is_symmetric(coordinate: Coordinate, order: list[int]) -> bool:
+    """Whether the process is the same for its distances in another order."""
+    own = {tuple(permutation.tolist()) for permutation in coordinate.permutations}
+    theta = coordinate.theta
+    return bool((theta[order] == theta).all()) and own == {
+        tuple(permutation[k] for k in order) for permutation in own
+    }
 
 
 def cluster_order(

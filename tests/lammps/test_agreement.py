@@ -127,6 +127,23 @@ def test_imported_potential_equals_python(tmp_path, imported, ranks):
     assert_agrees(measure(tmp_path, imported, atoms, ranks=ranks), python(imported, atoms))
 
 
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory):
+    clusters = TRIPLET.replace("angle_3b", "distance_Nb order=3")
+    xml = train(tmp_path_factory.mktemp("gap"), clusters, species=(1, 8))
+    return import_gap(xml, literal_clusters=True)[0]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "slab"])
+def test_neighbours_that_are_told_apart_by_their_order_equal_python(tmp_path, ordered, name, ranks):
+    atoms = structure(name)
+    expected = python(ordered, atoms)
+    assert_agrees(measure(tmp_path, ordered, atoms, ranks=ranks), expected)
+    if len(atoms) > 3:
+        assert abs(python(ordered, atoms[::-1]).energy - expected.energy) > 1e-3
+
+
 def test_threads_change_nothing(tmp_path, model):
     atoms = structure("triclinic")
     measured = measure(tmp_path, model, atoms, OMP_NUM_THREADS="2")
