@@ -3,6 +3,7 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 from training_data import emt_frames, write_frames
 
@@ -103,7 +104,9 @@ def test_what_has_no_equivalent_is_named(old, new, note):
     [
         ("gap_fit at_file=a.xyz default_sigma={1 1 1 0}", "gap: missing"),
         (COMMAND.replace("0.02 0.0}", "}"), "default_kernel_regularisation: found '0.001 0.05'"),
-        (COMMAND.replace("0.001", "0"), "the first three above 0"),
+        (COMMAND.replace("0.001", "-1"), "and Hessian, not below 0"),
+        (COMMAND.replace("0.001 0.05 0.02", "0 0 0"), "and Hessian, not below 0"),
+        ("gap_fit config_file=none", "config_file: none: cannot be read as text"),
         (COMMAND.replace("cutoff=4.0 ", ""), "gap: soap cutoff: missing"),
         (COMMAND.replace("cutoff=4.0", "cutoff=four"), "soap cutoff: found 'four', expected a num"),
         (COMMAND.replace("soap cut", "soap_turbo cut"), "descriptor soap_turbo has no equivalent"),
@@ -114,6 +117,19 @@ def test_what_has_no_equivalent_is_named(old, new, note):
 def test_bad_commands_are_one_sentence(command, message):
     with pytest.raises(SoapGprError, match=message.replace("'", ".").replace("(", ".")):
         convert(command)
+
+
+def test_sigma_zero_leaves_labels_out():
+    result = convert(COMMAND.replace("0.05 0.02", "0.05 0"))
+    assert parse_settings(result.settings).noise.default.virial_per_atom == np.inf
+    assert any("virial_per_atom: gap_fit's 0" in note for note in result.notes)
+    assert "virial_per_atom = inf" in to_toml(result.settings)
+
+
+def test_config_file_of_a_command(tmp_path):
+    (tmp_path / "gap.config").write_text(COMMAND)
+    named = convert("gap_fit config_file=gap.config zeta=9", tmp_path)
+    assert named.settings == convert(COMMAND).settings
 
 
 def test_option_text_as_quip_reads_it():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from os.path import isfile
 from pathlib import Path
 
 EXAMPLE = """\
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _text(arguments: list[str]) -> str:
     """The command itself, the file's text, or words whose quotes a shell has taken off."""
-    if len(arguments) == 1 and "gap=" in arguments[0].replace(" ", ""):
+    if len(arguments) == 1 and "=" in arguments[0] and not isfile(arguments[0]):
         return arguments[0]
     if len(arguments) == 1:
         return Path(arguments[0]).read_text()

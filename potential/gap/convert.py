@@ -7,8 +7,10 @@ with the same numbers is of the same kind and not the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from potential.errors import SoapGprError
@@ -72,12 +74,19 @@ class Conversion:
     notes: list[str] = field(default_factory=list)
 
 
-def convert(command: str) -> Conversion:
+def convert(command: str, folder: str | Path = ".") -> Conversion:
     """From a gap_fit command line, or the text of its config_file.
 
+    folder: where a config_file that the command names is, which then counts alone, as in gap_fit.
     Raises SoapGprError when what every fit needs is missing, or a value cannot be read.
     """
     alone, given = options(command)
+    if "config_file" in given:
+        path = Path(folder) / given["config_file"]
+        try:
+            alone, given = options(path.read_text())
+        except (OSError, UnicodeDecodeError):
+            raise SoapGprError(f"config_file: {path}: cannot be read as text") from None
     unknown = [word for word in alone if not word.endswith("gap_fit")]
     values = {ALIASES.get(key, key): value for key, value in given.items()}
     notes = [f"{word}: found a word without a value, left out" for word in unknown]
@@ -147,6 +156,11 @@ def _baseline(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
 def _noise(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
     text = values.pop("default_kernel_regularisation")
     noise: dict[str, Any] = sigmas("default_kernel_regularisation", text.split())
+    notes += [
+        f"{key}: gap_fit's 0 is for labels that are not there; inf leaves them out"
+        for key, value in noise.items()
+        if math.isinf(value)
+    ]
     if not truth(values.pop("kernel_regularisation_is_per_atom", "T")):
         notes.append(
             "kernel_regularisation_is_per_atom=F: ours grow with the root of the number of atoms; "

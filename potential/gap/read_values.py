@@ -34,14 +34,16 @@ def table(key: str, text: str) -> dict[str, float]:
 
 
 def sigmas(key: str, parts: Sequence[str]) -> dict[str, float]:
-    """Energy, force, virial and Hessian sigma; gap_fit takes none of them for zero.
+    """Energy, force and virial sigma of these and the Hessian's; 0, for labels that the data of
+    gap_fit lack, becomes inf, which leaves them out.
 
-    Raises SoapGprError when they are not four numbers, the first three positive.
+    Raises SoapGprError when they are not four numbers, or all of the first three zero.
     """
     values = [number(key, part) for part in parts]
-    if len(values) != 4 or min(values[:3]) <= 0:
+    if len(values) != 4 or min(values[:3]) < 0 or max(values[:3]) == 0:
         raise SoapGprError(
             f"{key}: found {' '.join(parts)!r}, expected four numbers, of energy, force, virial "
-            "and Hessian, the first three above 0"
+            "and Hessian, not below 0"
         )
-    return dict(zip(("energy_per_atom", "force", "virial_per_atom"), values[:3], strict=True))
+    names = ("energy_per_atom", "force", "virial_per_atom")
+    return {name: value or math.inf for name, value in zip(names, values[:3], strict=True)}
