@@ -16,7 +16,35 @@ SOAP = "cutoff=4.0 atom_sigma=0.5 n_max=4 l_max=3 delta=0.5 n_sparse=8 sparse_me
 SOAP = f"soap {SOAP} covariance_type=dot_product zeta=4"
 PAIR = "distance_2b cutoff=4.0 delta=0.5 theta_uniform=1.0 n_sparse=6 sparse_method=uniform"
 PAIR = f"{PAIR} covariance_type=ard_se"
+TURBO_KERNEL = "delta=0.5 n_sparse=8 sparse_method=random covariance_type=dot_product zeta=4"
 TRIPLET = PAIR.replace("distance_2b cutoff=4.0", "angle_3b cutoff=3.5")
+
+
+def turbo(n_species=1, **options) -> str:
+    """Descriptors for gap_fit, one for each centre; options may hold values per species."""
+    known = {
+        "l_max": 3,
+        "alpha_max": (4, 4),
+        "atom_sigma_r": (0.5, 0.5),
+        "atom_sigma_t": (0.5, 0.5),
+        "rcut_soft": 3.5,
+        "rcut_hard": 4.0,
+        "basis": "poly3",
+    }
+    own = (
+        known
+        | options
+        | {"n_species": n_species, "species_Z": (14,) if n_species == 1 else (6, 14)}
+    )
+    text = " ".join(f"{key}={_listed(value, n_species)}" for key, value in own.items())
+    text = f"soap_turbo {text} {TURBO_KERNEL} add_species=F"
+    return " : ".join(f"{text} central_index={k + 1}" for k in range(n_species))
+
+
+def _listed(value, n_species) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return "{{" + " ".join(map(str, value[:n_species])) + "}}"
 
 
 def gap_fit_program() -> str:

@@ -92,7 +92,7 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([('dimensions="1"', 'dimensions="1e30"')], "expected a count"),
         ([('alpha="1.0"', 'alpha="nan"')], "expected a number"),
         ([('alpha="1.0"', "")], "lacks alpha"),
-        ([("distance_2b", "soap_turbo")], "soap_turbo cannot be imported"),
+        ([("distance_2b", "bispectrum_so4")], "bispectrum_so4 cannot be imported"),
         ([("distance_2b", "angle_3b")], "not 3 numbers"),
         ([("IP GAP", "IP ZBL")], "'IP ZBL'"),
         ([('sparsified="T"', 'sparsified="F"')], "without sparse points"),

@@ -7,7 +7,7 @@ import ase
 import ase.io
 import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, TRIPLET, structures, train
+from gap_models import PAIR, SOAP, TRIPLET, structures, train, turbo
 
 from potential.cli import main
 from potential.errors import SoapGprError
@@ -22,6 +22,7 @@ MODELS = {
     "covariance_sigma0": (f"{SOAP} covariance_sigma0=0.1 zeta=2.5 central_weight=0.3", (6, 14)),
     "not normalised": (f"{SOAP} normalise=F zeta=1 delta=0.05", (6, 14)),
     "Z_mix of any centre": (f"{SOAP} Z_mix=T K=2 sym_mix=F coupling=T", (6, 14)),
+    "soap_turbo": (turbo(2, alpha_max=(3, 4), compress_mode="trivial"), (6, 14)),
     "pairs": (PAIR, (6, 14)),
     "pairs of f0": (f"{PAIR} f0=0.02", (6, 14)),
     "pp": (PAIR.replace("ard_se", "pp"), (6, 14)),

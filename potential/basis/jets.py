@@ -15,6 +15,11 @@ def multiply(f, g):
     )
 
 
+def compose(f, f1, f2, g):
+    """The jet (3, ...) of f(g(r)) from f, f′ and f″ at g's values and the jet of g."""
+    return np.stack([f, f1 * g[1], f2 * g[1] ** 2 + f1 * g[2]])
+
+
 def product(f, g):
     """The function r -> f(r) g(r) of two functions r (n,) -> jet (3, n)."""
     return lambda r: multiply(f(r), g(r))

@@ -40,7 +40,13 @@ OF_THE_FIT = set(
         "xml_version",
     ]
 )
-# default and type of each option; a tuple holds several integers
+
+
+class AsWritten(str):
+    """Default of a text whose case matters."""
+
+
+# default and type of each option; a tuple holds several integers, a list several numbers
 SOAP: dict[str, Any] = {
     "cutoff": float,
     "cutoff_transition_width": 0.5,
@@ -72,6 +78,31 @@ SOAP: dict[str, Any] = {
     "z_map": "",
     "radial_basis": "equispaced_gauss",
 }
+SOAP_TURBO: dict[str, Any] = {
+    "rcut_hard": [],
+    "cutoff": [],
+    "rcut_soft": [],
+    "cutoff_transition_width": 0.5,
+    "nf": 4.0,
+    "l_max": int,
+    "alpha_max": [],
+    "n_max": [],
+    "atom_sigma": [],
+    "atom_sigma_r": [],
+    "atom_sigma_t": [],
+    "atom_sigma_r_scaling": [],
+    "atom_sigma_t_scaling": [],
+    "amplitude_scaling": [],
+    "central_weight": [],
+    "radial_enhancement": 0,
+    "basis": AsWritten("poly3"),
+    "scaling_mode": AsWritten("polynomial"),
+    "compress_file": AsWritten(),
+    "compress_mode": AsWritten(),
+    "n_species": 1,
+    "species_z": (),
+    "central_index": 1,
+}
 DISTANCE_2B: dict[str, Any] = {
     "cutoff": float,
     "cutoff_transition_width": 0.5,
@@ -101,6 +132,7 @@ ANGLE_3B: dict[str, Any] = {
 }
 KNOWN = {
     "soap": SOAP,
+    "soap_turbo": SOAP_TURBO,
     "distance_2b": DISTANCE_2B,
     "distance_nb": DISTANCE_NB,
     "angle_3b": ANGLE_3B,
@@ -122,8 +154,8 @@ def parse(text: str, where: str) -> tuple[str, dict[str, Any], list[str]]:
     name = alone[0].lower()
     if name not in KNOWN:
         raise SoapGprError(
-            f"{where}: the descriptor {alone[0]} cannot be imported, expected soap, distance_2b, "
-            "distance_Nb or angle_3b"
+            f"{where}: the descriptor {alone[0]} cannot be imported, expected soap, soap_turbo, "
+            "distance_2b, distance_Nb or angle_3b"
         )
     known = dict(KNOWN[name])
     if name == "angle_3b" and "z" in given:
@@ -150,8 +182,10 @@ def _value(default: Any, text: str, where: str) -> Any:
     if isinstance(default, bool):
         return truth(text)
     if isinstance(default, str):
-        return text.strip().lower()
+        return text.strip() if isinstance(default, AsWritten) else text.strip().lower()
     numbers = [number(where, part) for part in text.replace(",", " ").split()]
+    if isinstance(default, list):
+        return tuple(numbers)
     if not isinstance(default, tuple) and len(numbers) != 1:
         raise SoapGprError(f"{where}: found {text!r}, expected one number")
     if default is float or isinstance(default, float):

@@ -19,7 +19,7 @@ class Entry(NamedTuple):
     def kind(self) -> str:
         """soap, pair or triplet. Raises SoapGprError for more than three atoms."""
         order = self.values.get("order")
-        if self.name == "soap":
+        if self.name in ("soap", "soap_turbo"):
             return "soap"
         if self.name == "distance_2b" or order == 2:
             return "pair"

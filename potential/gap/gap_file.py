@@ -35,6 +35,7 @@ class Coordinate:
     alpha: np.ndarray  # (M,)
     cutoffs: np.ndarray  # (M,) cutoff functions of the sparse points' own instances
     points: np.ndarray  # (M, d)
+    folder: Path  # of the XML file
 
 
 @dataclass
@@ -175,6 +176,7 @@ def _coordinate(item: Element, path: Path) -> Coordinate:
         alpha=np.array([_number(row, "alpha", where) for row in rows]),
         cutoffs=np.array([_number(row, "sparseCutoff", where, default=1.0) for row in rows]),
         points=points,
+        folder=path.parent,
     )
 
 

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.gap import pair_functions, soap, triplet_functions
+from potential.gap import pair_functions, triplet_functions
 from potential.gap.descriptor_text import parse, species_named
 from potential.gap.entry import Entry
 from potential.gap.gap_file import GapFile, read_gap
+from potential.gap.soap_options import read_soap
+from potential.gap.soap_term import Descriptor, soap_term
+from potential.gap.soap_turbo import TurboOptions, basis_warnings
 from potential.model import Model, build_model
 from potential.structure import symbol
 from potential.version import package_version
@@ -73,18 +76,19 @@ def _terms(
     entries: Sequence[Entry], species: Sequence[int], version: int, literal: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """soap terms of equal options together, then pairs, then triplets; and warnings."""
-    groups: dict[soap.SoapOptions, list] = {}
+    groups: dict[Descriptor, list] = {}
     pairs, triplets = [], []
     for entry in entries:
         if entry.kind == "soap":
-            key = soap.read_options(entry.values, entry.coordinate, version)
-            groups.setdefault(key, []).append((entry.coordinate, entry.values["z"]))
+            key, centers = read_soap(entry, version)
+            groups.setdefault(key, []).append((entry.coordinate, centers))
         elif entry.kind == "pair":
             pairs.append(pair_functions.gaussian_process_term(*entry, species))
         else:
             triplets.append(entry)
-    soaps = [soap.soap_term(key, own, species) for key, own in groups.items()]
+    soaps = [soap_term(key, own, species) for key, own in groups.items()]
     terms, warnings = triplet_functions.triplet_terms(triplets, species, literal)
+    warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
     return soaps + pairs + terms, warnings
 
 

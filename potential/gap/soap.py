@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,10 @@ from potential.basis.tables import segments_and_tables
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
 from potential.gap.radial import radial_functions
-from potential.gap.soap_channels import Channels, channels
+from potential.gap.soap_channels import Channels, channels, without_division
 from potential.gap.soap_mixing import grouped, mixed
+from potential.gap.soap_term import RadialTables
 
-MAX_FEATURES = 1_000_000
 LARGEST = 40_000_000  # products of channels, before a selection
 # gap_version from which on QUIP does as the descriptors' documentation says.
 DIVIDES_BY_L = 1423143769
@@ -60,6 +59,26 @@ class SoapOptions:
         if self.z_map:
             return grouped(self.species, self.n_max, self.z_map, self.where)
         return channels(len(self.species), self.n_max, self.diagonal_radial, self.nu_r, self.nu_s)
+
+    @property
+    def keeps_offset(self) -> bool:
+        return True
+
+    def in_center(self, z: int) -> list[int]:
+        return [k for k, own in enumerate(self.species) if self.central_all or own in (0, z)]
+
+    def radial_tables(self) -> RadialTables:
+        n_l, n_max = self.l_max + 1, self.n_max
+        functions = radial_functions(self.radial_basis, n_max, self.l_max, self.sigma, self.radius)
+        segments, (table,) = segments_and_tables(
+            self.cutoff, self.cutoff_width, self.scaling, [functions], TOLERANCE
+        )
+        if not self.divides_by_l:
+            table = table * np.repeat(without_division(self.l_max), n_max)
+        table = table.reshape(*table.shape[:2], n_l, n_max)
+        at_zero = self.central_weight * functions(np.zeros(1))[0, 0, :n_max]
+        n_species = len(self.species)
+        return RadialTables(segments, [table] * n_species, np.tile(at_zero, (n_species, 1)))
 
 
 def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -> SoapOptions:
@@ -170,116 +189,3 @@ def _scaling(values, where):
     return RadialScaling(
         float(values["cutoff_scale"]), float(values["cutoff_rate"]), float(values["cutoff_dexp"])
     )
-
-
-def soap_term(
-    options: SoapOptions,
-    coordinates: Sequence[tuple[Coordinate, tuple[int, ...]]],
-    species: Sequence[int],
-) -> dict[str, Any]:
-    """A term for ``build_model`` of coordinates with equal options.
-
-    coordinates: each with the atomic numbers of its centres, 0 for any.
-    """
-    own = options.channels
-    places = own.places(options.l_max)
-    if len(places) > MAX_FEATURES:
-        raise SoapGprError(f"{coordinates[0][0].where}: found {len(places)} features, too many")
-    term = {
-        "kind": "soap",
-        "cutoff": options.cutoff,
-        "l_max": options.l_max,
-        "zeta": int(options.zeta) if options.zeta == int(options.zeta) else options.zeta,
-        "delta": options.delta,
-        "normalize": options.normalize,
-        **_tables(options, own, species),
-    }
-    if options.offset:
-        term["offset"] = options.offset
-    if not own.plain:
-        term["features"] = places
-        term["feature_scale"] = np.repeat(own.factor, options.l_max + 1)
-    points: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
-    weights: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
-    for coordinate, centers in coordinates:
-        found = sparse_points(coordinate, options)
-        for a, z in enumerate(species):
-            if 0 in centers or z in centers:
-                points[a].append(found)
-                weights[a].append(coordinate.alpha * coordinate.cutoffs)
-    nothing = np.zeros((0, len(places)))
-    term["sparse_points"] = {a: np.concatenate([nothing, *own]) for a, own in points.items()}
-    term["weights"] = {a: np.concatenate([np.zeros(0), *own]) for a, own in weights.items()}
-    return term
-
-
-def sparse_points(coordinate: Coordinate, options: SoapOptions) -> np.ndarray:
-    """(M, n_features) in the order of the term; QUIP keeps σ_0 as one more component."""
-    own = options.channels
-    places = own.places(options.l_max)
-    points = coordinate.points
-    if points.shape[1] != len(places) + 1:
-        raise SoapGprError(
-            f"{coordinate.where}: found sparse points of {points.shape[1]} numbers, the descriptor "
-            f"has {len(places) + 1}"
-        )
-    last = points[:, -1]
-    if np.abs(last**2 - options.offset).max(initial=0) > 1e-12 * max(options.offset, 1):
-        raise SoapGprError(
-            f"{coordinate.where}: found sparse points of another covariance_sigma0 than the "
-            "descriptor's"
-        )
-    if not own.plain:
-        return points[:, :-1]
-    ordered = np.empty((len(points), len(places)))
-    ordered[:, places] = points[:, :-1]
-    return ordered
-
-
-def _tables(options: SoapOptions, own: Channels, species: Sequence[int]) -> dict[str, Any]:
-    """What ``basis.tabulate`` returns, for QUIP's radial functions and channels."""
-    n_l, n_max = options.l_max + 1, options.n_max
-    functions = radial_functions(
-        options.radial_basis, n_max, options.l_max, options.sigma, options.radius
-    )
-    segments, (table,) = segments_and_tables(
-        options.cutoff, options.cutoff_width, options.scaling, [functions], TOLERANCE
-    )
-    at_zero = functions(np.zeros(1))[0, 0, :n_max]
-    if not options.divides_by_l:
-        # eq. (5) divides by √(2l+1), the product of two of these factors
-        factors = np.repeat((2 * np.arange(n_l) + 1) ** 0.25, n_max)
-        table = table * factors
-    table = table.reshape(*table.shape[:2], n_l, n_max)
-    Q = own.W.shape[2]
-    begins, ends, tables, central = [], [], {}, {}
-    for a, z in enumerate(species):
-        s = _channel_of(options.species, z)
-        begin, end = 0, 0
-        if s is not None:
-            used = np.flatnonzero(own.W[s].any(axis=0))
-            begin, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-        W = own.W[s or 0][:, begin:end]
-        tables[a] = (table @ W).reshape(*table.shape[:2], n_l * (end - begin))
-        begins.append([begin] * n_l)
-        ends.append([end] * n_l)
-        in_center = [
-            k for k, own_z in enumerate(options.species) if options.central_all or own_z in (0, z)
-        ]
-        total = own.W[in_center].sum(axis=0) if in_center else np.zeros((n_max, Q))
-        central[a] = options.central_weight * (at_zero @ total) / np.sqrt(4 * np.pi)
-    return {
-        "n_channels": [Q] * n_l,
-        "channel_begin": begins,
-        "channel_end": ends,
-        "segments": segments,
-        "tables": tables,
-        "central": central,
-    }
-
-
-def _channel_of(listed: tuple[int, ...], z: int) -> int | None:
-    """The block of channels of a neighbour, None for a species that the descriptor ignores."""
-    if 0 in listed:
-        return listed.index(0)
-    return listed.index(z) if z in listed else None

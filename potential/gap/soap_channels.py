@@ -8,7 +8,7 @@ docs/theory.md eq. (5a) are the products that the variant keeps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,13 +17,14 @@ import numpy as np
 class Channels:
     """W (n_species, n_max, Q), the products (first, second) in QUIP's order and their factors.
 
-    second <= first where there is one contraction; factors are relative to eq. (5).
+    Factors are relative to eq. (5).
     """
 
     W: np.ndarray
     first: np.ndarray
     second: np.ndarray
     factor: np.ndarray
+    kept: np.ndarray | None = None  # of the features, l fastest; None: all
 
     @property
     def plain(self) -> bool:
@@ -32,6 +33,7 @@ class Channels:
         identity = self.W.reshape(-1, K)
         return (
             len(identity) == K
+            and self.kept is None
             and len(self.first) == K * (K + 1) // 2
             and bool((self.factor == 1).all())
             and np.array_equal(identity, np.eye(K))
@@ -42,7 +44,26 @@ class Channels:
         Q = self.W.shape[2]
         low, high = np.minimum(self.first, self.second), np.maximum(self.first, self.second)
         within = low * Q - low * (low - 1) // 2 + high - low
-        return (within[:, None] + np.arange(l_max + 1) * (Q * (Q + 1) // 2)).ravel()
+        return self._kept((within[:, None] + np.arange(l_max + 1) * (Q * (Q + 1) // 2)).ravel())
+
+    def scales(self, l_max: int) -> np.ndarray:
+        """Factors (n_features,) γ of docs/theory.md eq. (5a), l fastest."""
+        return self._kept(np.repeat(self.factor, l_max + 1))
+
+    def by_rows(self) -> Channels:
+        """The same with first <= second of one contraction, and in the order of rows."""
+        if (self.second > self.first).all():  # two contractions
+            return self
+        first, second = np.triu_indices(self.W.shape[2])
+        return replace(self, first=first, second=second)
+
+    def _kept(self, values: np.ndarray) -> np.ndarray:
+        return values if self.kept is None else values[self.kept]
+
+
+def without_division(l_max: int) -> np.ndarray:
+    """Factors (l_max + 1,) of channels that undo eq. (5)'s division by √(2l+1)."""
+    return (2 * np.arange(l_max + 1) + 1) ** 0.25
 
 
 def channels(n_species: int, n_max: int, diagonal_radial=False, nu_r=2, nu_s=2) -> Channels:

@@ -19,12 +19,13 @@ from scipy.special import erf
 from potential import _core
 from potential.basis.cutoff import taper
 from potential.errors import SoapGprError
-from potential.gap import soap
 from potential.gap.covariance import covariance, require_stationary
 from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate, read_gap
 from potential.gap.importing import read_entries, species_of
 from potential.gap.pair_functions import matches, pair_options
+from potential.gap.soap_options import read_soap
+from potential.gap.soap_term import soap_term, sparse_points
 from potential.gap.triplet_functions import angle_numbers, cluster_order, reorder
 from potential.model import build_model
 from potential.neighbors import NeighborList, neighbor_list
@@ -99,11 +100,11 @@ class _Soap:
     """Instances: the environments of the atoms that the descriptor takes as centres."""
 
     def __init__(self, entry: Entry, species, version: int, regularisation: float):
-        coordinate, self._centers = entry.coordinate, entry.values["z"]
-        self._options = soap.read_options(entry.values, coordinate, version)
-        self._points = soap.sparse_points(coordinate, self._options)
+        coordinate = entry.coordinate
+        self._options, self._centers = read_soap(entry, version)
+        self._points = sparse_points(coordinate, self._options)
         self._cutoffs = coordinate.cutoffs
-        term = soap.soap_term(self._options, [(coordinate, self._centers)], species)
+        term = soap_term(self._options, [(coordinate, self._centers)], species)
         self._model = build_model(species, np.zeros(len(species)), [term])
         K = self._kernel(self._points) + coordinate.f0**2
         self._process = _Process(coordinate, K, regularisation)
