@@ -11,18 +11,15 @@ from pathlib import Path
 import numpy as np
 from ase.data import chemical_symbols
 
-from potential import _core, pair, triplet
+from potential import _core
 from potential.derivative_basis import DerivativeBasis, has_derivatives
 from potential.errors import SoapGprError
+from potential.model_terms import arrays_of, entry_of, function_table, is_fixed, set_names
 from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.output import atomic_file
-from potential.structure import symbol
 
 FORMAT_VERSION = "1"
 COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
-# What an entry of build_model's terms holds beside what goes into the metadata.
-_POINTS = ("sparse_points", "weights", "structures")
-TERM_ARRAYS = ("tables", "central", "features", "feature_scale", *_POINTS)
 
 
 @dataclass(frozen=True)
@@ -221,7 +218,9 @@ class Model:
             arrays[f"term{t}.weights.{a}"] = own
             begin += len(points)
             if term["kind"] != "soap":
-                arrays[f"term{t}.table.{a}"] = _table(term, len(self.species), a, points, own)
+                arrays[f"term{t}.table.{a}"] = function_table(
+                    term, len(self.species), a, points, own
+                )
         return arrays
 
     def with_arrays(
@@ -315,73 +314,16 @@ def build_model(
         "species": np.array(species, dtype=np.int64),
         "e0": np.array(e0, dtype=np.float64),
     }
-    entries = []
     for t, term in enumerate(terms):
-        own = _TERM_ARRAYS[term["kind"]](term, len(species))
+        own = arrays_of(term, len(species))
         arrays |= {f"term{t}.{name}": array for name, array in own.items()}
-        entries.append({key: value for key, value in term.items() if key not in TERM_ARRAYS})
     metadata = {
         "format": "soap-gpr",
         "format_version": FORMAT_VERSION,
         "units": "eV,angstrom",
-        "terms": json.dumps(entries),
+        "terms": json.dumps([entry_of(term) for term in terms]),
         "settings": json.dumps(settings or {}),
         "provenance": json.dumps(provenance or {}),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return Model(_core.pack(metadata, contiguous))
-
-
-def is_fixed(term: Mapping) -> bool:
-    """Whether the entry of a term describes one without weights."""
-    return bool(term.get("fixed", False))
-
-
-def set_names(term: Mapping, species: Sequence[int]) -> list[str]:
-    """Names of the sparse sets of a term, by its entry."""
-    if is_fixed(term):
-        return []
-    named = {"pair": pair.names, "triplet": triplet.names}
-    return named.get(term["kind"], lambda species: [symbol(z) for z in species])(species)
-
-
-def _soap_arrays(term, n_species):
-    arrays = {}
-    n_features = sum(q * (q + 1) // 2 for q in term["n_channels"])
-    if "features" in term:
-        arrays["features"] = np.asarray(term["features"], dtype=np.int64)
-        arrays["feature_scale"] = np.asarray(term["feature_scale"], dtype=np.float64)
-        n_features = len(arrays["features"])
-    points = term.get("sparse_points") or {}
-    weights = term.get("weights") or {}
-    for a in range(n_species):
-        own = points.get(a, np.zeros((0, n_features)))
-        arrays[f"table.{a}"] = term["tables"][a]
-        arrays[f"central.{a}"] = term["central"][a]
-        arrays[f"sparse_points.{a}"] = own
-        arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
-    structures = term.get("structures") or {}
-    return arrays | {f"structures.{name}": array for name, array in structures.items()}
-
-
-def _function_arrays(term, n_species):
-    """Of a term of functions, one per sparse set."""
-    if is_fixed(term):
-        return {f"table.{p}": table for p, table in term["tables"].items()}
-    arrays = {}
-    for p, points in term["sparse_points"].items():
-        own = (term.get("weights") or {}).get(p, np.zeros(len(points)))
-        arrays[f"table.{p}"] = _table(term, n_species, p, points, own)
-        arrays[f"sparse_points.{p}"] = points
-        arrays[f"weights.{p}"] = own
-    return arrays
-
-
-def _table(term, n_species, p, points, weights):
-    """The spline of a fitted function."""
-    if term["kind"] == "pair":
-        return (pair.basis(term, p, points) @ weights).reshape(-1, 3)
-    return triplet.table(term, points, weights, triplet.is_symmetric(n_species)[p])
-
-
-_TERM_ARRAYS = {"soap": _soap_arrays, "pair": _function_arrays, "triplet": _function_arrays}

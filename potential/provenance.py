@@ -13,7 +13,8 @@ import numpy as np
 from potential import metrics
 from potential.data import file_hashes
 from potential.derivative_basis import has_derivatives
-from potential.model import Model, is_fixed
+from potential.model import Model
+from potential.model_terms import is_fixed
 from potential.regression import Solution
 from potential.settings import FitSettings
 from potential.structure import Structure, symbol
