@@ -81,6 +81,24 @@ def test_several_descriptors():
     assert any(note.startswith("angle_3b theta") for note in result.notes)
 
 
+def test_soap_turbo_of_all_centres_is_one_soap_term():
+    turbo = (
+        "soap_turbo l_max=8 alpha_max={8 7} atom_sigma_r={0.5 0.4} atom_sigma_t={0.5 0.5} zeta=4 "
+        "delta=0.1 rcut_soft=4.5 rcut_hard=5.0 basis=poly3gauss species_Z={6 14} n_species=2 "
+        "central_weight={1.0 1.0} compress_mode=trivial add_species=F covariance_type=dot_product "
+        "sparse_method=cur_points"
+    )
+    gap = f"{{{turbo} n_sparse=10 central_index=1}}:{{{turbo} n_sparse=20 central_index=2}}"
+    result = convert(f"at_file=a.xyz gap={{{gap}}} default_sigma={{1 1 1 0}}")
+    (term,) = parse_settings(result.settings).terms
+    assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (5.0, 0.5, 8, 8)
+    assert (term.zeta, term.delta, term.n_sparse) == (4, 0.1, 20)
+    assert term.atom_sigma == pytest.approx(0.45)
+    text = " ".join(result.notes)
+    for word in ("soap comes nearest", "of several the mean", "one term here", "compress_mode"):
+        assert word in text
+
+
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
@@ -109,7 +127,8 @@ def test_what_has_no_equivalent_is_named(old, new, note):
         ("gap_fit config_file=none", "config_file: none: cannot be read as text"),
         (COMMAND.replace("cutoff=4.0 ", ""), "gap: soap cutoff: missing"),
         (COMMAND.replace("cutoff=4.0", "cutoff=four"), "soap cutoff: found 'four', expected a num"),
-        (COMMAND.replace("soap cut", "soap_turbo cut"), "descriptor soap_turbo has no equivalent"),
+        (COMMAND.replace("soap cut", "soap_express cut"), "soap_express has no equivalent"),
+        (COMMAND.replace("soap cut", "soap_turbo cut"), "soap_turbo atom_sigma_r: missing"),
         (COMMAND[:-3], "unbalanced brace"),
         (COMMAND + " e0={Cu:1:2}", "e0: found 'Cu:1:2', expected names and numbers by turns"),
     ],

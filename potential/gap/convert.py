@@ -101,6 +101,7 @@ def convert(command: str, folder: str | Path = ".") -> Conversion:
     _solver(result.settings, values)
     for key in values:
         _explain(key, notes)
+    result.notes = list(dict.fromkeys(notes))
     return result
 
 
@@ -134,7 +135,23 @@ def _terms(text: str, values: dict[str, str], notes: list[str]) -> list[dict[str
         if seed is not None and "seed" not in term and term["kind"] != "pair":
             term["seed"] = max(0, int(number("rnd_seed", seed)))
         terms.append(term)
-    return terms
+    return _merged(terms, notes)
+
+
+def _merged(terms: list[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+    """Terms that differ in n_sparse alone become one: ours are for all species."""
+    kept = list[dict[str, Any]]()
+    for term in terms:
+        same = next((own for own in kept if own | {"n_sparse": 0} == term | {"n_sparse": 0}), None)
+        if same is None:
+            kept.append(term)
+            continue
+        same["n_sparse"] = max(same["n_sparse"], term["n_sparse"])
+        notes.append(
+            f"{term['kind']}: equal descriptors of several species are one term here, whose "
+            "n_sparse is for each of them"
+        )
+    return kept
 
 
 def _baseline(values: dict[str, str], notes: list[str]) -> dict[str, Any]:

@@ -56,6 +56,10 @@ IGNORED = {
     "f0",
     "basis_error_exponent",
 }
+# Options of soap_turbo: values by species, what it shares with soap, and what ours has none of.
+TURBO_LISTS = {"alpha_max", "atom_sigma_r"}
+TURBO_SHARED = {"l_max", "soap_exponent", "delta", "covariance_type", "n_sparse", "sparse_method"}
+TURBO_SHARED |= {"sparse_file", "config_type_n_sparse"}
 IGNORED |= {"print_sparse_index", "mark_sparse_atoms", "unique_hash_tolerance", "coupling", "k"}
 IGNORED |= {
     "unique_descriptor_tolerance",
@@ -63,6 +67,7 @@ IGNORED |= {
     "sym_mix",
     "mix_shift",
     "xml_version",
+    "central_index",
 }
 
 
@@ -75,14 +80,16 @@ def term_of(text: str, notes: list[str]) -> dict[str, Any]:
     order = int(number("order", values.pop("order", "2")))
     if name == "soap":
         term = soap_term(values, notes)
+    elif name == "soap_turbo":
+        term = turbo_term(values, notes)
     elif name == "distance_2b" or (name == "distance_Nb" and order == 2):
         term = _function(name, "pair", values, 2.0, notes)
     elif name == "angle_3b" or (name == "distance_Nb" and order == 3):
         term = _function(name, "triplet", values, 2.0 if name == "angle_3b" else 1.0, notes)
     else:
         raise SoapGprError(
-            f"gap: the descriptor {name} has no equivalent, expected soap, distance_2b, angle_3b "
-            "or distance_Nb of order 2 or 3"
+            f"gap: the descriptor {name} has no equivalent, expected soap, soap_turbo, "
+            "distance_2b, angle_3b or distance_Nb of order 2 or 3"
         )
     for key in values:
         if key not in IGNORED:
@@ -115,6 +122,37 @@ def soap_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
         if key in values and not same(values.pop(key)):
             notes.append(f"soap {key}: no equivalent, a fit here has gap_fit's default of it")
     return term
+
+
+def turbo_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    """The soap term that comes nearest; takes what it uses out of values."""
+    lists = {key: values.pop(key).split() for key in list(values) if key in TURBO_LISTS}
+    hard = values.pop("rcut_hard", values.pop("cutoff", ""))
+    width = number("cutoff_transition_width", values.pop("cutoff_transition_width", "0.5"))
+    if "rcut_soft" in values:
+        width = number("rcut_hard", hard) - number("rcut_soft", values.pop("rcut_soft"))
+    n_max = lists.get("alpha_max") or [values.pop("n_max", "")]
+    sigmas = [number("soap_turbo atom_sigma_r", text) for text in lists.get("atom_sigma_r", [])]
+    if not sigmas:
+        raise SoapGprError("gap: soap_turbo atom_sigma_r: missing, gap_fit needs it")
+    notes.append(
+        "soap_turbo: soap comes nearest, with one width of atoms in all directions and at all "
+        "distances; import-gap runs a fitted soap_turbo as it is"
+    )
+    if len(set(sigmas)) > 1:
+        notes.append(
+            "soap_turbo atom_sigma_r: of several the mean; atom_sigma = {El = ...} is ours"
+        )
+    return soap_term(
+        {
+            "cutoff": hard,
+            "cutoff_transition_width": repr(round(width, 12)),
+            "n_max": str(max(int(number("soap_turbo alpha_max", text)) for text in n_max)),
+            "atom_sigma": repr(sum(sigmas) / len(sigmas)),
+            **{key: values.pop(key) for key in list(values) if key in TURBO_SHARED},
+        },
+        notes,
+    )
 
 
 def _function(
