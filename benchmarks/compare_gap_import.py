@@ -35,17 +35,24 @@ from potential import _core  # noqa: E402
 from potential.gap.importing import import_gap  # noqa: E402
 
 CORE, MODEL, QUIP = "core", "with neighbour list", "QUIP"
+USUAL = {"l_max": 6, "zeta": 4, "n_sparse": 1000, "cutoff": 5.0}
 SMALL = [
-    Size(species="Si", n_max=8, l_max=6, zeta=4, n_sparse=1000, cutoff=5.0),
-    Size(species="SiC", n_max=8, l_max=6, zeta=4, n_sparse=1000, cutoff=5.0),
+    (Size(species=species, n_max=n_max, **USUAL), kind)
+    for species, n_max, kind in [
+        ("Si", 8, "soap"),
+        ("SiC", 8, "soap"),
+        ("Si", 8, "2b 3b soap"),
+        ("Si", 7, "soap_turbo"),  # QUIP warns of more functions
+        ("SiC", 7, "soap_turbo"),
+    ]
 ]
-LARGE = [Size(species="Si", n_max=10, l_max=12, zeta=4, n_sparse=9000, cutoff=5.0)]
+LARGE = [(Size(species="Si", n_max=10, l_max=12, zeta=4, n_sparse=9000, cutoff=5.0), "soap")]
 
 
 def main() -> None:
     arguments = _arguments()
     sizes = LARGE if arguments.large else SMALL
-    results = [_measure(size, arguments) for size in sizes]
+    results = [_measure(*size, arguments) for size in sizes]
     result = {
         "benchmark": "compare_gap_import",
         "machine": machine(["quippy-ase", "vesin"]),
@@ -54,8 +61,8 @@ def main() -> None:
     emit(_text(result), result, arguments.json)
 
 
-def _measure(size: Size, arguments) -> dict:
-    xml = gap_file(size)
+def _measure(size: Size, kind: str, arguments) -> dict:
+    xml = gap_file(size, kind)
     model, _ = import_gap(xml)
     atoms = crystal(size.species, arguments.atoms)
     geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
@@ -75,6 +82,7 @@ def _measure(size: Size, arguments) -> dict:
     )
     return {
         "size": asdict(size),
+        "descriptors": kind,
         "n_atoms": len(atoms),
         "force_difference": difference,
         "us_per_atom": {name: summary(t, 1e6 / len(atoms)) for name, t in times.items()},
@@ -87,7 +95,7 @@ def _text(result: dict) -> str:
     for own in result["results"]:
         size = own["size"]
         name = (
-            f"{size['species']} n_max {size['n_max']} l_max {size['l_max']} "
+            f"{size['species']} {own['descriptors']} n_max {size['n_max']} l_max {size['l_max']} "
             f"zeta {size['zeta']} M {size['n_sparse']}"
         )
         for which in (CORE, MODEL):
@@ -103,7 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--large", action="store_true", help="9000 sparse points instead of 1000")
+    parser.add_argument("--large", action="store_true", help="soap of 9000 sparse points alone")
     parser.add_argument("--atoms", type=int, default=216, help="at least this many")
     parser.add_argument("--seconds", type=float, default=20.0, help="time to measure each for")
     add_output_option(parser)

@@ -21,41 +21,40 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from common import cache_folder
-from systems import Size, training_frames
+from systems import Size, crystal, training_frames
 
 FITTED = 1000  # sparse points per species that gap_fit chooses at most
 COORDINATES = re.compile(r"<gpCoordinates .*?</gpCoordinates>", re.DOTALL)
 POINT = re.compile(r'<sparseX i="\d+"(.*?)/>')
 
 
-def gap_file(size: Size) -> Path:
-    """The XML file of a GAP of that size, trained if the cache does not have it."""
-    digest = hashlib.sha256(repr(size).encode()).hexdigest()[:16]
+def gap_file(size: Size, kind: str = "soap") -> Path:
+    """The XML file of a GAP of that size, trained if the cache does not have it.
+
+    kind: soap, soap_turbo, or "2b 3b soap" with 20 pairs and 50 angles within 4 Å beside it.
+    """
+    text = repr(size) if kind == "soap" else f"{size!r} {kind}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = cache_folder() / f"gap-{digest}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            _train(replace(size, n_sparse=min(size.n_sparse, FITTED)), Path(work))
+            _train(replace(size, n_sparse=min(size.n_sparse, FITTED)), kind, Path(work))
             _repeat_points(size.n_sparse, Path(work))
             shutil.copytree(work, folder.with_suffix(".partial"), dirs_exist_ok=True)
         os.replace(folder.with_suffix(".partial"), folder)
     return folder / "gap.xml"
 
 
-def _train(size: Size, folder: Path) -> None:
+def _train(size: Size, kind: str, folder: Path) -> None:
     rng = np.random.default_rng(0)
     frames = training_frames(size)
     for frame in frames:
         frame.info["dft_energy"] = float(rng.normal(scale=0.01 * len(frame)))
     ase.io.write(folder / "train.xyz", frames, format="extxyz")
-    soap = (
-        f"soap cutoff={size.cutoff} cutoff_transition_width={size.cutoff_width} "
-        f"atom_sigma={size.atom_sigma} n_max={size.n_max} l_max={size.l_max} zeta={size.zeta} "
-        f"delta=1.0 covariance_type=dot_product sparse_method=random n_sparse={size.n_sparse}"
-    )
     command = [
         _program(),
         "atoms_filename=train.xyz",
-        f"gap={{{soap}}}",
+        f"gap={{{_descriptors(size, kind)}}}",
         "e0=0.0",
         "energy_parameter_name=dft_energy",
         "force_parameter_name=none",
@@ -69,6 +68,35 @@ def _train(size: Size, folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode or not (folder / "gap.xml").exists():
         raise SystemExit(f"gap_fit failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def _descriptors(size: Size, kind: str) -> str:
+    sparse = (
+        f"l_max={size.l_max} zeta={size.zeta} delta=1.0 covariance_type=dot_product "
+        f"sparse_method=random n_sparse={size.n_sparse}"
+    )
+    if kind == "soap_turbo":
+        species = sorted(set(crystal(size.species, 8).numbers.tolist()))
+
+        def each(value):
+            return "{{" + " ".join([str(value)] * len(species)) + "}}"
+
+        listed = "{{" + " ".join(map(str, species)) + "}}"
+        text = (
+            f"soap_turbo {sparse} rcut_hard={size.cutoff} basis=poly3 compress_mode=trivial "
+            f"rcut_soft={size.cutoff - 0.5} alpha_max={each(size.n_max)} radial_enhancement=1 "
+            f"atom_sigma_r={each(size.atom_sigma)} atom_sigma_t={each(size.atom_sigma)} "
+            f"n_species={len(species)} species_Z={listed} add_species=F"
+        )
+        return ":".join(f"{text} central_index={k + 1}" for k in range(len(species)))
+    soap = (
+        f"soap cutoff={size.cutoff} cutoff_transition_width={size.cutoff_width} {sparse} "
+        f"atom_sigma={size.atom_sigma} n_max={size.n_max}"
+    )
+    if kind == "soap":
+        return soap
+    few = "cutoff=4.0 covariance_type=ard_se delta=1.0 theta_uniform=1.0 sparse_method=uniform"
+    return f"distance_2b {few} n_sparse=20 : angle_3b {few} n_sparse=50 : {soap}"
 
 
 def _repeat_points(n_sparse: int, folder: Path) -> None:
