@@ -92,14 +92,14 @@ def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:
     return found
 
 
-def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6) -> None:
+def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6, label=None) -> None:
     """Energy relative, per-atom energies and forces (eV, eV/Å) and virial as QUIP has them."""
     from quippy.potential import Potential
 
     atoms = atoms.copy()
     if not atoms.pbc.any():
         atoms.cell = [40.0, 40.0, 40.0]  # QUIP wants a cell
-    quip = Potential(param_filename=str(xml))
+    quip = Potential(f"xml_label={label}" if label else "", param_filename=str(xml))
     quip.calculate(atoms, ["energy", "forces", "stress", "energies"])
     found = model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
     wanted = quip.results

@@ -110,6 +110,14 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([("cutoff=4.0", "cutoff=4.0 tail_exponent=100000")], "too large or too small"),
         ([("distance_2b cutoff=4.0", HUGE), ('type="1"', 'type="2"')], "products of channels"),
         ([("distance_2b cutoff=4.0", f"{SOAP} {MIX}"), ('type="1"', 'type="2"')], "K=1000"),
+        ([("distance_2b cutoff=4.0", SOAP), ('type="1"', 'type="2" zeta="200"')], "zeta=200"),
+        (
+            [
+                ("distance_2b cutoff=4.0", f"{SOAP} cutoff_dexp=2 cutoff_scale=-1"),
+                ('type="1"', 'type="2"'),
+            ],
+            "scale must be positive",
+        ),
         ([("<GAP_data", "<GAP_datum"), ("</GAP_data", "</GAP_datum")], "no GAP_data"),
     ],
 )

@@ -22,6 +22,7 @@ MODELS = {
     "covariance_sigma0": (f"{SOAP} covariance_sigma0=0.1 zeta=2.5", []),
     "not normalised": (f"{SOAP} normalise=F zeta=2 delta=0.05", []),
     "gto": (f"{SOAP} radial_basis=GTO cutoff_dexp=2 cutoff_scale=3.0 cutoff_rate=1.5", []),
+    "inverse power": (f"{SOAP} cutoff_dexp=3 cutoff_scale=2.0 cutoff_rate=0.0", []),
     "poly": (f"{SOAP} radial_basis=POLY n_max=3 zeta=2", []),
     "central_reference_all_species": (f"{SOAP} central_reference_all_species=T zeta=1", []),
     "diagonal_radial": (f"{SOAP} diagonal_radial=T", []),

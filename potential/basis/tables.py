@@ -89,35 +89,47 @@ def weighted_integral(integral, scaling, cutoff_piece):
     return function
 
 
-def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance):
+def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance, joints=()):
     """Segments [begin, end, n_intervals] and a table for each integral, one grid for all.
 
     integrals: callables r (n,) -> jet (3, n, channels); scaling: another, of one channel, or None.
-    Raises SoapGprError when the functions vary too fast.
+    joints: further distances where segments meet; the tolerance is then relative to the largest
+    value of each segment instead of all, for functions that grow without limit. Raises SoapGprError
+    when the functions vary too fast.
     """
     r_c, width = float(cutoff), float(cutoff_width)
     # The kink of f_c at r_c − Δ falls on a joint; Δ = r_c leaves nothing below it.
     taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
     pieces = [(0.0, r_c - width, cutoff_function.plateau)] if width < r_c else []
-    pieces = [*pieces, (r_c - width, r_c, taper)]
+    pieces = _split([*pieces, (r_c - width, r_c, taper)], joints)
 
     functions = [
         [weighted_integral(integral, scaling, piece) for integral in integrals]
         for _, _, piece in pieces
     ]
-    scales = np.max(
+    scales = np.array(
         [
             [np.abs(f(np.linspace(begin, end, SCALE_POINTS))[0]).max() for f in row]
             for (begin, end, _), row in zip(pieces, functions, strict=True)
-        ],
-        axis=0,
+        ]
     )
+    if not joints:
+        scales[:] = scales.max(axis=0)
     segments, parts = [], []
-    for (begin, end, _), row in zip(pieces, functions, strict=True):
-        n_intervals, tables = spline.build_segment(row, scales, begin, end, tolerance)
+    for (begin, end, _), row, scale in zip(pieces, functions, scales, strict=True):
+        n_intervals, tables = spline.build_segment(row, scale, begin, end, tolerance)
         segments.append([begin, end, n_intervals])
         parts.append(tables)
     return segments, [np.concatenate(tables) for tables in zip(*parts, strict=True)]
+
+
+def _split(pieces, joints):
+    """Pieces (begin, end, function) cut at joints."""
+    parts = []
+    for begin, end, function in pieces:
+        ends = [*(joint for joint in sorted(joints) if begin < joint < end), end]
+        parts += [(a, b, function) for a, b in zip([begin, *ends[:-1]], ends, strict=True)]
+    return parts
 
 
 def _central(weight, integral, a, n_species, n_radial):

@@ -54,21 +54,19 @@ class GapFile:
 
 
 def read_gap(path: str | Path, label: str | None = None) -> GapFile:
-    """Read a potential; ``label`` picks one of several in a file.
+    """Read a potential; ``label`` picks the Potential of one of several in a file, by default that
+    named like the file's outermost element, or the first.
 
     Raises SoapGprError when a file is damaged or missing, or holds what cannot be imported.
     """
     path = Path(path)
     root = read_xml(path)
-    use_glue, own_label, e_scale = _potential(root, path)
-    label = label or own_label
+    glue, own_label, e_scale = _potential(root, path, label)
+    label = own_label or label
     parameters = _labelled(root, "GAP_params", label, path)
     data = parameters.first("GAP_data")
     if data is None:
         raise SoapGprError(f"{path}: found no GAP_data in GAP_params")
-    glue = next(root.walk("Glue_params"), None) if use_glue else None
-    if use_glue and glue is None:
-        raise SoapGprError(f"{path}: found no Glue_params, which its Potential needs")
     sparse = _labelled(parameters, "gpSparse", label, path)
     if sparse.attributes.get("fitted", "T") == "F":
         raise SoapGprError(f"{path}: found a potential that was not fitted (fitted=F)")
@@ -90,12 +88,20 @@ def read_gap(path: str | Path, label: str | None = None) -> GapFile:
     )
 
 
-def _potential(root: Element, path: Path) -> tuple[bool, str | None, float]:
-    """Whether a Glue baseline belongs to it, the label of the GAP part, and its E_scale."""
-    potential = next(root.walk("Potential"), None)
-    if potential is None:
-        return False, None, 1.0
-    glue, label, scale = False, None, 1.0
+def _potential(
+    root: Element, path: Path, wanted: str | None
+) -> tuple[Element | None, str | None, float]:
+    """The Glue_params that belong to it, the label of the GAP part, and its E_scale."""
+    found = list(root.walk("Potential"))
+    if not found:
+        return None, None, 1.0
+    if wanted is None:
+        named = [item for item in found if item.attributes.get("label") == root.name]
+        potential = (named or found)[0]
+    else:
+        potential = _labelled(root, "Potential", wanted, path)
+    glue: Element | None = None
+    label, scale = None, 1.0
     waiting = [potential.attributes.get("init_args", "")]
     while waiting:
         alone, values = _options(waiting.pop(), path)
@@ -106,7 +112,7 @@ def _potential(root: Element, path: Path) -> tuple[bool, str | None, float]:
             label = values.get("label")
             scale *= number(f"{path}: E_scale", values.get("e_scale", "1"))
         elif kind == "IP Glue":
-            glue = True
+            glue = _labelled(root, "Glue_params", values.get("label"), path)
         else:
             raise SoapGprError(
                 f"{path}: found the potential {kind!r}, expected IP GAP, alone or in a Sum with "
@@ -126,7 +132,7 @@ def _labelled(root: Element, name: str, label: str | None, path: Path) -> Elemen
     found = list(root.walk(name))
     chosen = [item for item in found if item.attributes.get("label") == label]
     if not found:
-        raise SoapGprError(f"{path}: found no {name}, expected a GAP potential")
+        raise SoapGprError(f"{path}: found no {name}, which a GAP potential like this one needs")
     if label is not None and not chosen and all("label" in item.attributes for item in found):
         labels = ", ".join(item.attributes["label"] for item in found)
         raise SoapGprError(f"{path}: found no {name} labelled {label}, but {labels}")
@@ -172,7 +178,7 @@ def _coordinate(item: Element, path: Path) -> Coordinate:
         f0=_number(item, "signal_mean", where, default=0.0),
         zeta=zeta,
         theta=theta,
-        permutations=_permutations(item, d, where),
+        permutations=_permutations(item, d, where) if n else [],
         alpha=np.array([_number(row, "alpha", where) for row in rows]),
         cutoffs=np.array([_number(row, "sparseCutoff", where, default=1.0) for row in rows]),
         points=points,

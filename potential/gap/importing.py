@@ -56,7 +56,10 @@ def _import(file: GapFile, species: Sequence[int] | None, literal: bool) -> tupl
     if not terms:
         raise SoapGprError(f"{file.path}: found no sparse points and no pair potential")
     e0 = [file.e_scale * file.e0[z] for z in chosen]
-    return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
+    try:
+        return build_model(chosen, e0, terms, provenance=_provenance(file, warnings)), warnings
+    except SoapGprError as error:
+        raise SoapGprError(f"{file.path}: {error}") from None
 
 
 def read_entries(file: GapFile) -> tuple[list[Entry], list[str]]:

@@ -8,10 +8,51 @@ docs/gap.md has the formulas.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import erf, gamma, gammainc
 
 from potential.basis.radial_integral import GaussianSums
+from potential.errors import SoapGprError
+
+BEGIN = 0.05  # Å: below it (scale/r)^exponent goes on as a parabola
+
+
+@dataclass(frozen=True)
+class InversePower:
+    """u(r) = (scale/r)^exponent, the scaling of cutoff_rate=0; a parabola below BEGIN.
+
+    Raises SoapGprError for numbers out of range.
+    """
+
+    scale: float
+    exponent: int
+
+    def __post_init__(self):
+        if not (0 < self.exponent <= 20 and 0 < self.scale <= 100):
+            raise SoapGprError(
+                f"found cutoff_scale={self.scale:g} and cutoff_dexp={self.exponent} with "
+                "cutoff_rate=0, expected 0 < scale <= 100 and 0 < dexp <= 20"
+            )
+
+    def __call__(self, r):
+        """r: (n,) Å. Returns the jet (3, n)."""
+        m, at = self.exponent, np.maximum(r, BEGIN)
+        u = (self.scale / at) ** m
+        slope, curvature = -m * u / at, m * (m + 1) * u / at**2
+        beyond = r - at
+        return np.stack(
+            [
+                u + slope * beyond + 0.5 * curvature * beyond**2,
+                slope + curvature * beyond,
+                curvature,
+            ]
+        )
+
+    def joints(self, cutoff: float) -> list[float]:
+        """Distances between which u changes by a factor of 2^exponent."""
+        return [BEGIN * 2.0**k for k in range(int(np.log2(cutoff / BEGIN)) + 1)]
 
 
 def radial_functions(name, n_max, l_max, sigma, radius):

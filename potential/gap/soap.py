@@ -12,7 +12,7 @@ from potential.basis.radial_scaling import RadialScaling
 from potential.basis.tables import segments_and_tables
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
-from potential.gap.radial import radial_functions
+from potential.gap.radial import InversePower, radial_functions
 from potential.gap.soap_channels import Channels, channels, without_division
 from potential.gap.soap_mixing import grouped, mixed
 from potential.gap.soap_term import RadialTables
@@ -35,7 +35,7 @@ class SoapOptions:
     sigma: float
     radius: float  # end of the radial basis, Å
     radial_basis: str
-    scaling: RadialScaling | None
+    scaling: RadialScaling | InversePower | None
     central_weight: float
     central_all: bool  # the centre is in the channels of all species
     diagonal_radial: bool
@@ -70,8 +70,9 @@ class SoapOptions:
     def radial_tables(self) -> RadialTables:
         n_l, n_max = self.l_max + 1, self.n_max
         functions = radial_functions(self.radial_basis, n_max, self.l_max, self.sigma, self.radius)
+        joints = self.scaling.joints(self.cutoff) if isinstance(self.scaling, InversePower) else ()
         segments, (table,) = segments_and_tables(
-            self.cutoff, self.cutoff_width, self.scaling, [functions], TOLERANCE
+            self.cutoff, self.cutoff_width, self.scaling, [functions], TOLERANCE, joints
         )
         if not self.divides_by_l:
             table = table * np.repeat(without_division(self.l_max), n_max)
@@ -94,6 +95,8 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
             f"{where}: soap with the kernel {coordinate.kernel} cannot be imported, expected "
             "dot_product"
         )
+    if not 1 <= coordinate.zeta <= 100:
+        raise SoapGprError(f"{where}: found zeta={coordinate.zeta:g}, expected 1 to 100")
     n_species = values["n_species"]
     species = values["species_z"]
     if len(species) != n_species or n_species < 1:
@@ -181,11 +184,10 @@ def _mixing(values, where):
 def _scaling(values, where):
     if values["cutoff_dexp"] == 0:
         return None
-    if values["cutoff_rate"] == 0:
-        raise SoapGprError(
-            f"{where}: cutoff_rate=0 with cutoff_dexp > 0 cannot be imported: the descriptor is "
-            "infinite at r = 0"
-        )
-    return RadialScaling(
-        float(values["cutoff_scale"]), float(values["cutoff_rate"]), float(values["cutoff_dexp"])
-    )
+    scale, exponent = float(values["cutoff_scale"]), values["cutoff_dexp"]
+    try:
+        if values["cutoff_rate"] == 0:
+            return InversePower(scale, exponent)
+        return RadialScaling(scale, float(values["cutoff_rate"]), float(exponent))
+    except SoapGprError as error:
+        raise SoapGprError(f"{where}: {error}") from None
