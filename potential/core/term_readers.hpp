@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Terms from their entries in the metadata of a model file and their arrays. They throw Error, or
+// what nlohmann::json throws for entries that lack a key or have one of the wrong type.
+#pragma once
+
+#include "file_values.hpp"
+#include "model_data.hpp"
+
+namespace soap_gpr {
+
+/// prefix: of the names of the term's arrays.
+SoapTerm read_soap_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                        std::size_t n_species);
+PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                        std::size_t n_species);
+TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const std::string &prefix,
+                              std::size_t n_species);
+
+}  // namespace soap_gpr
