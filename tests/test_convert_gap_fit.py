@@ -104,7 +104,10 @@ def test_soap_turbo_of_all_centres_is_one_soap_term():
     [
         ("zeta=2", "zeta=2.5", "zeta: 2.5 is not an integer"),
         ("zeta=2", "zeta=2 normalise=F", "soap normalise: no equivalent"),
-        ("zeta=2", "zeta=2 radial_scaling=1", "soap radial_scaling: no equivalent"),
+        ("zeta=2", "zeta=2 radial_scaling=1", "soap radial_scaling: gap_fit ignores it too"),
+        ("zeta=2", "zeta=2 nu_R=1", "soap nu_r: no equivalent"),
+        ("zeta=2", "zeta=2 fast", "soap fast: found a word without a value"),
+        (SOAP, f"distance_2b cutoff=4 delta=1 Z1=1 Z2=8 : {SOAP}", "not those of Z alone"),
         ("sparse_method=cur_points", "sparse_method=uniform", "fps comes nearest"),
         ("sparse_method=cur_points", "sparse_method=file sparse_file=p", "takes structures"),
         ("default_sigma", "colour=red default_sigma", "colour: unknown to gap_fit"),
@@ -130,6 +133,12 @@ def test_what_has_no_equivalent_is_named(old, new, note):
         (COMMAND.replace("soap cut", "soap_express cut"), "soap_express has no equivalent"),
         (COMMAND.replace("soap cut", "soap_turbo cut"), "soap_turbo atom_sigma_r: missing"),
         (COMMAND[:-3], "unbalanced brace"),
+        (COMMAND.replace("zeta=2", "normalise=1"), "normalise: found '1', expected T or F"),
+        (COMMAND.replace("zeta=2", "covariance_sigma0=a"), "covariance_sigma0: found 'a'"),
+        (COMMAND.replace("n_max=4", "n_max=4.5"), "soap n_max: found '4.5', expected a count"),
+        (COMMAND.replace("n_sparse=30", "n_sparse=-3"), "n_sparse: found '-3', expected a count"),
+        (COMMAND.replace("delta=0.7", "delta=0"), "soap delta: found '0', expected a number above"),
+        (COMMAND + " e0={Xy:1}", "e0: found 'Xy', expected a chemical symbol or atomic number"),
         (COMMAND + " e0={Cu:1:2}", "e0: found 'Cu:1:2', expected names and numbers by turns"),
     ],
 )
@@ -145,6 +154,15 @@ def test_sigma_zero_leaves_labels_out():
     assert "virial_per_atom = inf" in to_toml(result.settings)
 
 
+def test_commands_as_people_write_them():
+    wanted = convert(COMMAND + " e0={Cu:-3:Au:-2}").settings
+    lines = COMMAND.replace("gap=", "\\\n  gap = ").replace("0.001 0.05", "0.001, 0.05,")
+    pasted = f"! OMP_NUM_THREADS=4 mpirun -np 2 ./bin/{lines} e0={{29 : -3: Au:-2}} > out 2>&1 &"
+    assert convert(pasted).settings == wanted
+    assert not any("word" in note or "unknown" in note for note in convert(pasted).notes)
+    assert convert(COMMAND.replace("soap", "SOAP").replace("cutoff", "CUTOFF", 1))
+
+
 def test_config_file_of_a_command(tmp_path):
     (tmp_path / "gap.config").write_text(COMMAND)
     named = convert("gap_fit config_file=gap.config zeta=9", tmp_path)
@@ -154,7 +172,8 @@ def test_config_file_of_a_command(tmp_path):
 def test_option_text_as_quip_reads_it():
     assert options("soap A=1 a=2") == (["soap"], {"a": "2"})
     with pytest.raises(SoapGprError, match="'=' without a key"):
-        options("soap b = 2")
+        options("=2 soap")
+    assert options("soap b = 2 c =3,d=4, e") == (["soap", "e"], {"b": "2", "c": "3", "d": "4"})
     assert options("x={ {a b} } y='c d' z=\"{e}\" x2= ")[1] == {
         "x": "a b", "y": "c d", "z": "e", "x2": ""
     }  # fmt: skip
@@ -166,6 +185,9 @@ def test_the_command_writes_settings_that_fit(tmp_path, capsys, monkeypatch):
     write_frames("train.xyz", emt_frames(10))
     config = COMMAND.replace(" default_sigma", "\ne0_method=average\ndefault_sigma")
     (tmp_path / "gap.config").write_text(config)
+    (tmp_path / "binary").write_bytes(b"\x7fELF\xd0")
+    assert main(["convert-gap-fit", "binary"]) == 1
+    assert "binary: cannot be read as text" in capsys.readouterr().err
     assert main(["convert-gap-fit", "gap.config", "-o", "fit.toml"]) == 0
     assert "forces: gap_fit reads a column 'force'" in capsys.readouterr().err
     result = fit(load_settings("fit.toml"), progress=False)

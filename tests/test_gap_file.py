@@ -65,10 +65,10 @@ def test_scale_of_energies_counts(tmp_path):
 
 
 def test_what_quip_ignores_is_named(tmp_path):
-    xml = write(tmp_path, ("n_sparse=3", "n_sparse=3 radial_scaling=2 , cutof"))
+    xml = write(tmp_path, ("n_sparse=3", "n_sparse=3, radial_scaling=2 ; cutof"))
     _, warnings = import_gap(xml)
     assert len(warnings) == 3
-    for word in ("radial_scaling=2", "','", "'cutof'"):
+    for word in ("radial_scaling=2", "';'", "'cutof'"):
         assert any(word in warning for warning in warnings)
 
 
@@ -100,6 +100,7 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([("distance_2b cutoff=4.0", SOAP)], "ard_se cannot be imported"),
         ([("cutoff=4.0", "cutoff={4.0")], "unbalanced"),
         ([("cutoff=4.0", "cutoff=-4.0")], "cutoff=-4"),
+        ([("cutoff=4.0", "cutoff=4.0 only_intra=1")], "only_intra: found .1., expected T or F"),
         ([("cutoff=4.0", "")], "lacks cutoff"),
         ([('signal_variance=".5"', 'signal_variance="1e300"')], "too large or too small"),
         ([("distance_2b cutoff=4.0", f"{SOAP}e-9"), ('type="1"', 'type="2"')], "too small"),

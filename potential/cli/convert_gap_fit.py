@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import sys
 from os.path import isfile
-from pathlib import Path
 
 EXAMPLE = """\
 examples:
@@ -51,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _text(arguments: list[str]) -> str:
     """The command itself, the file's text, or words whose quotes a shell has taken off."""
+    from potential.gap.convert import read_command
+
     if len(arguments) == 1 and "=" in arguments[0] and not isfile(arguments[0]):
         return arguments[0]
     if len(arguments) == 1:
-        return Path(arguments[0]).read_text()
+        return read_command(arguments[0])
     return " ".join(_braced(word) for word in arguments)
 
 

@@ -8,10 +8,13 @@ with the same numbers is of the same kind and not the same.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ase.data import atomic_numbers, chemical_symbols
 
 from potential.errors import SoapGprError
 from potential.gap.descriptors import term_of
@@ -80,16 +83,12 @@ def convert(command: str, folder: str | Path = ".") -> Conversion:
     folder: where a config_file that the command names is, which then counts alone, as in gap_fit.
     Raises SoapGprError when what every fit needs is missing, or a value cannot be read.
     """
-    alone, given = options(command)
+    alone, given = options(_without_shell(command))
     if "config_file" in given:
         path = Path(folder) / given["config_file"]
-        try:
-            alone, given = options(path.read_text())
-        except (OSError, UnicodeDecodeError):
-            raise SoapGprError(f"config_file: {path}: cannot be read as text") from None
-    unknown = [word for word in alone if not word.endswith("gap_fit")]
+        alone, given = options(read_command(path))
     values = {ALIASES.get(key, key): value for key, value in given.items()}
-    notes = [f"{word}: found a word without a value, left out" for word in unknown]
+    notes = [f"{word}: found a word without a value, left out" for word in alone]
     for key in ("atoms_filename", "gap", "default_kernel_regularisation"):
         if key not in values:
             raise SoapGprError(f"{key}: missing, gap_fit needs it")
@@ -103,6 +102,23 @@ def convert(command: str, folder: str | Path = ".") -> Conversion:
         _explain(key, notes)
     result.notes = list(dict.fromkeys(notes))
     return result
+
+
+def read_command(path: str | Path) -> str:
+    """The text of a file. Raises SoapGprError when it cannot be read as text."""
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeDecodeError):
+        raise SoapGprError(f"config_file: {path}: cannot be read as text") from None
+
+
+def _without_shell(command: str) -> str:
+    """Without the ends of continued lines, what stands before the program, and redirections."""
+    command = re.sub(r"\\[ \t]*\n", " ", command)
+    program = re.search(r"(^|[\s/])(gap_fit|teach_sparse)\s", command)
+    if program and "{" not in command[: program.start()]:
+        command = command[program.end() :]
+    return re.sub(r"\s(\d?>{1,2}(&\d|\s*\S+)|&\s*$)", " ", command)
 
 
 def _model_name(values: dict[str, str]) -> str:
@@ -161,7 +177,7 @@ def _baseline(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
     if e0 is None:
         return {key: {"isolated": "isolated_atom", "average": "average"}.get(method, "fit")}
     if ":" in e0:
-        return {key: {z: float(v) + offset for z, v in table("e0", e0).items()}}
+        return {key: {_symbol(z): v + offset for z, v in table("e0", e0).items()}}
     value = number("e0", e0) + offset
     notes.append(
         f"e0 = {value:g} eV for all species: write them as {{Si = {value:g}}}; "
@@ -170,15 +186,25 @@ def _baseline(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
     return {key: "average"}
 
 
+def _symbol(species: str) -> str:
+    """Of a chemical symbol or an atomic number. Raises SoapGprError."""
+    z = int(species) if species.isdecimal() else atomic_numbers.get(species, 0)
+    if not 0 < z < len(chemical_symbols):
+        raise SoapGprError(f"e0: found {species!r}, expected a chemical symbol or atomic number")
+    return chemical_symbols[z]
+
+
 def _noise(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
     text = values.pop("default_kernel_regularisation")
-    noise: dict[str, Any] = sigmas("default_kernel_regularisation", text.split())
+    parts = text.replace(",", " ").split()
+    noise: dict[str, Any] = sigmas("default_kernel_regularisation", parts)
     notes += [
         f"{key}: gap_fit's 0 is for labels that are not there; inf leaves them out"
         for key, value in noise.items()
         if math.isinf(value)
     ]
-    if not truth(values.pop("kernel_regularisation_is_per_atom", "T")):
+    per_atom = "kernel_regularisation_is_per_atom"
+    if not truth(per_atom, values.pop(per_atom, "T")):
         notes.append(
             "kernel_regularisation_is_per_atom=F: ours grow with the root of the number of atoms; "
             "for equal ones write energy_sigma and virial_sigma into every frame"

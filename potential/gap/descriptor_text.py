@@ -57,7 +57,7 @@ SOAP: dict[str, Any] = {
     "n_max": int,
     "atom_sigma": float,
     "central_weight": 1.0,
-    "central_reference_all_species": "",
+    "central_reference_all_species": None,
     "average": False,
     "diagonal_radial": False,
     "covariance_sigma0": 0.0,
@@ -120,7 +120,7 @@ DISTANCE_NB: dict[str, Any] = {
     "cutoff": float,
     "cutoff_transition_width": 0.5,
     "order": int,
-    "compact_clusters": "",
+    "compact_clusters": None,
     "z": (),
 }
 ANGLE_3B: dict[str, Any] = {
@@ -158,16 +158,15 @@ def parse(text: str, where: str) -> tuple[str, dict[str, Any], list[str]]:
             "distance_2b, distance_Nb or angle_3b"
         )
     known = dict(KNOWN[name])
-    if name == "angle_3b" and "z" in given:
-        given.setdefault("z_center", given.pop("z"))
+    aliases = ALIASES | ({"z": "z_center"} if name == "angle_3b" else {})
     warnings, values = list[str](), dict[str, Any]()
     for word in alone[1:]:
-        if known.get(word.lower()) in (True, False):
+        if isinstance(known.get(word.lower(), ""), bool | None):
             given[word.lower()] = "T"
         else:
             warnings.append(f"{where}: {word!r} in the descriptor is no option; QUIP ignores it")
     for key, value in given.items():
-        key = ALIASES.get(key, key)
+        key = aliases.get(key, key)
         if key in known:
             values[key] = _value(known[key], value, f"{where}: {key}")
         elif key not in OF_THE_FIT:
@@ -179,8 +178,8 @@ def parse(text: str, where: str) -> tuple[str, dict[str, Any], list[str]]:
 
 
 def _value(default: Any, text: str, where: str) -> Any:
-    if isinstance(default, bool):
-        return truth(text)
+    if isinstance(default, bool | None):
+        return truth(where, text)
     if isinstance(default, str):
         return text.strip() if isinstance(default, AsWritten) else text.strip().lower()
     numbers = [number(where, part) for part in text.replace(",", " ").split()]

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from potential.errors import SoapGprError
+from potential.gap.descriptor_text import KNOWN, OF_THE_FIT
 from potential.gap.option_text import options
-from potential.gap.read_values import number, table, truth
+from potential.gap.read_values import count, number, table, truth
 
 ALIASES = {
     "energy_scale": "delta",
@@ -30,20 +31,17 @@ METHODS = {
     "uniform": "fps",
     "none": "fps",
 }
-# Options of soap at the value with which ours is the same, as far as the radial basis allows.
-SAME = {
-    "normalise": lambda text: truth(text),
-    "covariance_sigma0": lambda text: float(text) == 0,
-    "average": lambda text: not truth(text),
-    "diagonal_radial": lambda text: not truth(text),
-    "central_reference_all_species": lambda text: not truth(text),
-    "radial_basis": lambda text: text == "",
-    "nu_r": lambda text: text == "2",
-    "nu_s": lambda text: text == "2",
-    "r_mix": lambda text: not truth(text),
-    "z_mix": lambda text: not truth(text),
-    "z_map": lambda text: text == "",
+# Options of soap at the value that ours has, as far as the radial basis allows.
+SAME_TRUTH = {
+    "normalise": True,
+    "average": False,
+    "diagonal_radial": False,
+    "central_reference_all_species": False,
+    "r_mix": False,
+    "z_mix": False,
 }
+SAME_NUMBER = {"covariance_sigma0": 0.0, "nu_r": 2.0, "nu_s": 2.0}
+SAME_TEXT = {"radial_basis": ("", "equispaced_gauss"), "z_map": ("",)}
 # Species come from the data; the rest does not change a fit.
 IGNORED = {
     "add_species",
@@ -76,24 +74,29 @@ def term_of(text: str, notes: list[str]) -> dict[str, Any]:
     alone, given = options(text)
     if not alone:
         raise SoapGprError(f"gap: found {text[:60]!r}, expected the name of a descriptor first")
-    name, values = alone[0], {ALIASES.get(key, key): value for key, value in given.items()}
-    order = int(number("order", values.pop("order", "2")))
+    name, values = alone[0].lower(), {ALIASES.get(key, key): value for key, value in given.items()}
+    order = count("order", values.pop("order", "2"))
     if name == "soap":
         term = soap_term(values, notes)
     elif name == "soap_turbo":
         term = turbo_term(values, notes)
-    elif name == "distance_2b" or (name == "distance_Nb" and order == 2):
+    elif name == "distance_2b" or (name == "distance_nb" and order == 2):
         term = _function(name, "pair", values, 2.0, notes)
-    elif name == "angle_3b" or (name == "distance_Nb" and order == 3):
+    elif name == "angle_3b" or (name == "distance_nb" and order == 3):
         term = _function(name, "triplet", values, 2.0 if name == "angle_3b" else 1.0, notes)
     else:
         raise SoapGprError(
-            f"gap: the descriptor {name} has no equivalent, expected soap, soap_turbo, "
+            f"gap: the descriptor {alone[0]} has no equivalent, expected soap, soap_turbo, "
             "distance_2b, angle_3b or distance_Nb of order 2 or 3"
         )
     for key in values:
         if key not in IGNORED:
-            notes.append(f"{name} {key}: no equivalent, left out")
+            known = key in OF_THE_FIT or key in KNOWN.get(name, [key])
+            why = "no equivalent" if known else "gap_fit ignores it too"
+            notes.append(f"{name} {key}: {why}, left out")
+    for word in alone[1:]:
+        if word.lower() not in IGNORED:
+            notes.append(f"{name} {word}: found a word without a value, left out")
     return term
 
 
@@ -105,23 +108,31 @@ def soap_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
         notes.append(f"soap zeta: {zeta:g} is not an integer, rounded")
     term: dict[str, Any] = {
         "kind": "soap",
-        "cutoff": _needed("soap", values, "cutoff"),
+        "cutoff": _positive("soap", values, "cutoff"),
         "cutoff_width": number(
             "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
         ),
-        "n_max": int(_needed("soap", values, "n_max")),
-        "l_max": int(_needed("soap", values, "l_max")),
-        "atom_sigma": _needed("soap", values, "atom_sigma"),
+        "n_max": count("soap n_max", _needed("soap", values, "n_max")),
+        "l_max": count("soap l_max", _needed("soap", values, "l_max")),
+        "atom_sigma": _positive("soap", values, "atom_sigma"),
         "zeta": max(1, round(zeta)),
         "radial_scaling": _scaling(values, notes),
         "central_weight": number("central_weight", values.pop("central_weight", "1")),
-        "delta": _needed("soap", values, "delta"),
+        "delta": _positive("soap", values, "delta"),
     }
     term |= _sparse(values, notes)
-    for key, same in SAME.items():
-        if key in values and not same(values.pop(key)):
+    for key in [*SAME_TRUTH, *SAME_NUMBER, *SAME_TEXT]:
+        if key in values and not _is_ours(key, values.pop(key)):
             notes.append(f"soap {key}: no equivalent, a fit here has gap_fit's default of it")
     return term
+
+
+def _is_ours(key: str, text: str) -> bool:
+    if key in SAME_TRUTH:
+        return truth(f"soap {key}", text) == SAME_TRUTH[key]
+    if key in SAME_NUMBER:
+        return number(f"soap {key}", text) == SAME_NUMBER[key]
+    return text.lower() in SAME_TEXT[key]
 
 
 def turbo_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
@@ -163,13 +174,15 @@ def _function(
     _kernel(values, name, ("ard_se", "gaussian", "pp"), notes)
     term: dict[str, Any] = {
         "kind": kind,
-        "cutoff": _needed(name, values, "cutoff"),
+        "cutoff": _positive(name, values, "cutoff"),
         "cutoff_width": number(
             "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
         ),
-        "delta": counted * _needed(name, values, "delta"),
-        "n_sparse": int(number("n_sparse", values.pop("n_sparse", "0"))) or 20,
+        "delta": counted * _positive(name, values, "delta"),
+        "n_sparse": count(f"{name} n_sparse", values.pop("n_sparse", "0")) or 20,
     }
+    if any([values.pop(key, "0") not in ("", "0") for key in ("z", "z1", "z2", "z_center")]):
+        notes.append(f"{name}: ours takes all species, not those of Z alone")
     uniform = number("theta_uniform", values.pop("lengthscale_uniform", "0"))
     values.pop("sparse_method", None)  # pairs are equispaced, triplets farthest points
     if uniform > 0:
@@ -197,7 +210,7 @@ def _kernel(values: dict[str, str], name: str, known: tuple[str, ...], notes: li
 
 def _sparse(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
     method = values.pop("sparse_method", "random").lower()
-    n_sparse = int(number("n_sparse", values.pop("n_sparse", "0")))
+    n_sparse = count("soap n_sparse", values.pop("n_sparse", "0"))
     quotas = table("config_type_n_sparse", values.pop("config_type_n_sparse", ""))
     total = max(n_sparse, int(sum(quotas.values())))
     file = values.pop("sparse_file", None)
@@ -213,7 +226,7 @@ def _sparse(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
         "sparse_method": METHODS.get(method, "fps"),
     }
     if quotas:
-        sparse["n_sparse_config_type"] = {name: int(count) for name, count in quotas.items()}
+        sparse["n_sparse_config_type"] = {name: int(n) for name, n in quotas.items()}
     return sparse
 
 
@@ -229,7 +242,15 @@ def _scaling(values: dict[str, str], notes: list[str]) -> dict[str, float]:
     return {"scale": scale, "exponent": exponent, "rate": rate or 0.01}
 
 
-def _needed(name: str, values: dict[str, str], key: str) -> float:
+def _needed(name: str, values: dict[str, str], key: str) -> str:
     if key not in values:
         raise SoapGprError(f"gap: {name} {key}: missing, gap_fit needs it")
-    return number(f"{name} {key}", values.pop(key))
+    return values.pop(key)
+
+
+def _positive(name: str, values: dict[str, str], key: str) -> float:
+    text = _needed(name, values, key)
+    value = number(f"{name} {key}", text)
+    if value <= 0:
+        raise SoapGprError(f"{name} {key}: found {text!r}, expected a number above 0")
+    return value

@@ -68,8 +68,8 @@ def read_entries(file: GapFile) -> tuple[list[Entry], list[str]]:
     for coordinate in file.coordinates:
         name, values, own = parse(coordinate.descriptor, coordinate.where)
         warnings += own
-        text = values.get("compact_clusters", "")
-        compact = text in ("t", "true", ".true.") if text else file.version >= COMPACT
+        told = values.get("compact_clusters")
+        compact = file.version >= COMPACT if told is None else told
         if len(coordinate.alpha):
             entries.append(Entry(name, values, coordinate, compact))
     return entries, warnings

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""QUIP's option text: ``key=value`` words apart by blanks, values with blanks in {} or quotes."""
+"""QUIP's option text: ``key=value`` words apart by blanks or commas, values with these in {} or
+quotes, blanks before an equals sign and around it."""
 
 from __future__ import annotations
+
+import re
 
 from potential.errors import SoapGprError
 
@@ -14,7 +17,7 @@ def words(text: str) -> list[str]:
     Raises SoapGprError when a brace or a quote is not closed.
     """
     found, word, depth, quote = list[str](), "", 0, ""
-    for character in text:
+    for character in re.sub(r"\s+=\s*", "=", text):
         if quote:
             if character == quote:
                 quote = ""
@@ -26,7 +29,7 @@ def words(text: str) -> list[str]:
             depth += 1
         elif character == _CLOSE:
             depth -= 1
-        elif character.isspace() and depth == 0:
+        elif (character.isspace() or character == ",") and depth == 0:
             found += [word] if word else []
             word = ""
             continue

@@ -20,9 +20,20 @@ def number(key: str, text: str) -> float:
     return value
 
 
-def truth(text: str) -> bool:
-    """T, true, or a key without value."""
-    return text.strip().lower().strip(".") in ("", "t", "true")
+def truth(key: str, text: str) -> bool:
+    """T, true, or a key without value; F or false. Raises SoapGprError for anything else."""
+    word = text.strip().lower()
+    if word not in ("", "t", "true", "f", "false"):
+        raise SoapGprError(f"{key}: found {text!r}, expected T or F")
+    return word not in ("f", "false")
+
+
+def count(key: str, text: str) -> int:
+    """An integer, none below 0. Raises SoapGprError."""
+    value = number(key, text)
+    if value < 0 or value != int(value):
+        raise SoapGprError(f"{key}: found {text!r}, expected a count")
+    return int(value)
 
 
 def table(key: str, text: str) -> dict[str, float]:

@@ -103,9 +103,7 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
         raise SoapGprError(f"{where}: found n_species={n_species} and species_Z={species}")
     _check_sizes(values, where)
     central = values["central_reference_all_species"]
-    central_all = version < CENTRE_BY_SPECIES or (
-        central in ("t", "true", ".true.") if central else n_species == 1
-    )
+    central_all = version < CENTRE_BY_SPECIES or (n_species == 1 if central is None else central)
     error = np.sqrt(2 * values["basis_error_exponent"] * np.log(10.0))
     sigma = values["atom_sigma"]
     return SoapOptions(
