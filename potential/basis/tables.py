@@ -103,21 +103,31 @@ def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance, joi
     pieces = [(0.0, r_c - width, cutoff_function.plateau)] if width < r_c else []
     pieces = _split([*pieces, (r_c - width, r_c, taper)], joints)
 
-    functions = [
-        [weighted_integral(integral, scaling, piece) for integral in integrals]
-        for _, _, piece in pieces
+    rows = [
+        (begin, end, [weighted_integral(integral, scaling, piece) for integral in integrals])
+        for begin, end, piece in pieces
     ]
+    return piecewise_tables(rows, tolerance, by_segment=bool(joints))
+
+
+def piecewise_tables(pieces, tolerance, by_segment=False):
+    """Segments [begin, end, n_intervals] and a table for each function, one grid for all.
+
+    pieces: contiguous (begin, end, functions), the same functions r (n,) -> jet (3, n, channels)
+    in each. The tolerance is relative to the largest value of all, or of each segment. Raises
+    SoapGprError when the functions vary too fast.
+    """
     scales = np.array(
         [
-            [np.abs(f(np.linspace(begin, end, SCALE_POINTS))[0]).max() for f in row]
-            for (begin, end, _), row in zip(pieces, functions, strict=True)
+            [np.abs(f(np.linspace(begin, end, SCALE_POINTS))[0]).max() for f in functions]
+            for begin, end, functions in pieces
         ]
     )
-    if not joints:
+    if not by_segment:
         scales[:] = scales.max(axis=0)
     segments, parts = [], []
-    for (begin, end, _), row, scale in zip(pieces, functions, scales, strict=True):
-        n_intervals, tables = spline.build_segment(row, scale, begin, end, tolerance)
+    for (begin, end, functions), scale in zip(pieces, scales, strict=True):
+        n_intervals, tables = spline.build_segment(functions, scale, begin, end, tolerance)
         segments.append([begin, end, n_intervals])
         parts.append(tables)
     return segments, [np.concatenate(tables) for tables in zip(*parts, strict=True)]

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from potential.errors import SoapGprError
 from potential.gap.soap_channels import Channels, channels, without_division
 from potential.gap.soap_term import RadialTables
 from potential.gap.soap_turbo_functions import Neighbour, tables
@@ -65,15 +66,18 @@ class TurboOptions:
         return [k for k, own in enumerate(self.species) if own == z]
 
     def radial_tables(self) -> RadialTables:
-        segments, functions, at_zero = tables(
-            self.neighbours,
-            self.l_max,
-            self.soft,
-            self.hard,
-            self.nf,
-            self.radial_enhancement,
-            self.basis == "poly3gauss",
-        )
+        try:
+            segments, functions, at_zero = tables(
+                self.neighbours,
+                self.l_max,
+                self.soft,
+                self.hard,
+                self.nf,
+                self.radial_enhancement,
+                self.basis == "poly3gauss",
+            )
+        except SoapGprError as error:
+            raise SoapGprError(f"{self.where}: {error}") from None
         factors = without_division(self.l_max)[:, None]
         return RadialTables(segments, [table * factors for table in functions], at_zero)
 

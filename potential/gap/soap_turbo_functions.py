@@ -9,17 +9,17 @@ r² + 2√(2/π) σ_r r + σ_r² for radial_enhancement 0, 1, 2: means of |x|^k 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from potential.basis import bessel, jets, spline
+from potential.basis import bessel, jets
+from potential.basis.tables import piecewise_tables
 from potential.gap.soap_turbo_radial import RadialExpansion, Width
 
 TOLERANCE = 1e-11  # of the splines, relative to the largest value
-SAMPLES = 33
 GRADES = 12  # segments, each a quarter of the one before, towards a cutoff with a root in it
 
 
@@ -40,42 +40,38 @@ def tables(neighbours: Sequence[Neighbour], l_max, soft, hard, nf, enhancement, 
 
     Raises SoapGprError when the functions vary too fast.
     """
-    expansions = [
-        RadialExpansion(own.n_max, own.radial, soft, hard, nf, gaussian) for own in neighbours
-    ]
+    alike = [replace(own, central_weight=1.0) for own in neighbours]
+    expansions = {
+        own: RadialExpansion(own.n_max, own.radial, soft, hard, nf, gaussian) for own in alike
+    }
     largest = max(own.n_max for own in neighbours)
     functions = [
         partial(_function, own, expansion, l_max, hard, enhancement, largest)
-        for own, expansion in zip(neighbours, expansions, strict=True)
+        for own, expansion in expansions.items()
     ]
-    ends = _ends(neighbours, expansions, hard)
     pieces = [
         (begin, end, [partial(f, middle=0.5 * (begin + end)) for f in functions])
-        for begin, end in pairwise(ends)
+        for begin, end in pairwise(_ends(expansions, hard))
     ]
-    scales = np.max(
-        [
-            [np.abs(f(np.linspace(begin, end, SAMPLES))[0]).max() for f in row]
-            for begin, end, row in pieces
-        ],
-        axis=0,
-    )
-    segments, parts = [], []
-    for begin, end, row in pieces:
-        n_intervals, found = spline.build_segment(row, scales, begin, end, TOLERANCE)
-        segments.append([begin, end, n_intervals])
-        parts.append(found)
-    joined = [np.concatenate(own) for own in zip(*parts, strict=True)]
-    shaped = [own.reshape(*own.shape[:2], l_max + 1, largest) for own in joined]
-    at_zero = [own.central_weight * t[0, 0, 0] for own, t in zip(neighbours, shaped, strict=True)]
-    return segments, shaped, np.array(at_zero)
+    segments, joined = piecewise_tables(pieces, TOLERANCE)
+    shaped = {
+        own: table.reshape(*table.shape[:2], l_max + 1, largest)
+        for own, table in zip(expansions, joined, strict=True)
+    }
+    at_zero = np.zeros((len(neighbours), largest))
+    for own, key, row in zip(neighbours, alike, at_zero, strict=True):
+        factors = _amplitude(own, hard, enhancement, np.zeros(1))[0, 0]
+        factors *= _angular(own.angular, 0, np.zeros(1))[0, 0, 0]
+        row[: own.n_max] = own.central_weight * factors * expansions[key].center()
+    return segments, [shaped[key] for key in alike], at_zero
 
 
-def _ends(neighbours, expansions, hard) -> list[float]:
+def _ends(expansions: dict[Neighbour, RadialExpansion], hard: float) -> list[float]:
     """Ends of the segments: where one of the functions jumps, and towards a root at the cutoff."""
-    inner = {r for expansion in expansions for r in expansion.switches if 1e-9 < r < hard - 1e-9}
+    switches = [r for expansion in expansions.values() for r in expansion.switches]
+    inner = {r for r in switches if 1e-9 < r < hard - 1e-9}
     inner |= {0.0, hard}
-    if any(2 * own.amplitude != int(2 * own.amplitude) for own in neighbours):
+    if any(2 * own.amplitude != int(2 * own.amplitude) for own in expansions):
         last = sorted(inner)[-2]
         inner |= {hard - (hard - last) * 0.25**k for k in range(1, GRADES)}
     return sorted(inner)
@@ -109,7 +105,7 @@ def _amplitude(own: Neighbour, hard: float, enhancement: int, r: np.ndarray) -> 
 
 
 def _power(value: np.ndarray, slope: float, p: float) -> np.ndarray:
-    """Jet of value^p, zero for derivatives that a root at 0 has not."""
+    """Jet of (a + slope r)^p from the values of the bracket."""
     value = np.maximum(value, 0.0)
     found = [value**p]
     factor = 1.0

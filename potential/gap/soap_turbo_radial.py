@@ -51,11 +51,12 @@ class RadialExpansion:
     def __init__(self, n_max: int, width: Width, soft: float, hard: float, nf: float, gaussian):
         self.width, self.soft, self.hard, self.fall = width, soft, hard, (hard - soft) / nf
         self.n_polynomials = n_max - 1 if gaussian else n_max
-        self.root = _inverse_root(self.n_polynomials, width, hard, gaussian)
+        self.overlap = _overlap(self.n_polynomials, width, hard, gaussian)
+        self.root = _inverse_root(self.overlap)
         self.gaussian = bool(gaussian)
-        step = min(width.least(hard), self.fall)
+        step = width.least(hard)
         inner = _quadrature(0.0, soft, step)
-        between = _quadrature(soft, hard, step)
+        between = _quadrature(soft, hard, min(step, self.fall))
         far = max(FAR * width.at_zero, soft)
         beyond = _quadrature(soft, far, step) if gaussian and far > soft else None
         self.inner = inner[0], self._polynomials(inner)
@@ -86,6 +87,13 @@ class RadialExpansion:
             for part in np.array_split(r, len(r) // 64 + 1)
         ]
         return np.concatenate(chunks, axis=1)
+
+    def center(self) -> np.ndarray:
+        """(n_max,) of the centre's own density."""
+        if not self.gaussian:
+            return self(np.zeros(1), self.filter_from < 0, False)[0, 0]
+        # the basis has this very Gaussian: QUIP takes its overlaps, without a filter
+        return self.root.astype(float) @ self.overlap[:, -1] * _norm(self.width.at_zero)
 
     def _evaluate(self, r, filtered, gaussian):
         x, weights = self.inner
@@ -143,16 +151,11 @@ class RadialExpansion:
         """Weights (n_x, n_max) of the rest of g_n."""
         x, w = quadrature
         value = np.exp(-0.5 * (x.astype(np.longdouble) / self.width.at_zero) ** 2)
-        value /= np.sqrt(0.5 * np.sqrt(np.pi) * self.width.at_zero)
-        return np.outer(value * w, self.root[:, -1])
+        return np.outer(value / _norm(self.width.at_zero) * w, self.root[:, -1])
 
 
-def _inverse_root(n_polynomials: int, width: Width, hard: float, gaussian) -> np.ndarray:
-    """S^(−1/2) (n_max, n_max) of long doubles.
-
-    S is close to singular for many functions, and its root then mostly rounding: in double
-    precision by singular values, as here, it is closer to QUIP's than the exact one would be.
-    """
+def _overlap(n_polynomials: int, width: Width, hard: float, gaussian) -> np.ndarray:
+    """S (n_max, n_max)."""
     two_alpha = 2.0 * np.arange(1, n_polynomials + 1)
     S = np.eye(n_polynomials + bool(gaussian))
     S[:n_polynomials, :n_polynomials] = np.sqrt((5 + two_alpha[:, None]) * (5 + two_alpha)) / (
@@ -160,8 +163,22 @@ def _inverse_root(n_polynomials: int, width: Width, hard: float, gaussian) -> np
     )
     if gaussian:
         S[:-1, -1] = S[-1, :-1] = _overlap_with_gaussian(n_polynomials, width.at_zero, hard)
+    return S
+
+
+def _inverse_root(S: np.ndarray) -> np.ndarray:
+    """S^(−1/2) (n_max, n_max) of long doubles.
+
+    S is close to singular for many functions, and its root then mostly rounding: in double
+    precision by singular values, as here, it is closer to QUIP's than the exact one would be.
+    """
     U, values, Vt = svd(S)
     return ((U / np.sqrt(values)) @ Vt).astype(np.longdouble)
+
+
+def _norm(sigma: float) -> float:
+    """√∫ exp(−x²/σ²) dx over x > 0."""
+    return np.sqrt(0.5 * np.sqrt(np.pi) * sigma)
 
 
 def _overlap_with_gaussian(n: int, sigma: float, hard: float) -> np.ndarray:
@@ -172,8 +189,7 @@ def _overlap_with_gaussian(n: int, sigma: float, hard: float) -> np.ndarray:
         before = (k - 1) * ratio**2 * integrals[k - 2] if k > 1 else 0.0
         integrals.append(integrals[k - 1] - sigma * ratio + before)
     alpha = np.arange(1, n + 1)
-    norms = np.sqrt((2 * alpha + 5) / hard) / np.sqrt(0.5 * np.sqrt(np.pi) * sigma)
-    return np.array(integrals[3:]) * norms
+    return np.array(integrals[3:]) * np.sqrt((2 * alpha + 5) / hard) / _norm(sigma)
 
 
 def _quadrature(begin: float, end: float, step: float) -> tuple[np.ndarray, np.ndarray]:
