@@ -13,7 +13,8 @@ from potential.structure import symbol
 
 # What a term of build_model holds beside its entry.
 _POINTS = ("sparse_points", "weights", "structures")
-_NOT_IN_ENTRY = ("tables", "central", "features", "feature_scale", *_POINTS)
+_PROCESSES = ("process_points", "process_weights")
+_NOT_IN_ENTRY = ("tables", "central", "features", "feature_scale", *_PROCESSES, *_POINTS)
 
 
 def entry_of(term: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +71,11 @@ def _soap_arrays(term, n_species):
 def _function_arrays(term, n_species):
     """Of a term of functions, one per sparse set."""
     if is_fixed(term):
-        return {f"table.{p}": table for p, table in term["tables"].items()}
+        arrays = {f"table.{p}": table for p, table in term["tables"].items()}
+        for key in _PROCESSES:
+            what = key.removeprefix("process_")
+            arrays |= {f"process.{n}.{what}": own for n, own in enumerate(term.get(key, ()))}
+        return arrays
     arrays = {}
     for p, points in term["sparse_points"].items():
         own = (term.get("weights") or {}).get(p, np.zeros(len(points)))

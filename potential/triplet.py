@@ -9,6 +9,7 @@ coefficients come from the same three factors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,31 @@ INTERVALS_PER_LENGTH = 6
 # Candidates for sparse points: one triplet of each cube with this edge, in length scales.
 CUBE = 1 / 6
 MAX_INTERVALS = 160
+LINES = 20  # through given triplets, on which the number of intervals is chosen
 TOLERANCE = 1e-7  # error of a fixed function's spline, relative to its largest value
 
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A Gaussian process of a fixed term, docs/theory.md eq. (22g), summed at run time.
+
+    function: place in ``functions``; kernel: "ard_se" or "pp"; angle: whether its numbers are those
+    of an angle instead of the distances in ``order``; length_scales θ: Å, of the second number of
+    an angle Å²; permutations: in the norm, none for no norm; constant: eV; points (3, n): in length
+    scales, those permuted included; weights (n,): eV.
+    """
+
+    function: int
+    kernel: str
+    angle: bool
+    order: list[int]
+    length_scales: list[float]
+    permutations: list[list[int]]
+    constant: float
+    points: np.ndarray
+    weights: np.ndarray
 
 
 def functions(n_species: int) -> list[tuple[int, int, int]]:
@@ -138,6 +161,8 @@ def fixed_term(
     tolerance: float = TOLERANCE,
     shared_energy: bool = False,
     ordered: bool = False,
+    processes: Sequence[Process] = (),
+    near: Mapping[int, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """A term without weights for ``build_model`` from functions G of eq. (22).
 
@@ -145,8 +170,11 @@ def fixed_term(
     the ends of [0, cutoff]² × [0, 2 cutoff], the first distance that to the neighbour of lower
     species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a).
     shared_energy: eq. (22e). ordered: eq. (22f), functions are taken as they are where they are not
-    symmetric in neighbours of one species. The spline is as fine along each axis as ``tolerance``,
-    relative to the largest value, asks for. Raises SoapGprError when MAX_INTERVALS do not suffice.
+    symmetric in neighbours of one species. processes: to be added to them. near: by place,
+    triplets (n, 3) in Å at which a function may be narrow and its spline is tested too.
+
+    The spline is as fine along each axis as ``tolerance``, relative to the largest value, asks for.
+    Raises SoapGprError when MAX_INTERVALS do not suffice.
     """
     entry: dict[str, Any] = {
         "kind": "triplet",
@@ -160,13 +188,16 @@ def fixed_term(
         entry["shared_energy"] = True
     if ordered:
         entry["neighbor_order"] = "index"
-    probes = _probes(cutoff)
-    wanted = {p: np.asarray(function(*probes)) for p, function in callables.items()}
+    probes = {
+        p: np.concatenate([_probes(cutoff), (near or {}).get(p, np.zeros((0, 3))).T], axis=1)
+        for p in callables
+    }
+    wanted = {p: np.asarray(function(*probes[p])) for p, function in callables.items()}
     limits = {p: tolerance * max(np.abs(value).max(), 1e-300) for p, value in wanted.items()}
     entry["n_intervals"] = [
         max(
             (
-                _intervals(function, limits[p], axis, cutoff, name)
+                _intervals(function, limits[p], axis, cutoff, name, probes[p][:, -LINES:])
                 for p, function in callables.items()
                 for axis in axes
             ),
@@ -178,10 +209,29 @@ def fixed_term(
     tables = {p: _sampled(entry, function, symmetric[p]) for p, function in callables.items()}
     for p, value in wanted.items():
         # three axes, and lines in the search of intervals that missed the worst place
-        if np.abs(interpolate(entry, tables[p], probes) - value).max() > 10 * limits[p]:
+        if np.abs(interpolate(entry, tables[p], probes[p]) - value).max() > 10 * limits[p]:
             raise _too_rough(name, limits[p])
     empty = np.zeros((0, *(n + 5 for n in entry["n_intervals"])))
-    return entry | {"tables": {p: tables.get(p, empty) for p in range(len(symmetric))}}
+    return (
+        entry
+        | {"tables": {p: tables.get(p, empty) for p in range(len(symmetric))}}
+        | _of_processes(processes)
+    )
+
+
+def _of_processes(processes: Sequence[Process]) -> dict[str, Any]:
+    """What they add to a term's entry."""
+    if not processes:
+        return {}
+    arrays = ("points", "weights")
+    return {
+        "processes": [
+            {key: value for key, value in vars(process).items() if key not in arrays}
+            for process in processes
+        ],
+        "process_points": [process.points for process in processes],
+        "process_weights": [process.weights for process in processes],
+    }
 
 
 def interpolate(entry: Mapping[str, Any], table: np.ndarray, distances) -> np.ndarray:
@@ -196,9 +246,10 @@ def _axis(entry, axis):
     return (n_third, 2 * entry["cutoff"]) if axis == 2 else (n_radial, entry["cutoff"])
 
 
-def _intervals(function, limit, axis, cutoff, name):
-    """Intervals along one axis for an error within limit (eV), on lines through some triplets."""
-    probes = np.array(_probes(cutoff, 60, seed=1))
+def _intervals(function, limit, axis, cutoff, name, more):
+    """Intervals along one axis for an error within limit (eV), on lines through some triplets, of
+    which more (3, n) are given."""
+    probes = np.concatenate([_probes(cutoff, 60, seed=1), more], axis=1)
     end = 2 * cutoff if axis == 2 else cutoff
     fine = np.linspace(0, end, 1501)
     lines = np.repeat(probes[:, :, None], len(fine), axis=2)
@@ -245,8 +296,8 @@ def _sampled(entry, function, symmetric):
 
 
 def _probes(cutoff, n=1500, seed=0):
-    """Distances of triplets at random, for the error of a spline."""
+    """Distances (3, n) of triplets at random, for the error of a spline."""
     rng = np.random.default_rng(seed)
     r_ij, r_ik = rng.uniform(0, cutoff, (2, n))
     cosine = rng.uniform(-1, 1, n)
-    return r_ij, r_ik, np.sqrt(r_ij**2 + r_ik**2 - 2 * r_ij * r_ik * cosine)
+    return np.stack([r_ij, r_ik, np.sqrt(r_ij**2 + r_ik**2 - 2 * r_ij * r_ik * cosine)])

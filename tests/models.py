@@ -95,6 +95,42 @@ def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
+def process_model(species=(1, 8), seed=0) -> Model:
+    """A fixed triplet term of processes alone, cutoff 3 Å: both kernels, distances and angles, with
+    a norm and without; neighbours are told apart by their order."""
+    rng = np.random.default_rng(seed)
+    options = [
+        {
+            "kernel": "pp",
+            "angle": False,
+            "order": [0, 1, 2],
+            "permutations": [[0, 1, 2], [1, 0, 2]],
+        },
+        {
+            "kernel": "ard_se",
+            "angle": False,
+            "order": [2, 0, 1],
+            "permutations": [[0, 1, 2], [0, 2, 1]],
+        },
+        {"kernel": "pp", "angle": True, "order": [0, 1, 2], "permutations": []},
+        {"kernel": "ard_se", "angle": True, "order": [0, 1, 2], "permutations": []},
+    ]
+    processes = [
+        triplet.Process(
+            function=p,
+            length_scales=[4.0, 3.0, 3.0] if own["angle"] else [2.0, 2.0, 2.0],
+            constant=0.1,
+            points=rng.uniform(0, 2, (3, 11)),
+            weights=rng.normal(size=11),
+            **own,
+        )
+        for p in range(len(triplet.functions(len(species))))
+        for own in options[p % 2 :: 2]
+    ]
+    term = triplet.fixed_term("processes", 3.0, 0.8, species, {}, ordered=True, processes=processes)
+    return build_model(species, [-float(z) for z in species], [term])
+
+
 def _triplets(species, seed) -> dict:
     rng = np.random.default_rng(seed)
     atoms = random_structure(np.repeat(species, 4), seed=seed)

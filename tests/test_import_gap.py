@@ -69,24 +69,35 @@ def test_imported_potentials_give_what_quip_gives(tmp_path, name):
         assert_same(model, xml, atoms)
 
 
+CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
+NARROW = "theta_uniform=0.05"
+
+
 @pytest.mark.parametrize(
-    "descriptor, species",
+    "descriptor, species, summed",
     [
-        (TRIPLET, (6, 14)),
-        (TRIPLET.replace("angle_3b", "distance_Nb order=3"), (14,)),
-        (TRIPLET.replace("angle_3b", "distance_Nb order=3 compact_clusters=F"), (6, 14)),
+        (TRIPLET, (6, 14), False),
+        (CLUSTERS, (14,), False),
+        (f"{CLUSTERS} compact_clusters=F", (6, 14), False),
+        (TRIPLET.replace("ard_se", "pp"), (6, 14), True),
+        (CLUSTERS.replace("ard_se", "pp"), (14,), True),
+        (f"{CLUSTERS.replace('ard_se', 'pp')} compact_clusters=F f0=0.2", (6, 14), True),
+        (f"{CLUSTERS} {NARROW}", (14,), True),
+        (f"{TRIPLET} {NARROW}", (14,), True),
     ],
 )
-def test_imported_triplets_give_what_quip_gives(tmp_path, descriptor, species):
+def test_imported_triplets_give_what_quip_gives(tmp_path, descriptor, species, summed):
     xml = train(tmp_path, descriptor, species)
     model, warnings = import_gap(xml)
     assert warnings == []
+    assert all(("processes" in term) == summed for term in model.terms)
     for atoms in structures(species).values():
         assert_same(model, xml, atoms)
 
 
-def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path):
-    xml = train(tmp_path, TRIPLET.replace("angle_3b", "distance_Nb order=3"))
+@pytest.mark.parametrize("kernel", ["ard_se", "pp"])
+def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path, kernel):
+    xml = train(tmp_path, CLUSTERS.replace("ard_se", kernel))
     model, warnings = import_gap(xml)
     from quippy.potential import Potential  # train skips the test without it
 
@@ -111,9 +122,9 @@ def test_imported_potentials_can_be_compressed(tmp_path):
     assert all(after < before for before, after in smaller.ranks.values())
 
 
-@pytest.mark.parametrize("options", ["", "add_species=F Z={{0 0 14}}"])
+@pytest.mark.parametrize("options", ["", "add_species=F Z={{0 0 14}}", "covariance_type=pp"])
 def test_literal_compact_clusters_follow_the_order_of_the_atoms(tmp_path, options):
-    xml = train(tmp_path, f"{TRIPLET.replace('angle_3b', 'distance_Nb order=3')} {options}")
+    xml = train(tmp_path, f"{CLUSTERS} {options}")
     model, warnings = import_gap(xml, literal_clusters=True)
     assert warnings and all("depends on the order of the atoms" in text for text in warnings)
     found = structures()

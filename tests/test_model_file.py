@@ -8,7 +8,13 @@ import zlib
 
 import numpy as np
 import pytest
-from models import body_order_model, general_model, random_model, random_structure
+from models import (
+    body_order_model,
+    general_model,
+    process_model,
+    random_model,
+    random_structure,
+)
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
@@ -148,6 +154,11 @@ def test_imported_files_with_odd_values_are_refused_or_work(seed):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_body_order_files_with_odd_values_are_refused_or_work(seed):
     check_odd_values(body_order_model(soap=False), seed)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_files_of_processes_with_odd_values_are_refused_or_work(seed):
+    check_odd_values(process_model(), seed, fitted=False)
 
 
 def check_odd_values(model, seed, fitted=True):

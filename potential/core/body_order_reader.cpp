@@ -30,6 +30,41 @@ TripletFunction read_triplet_function(const TensorFile &file, const std::string 
   return function;
 }
 
+std::array<int, 3> three_numbers(const json &values) {
+  std::array<int, 3> numbers;
+  for (int k = 0; k < 3; ++k) {
+    numbers[k] = count(values.at(k));
+    if (numbers[k] < 0 || numbers[k] > 2)
+      throw Error("the model file's processes of triplets name a fourth number");
+  }
+  return numbers;
+}
+
+TripletProcess read_process(const TensorFile &file, const json &entry, const std::string &name) {
+  TripletProcess process;
+  const auto kernel = entry.at("kernel").get<std::string>();
+  if (kernel != "ard_se" && kernel != "pp")
+    throw Error("the model file has the unknown kernel '" + kernel + "'");
+  if (kernel == "pp") process.kernel = TripletProcess::Kernel::polynomial;
+  process.angle = entry.at("angle").get<bool>();
+  process.constant = get(entry, "constant", -1e30, 1e30);
+  process.order = three_numbers(entry.at("order"));
+  for (const json &own : entry.at("permutations"))
+    process.permutations.push_back(three_numbers(own));
+  for (int k = 0; k < 3; ++k) {
+    const double scale = entry.at("length_scales").at(k).get<double>();
+    if (!(scale >= 1e-10 && scale <= 1e10))
+      throw Error("the model file's 'length_scales' are out of range");
+    process.inverse_scale[k] = 1 / scale;
+  }
+  process.weights = read(file, name + ".weights", {kAny});
+  const std::size_t size = process.weights.size();
+  const AlignedVector points = read(file, name + ".points", {3, size});
+  for (int k = 0; k < 3; ++k)
+    process.points[k].assign(points.begin() + k * size, points.begin() + (k + 1) * size);
+  return process;
+}
+
 }  // namespace
 
 PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::string &prefix,
@@ -89,6 +124,13 @@ TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const s
     if ((size == 0) != term.functions.back().coefficients.empty())
       throw Error("array '" + prefix + "table" + suffix + "' does not fit its sparse points");
     term.n_weights += size;
+  }
+  if (!entry.contains("processes")) return term;
+  const json &list = entry.at("processes");
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const int function = get_count(list.at(n), "function", 0, int(n_functions) - 1);
+    const std::string name = prefix + "process." + std::to_string(n);
+    term.functions[function].processes.push_back(read_process(file, list.at(n), name));
   }
   return term;
 }

@@ -53,8 +53,8 @@ struct Value {
 };
 
 /// The spline and its derivatives: two axes are contracted with whole rows, the third at the end.
-Value evaluate(const TripletTerm &term, const TripletFunction &function, const SplinePoint &j,
-               const SplinePoint &k, const SplinePoint &jk) {
+Value interpolate(const TripletTerm &term, const TripletFunction &function, const SplinePoint &j,
+                  const SplinePoint &k, const SplinePoint &jk) {
   const std::size_t row = term.row(), plane = row * term.radial.n_coefficients();
   const double *corner = &function.coefficients[j.first * plane + k.first * row + jk.first];
   Lanes value[kVectors] = {}, by_j[kVectors] = {}, by_k[kVectors] = {};
@@ -74,6 +74,21 @@ Value evaluate(const TripletTerm &term, const TripletFunction &function, const S
     }
   return {products(value, jk.b), products(by_j, jk.b), products(by_k, jk.b),
           products(value, jk.slope)};
+}
+
+/// Spline and processes.
+Value evaluate(const TripletTerm &term, const TripletFunction &function, const TripletNeighbor &j,
+               const TripletNeighbor &k, const ThirdSide &jk) {
+  Value g{};
+  if (!function.coefficients.empty()) g = interpolate(term, function, j.point, k.point, jk.point);
+  for (const TripletProcess &process : function.processes) {
+    const ProcessValue own = evaluate_process(process, {j.r, k.r, jk.r});
+    g.value[0] += own.value;
+    g.slope_j[0] += own.slope[0];
+    g.slope_k[0] += own.slope[1];
+    g.slope_jk[0] += own.slope[2];
+  }
+  return g;
 }
 
 /// Force along each side of a triplet, -∂U/∂r.
@@ -113,9 +128,9 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
       const TripletNeighbor &k = neighbors[second];
       const TripletFunction &function =
           term.functions[triplet_index(species, j.species, k.species, n_species)];
-      if (function.coefficients.empty()) continue;
+      if (function.coefficients.empty() && function.processes.empty()) continue;
       const ThirdSide &jk = sides[second - first - 1];
-      const Value g = evaluate(term, function, j.point, k.point, jk.point);
+      const Value g = evaluate(term, function, j, k, jk);
       const double factor = j.factor * k.factor * jk.factor;
       energies += factor * g.value;
       Along f{};
@@ -144,7 +159,7 @@ void add_center(const TripletTerm &term, const std::vector<TripletNeighbor> &nei
 ThirdSide::ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const TripletNeighbor &k) {
   double d[3];
   for (int x = 0; x < 3; ++x) d[x] = k.r_ij[x] - j.r_ij[x];
-  const double r = direction(d, unit);
+  r = direction(d, unit);
   point.locate(term.third, r);
   factor = 1;
   factor_slope = 0;
@@ -160,12 +175,12 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
   for (std::size_t pair = environments.offset[i]; pair < environments.offset[i + 1]; ++pair) {
     TripletNeighbor own;
     std::copy_n(environments.r_ij[pair], 3, own.r_ij);
-    const double r = direction(own.r_ij, own.unit);
-    if (r >= term.cutoff) continue;
+    own.r = direction(own.r_ij, own.unit);
+    if (own.r >= term.cutoff) continue;
     own.pair = pair;
     own.species = environments.neighbor_species[pair];
-    shifted_cosine(term, r, own.factor, own.factor_slope);
-    own.point.locate(term.radial, r);
+    shifted_cosine(term, own.r, own.factor, own.factor_slope);
+    own.point.locate(term.radial, own.r);
     neighbors.push_back(own);
   }
   const auto lower = [](const TripletNeighbor &a, const TripletNeighbor &b) {

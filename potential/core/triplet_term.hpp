@@ -9,13 +9,16 @@
 #include "pair_term.hpp"
 #include "simd.hpp"
 #include "soap_gpr.hpp"
+#include "triplet_process.hpp"
 #include "uniform_spline.hpp"
 
 namespace soap_gpr {
 
-/// G(r_ij, r_ik, r_jk) in eV as B-spline coefficients; empty where G = 0.
+/// G(r_ij, r_ik, r_jk) in eV as B-spline coefficients, and processes to be added; G = 0 where both
+/// are empty.
 struct TripletFunction {
   AlignedVector coefficients;  ///< [radial][radial][row], rows padded
+  std::vector<TripletProcess> processes;
 };
 
 struct TripletTerm {
@@ -41,14 +44,14 @@ constexpr std::size_t triplet_index(std::size_t center, std::size_t a, std::size
 struct TripletNeighbor {
   std::size_t pair;  ///< its place among all pairs of the environments
   int species;
-  double r_ij[3], unit[3];
+  double r, r_ij[3], unit[3];
   double factor, factor_slope;  ///< f_c(r_ij)
   SplinePoint point;            ///< r_ij on the radial grid
 };
 
 /// The distance between two neighbours of a centre.
 struct ThirdSide {
-  double unit[3];               ///< from j to k
+  double r, unit[3];            ///< from j to k
   double factor, factor_slope;  ///< h(r_jk)
   SplinePoint point;
 

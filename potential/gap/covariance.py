@@ -20,7 +20,8 @@ def covariance(coordinate: Coordinate, x: np.ndarray) -> np.ndarray:
     permutations, theta = coordinate.permutations, coordinate.theta
     total = np.sum([shape((points[:, p] - x[:, None]) / theta) for p in permutations], axis=0)
     if len(permutations) > 1:
-        total = total / np.sqrt(_own(coordinate, points) * _own(coordinate, x)[:, None])
+        own = own_covariance(coordinate, points) * own_covariance(coordinate, x)[:, None]
+        total = total / np.sqrt(own)
     return coordinate.delta**2 * total + coordinate.f0**2
 
 
@@ -35,8 +36,8 @@ def require_stationary(coordinate: Coordinate, n: int) -> None:
         )
 
 
-def _own(coordinate: Coordinate, x: np.ndarray) -> np.ndarray:
-    """C(x, x), (n,)."""
+def own_covariance(coordinate: Coordinate, x: np.ndarray) -> np.ndarray:
+    """C(x, x) of x (n, d), (n,)."""
     shape = _SHAPES[coordinate.kernel]
     theta, permutations = coordinate.theta, coordinate.permutations
     return np.sum([shape((x[:, p] - x) / theta) for p in permutations], axis=0)

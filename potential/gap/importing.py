@@ -124,7 +124,14 @@ def _scaled(terms, factor: float) -> list[dict[str, Any]]:
     scaled = []
     for term in terms:
         key = "weights" if term["kind"] == "soap" else "tables"
-        scaled.append(term | {key: {a: factor * values for a, values in term[key].items()}})
+        own = term | {key: {a: factor * values for a, values in term[key].items()}}
+        if "processes" in term:
+            own["process_weights"] = [factor * weights for weights in term["process_weights"]]
+            own["processes"] = [
+                process | {"constant": factor * process["constant"]}
+                for process in term["processes"]
+            ]
+        scaled.append(own)
     return scaled
 
 
@@ -150,5 +157,11 @@ def describe(model: Model) -> list[str]:
             ]
             n_features = next(iter(model.sparse_points(t).values())).shape[1]
             what += f", {n_features} features, sparse points {', '.join(points)}"
+        if "processes" in term:
+            n = sum(
+                model.arrays[f"term{t}.process.{k}.weights"].size
+                for k in range(len(term["processes"]))
+            )
+            what += f", {n} permuted sparse points summed at run time"
         lines.append(f"Term {t + 1}: {term['kind']}, {what}")
     return lines

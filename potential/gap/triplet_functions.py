@@ -6,23 +6,24 @@ angle_3b and distance_Nb of order 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from potential import triplet
 from potential.errors import SoapGprError
-from potential.gap.covariance import covariance, require_stationary
+from potential.gap.covariance import require_stationary
 from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate
 from potential.gap.pair_functions import matches
+from potential.gap.triplet_parts import Part
 
 # Error of the spline, relative to the largest value: the first of these that can be had.
-TOLERANCES = (1e-9, 1e-8, 1e-7, 1e-6)
-CHUNK = 4096  # points at a time
+TOLERANCES = (1e-9, 1e-8)
 
-Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+T = TypeVar("T")
+Group = dict[int, list[Part]]  # by place in ``triplet.functions``
 
 
 def triplet_terms(
@@ -33,7 +34,7 @@ def triplet_terms(
     literal: functions that depend on the order of the neighbours do so here (docs/theory.md
     eq. 22f); otherwise they are the mean over both orders.
     """
-    groups: dict[tuple[float, float, str, bool, bool], dict[int, list[Function]]] = {}
+    groups: dict[tuple[float, float, str, bool, bool], Group] = {}
     warnings = []
     for entry in entries:
         name, values, coordinate, compact = entry
@@ -43,7 +44,7 @@ def triplet_terms(
                 f"{coordinate.where}: found cutoff={values['cutoff']:g} and "
                 f"cutoff_transition_width={width:g}, expected 0 < width <= cutoff <= 100"
             )
-        functions, ambiguous = _functions(entry, species)
+        parts, ambiguous = _parts(entry, species)
         if ambiguous:
             warnings.append(
                 f"{coordinate.where}: QUIP's energy of these compact clusters depends on the order "
@@ -53,55 +54,65 @@ def triplet_terms(
         third = "cluster" if name == "distance_nb" and not compact else "none"
         shared, ordered = name == "distance_nb", literal and bool(ambiguous)
         own = groups.setdefault((values["cutoff"], width, third, shared, ordered), {})
-        for p, function in functions.items():
-            mean = p in ambiguous and not literal
-            own.setdefault(p, []).append(_mean(function) if mean else function)
-    terms = []
-    for key, own in groups.items():
-        if own:
-            term, tolerance = _term(*key, species, own)
-            terms.append(term)
-            if tolerance > 1e-8:
-                warnings.append(
-                    f"functions of three distances to {key[0]:g} Å follow QUIP's to {tolerance:g} "
-                    "of the largest value only, as they are not smooth"
-                )
-    return terms, warnings
+        for p, part in parts.items():
+            own.setdefault(p, []).extend(part.mean() if p in ambiguous and not literal else [part])
+    return [_term(*key, species, own) for key, own in groups.items() if own], warnings
 
 
-def _term(cutoff, width, third, shared, ordered, species, own):
-    callables = {p: _sum(functions) for p, functions in own.items()}
+def _term(cutoff, width, third, shared, ordered, species, own: Group) -> dict[str, Any]:
+    """Splines of smooth functions; all others are summed at run time."""
+    rough = [part.process(p) for p, parts in own.items() for part in parts if _is_rough(part)]
+    smooth = {p: [part for part in parts if not _is_rough(part)] for p, parts in own.items()}
+    smooth = {p: parts for p, parts in smooth.items() if parts}
+    near = {p: np.concatenate([part.near(cutoff) for part in parts]) for p, parts in smooth.items()}
+    functions = {p: _sum(parts) for p, parts in smooth.items()}
     for tolerance in TOLERANCES:
         try:
-            term = triplet.fixed_term(
-                "GAP", cutoff, width, species, callables, third, tolerance, shared, ordered
+            return triplet.fixed_term(
+                "GAP",
+                cutoff,
+                width,
+                species,
+                functions,
+                third,
+                tolerance,
+                shared,
+                ordered,
+                rough,
+                near,
             )
-            return term, tolerance
         except SoapGprError:
-            if tolerance == TOLERANCES[-1]:
-                raise
-    raise AssertionError
+            pass
+    processes = [part.process(p) for p, parts in own.items() for part in parts]
+    return triplet.fixed_term(
+        "GAP", cutoff, width, species, {}, third, 1.0, shared, ordered, processes
+    )
 
 
-def _sum(functions: Sequence[Function]) -> Function:
-    return lambda *distances: np.sum([function(*distances) for function in functions], axis=0)
+def _is_rough(part: Part) -> bool:
+    """Third derivatives of pp jump at each sparse point."""
+    return part.coordinate.kernel == "pp"
 
 
-def _functions(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Function], set[int]]:
+def _sum(parts: Sequence[Part]) -> triplet.Function:
+    return lambda *distances: np.sum([part.function(*distances) for part in parts], axis=0)
+
+
+def _parts(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Part], set[int]]:
     """By place in ``triplet.functions``; those that depend on the order of two neighbours of one
     species."""
     name, values, coordinate, compact = entry
-    process = _process(coordinate)
-    found, ambiguous = dict[int, Function](), set[int]()
+    require_stationary(coordinate, 3)
+    found, ambiguous = dict[int, Part](), set[int]()
     for p, (a, *others) in enumerate(triplet.functions(len(species))):
         center, neighbors = species[a], [species[b] for b in others]
         order = cluster_order(name, values, compact, center, neighbors, coordinate.where)
         if order is None:
             continue
         if name == "angle_3b":
-            found[p] = lambda *distances: 2 * process(*angle_numbers(*distances))  # both orders
+            found[p] = Part(coordinate, True, (0, 1, 2), 2.0)  # both orders
             continue
-        found[p] = _reordered(process, order)
+        found[p] = Part(coordinate, False, reorder((0, 1, 2), order), 1.0)
         first, second, third = ([center, *neighbors][k] for k in order)
         if second == third and not _is_symmetric(coordinate, [1, 0, 2]):
             ambiguous.add(p)
@@ -149,38 +160,11 @@ def cluster_order(
     return [int(k) for k in np.argsort([center, *neighbors], kind="stable")]
 
 
-def angle_numbers(r_ij, r_ik, r_jk):
-    """The three numbers of angle_3b."""
-    return r_ij + r_ik, (r_ij - r_ik) ** 2, r_jk
-
-
-def reorder(distances: Sequence[np.ndarray], order: Sequence[int]) -> list[np.ndarray]:
+def reorder(distances: Sequence[T], order: Sequence[int]) -> tuple[T, ...]:
     """The distances (1, 2), (1, 3), (2, 3) of atoms in another order."""
     places = {(0, 1): 0, (0, 2): 1, (1, 2): 2}
     first, second, third = order
-    return [
+    return tuple(
         distances[places[min(i, j), max(i, j)]]
         for i, j in ((first, second), (first, third), (second, third))
-    ]
-
-
-def _reordered(process: Function, order: Sequence[int]) -> Function:
-    return lambda *distances: process(*reorder(distances, order))
-
-
-def _mean(function: Function) -> Function:
-    """Over both orders of the neighbours."""
-    return lambda x, y, z: 0.5 * (function(x, y, z) + function(y, x, z))
-
-
-def _process(coordinate: Coordinate) -> Function:
-    """Σ_s α_s k(x_s, x) of three numbers."""
-    require_stationary(coordinate, 3)
-    weights = coordinate.alpha * coordinate.cutoffs
-
-    def function(*distances):
-        x = np.stack(distances, axis=1)
-        chunks = (x[begin : begin + CHUNK] for begin in range(0, len(x), CHUNK))
-        return np.concatenate([np.zeros(0), *(covariance(coordinate, c) @ weights for c in chunks)])
-
-    return function
+    )

@@ -26,7 +26,8 @@ from potential.gap.importing import read_entries, species_of
 from potential.gap.pair_functions import matches, pair_options
 from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import soap_term, sparse_points
-from potential.gap.triplet_functions import angle_numbers, cluster_order, reorder
+from potential.gap.triplet_functions import cluster_order, reorder
+from potential.gap.triplet_parts import angle_numbers
 from potential.model import build_model
 from potential.neighbors import NeighborList, neighbor_list
 from potential.structure import Structure, symbol
