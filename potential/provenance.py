@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from potential import metrics
+from potential import metrics, pair, triplet
 from potential.data import file_hashes
 from potential.derivative_basis import has_derivatives
 from potential.model import Model
@@ -23,6 +23,7 @@ from potential.version import package_version
 # What the summary needs; programs other than ours may record less, or something else.
 _COUNTS = {"structures", "atoms", "energies", "force_components", "virials", "config_types"}
 _REGRESSION = {"fitted_labels", "weights", "condition_number", "residual_per_label"}
+_NAMES = {"pair": pair.names, "triplet": triplet.names}
 
 
 def provenance(
@@ -62,6 +63,17 @@ def sparse_counts(model: Model, t: int) -> dict[str, int]:
         return {"structures": n_structures, "coordinates": model.n_term_weights(t)}
     points = model.sparse_points(t)
     return {name: len(points[a]) for a, name in enumerate(model.set_names(t))}
+
+
+def function_names(model: Model, t: int) -> list[str]:
+    """Pairs or triplets of species of which a fixed term has a function that is not zero."""
+    names = _NAMES[model.terms[t]["kind"]](model.species)
+    summed = {process["function"] for process in model.terms[t].get("processes", ())}
+    return [
+        name
+        for a, name in enumerate(names)
+        if a in summed or model.arrays[f"term{t}.table.{a}"].any()
+    ]
 
 
 def counts(structures: Sequence[Structure]) -> dict[str, Any]:
@@ -110,7 +122,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     for t in range(len(model.terms)):
         chosen = ", ".join(f"{name} {count}" for name, count in sparse_counts(model, t).items())
         if is_fixed(model.terms[t]):
-            chosen = model.terms[t].get("name", "")
+            chosen = f"{model.terms[t].get('name', '')} {', '.join(function_names(model, t))}"
         title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
         lines.append(f"{title:<14s} {chosen} ({_term_line(model.terms[t])})")
     if record.keys() >= _REGRESSION:

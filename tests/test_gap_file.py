@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Files of GAP potentials: published ones give the recorded numbers, bad ones one clear error."""
 
+import gzip
 import hashlib
 import json
 import random
@@ -12,6 +13,7 @@ from ase.data import atomic_numbers
 
 from potential.cli import main
 from potential.errors import SoapGprError
+from potential.gap import xml_file
 from potential.gap.importing import import_gap
 
 PUBLISHED = Path(__file__).parents[2] / "shared/data/gap_potentials"
@@ -91,6 +93,11 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([('dimensions="1"', 'dimensions="99999999"')], "too short"),
         ([('dimensions="1"', 'dimensions="1e30"')], "expected a count"),
         ([('alpha="1.0"', 'alpha="nan"')], "expected a number"),
+        ([('alpha="1.0"', 'alpha="1_0"')], "expected a number"),
+        ([('signal_variance=".5"', 'signal_variance="-.5"')], "expected more than 0"),
+        ([('covariance_type="1"', 'covariance_type="1.5"')], "expected a count"),
+        ([("points.txt", "a&#10;b")], "which is no name of a file"),
+        ([('<e0 Z="14"', '<e0 Z="140"')], "an e0 of the atomic number 140"),
         ([('alpha="1.0"', "")], "lacks alpha"),
         ([("distance_2b", "bispectrum_so4")], "bispectrum_so4 cannot be imported"),
         ([("distance_2b", "angle_3b")], "not 3 numbers"),
@@ -100,6 +107,10 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([("distance_2b cutoff=4.0", SOAP)], "ard_se cannot be imported"),
         ([("cutoff=4.0", "cutoff={4.0")], "unbalanced"),
         ([("cutoff=4.0", "cutoff=-4.0")], "cutoff=-4"),
+        (
+            [("distance_2b cutoff=4.0", SOAP.replace("=0.5", "=0.002")), ('type="1"', 'type="2"')],
+            "gap.xml: GAP_11: the radial functions",
+        ),
         ([("cutoff=4.0", "cutoff=4.0 only_intra=1")], "only_intra: found .1., expected T or F"),
         ([("cutoff=4.0", "")], "lacks cutoff"),
         ([('signal_variance=".5"', 'signal_variance="1e300"')], "too large or too small"),
@@ -154,11 +165,43 @@ def test_truncated_and_altered_files_never_end_in_a_traceback(tmp_path):
 def test_command_writes_a_model_and_fails_in_one_line(tmp_path, capsys):
     xml = write(tmp_path)
     assert main(["import-gap", str(xml), "-o", str(tmp_path / "model.sgpr")]) == 0
-    assert "Term 1: pair, cutoff 4 Å" in capsys.readouterr().out
+    assert "Term 1: pair, Si-Si, cutoff 4 Å" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "model.sgpr")]) == 0
+    assert "distance_2b Si-Si (pair, cutoff 4 Å)" in capsys.readouterr().out
+    before = xml.read_bytes()
+    assert main(["import-gap", str(xml), "-o", str(xml)]) == 1
+    assert "is the potential to import" in capsys.readouterr().err
+    assert xml.read_bytes() == before
+    assert main(["import-gap", str(xml), "-o", str(tmp_path / "new"), "--check", "none.xyz"]) == 1
+    assert not (tmp_path / "new").exists()
+    capsys.readouterr()
     (tmp_path / "points.txt").unlink()
     assert main(["import-gap", str(xml), "-o", str(tmp_path / "model.sgpr")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["import-gap", str(xml), "--species", "Xx", "-o", str(tmp_path / "m.sgpr")]) == 1
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (gzip.compress(b"<GAP_1>"), "unpack it with gunzip"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"<!doctype html>\n<html>", "a page of the web"),
+        (b'\x08\0\0\0\0\0\0\0{"__metadata__":{}}', "a model of soap-gpr"),
+        (b"<html><p/></html>", "found no GAP_params, expected a GAP potential"),
+        (b"", "not a complete XML file"),
+    ],
+)
+def test_other_files_are_named(tmp_path, content, message):
+    (tmp_path / "gap.xml").write_bytes(content)
+    with pytest.raises(SoapGprError, match=message):
+        import_gap(tmp_path / "gap.xml")
+
+
+def test_elements_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(xml_file, "MAX_ELEMENTS", 5)
+    with pytest.raises(SoapGprError, match="more than 5 elements"):
+        import_gap(write(tmp_path))
 
 
 def published(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from os.path import exists, samefile
 
 from potential.cli.gap_options import add_gap_arguments, atomic_numbers_of
 
@@ -43,10 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the model and say what is in it."""
+    from potential.data import read_geometries
+    from potential.errors import SoapGprError
     from potential.gap.importing import describe, import_gap
     from potential.output import require_folder
 
     require_folder(args.output)
+    if exists(args.gap) and exists(args.output) and samefile(args.gap, args.output):
+        raise SoapGprError(f"{args.output}: is the potential to import, expected another name")
+    structures = read_geometries([args.check]) if args.check else []
     model, warnings = import_gap(
         args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal"
     )
@@ -56,16 +62,14 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(describe(model)))
     print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
     if args.check:
-        _compare(model, args)
+        _compare(model, structures, args)
     return 0
 
 
-def _compare(model, args: argparse.Namespace) -> None:
-    from potential.data import read_geometries
+def _compare(model, structures, args: argparse.Namespace) -> None:
     from potential.gap.check import compare
     from potential.progress import bar
 
-    structures = read_geometries([args.check])
     found = compare(model, args.gap, structures, args.label, bar)
     print(
         f"Against QUIP on {len(structures)} structures, {sum(map(len, structures))} atoms, the "

@@ -132,7 +132,7 @@ def _labelled(root: Element, name: str, label: str | None, path: Path) -> Elemen
     found = list(root.walk(name))
     chosen = [item for item in found if item.attributes.get("label") == label]
     if not found:
-        raise SoapGprError(f"{path}: found no {name}, which a GAP potential like this one needs")
+        raise SoapGprError(f"{path}: found no {name}, expected a GAP potential")
     if label is not None and not chosen and all("label" in item.attributes for item in found):
         labels = ", ".join(item.attributes["label"] for item in found)
         raise SoapGprError(f"{path}: found no {name} labelled {label}, but {labels}")
@@ -144,7 +144,10 @@ def _e0(data: Element, path: Path) -> dict[int, float]:
     scalar = _number(data, "e0", path, default=0.0)
     energies = dict.fromkeys(range(1, 119), scalar)
     for item in data.all("e0"):
-        energies[int(_number(item, "Z", path))] = _number(item, "value", path)
+        z = _size(item, "Z", str(path))
+        if z not in energies:
+            raise SoapGprError(f"{path}: found an e0 of the atomic number {z}")
+        energies[z] = _number(item, "value", path)
     return energies
 
 
@@ -155,7 +158,7 @@ def _coordinate(item: Element, path: Path) -> Coordinate:
     descriptor = item.first("descriptor")
     if descriptor is None:
         raise SoapGprError(f"{where}: found no descriptor")
-    kernel = KERNELS.get(int(_number(item, "covariance_type", where)), "unknown")
+    kernel = KERNELS.get(_size(item, "covariance_type", where), "unknown")
     d = _size(item, "dimensions", where)
     n = _size(item, "n_sparseX", where)
     if d * n > MAX_VALUES:
@@ -165,6 +168,9 @@ def _coordinate(item: Element, path: Path) -> Coordinate:
         raise SoapGprError(f"{where}: found {len(rows)} sparse points, expected n_sparseX = {n}")
     theta_element = item.first("theta")
     theta = _numbers(theta_element.text if theta_element else "", f"{where}: theta")
+    delta = _number(item, "signal_variance", where)
+    if delta <= 0:
+        raise SoapGprError(f"{where}: found signal_variance = {delta:g}, expected more than 0")
     zeta = None
     if kernel == "dot_product":
         legacy = float(theta[0]) if len(theta) else 1.0
@@ -174,7 +180,7 @@ def _coordinate(item: Element, path: Path) -> Coordinate:
         where=where,
         descriptor=" ".join(descriptor.text.split()),
         kernel=kernel,
-        delta=_number(item, "signal_variance", where),
+        delta=delta,
         f0=_number(item, "signal_mean", where, default=0.0),
         zeta=zeta,
         theta=theta,
@@ -190,6 +196,8 @@ def _points(item, rows, n, d, folder, where) -> np.ndarray:
     """(n, d) from the side file, or from the rows themselves."""
     name = item.attributes.get("sparseX_filename")
     if name:
+        if not name.isprintable() or len(name) > 1000:
+            raise SoapGprError(f"{where}: found {name[:60]!r}, which is no name of a file")
         file = folder / Path(name).name
         if not file.is_file():
             raise SoapGprError(f"{where}: the file of its sparse points, {file}, is missing")

@@ -20,6 +20,7 @@ from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import Descriptor, soap_term
 from potential.gap.soap_turbo import TurboOptions, basis_warnings
 from potential.model import Model, build_model
+from potential.provenance import function_names
 from potential.structure import symbol
 from potential.version import package_version
 
@@ -89,10 +90,18 @@ def _terms(
             pairs.append(pair_functions.gaussian_process_term(*entry, species))
         else:
             triplets.append(entry)
-    soaps = [soap_term(key, own, species) for key, own in groups.items()]
+    soaps = [_soap_term(key, own, species) for key, own in groups.items()]
     terms, warnings = triplet_functions.triplet_terms(triplets, species, literal)
     warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
     return soaps + pairs + terms, warnings
+
+
+def _soap_term(key: Descriptor, own: list, species: Sequence[int]) -> dict[str, Any]:
+    try:
+        return soap_term(key, own, species)
+    except SoapGprError as error:  # of the basis, which knows no files
+        text, where = str(error), own[0][0].where
+        raise SoapGprError(text if text.startswith(where) else f"{where}: {text}") from None
 
 
 def species_of(
@@ -135,11 +144,16 @@ def _scaled(terms, factor: float) -> list[dict[str, Any]]:
     return scaled
 
 
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _provenance(file: GapFile, warnings: list[str]) -> dict[str, Any]:
     return {
         "program": f"soap-gpr {package_version()} import-gap",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sha256": {file.path.name: hashlib.sha256(file.path.read_bytes()).hexdigest()},
+        "sha256": {file.path.name: _sha256(file.path)},
         "gap": {"label": file.label, "gap_version": file.version},
         "warnings": warnings,
     }
@@ -157,6 +171,8 @@ def describe(model: Model) -> list[str]:
             ]
             n_features = next(iter(model.sparse_points(t).values())).shape[1]
             what += f", {n_features} features, sparse points {', '.join(points)}"
+        else:
+            what = f"{', '.join(function_names(model, t))}, {what}"
         if "processes" in term:
             n = sum(
                 model.arrays[f"term{t}.process.{k}.weights"].size

@@ -12,7 +12,7 @@ from potential.errors import SoapGprError
 def number(key: str, text: str) -> float:
     """A finite number, Fortran's 1.0d-3 included. Raises SoapGprError."""
     try:
-        value = float(text.strip().lower().replace("d", "e"))
+        value = float(text.strip().lower().replace("d", "e").replace("_", "?"))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

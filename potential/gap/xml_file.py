@@ -11,6 +11,16 @@ from xml.parsers import expat
 from potential.errors import SoapGprError
 
 MAX_DEPTH = 30
+MAX_ELEMENTS = 2_500_000  # of 300 bytes; there is one for every 50 numbers of sparse points
+# How files begin that people give instead, and what they are.
+OTHERS = {
+    b"\x1f\x8b": "a compressed file: unpack it with gunzip",
+    b"BZh": "a compressed file: unpack it with bunzip2",
+    b"\xfd7zXZ": "a compressed file: unpack it with unxz",
+    b"PK": "an archive: unpack it with unzip",
+    b"version https://git-lfs": "a pointer of git-lfs, not the file itself: git lfs pull gets it",
+    b"<!DOCTYPE html": "a page of the web, not the file itself",
+}
 
 
 @dataclass
@@ -48,7 +58,13 @@ def read_xml(path: str | Path) -> Element:
     stack = [root]
     parser = expat.ParserCreate()
 
+    n_elements = 0
+
     def start(name, attributes):
+        nonlocal n_elements
+        n_elements += 1
+        if n_elements > MAX_ELEMENTS:
+            raise SoapGprError(f"{path}: found more than {MAX_ELEMENTS} elements")
         if len(stack) > MAX_DEPTH:
             raise SoapGprError(f"{path}: found more than {MAX_DEPTH} nested elements")
         element = Element(name, attributes)
@@ -65,6 +81,7 @@ def read_xml(path: str | Path) -> Element:
     parser.buffer_text = True
     try:
         with open(path, "rb") as file:
+            _refuse_others(path, file.peek(100)[:100])
             parser.ParseFile(file)
     except (expat.ExpatError, LookupError, ValueError) as error:  # also of unknown encodings
         raise SoapGprError(f"{path}: not a complete XML file: {error}") from None
@@ -73,3 +90,11 @@ def read_xml(path: str | Path) -> Element:
             f"{path}: cannot read: {(error.strerror or str(error)).lower()}"
         ) from None
     return root.children[0]
+
+
+def _refuse_others(path: str | Path, beginning: bytes) -> None:
+    for mark, what in OTHERS.items():
+        if beginning.lower().startswith(mark.lower()):
+            raise SoapGprError(f"{path}: found {what}")
+    if beginning[8:9] == b"{" and b"__metadata__" in beginning:
+        raise SoapGprError(f"{path}: found a model of soap-gpr, which needs no import")
