@@ -118,6 +118,7 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([("Z1=14 Z2=14", "")], "--species"),
         ([("label=GAP_1", "label=GAP_2")], "labelled GAP_2"),
         ([("<theta>1.0</theta>", "")], "theta"),
+        ([("<theta>1.0</theta>", "<theta>1e-5</theta>")], "larger theta"),
         ([("<GAP_1>", '<?xml version="1.0" encoding="foo"?>\n<GAP_1>')], "not a complete XML file"),
         ([("cutoff=4.0", "cutoff=4.0 tail_exponent=100000")], "too large or too small"),
         ([("distance_2b cutoff=4.0", HUGE), ('type="1"', 'type="2"')], "products of channels"),

@@ -42,6 +42,7 @@ MODELS = {
     "any species": (f"{SOAP} add_species=F", []),
     "distance_Nb": (PAIR.replace("distance_2b", "distance_Nb order=2"), []),
     "distance_Nb loose": (PAIR.replace("2b", "Nb order=2 compact_clusters=F"), []),
+    "narrow pairs": (f"{PAIR} theta_uniform=0.02", []),
     "pp": (PAIR.replace("ard_se", "pp"), []),
     "exponents": (f"{PAIR} n_exponents=2 exponents={{{{-1 -3}}}} theta_uniform=0.3", []),
     "tail": (f"{PAIR} tail_exponent=2 tail_range=1.5", []),

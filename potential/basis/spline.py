@@ -41,14 +41,14 @@ def segment_values(table, t, interval, derivative=0):
     return np.einsum("kn,nkq->nq", weights, knots)
 
 
-def build_segment(functions, scales, begin, end, tolerance):
+def build_segment(functions, scales, begin, end, tolerance, n=16):
     """Tables of one segment for several functions on the same, nearly coarsest, sufficient grid.
 
     functions: callables r (n,) -> jet (3, n, channels); scales: one number each, the |S| to which
-    the tolerance is relative. Returns (n_intervals, list of tables (n_intervals + 1, 3, channels)).
+    the tolerance is relative; n: number of intervals to begin with. Returns (n_intervals, list of
+    tables (n_intervals + 1, 3, channels)).
     Raises SoapGprError when MAX_INTERVALS do not suffice.
     """
-    n = 16
     while n <= MAX_INTERVALS:
         tables = [knot_values(function, begin, end, n) for function in functions]
         error = max(

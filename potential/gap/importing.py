@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.gap import pair_functions, triplet_functions
+from potential.gap import glue, pair_functions, triplet_functions
 from potential.gap.descriptor_text import parse, species_named
 from potential.gap.entry import Entry
 from potential.gap.gap_file import GapFile, read_gap
@@ -53,7 +53,7 @@ def _import(file: GapFile, species: Sequence[int] | None, literal: bool) -> tupl
     warnings += own
     terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
-        terms.append(pair_functions.glue_term(file.glue, chosen, str(file.path)))
+        terms.append(glue.glue_term(file.glue, chosen, str(file.path)))
     if not terms:
         raise SoapGprError(f"{file.path}: found no sparse points and no pair potential")
     e0 = [file.e_scale * file.e0[z] for z in chosen]
@@ -112,7 +112,7 @@ def species_of(
         return sorted(set(wanted))
     found = file.trained_on.union(*(species_named(entry.values) for entry in entries))
     if not found and file.glue is not None:
-        types = pair_functions.glue_types(file.glue, str(file.path))
+        types = glue.glue_types(file.glue, str(file.path))
         for entry in file.glue.walk("per_pair_data"):
             found |= {types.get(entry.attributes.get(k, ""), 0) for k in ("type1", "type2")}
     found -= {0}

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pair functions of GAP potentials as fixed pair terms: their Gaussian processes, and Glue.
+"""Pair functions of GAP potentials as fixed pair terms (docs/gap.md).
 
-distance_2b, distance_Nb of order 2 and the pair part of Glue_params (docs/gap.md).
+distance_2b and distance_Nb of order 2.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +18,10 @@ from potential.basis import jets, spline
 from potential.errors import SoapGprError
 from potential.gap.covariance import require_stationary
 from potential.gap.gap_file import Coordinate
-from potential.gap.read_values import number
-from potential.gap.xml_file import Element
-from potential.structure import symbol
 
 TOLERANCE = 1e-11  # of the spline, relative to the largest value
+HALVINGS = 6  # of a piece that one table does not follow
+PROBES = (-2, -1, 0, 1, 2)  # where a function is tested, in widths from its sparse points
 BEGIN = 0.02  # Å: below it a function of 1/r goes on as a constant
 
 Jet = Callable[[np.ndarray], np.ndarray]
@@ -52,13 +50,19 @@ def gaussian_process_term(
             continue
         taper = _taper(cutoff, width) if begin >= cutoff - width - 1e-12 else None
         pieces.append((begin, end, jets.product(function, taper) if taper else function))
-    own = _table(pieces, constant_below=BEGIN if ends[0] == BEGIN else 0.0)
+    where, begin = coordinate.where, BEGIN if ends[0] == BEGIN else 0.0
+    centers, widths = _peaks(coordinate, exponents)
+    try:
+        own = _table(pieces, begin, min(widths, default=1.0))
+    except SoapGprError:
+        raise _too_narrow(where) from None
+    _check(own, pieces, np.concatenate([centers + k * widths for k in PROBES]), begin, where)
     places = [
         p
         for p, (a, b) in enumerate(pair.pairs(len(species)))
         if matches(wanted, (species[a], species[b]))
     ]
-    return _term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
+    return fixed_term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
 
 
 def pair_options(
@@ -187,25 +191,82 @@ def _taper(cutoff, width) -> Jet:
     return lambda r: cutoff_function.taper(r, cutoff, width)
 
 
-def _table(pieces, constant_below: float):
-    """Segments and knots of one function from (begin, end, jet)."""
-    scale = max(np.abs(f(np.linspace(b, e, 65)[1:])[0]).max() for b, e, f in pieces)
+def _peaks(coordinate, exponents) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of the sparse points, and how wide the function is there, Å."""
+    p = np.array(exponents, dtype=float)
+    x = coordinate.points[coordinate.points[:, 0] > 0]
+    r = x[:, 0] ** (1 / p[0])
+    slopes = np.abs(p * r[:, None] ** (p - 1))
+    return r, (coordinate.theta / np.maximum(slopes, 1e-300)).min(axis=1)
+
+
+def _check(own, pieces, distances, begin, where) -> None:
+    """Raises SoapGprError when the spline misses what is between its knots."""
+    segments, knots = own
+    r = np.concatenate([distances, np.linspace(0, segments[-1][1], 500)])
+    table = {"tables": [knots[:, :, None]], "segments": segments}
+    largest = error = 0.0
+    for first, last, function in pieces:
+        inside = r[(r > max(first, begin)) & (r < last)]
+        if len(inside):
+            exact = function(inside)[0]
+            largest = max(largest, np.abs(exact).max())
+            found = spline.evaluate(table, 0, inside)[:, 0]
+            error = max(error, np.abs(found - exact).max())
+    if error > 100 * TOLERANCE * largest:
+        raise _too_narrow(where)
+
+
+def _too_narrow(where):
+    return SoapGprError(
+        f"{where}: found a function of the distance that varies too fast for a spline, expected a "
+        "larger theta"
+    )
+
+
+def _table(pieces, constant_below: float, width: float):
+    """Segments and knots of one function from (begin, end, jet), which may be as narrow as width
+    at places (Å)."""
+    starts = [
+        int(min(max(16, 2 * (end - begin) / width), spline.MAX_INTERVALS))
+        for begin, end, _ in pieces
+    ]
+    scale = max(
+        np.abs(f(np.linspace(b, e, 4 * n + 1)[1:])[0]).max()
+        for (b, e, f), n in zip(pieces, starts, strict=True)
+    )
     scale = max(scale, 1e-30)
     segments, parts = [], []
-    for begin, end, function in pieces:
+    for (begin, end, function), n in zip(pieces, starts, strict=True):
         if end <= constant_below:
             value = function(np.array([end]))[0, 0]
             segments.append([begin, end, 1])
             parts.append(np.array([[value, 0.0, 0.0]] * 2))
             continue
-        one = jets.one_channel(function)
-        n, (table,) = spline.build_segment([one], [scale], begin, end, TOLERANCE)
-        segments.append([begin, end, n])
-        parts.append(table[:, :, 0])
+        for segment, knots in _segments(function, begin, end, scale, n):
+            segments.append(segment)
+            parts.append(knots)
     return segments, np.concatenate(parts)
 
 
-def _term(name, functions, species) -> dict[str, Any]:
+def _segments(function: Jet, begin, end, scale, n, halvings=HALVINGS):
+    """(segment, knots) of one piece, which is cut where it needs too many intervals."""
+    one = jets.one_channel(function)
+    try:
+        n, (table,) = spline.build_segment([one], [scale], begin, end, TOLERANCE, n)
+    except SoapGprError:
+        if halvings == 0:
+            raise
+        middle = 0.5 * (begin + end)
+        return [
+            part
+            for a, b in ((begin, middle), (middle, end))
+            for part in _segments(function, a, b, scale, max(16, n // 2), halvings - 1)
+        ]
+    return [([begin, end, n], table[:, :, 0])]
+
+
+def fixed_term(name, functions, species) -> dict[str, Any]:
     """A fixed pair term from (segments, knots) by pair of species."""
     n = len(pair.pairs(len(species)))
     cutoff = max((own[0][-1][1] for own in functions.values()), default=1.0)
@@ -217,68 +278,3 @@ def _term(name, functions, species) -> dict[str, Any]:
         "segments": [functions[p][0] if p in functions else [] for p in range(n)],
         "tables": {p: functions[p][1] if p in functions else np.zeros((0, 3)) for p in range(n)},
     }
-
-
-def glue_term(glue: Element, species: Sequence[int], where: str) -> dict[str, Any]:
-    """The pair potentials of Glue_params. Raises SoapGprError when an embedding counts too."""
-    types = glue_types(glue, where)
-    for entry in glue.walk("per_type_data"):
-        z = types[entry.attributes.get("type", "")]
-        if z in species and _embeds(entry):
-            raise SoapGprError(
-                f"{where}: found a Glue baseline with an embedding energy of {symbol(z)}, expected "
-                "one of pairs alone"
-            )
-    functions = {}
-    for entry in glue.walk("per_pair_data"):
-        key = sorted(types.get(entry.attributes.get(k, ""), 0) for k in ("type1", "type2"))
-        curve = entry.first("potential_pair")
-        for p, (a, b) in enumerate(pair.pairs(len(species))):
-            if curve is not None and sorted((species[a], species[b])) == key:
-                functions[p] = _glue_function(curve, where)
-    return _term("Glue", functions, species)
-
-
-def glue_types(glue: Element, where: str) -> dict[str, int]:
-    """Atomic numbers by the names of types."""
-    return {
-        entry.attributes.get("type", ""): int(
-            number(f"{where}: atomic_num", entry.attributes.get("atomic_num", "0"))
-        )
-        for entry in glue.walk("per_type_data")
-    }
-
-
-def _embeds(entry: Element) -> bool:
-    curve = entry.first("potential_density")
-    return curve is not None and any(
-        point.attributes.get("E", "0").strip(" -+0.eEdD") for point in curve.all("point")
-    )
-
-
-def _glue_function(curve: Element, where: str):
-    """A cubic spline with given slopes at both ends, a straight line below the first knot."""
-    from scipy.interpolate import CubicSpline
-
-    try:
-        points = [
-            (float(point.attributes["r"]), float(point.attributes["E"]))
-            for point in curve.all("point")
-        ]
-        slopes = [float(curve.attributes.get(key, "0")) for key in ("y1", "yn")]
-    except (KeyError, ValueError):
-        raise SoapGprError(f"{where}: found a pair of Glue_params without numbers") from None
-    r, v = np.array(points, dtype=float).reshape(-1, 2).T
-    if len(r) < 2 or not np.isfinite(points).all() or r[0] <= 0 or (np.diff(r) <= 0).any():
-        raise SoapGprError(f"{where}: found a pair of Glue_params whose distances do not grow")
-    ends = [(2, 0.0) if abs(slope) > 0.99e30 else (1, slope) for slope in slopes]
-    spline_ = CubicSpline(r, v, bc_type=tuple(ends))
-    slope = 0.0 if ends[0][0] == 2 else slopes[0]
-    segments: list[list] = [[0.0, float(r[0]), 1]]
-    knots = [np.array([[v[0] - slope * r[0], slope * r[0], 0.0], [v[0], slope * r[0], 0.0]])]
-    for begin, end in itertools.pairwise(r):
-        h = end - begin
-        jet = np.stack([spline_([begin, end], k) * h**k for k in range(3)], axis=1)
-        segments.append([float(begin), float(end), 1])
-        knots.append(jet)
-    return segments, np.concatenate(knots)
