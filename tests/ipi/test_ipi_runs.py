@@ -6,12 +6,14 @@ import threading
 
 import numpy as np
 import pytest
+from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
 
 from ipi_driver.client import Client, connect_unix
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.protocol import ConnectionClosedError
 from potential.errors import SoapGprError
+from potential.gap.importing import import_gap
 
 pytestmark = pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
 
@@ -31,6 +33,14 @@ def test_run_agrees_with_model(tmp_path, model, unwrapped, mode, beads, n_client
         with client_threads(run, evaluators) as clients:
             run.wait()
         assert sum(client.evaluations for client in clients) == beads * (run.steps + 1)
+        run.assert_agrees(model)
+
+
+def test_imported_potential_runs(tmp_path, water):
+    model, _ = import_gap(train(tmp_path, f"{SOAP} : {PAIR} : {TRIPLET}", species=(1, 8)))
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
         run.assert_agrees(model)
 
 
