@@ -118,6 +118,15 @@ def test_files_of_kept_features_are_read_beside_the_potential(tmp_path):
         import_gap(xml)
 
 
+def test_bases_close_to_singular_are_warned_of_or_refused(tmp_path):
+    def imported(**options):
+        return import_gap(train(tmp_path, turbo(l_max=0, **options), (14,)))
+
+    assert "close to singular" in imported(alpha_max=(9,))[1][0]
+    with pytest.raises(SoapGprError, match=r"alpha_max=10 with atom_sigma_r=0.75 is singular"):
+        imported(alpha_max=(10,), basis="poly3gauss", atom_sigma_r=(0.75,))
+
+
 def test_bases_that_quip_confuses_are_warned_of(tmp_path):
     other = turbo(basis="poly3gauss", rcut_hard=3.6, rcut_soft=3.0)
     model, warnings = import_gap(train(tmp_path, f"{turbo()} : {other}", (14,)))

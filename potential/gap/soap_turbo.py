@@ -13,6 +13,9 @@ from potential.errors import SoapGprError
 from potential.gap.soap_channels import Channels, channels, without_division
 from potential.gap.soap_term import RadialTables
 from potential.gap.soap_turbo_functions import Neighbour, tables
+from potential.gap.soap_turbo_radial import overlap
+
+SINGULAR = 1e-13  # the least eigenvalue of an overlap of which a warning tells
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ class TurboOptions:
     def in_center(self, z: int) -> list[int]:
         return [k for k, own in enumerate(self.species) if own == z]
 
+    def overlaps(self) -> list[np.ndarray]:
+        """Of the radial basis of each species."""
+        gaussian = self.basis == "poly3gauss"
+        return [overlap(own.n_max, own.radial, self.hard, gaussian) for own in self.neighbours]
+
     def radial_tables(self) -> RadialTables:
         try:
             segments, functions, at_zero = tables(
@@ -83,11 +91,16 @@ class TurboOptions:
 
 
 def basis_warnings(found: Iterable[TurboOptions]) -> list[str]:
-    """Of descriptors that QUIP expands in the radial basis of whichever comes first.
-
-    It makes the basis anew only when the number of functions of all species changes.
-    """
-    warnings = []
+    """Of radial bases that are mostly rounding, and of descriptors that QUIP expands in the basis
+    of whichever comes first: it makes one anew only when the number of functions of all species
+    changes."""
+    found, warnings = list(found), []
+    for options in found:
+        if any(np.linalg.eigvalsh(S)[0] < SINGULAR for S in options.overlaps()):
+            warnings.append(
+                f"{options.where}: the radial basis of alpha_max={options.n_max} is close to "
+                "singular and rounded differently by QUIP, energies agree to fewer digits"
+            )
     for one, other in combinations(found, 2):
         if sum(one.n_max) == sum(other.n_max) and _basis(one) != _basis(other):
             warnings.append(

@@ -16,9 +16,11 @@ from scipy.linalg import svd
 from scipy.special import erf
 
 from potential.basis import jets
+from potential.errors import SoapGprError
 
 PER_PANEL = 10  # Gauss-Legendre nodes on each length of the narrowest Gaussian
 FAR = 10.0  # σ at which a Gaussian counts as zero
+ROUNDING = 1e-14  # of eigenvalues of the overlaps
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Width:
         return np.stack([self.at_zero + self.slope * r, 0 * r + self.slope, 0 * r])
 
     def reaches(self, times: float, length: float) -> float:
-        """The r at which r + times σ(r) = length, infinite without one."""
+        """The r at which r + times σ(r) = length; −∞ or ∞ if it is always more or less."""
         slope = 1 + times * self.slope
-        return (length - times * self.at_zero) / slope if slope > 0 else np.inf
+        if slope <= 0:
+            return -np.copysign(np.inf, times)
+        return (length - times * self.at_zero) / slope
 
     def least(self, cutoff: float) -> float:
         return min(self.at_zero, self.at_zero + self.slope * cutoff)
@@ -45,13 +49,19 @@ class RadialExpansion:
     """c_n(r) (3, n_r, n_max) of one species, without amplitude; see the module.
 
     gaussian: whether the last function is a Gaussian (poly3gauss). ``switches`` are the distances
-    at which QUIP leaves something out, so that c_n jumps.
+    at which QUIP leaves something out, so that c_n jumps. Raises SoapGprError for an overlap of
+    the basis that is not positive definite.
     """
 
     def __init__(self, n_max: int, width: Width, soft: float, hard: float, nf: float, gaussian):
         self.width, self.soft, self.hard, self.fall = width, soft, hard, (hard - soft) / nf
         self.n_polynomials = n_max - 1 if gaussian else n_max
-        self.overlap = _overlap(self.n_polynomials, width, hard, gaussian)
+        self.overlap = overlap(n_max, width, hard, gaussian)
+        if np.linalg.eigvalsh(self.overlap)[0] < -ROUNDING:
+            raise SoapGprError(
+                f"the radial basis of alpha_max={n_max} with atom_sigma_r={width.at_zero:g} is "
+                "singular, and QUIP's descriptor arbitrary"
+            )
         self.root = _inverse_root(self.overlap)
         self.gaussian = bool(gaussian)
         step = width.least(hard)
@@ -154,10 +164,11 @@ class RadialExpansion:
         return np.outer(value / _norm(self.width.at_zero) * w, self.root[:, -1])
 
 
-def _overlap(n_polynomials: int, width: Width, hard: float, gaussian) -> np.ndarray:
+def overlap(n_max: int, width: Width, hard: float, gaussian) -> np.ndarray:
     """S (n_max, n_max)."""
+    n_polynomials = n_max - 1 if gaussian else n_max
     two_alpha = 2.0 * np.arange(1, n_polynomials + 1)
-    S = np.eye(n_polynomials + bool(gaussian))
+    S = np.eye(n_max)
     S[:n_polynomials, :n_polynomials] = np.sqrt((5 + two_alpha[:, None]) * (5 + two_alpha)) / (
         5 + 0.5 * (two_alpha[:, None] + two_alpha)
     )
