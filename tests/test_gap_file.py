@@ -171,8 +171,10 @@ def test_command_writes_a_model_and_fails_in_one_line(tmp_path, capsys):
     assert "distance_2b Si-Si (pair, cutoff 4 Å)" in capsys.readouterr().out
     before = xml.read_bytes()
     assert main(["import-gap", str(xml), "-o", str(xml)]) == 1
-    assert "is the potential to import" in capsys.readouterr().err
+    assert "is the file to read" in capsys.readouterr().err
     assert xml.read_bytes() == before
+    assert main(["import-gap", str(xml), "--species", "Mo", "-o", str(tmp_path / "new")]) == 1
+    assert "found Mo in --species, expected some of Si" in capsys.readouterr().err
     assert main(["import-gap", str(xml), "-o", str(tmp_path / "new"), "--check", "none.xyz"]) == 1
     assert not (tmp_path / "new").exists()
     capsys.readouterr()

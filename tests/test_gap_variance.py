@@ -102,6 +102,7 @@ def test_command_writes_variances_of_atoms(tmp_path, capsys):
         ("gap.xml water.xyz -o out.xyz", r"water.xyz#0: the potential does not know H, O"),
         ("gap.xml train.xyz -o out.xyz --regularisation 0", "found 0.0, expected a number above"),
         ("gap.xml train.xyz -o none/out.xyz", "none"),
+        ("gap.xml train.xyz -o gap.xml", "gap.xml: is the file to read"),
         ("empty.xml train.xyz -o out.xyz", "found no sparse points, which a variance needs"),
     ],
 )

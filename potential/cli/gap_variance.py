@@ -41,12 +41,13 @@ def run(args: argparse.Namespace) -> int:
     from potential.data import read_geometries
     from potential.evaluation import naming
     from potential.gap.variance import GapVariance, table
-    from potential.output import require_folder
+    from potential.output import require_folder, require_other_file
     from potential.predictions import write_frames
     from potential.progress import bar
     from potential.structure import atoms_from_structure
 
     require_folder(args.output)
+    require_other_file(args.output, args.gap)
     numbers = atomic_numbers_of(args.species)
     variance = GapVariance(args.gap, numbers, args.label, args.regularisation)
     for warning in variance.warnings:

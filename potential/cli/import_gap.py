@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from os.path import exists, samefile
 
 from potential.cli.gap_options import add_gap_arguments, atomic_numbers_of
 
@@ -45,13 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the model and say what is in it."""
     from potential.data import read_geometries
-    from potential.errors import SoapGprError
     from potential.gap.importing import describe, import_gap
-    from potential.output import require_folder
+    from potential.output import require_folder, require_other_file
 
     require_folder(args.output)
-    if exists(args.gap) and exists(args.output) and samefile(args.gap, args.output):
-        raise SoapGprError(f"{args.output}: is the potential to import, expected another name")
+    require_other_file(args.output, args.gap)
     structures = read_geometries([args.check]) if args.check else []
     model, warnings = import_gap(
         args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal"

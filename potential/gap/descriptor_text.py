@@ -201,3 +201,10 @@ def species_named(values: Mapping[str, Any]) -> set[int]:
     for key in ("z", "species_z"):
         found |= set(values.get(key, ()))
     return found - {0}
+
+
+def takes_any(values: Mapping[str, Any]) -> bool:
+    """Whether some option stands for any species, with 0 or because it is not given."""
+    lists = [values[key] or (0,) for key in ("z", "species_z") if key in values]
+    singles = [(values[key],) for key in ("z1", "z2", "z_center") if key in values]
+    return any(0 in numbers for numbers in lists + singles)

@@ -13,7 +13,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.gap import glue, pair_functions, triplet_functions
-from potential.gap.descriptor_text import parse, species_named
+from potential.gap.descriptor_text import parse, species_named, takes_any
 from potential.gap.entry import Entry
 from potential.gap.gap_file import GapFile, read_gap
 from potential.gap.soap_options import read_soap
@@ -109,6 +109,7 @@ def species_of(
 ) -> list[int]:
     """Ascending atomic numbers: those asked for, or those named in the file."""
     if wanted is not None:
+        _require_taken(file, entries, set(wanted))
         return sorted(set(wanted))
     found = file.trained_on.union(*(species_named(entry.values) for entry in entries))
     if not found and file.glue is not None:
@@ -124,6 +125,18 @@ def species_of(
     if unknown:
         raise SoapGprError(f"{file.path}: found the atomic number {unknown[0]}")
     return sorted(found)
+
+
+def _require_taken(file: GapFile, entries: Sequence[Entry], wanted: set[int]) -> None:
+    """Raises SoapGprError for species that no descriptor takes; QUIP would give them e0 alone."""
+    if file.glue is not None or any(takes_any(entry.values) for entry in entries):
+        return
+    taken = set[int]().union(*(species_named(entry.values) for entry in entries))
+    if entries and wanted - taken:
+        names = [", ".join(map(symbol, sorted(group))) for group in (wanted - taken, taken)]
+        raise SoapGprError(
+            f"{file.path}: found {names[0]} in --species, expected some of {names[1]}"
+        )
 
 
 def _scaled(terms, factor: float) -> list[dict[str, Any]]:
