@@ -23,7 +23,7 @@ OTHERS = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """One element: its attributes, its children, and the text outside of them."""
 
