@@ -108,8 +108,11 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([("cutoff=4.0", "cutoff={4.0")], "unbalanced"),
         ([("cutoff=4.0", "cutoff=-4.0")], "cutoff=-4"),
         (
-            [("distance_2b cutoff=4.0", SOAP.replace("=0.5", "=0.002")), ('type="1"', 'type="2"')],
-            "gap.xml: GAP_11: the radial functions",
+            [
+                ("distance_2b cutoff=4.0", SOAP.replace("n_max=2", "n_max=99")),
+                ('type="1"', 'type="2"'),
+            ],
+            "found sparse points of 1 numbers, the descriptor has",
         ),
         ([("cutoff=4.0", "cutoff=4.0 only_intra=1")], "only_intra: found .1., expected T or F"),
         ([("cutoff=4.0", "")], "lacks cutoff"),
@@ -199,6 +202,20 @@ def test_other_files_are_named(tmp_path, content, message):
     (tmp_path / "gap.xml").write_bytes(content)
     with pytest.raises(SoapGprError, match=message):
         import_gap(tmp_path / "gap.xml")
+
+
+def test_errors_of_the_basis_name_the_file(tmp_path):
+    narrow = "soap Z=14 cutoff=3 n_max=1 l_max=0 atom_sigma=0.002 n_species=1 species_Z=14"
+    xml = write(
+        tmp_path,
+        ("distance_2b cutoff=4.0", narrow),
+        ('type="1"', 'type="2" zeta="2"'),
+        ('dimensions="1"', 'dimensions="2"'),
+        (f'sparseX_md5sum="{hashlib.md5(POINTS.encode()).hexdigest()}"', ""),
+        points="1 0\n1 0\n1 0\n",
+    )
+    with pytest.raises(SoapGprError, match="gap.xml: GAP_11: the radial functions"):
+        import_gap(xml)
 
 
 def test_elements_are_counted(tmp_path, monkeypatch):

@@ -70,6 +70,7 @@ def soap_term(
     places = own.places(options.l_max)
     if len(places) > MAX_FEATURES:
         raise SoapGprError(f"{coordinates[0][0].where}: found {len(places)} features, too many")
+    found = [sparse_points(coordinate, options) for coordinate, _ in coordinates]
     term = {
         "kind": "soap",
         "cutoff": options.cutoff,
@@ -86,11 +87,10 @@ def soap_term(
         term["feature_scale"] = own.scales(options.l_max)
     points: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
     weights: dict[int, list[np.ndarray]] = {a: [] for a in range(len(species))}
-    for coordinate, centers in coordinates:
-        found = sparse_points(coordinate, options)
+    for (coordinate, centers), own_points in zip(coordinates, found, strict=True):
         for a, z in enumerate(species):
             if 0 in centers or z in centers:
-                points[a].append(found)
+                points[a].append(own_points)
                 weights[a].append(coordinate.alpha * coordinate.cutoffs)
     nothing = np.zeros((0, len(places)))
     term["sparse_points"] = {a: np.concatenate([nothing, *own]) for a, own in points.items()}
