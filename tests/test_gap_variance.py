@@ -11,6 +11,8 @@ from gap_models import PAIR, SOAP, TRIPLET, structures, train, turbo
 
 from potential.cli import main
 from potential.errors import SoapGprError
+from potential.gap import variance
+from potential.gap.gap_file import read_gap
 from potential.gap.importing import import_gap
 from potential.gap.variance import GapVariance
 from potential.structure import structure_from_atoms
@@ -20,7 +22,11 @@ CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
 MODELS = {
     "soap": (SOAP, (6, 14)),
     "covariance_sigma0": (f"{SOAP} covariance_sigma0=0.1 zeta=2.5 central_weight=0.3", (6, 14)),
-    "not normalised": (f"{SOAP} normalise=F zeta=1 delta=0.05", (6, 14)),
+    "zeta 2": (f"{SOAP} zeta=2 diagonal_radial=T", (6, 14)),
+    # wide atoms, without which features and what they explain would be nearly nothing
+    "not normalised": (f"{SOAP} normalise=F zeta=2 atom_sigma=1.0", (6, 14)),
+    "soap of f0": (f"{SOAP} f0=0.3", (6, 14)),
+    "two soaps": (f"{SOAP} : {SOAP} cutoff=3.0 zeta=2 n_max=3 delta=0.2", (6, 14)),
     "Z_mix of any centre": (f"{SOAP} Z_mix=T K=2 sym_mix=F coupling=T", (6, 14)),
     "soap_turbo": (turbo(2, alpha_max=(3, 4), compress_mode="trivial"), (6, 14)),
     "pairs": (PAIR, (6, 14)),
@@ -54,7 +60,7 @@ def test_variances_are_those_of_quip(tmp_path, name):
     descriptors, species = MODELS[name]
     xml = train(tmp_path, descriptors, species)
     for regularisation in (0.05, 0.001):
-        if regularisation == 0.001 and "f0" in name:
+        if regularisation == 0.001 and name == "pairs of f0":
             continue  # QUIP's is negative there, and it stops
         own = GapVariance(xml, regularisation=regularisation)
         for atoms in structures(species).values():
@@ -74,6 +80,33 @@ def test_variances_of_mixed_compact_clusters_are_the_mean_over_orders(tmp_path):
     np.testing.assert_allclose(found, np.mean(orders, axis=0), rtol=1e-9)
 
 
+@pytest.mark.parametrize("options", ["", "add_species=F Z={{0 0 14}}"])
+def test_literal_clusters_have_the_variance_of_quip_in_any_order(tmp_path, options):
+    xml = train(tmp_path, f"{CLUSTERS} {options}")
+    own = GapVariance(xml, literal_clusters=True)
+    assert own.warnings and all(
+        "depends on the order of the atoms" in text for text in own.warnings
+    )
+    for name, atoms in structures().items():
+        orders = atoms, atoms[::-1]
+        found = [own.local(structure_from_atoms(frame)) for frame in orders]
+        for values, frame in zip(found, orders, strict=True):
+            np.testing.assert_allclose(values, variances(xml, frame, 0.001), rtol=1e-9, atol=1e-10)
+        if name == "periodic":
+            assert np.abs(found[0] - found[1][::-1]).max() > 1e-6
+
+
+def test_variance_of_pairs_is_the_noise_at_sparse_points_and_the_prior_far_from_them(tmp_path):
+    xml = train(tmp_path, f"{PAIR.replace('ard_se', 'pp')} theta_uniform=0.2", species=(14,))
+    (coordinate,) = read_gap(xml).coordinates
+    known = coordinate.points[(coordinate.points < 3.4).all(axis=1), 0]  # the cutoff starts at 3.5
+    own, noise = GapVariance(xml), 0.001**2
+    assert len(known) >= 2 and known.min() > 0.7
+    for r, expected in [*((r, 2 * noise) for r in known), (0.4, 0.5**2 + noise)]:
+        pair = structure_from_atoms(ase.Atoms("Si2", positions=[[0, 0, 0], [r, 0, 0]]))
+        np.testing.assert_allclose(own.local(pair), expected, rtol=1e-4)
+
+
 def test_variance_is_small_at_sparse_points_and_large_far_from_them(tmp_path):
     xml = train(tmp_path, f"{SOAP} n_sparse=36", species=(6, 14))  # all environments of the fit
     frames = ase.io.read(tmp_path / "train.xyz", ":")
@@ -81,6 +114,25 @@ def test_variance_is_small_at_sparse_points_and_large_far_from_them(tmp_path):
     known = np.concatenate([own.local(structure_from_atoms(frame)) for frame in frames])
     unknown = own.local(structure_from_atoms(ase.Atoms("Si2", positions=[[0, 0, 0], [0.9, 0, 0]])))
     assert known.max() < 1e-4 * 0.5**2 < 0.1 * 0.5**2 < unknown.min() < 0.5**2
+
+
+def test_variances_are_the_same_in_small_chunks(tmp_path, monkeypatch):
+    own = GapVariance(train(tmp_path, f"{PAIR} : {SOAP} : {TRIPLET}"))
+    structure = structure_from_atoms(structures()["periodic"])
+    whole = own.local(structure)
+    monkeypatch.setattr(variance, "CHUNK", 7)
+    np.testing.assert_allclose(own.local(structure), whole, rtol=1e-9, atol=1e-12)
+
+
+def test_command_warns_of_clusters_that_depend_on_the_order_of_atoms(tmp_path, capsys):
+    command = ["gap-variance", str(train(tmp_path, CLUSTERS)), str(tmp_path / "train.xyz@0")]
+    written = []
+    for form, text in [("corrected", "the mean over their orders"), ("literal", "does so too")]:
+        out = tmp_path / f"{form}.xyz"
+        assert main([*command, "-o", str(out), "--clusters", form]) == 0
+        assert text in capsys.readouterr().err
+        written.append(ase.io.read(out).arrays["local_gap_variance"])
+    assert np.abs(written[0] - written[1]).max() > 1e-6
 
 
 def test_command_writes_variances_of_atoms(tmp_path, capsys):

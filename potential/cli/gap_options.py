@@ -13,6 +13,13 @@ def add_gap_arguments(parser: argparse.ArgumentParser) -> None:
         "--species", nargs="+", metavar="El", help="chemical symbols; default: those in the file"
     )
     parser.add_argument("--label", help="which potential of a file that holds several")
+    parser.add_argument(
+        "--clusters",
+        choices=["corrected", "literal"],
+        default="corrected",
+        help="compact clusters of distance_Nb of two species: the mean over the orders of the "
+        "atoms (default), or as QUIP has them, dependent on their order",
+    )
 
 
 def atomic_numbers_of(symbols: list[str] | None) -> list[int] | None:

@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     require_folder(args.output)
     require_other_file(args.output, args.gap)
     numbers = atomic_numbers_of(args.species)
-    variance = GapVariance(args.gap, numbers, args.label, args.regularisation)
+    literal = args.clusters == "literal"
+    variance = GapVariance(args.gap, numbers, args.label, args.regularisation, literal)
     for warning in variance.warnings:
         print(f"soap-gpr: warning: {warning}", file=sys.stderr)
     structures, found, frames = read_geometries(args.data), [], []

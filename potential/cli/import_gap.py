@@ -32,13 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="structures on which to compare the model with QUIP, which needs quippy-ase",
     )
-    parser.add_argument(
-        "--clusters",
-        choices=["corrected", "literal"],
-        default="corrected",
-        help="compact clusters of distance_Nb of two species: the mean over the orders of the "
-        "atoms (default), or QUIP's energy, which depends on their order",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -98,6 +98,11 @@ def _sum(parts: Sequence[Part]) -> triplet.Function:
     return lambda *distances: np.sum([part.function(*distances) for part in parts], axis=0)
 
 
+def depends_on_order(entry: Entry, species: Sequence[int]) -> bool:
+    """Whether what QUIP gives for some of these clusters depends on the order of the atoms."""
+    return bool(_parts(entry, species)[1])
+
+
 def _parts(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Part], set[int]]:
     """By place in ``triplet.functions``; those that depend on the order of two neighbours of one
     species."""

@@ -9,7 +9,8 @@ w² v, w the cutoff functions of the instance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,10 @@ from potential.gap.importing import read_entries, species_of
 from potential.gap.pair_functions import matches, pair_options
 from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import soap_term, sparse_points
-from potential.gap.triplet_functions import cluster_order, reorder
+from potential.gap.triplet_functions import cluster_order, depends_on_order, reorder
 from potential.gap.triplet_parts import angle_numbers
 from potential.model import build_model
-from potential.neighbors import NeighborList, neighbor_list
+from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.structure import Structure, symbol
 from potential.text_table import text_table
 
@@ -40,7 +41,9 @@ class GapVariance:
     """Of one potential; warnings are those of its import.
 
     path: the XML file; species: atomic numbers, by default those that the file names; label: of
-    one among several potentials; regularisation: σ in eV, QUIP's gap_variance_regularisation.
+    one among several potentials; regularisation: σ in eV, QUIP's gap_variance_regularisation;
+    literal_clusters: compact clusters of two species depend on the order of the atoms, as they do
+    in QUIP.
     Raises SoapGprError for damaged files and what has no variance here.
     """
 
@@ -50,6 +53,7 @@ class GapVariance:
         species: Sequence[int] | None = None,
         label: str | None = None,
         regularisation: float = 1e-3,
+        literal_clusters: bool = False,
     ):
         if not (np.isfinite(regularisation) and regularisation > 0):
             raise SoapGprError(f"regularisation: found {regularisation}, expected a number above 0")
@@ -58,11 +62,22 @@ class GapVariance:
         if not entries:
             raise SoapGprError(f"{path}: found no sparse points, which a variance needs")
         self.species = species_of(file, entries, species)
-        kinds: dict[str, type[_Soap | _Pairs | _Triplets]]
-        kinds = {"soap": _Soap, "pair": _Pairs, "triplet": _Triplets}
+        self.warnings += self._doubts(entries, literal_clusters)
+        triplets = partial(_Triplets, literal=literal_clusters)
+        kinds: dict[str, Callable[..., _Soap | _Pairs | _Triplets]]
+        kinds = {"soap": _Soap, "pair": _Pairs, "triplet": triplets}
         self._parts = [
             kinds[entry.kind](entry, self.species, file.version, regularisation)
             for entry in entries
+        ]
+
+    def _doubts(self, entries: Sequence[Entry], literal: bool) -> list[str]:
+        form = "does so too" if literal else "is the mean over their orders"
+        return [
+            f"{entry.coordinate.where}: QUIP's variance of these compact clusters depends on the "
+            f"order of the atoms; this one {form}"
+            for entry in entries
+            if entry.kind == "triplet" and depends_on_order(entry, self.species)
         ]
 
     def local(self, structure: Structure) -> np.ndarray:
@@ -133,6 +148,8 @@ class _Soap:
 class _Functions:
     """What pairs and triplets share: functions of a few numbers."""
 
+    _literal = False  # the order of neighbours matters, docs/theory.md eq. (22f)
+
     def __init__(self, entry: Entry, species, version: int, regularisation: float):
         self._entry, coordinate = entry, entry.coordinate
         self._cutoff = entry.values["cutoff"]
@@ -160,7 +177,10 @@ class _Functions:
 
     def _neighbors(self, structure: Structure) -> tuple[NeighborList, np.ndarray]:
         """Within the cutoff, and their distances."""
-        found = neighbor_list(structure.positions, structure.cell, structure.pbc, self._cutoff)
+        where = structure.positions, structure.cell, structure.pbc
+        found = neighbor_list(*where, self._cutoff)
+        if self._literal:
+            found = in_order(found, *where)
         return found, np.linalg.norm(found.r_ij, axis=1)
 
 
@@ -193,6 +213,10 @@ class _Triplets(_Functions):
     """Instances: angle_3b, whose atom is the centre, in both orders; clusters of distance_Nb share
     among three atoms, compact ones once for each centre, others once."""
 
+    def __init__(self, *arguments, literal: bool):
+        super().__init__(*arguments)
+        self._literal = literal
+
     def _check(self) -> None:
         require_stationary(self._entry.coordinate, 3)
 
@@ -205,7 +229,7 @@ class _Triplets(_Functions):
                 continue
             mirrored = [distances[k] for k in (1, 0, 2)]
             orders = [distances]
-            if self._entry.compact and self._alike(structure, atoms):
+            if self._entry.compact and not self._literal and self._alike(structure, atoms):
                 orders.append(mirrored)  # the mean, as for the energy
             numbers = [np.stack(reorder(own, order), axis=1) for own in orders]
             v = np.mean([self._variance(x) for x in numbers], axis=0) * self._weight(distances)
