@@ -214,7 +214,7 @@ def test_errors_of_the_basis_name_the_file(tmp_path):
         (f'sparseX_md5sum="{hashlib.md5(POINTS.encode()).hexdigest()}"', ""),
         points="1 0\n1 0\n1 0\n",
     )
-    with pytest.raises(SoapGprError, match="gap.xml: GAP_11: the radial functions"):
+    with pytest.raises(SoapGprError, match=r"gap\.xml: GAP_11: the radial functions"):
         import_gap(xml)
 
 
