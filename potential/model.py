@@ -308,7 +308,7 @@ def build_model(
     may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b). A term
     of ``sparse_basis = "derivatives"`` has ``structures`` instead (``structure_arrays.to_arrays``).
     A pair or triplet term is what ``pair.pair_term``, ``repulsion.fixed_terms``,
-    ``triplet.triplet_term`` or ``triplet.fixed_term`` return.
+    ``triplet.triplet_term`` or ``fixed_triplet.fixed_term`` return.
     """
     arrays = {
         "species": np.array(species, dtype=np.int64),

@@ -4,7 +4,7 @@
 import ase
 import numpy as np
 
-from potential import pair, triplet
+from potential import fixed_triplet, pair, triplet
 from potential.basis import tabulate
 from potential.basis.settings import SoapBasis
 from potential.kernels import features
@@ -88,7 +88,7 @@ def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> Model:
     terms = [_triplets(species, seed)]
     if known is not None:
         functions = {p: known(p) for p in range(len(triplet.functions(len(species))))}
-        own = triplet.fixed_term(
+        own = fixed_triplet.fixed_term(
             "known", 2.8, 0.7, species, functions, "cluster", shared_energy=shared
         )
         terms.append(own)
@@ -116,7 +116,7 @@ def process_model(species=(1, 8), seed=0) -> Model:
         {"kernel": "ard_se", "angle": True, "order": [0, 1, 2], "permutations": []},
     ]
     processes = [
-        triplet.Process(
+        fixed_triplet.Process(
             function=p,
             length_scales=[4.0, 3.0, 3.0] if own["angle"] else [2.0, 2.0, 2.0],
             constant=0.1,
@@ -127,7 +127,9 @@ def process_model(species=(1, 8), seed=0) -> Model:
         for p in range(len(triplet.functions(len(species))))
         for own in options[p % 2 :: 2]
     ]
-    term = triplet.fixed_term("processes", 3.0, 0.8, species, {}, ordered=True, processes=processes)
+    term = fixed_triplet.fixed_term(
+        "processes", 3.0, 0.8, species, {}, ordered=True, processes=processes
+    )
     return build_model(species, [-float(z) for z in species], [term])
 
 

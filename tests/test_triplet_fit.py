@@ -7,7 +7,7 @@ import pytest
 from stillinger_weber import energy, frames, three_body, trimer, two_body
 from training_data import emt_frames, write_frames
 
-from potential import triplet, triplet_points
+from potential import fixed_triplet, triplet, triplet_points
 from potential.data import read_structures
 from potential.errors import SoapGprError
 from potential.estimate import estimate
@@ -149,15 +149,23 @@ def test_fixed_functions_are_as_exact_as_asked():
         square = (x[:, None] - points) ** 2 / np.array([1.5, 1.0, 2.0]) ** 2
         return np.exp(-0.5 * square.sum(axis=2)) @ weights
 
-    sizes = []
+    sizes, shown = [], []
+
+    def progress(items, what):
+        shown.append(what)
+        return items
+
     for tolerance in (1e-5, 1e-7):
-        term = triplet.fixed_term("g", 3.5, 1.0, (14,), {0: known}, tolerance=tolerance)
-        probes = triplet._probes(3.5, 500, seed=7)
+        term = fixed_triplet.fixed_term(
+            "g", 3.5, 1.0, (14,), {0: known}, tolerance=tolerance, progress=progress
+        )
+        probes = fixed_triplet._probes(3.5, 500, seed=7)
         value = known(*probes)
         error = np.abs(triplet.interpolate(term, term["tables"][0], probes) - value).max()
         assert error < 2 * tolerance * np.abs(value).max()
         sizes.append(term["n_intervals"])
     assert sizes[1][0] > 1.5 * sizes[0][0] and sizes[1][0] > 1.2 * sizes[1][1]
+    assert shown == 2 * ["triplets, resolution", "triplets, splines"]
 
 
 def test_functions_that_no_spline_follows_are_refused():
@@ -165,4 +173,4 @@ def test_functions_that_no_spline_follows_are_refused():
         return np.abs(r_jk - 2.0)
 
     with pytest.raises(SoapGprError, match="expected a smoother one"):
-        triplet.fixed_term("rough", 3.0, 1.0, (14,), {0: rough})
+        fixed_triplet.fixed_term("rough", 3.0, 1.0, (14,), {0: rough})

@@ -39,12 +39,13 @@ def run(args: argparse.Namespace) -> int:
     from potential.data import read_geometries
     from potential.gap.importing import describe, import_gap
     from potential.output import require_folder, require_other_file
+    from potential.progress import bar
 
     require_folder(args.output)
     require_other_file(args.output, args.gap)
     structures = read_geometries([args.check]) if args.check else []
     model, warnings = import_gap(
-        args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal"
+        args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal", bar
     )
     model.save(args.output)
     for warning in warnings:

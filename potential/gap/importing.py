@@ -20,6 +20,7 @@ from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import Descriptor, soap_term
 from potential.gap.soap_turbo import TurboOptions, basis_warnings
 from potential.model import Model, build_model
+from potential.progress import Progress, silent
 from potential.provenance import function_names
 from potential.structure import symbol
 from potential.version import package_version
@@ -32,6 +33,7 @@ def import_gap(
     species: Sequence[int] | None = None,
     label: str | None = None,
     literal_clusters: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Model, list[str]]:
     """The model of the same energies and forces, and warnings.
 
@@ -41,15 +43,17 @@ def import_gap(
     """
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused at the end
-            return _import(read_gap(path, label), species, literal_clusters)
+            return _import(read_gap(path, label), species, literal_clusters, progress)
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         raise SoapGprError(f"{path}: found numbers that are too large or too small") from None
 
 
-def _import(file: GapFile, species: Sequence[int] | None, literal: bool) -> tuple[Model, list[str]]:
+def _import(
+    file: GapFile, species: Sequence[int] | None, literal: bool, progress: Progress
+) -> tuple[Model, list[str]]:
     entries, warnings = read_entries(file)
     chosen = species_of(file, entries, species)
-    terms, own = _terms(entries, chosen, file.version, literal)
+    terms, own = _terms(entries, chosen, file.version, literal, progress)
     warnings += own
     terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
@@ -77,7 +81,11 @@ def read_entries(file: GapFile) -> tuple[list[Entry], list[str]]:
 
 
 def _terms(
-    entries: Sequence[Entry], species: Sequence[int], version: int, literal: bool
+    entries: Sequence[Entry],
+    species: Sequence[int],
+    version: int,
+    literal: bool,
+    progress: Progress,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """soap terms of equal options together, then pairs, then triplets; and warnings."""
     groups: dict[Descriptor, list] = {}
@@ -91,7 +99,7 @@ def _terms(
         else:
             triplets.append(entry)
     soaps = [_soap_term(key, own, species) for key, own in groups.items()]
-    terms, warnings = triplet_functions.triplet_terms(triplets, species, literal)
+    terms, warnings = triplet_functions.triplet_terms(triplets, species, literal, progress)
     warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
     return soaps + pairs + terms, warnings
 

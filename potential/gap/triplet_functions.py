@@ -13,11 +13,13 @@ import numpy as np
 
 from potential import triplet
 from potential.errors import SoapGprError
+from potential.fixed_triplet import Function, fixed_term
 from potential.gap.covariance import require_stationary
 from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate
 from potential.gap.pair_functions import matches
 from potential.gap.triplet_parts import Part
+from potential.progress import Progress, silent
 
 # Error of the spline, relative to the largest value: the first of these that can be had.
 TOLERANCES = (1e-9, 1e-8)
@@ -27,7 +29,10 @@ Group = dict[int, list[Part]]  # by place in ``triplet.functions``
 
 
 def triplet_terms(
-    entries: Sequence[Entry], species: Sequence[int], literal: bool = False
+    entries: Sequence[Entry],
+    species: Sequence[int],
+    literal: bool = False,
+    progress: Progress = silent,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """One fixed term for all functions of equal cutoffs, and warnings.
 
@@ -56,10 +61,10 @@ def triplet_terms(
         own = groups.setdefault((values["cutoff"], width, third, shared, ordered), {})
         for p, part in parts.items():
             own.setdefault(p, []).extend(part.mean() if p in ambiguous and not literal else [part])
-    return [_term(*key, species, own) for key, own in groups.items() if own], warnings
+    return [_term(*key, species, own, progress) for key, own in groups.items() if own], warnings
 
 
-def _term(cutoff, width, third, shared, ordered, species, own: Group) -> dict[str, Any]:
+def _term(cutoff, width, third, shared, ordered, species, own: Group, progress) -> dict[str, Any]:
     """Splines of smooth functions; all others are summed at run time."""
     rough = [part.process(p) for p, parts in own.items() for part in parts if _is_rough(part)]
     smooth = {p: [part for part in parts if not _is_rough(part)] for p, parts in own.items()}
@@ -68,7 +73,7 @@ def _term(cutoff, width, third, shared, ordered, species, own: Group) -> dict[st
     functions = {p: _sum(parts) for p, parts in smooth.items()}
     for tolerance in TOLERANCES:
         try:
-            return triplet.fixed_term(
+            return fixed_term(
                 "GAP",
                 cutoff,
                 width,
@@ -80,13 +85,12 @@ def _term(cutoff, width, third, shared, ordered, species, own: Group) -> dict[st
                 ordered,
                 rough,
                 near,
+                progress,
             )
         except SoapGprError:
             pass
     processes = [part.process(p) for p, parts in own.items() for part in parts]
-    return triplet.fixed_term(
-        "GAP", cutoff, width, species, {}, third, 1.0, shared, ordered, processes
-    )
+    return fixed_term("GAP", cutoff, width, species, {}, third, 1.0, shared, ordered, processes)
 
 
 def _is_rough(part: Part) -> bool:
@@ -94,7 +98,7 @@ def _is_rough(part: Part) -> bool:
     return part.coordinate.kernel == "pp"
 
 
-def _sum(parts: Sequence[Part]) -> triplet.Function:
+def _sum(parts: Sequence[Part]) -> Function:
     return lambda *distances: np.sum([part.function(*distances) for part in parts], axis=0)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.fixed_triplet import Process
 from potential.gap.covariance import covariance, own_covariance
 from potential.gap.gap_file import Coordinate
-from potential.triplet import Process
 
-CHUNK = 4096  # points at a time
+CHUNK = 40_000  # products of points and sparse points at a time, which the caches hold
 NEAR = 400  # places near sparse points at which a spline is tested
 
 
@@ -30,7 +30,8 @@ class Part:
         """(n,) eV at three arrays of distances (n,) Å."""
         x = np.stack(self._numbers(distances), axis=1)
         weights = self.factor * self._weights
-        chunks = (x[begin : begin + CHUNK] for begin in range(0, len(x), CHUNK))
+        size = CHUNK // max(len(weights), 1) + 1
+        chunks = (x[begin : begin + size] for begin in range(0, len(x), size))
         values = [covariance(self.coordinate, chunk) @ weights for chunk in chunks]
         return np.concatenate([np.zeros(0), *values])
 
