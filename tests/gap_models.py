@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small GAP potentials, trained by gap_fit in a temporary folder, and what QUIP says of them."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,39 @@ def train(folder, gap: str, species=(6, 14), extra=()) -> Path:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert (Path(folder) / "gap.xml").exists(), (done.stdout + done.stderr)[-3000:]
     return Path(folder) / "gap.xml"
+
+
+def glue(label: str, strength: float, species=(6, 14)) -> str:
+    """Glue_params without embedding: slopes at both ends for the heavier species with itself,
+    natural ends for the two together."""
+    distances = (1.0, 1.4, 2.0, 2.7, 3.6)
+    points = "".join(f'<point r="{r}" E="{strength * (3.6 - r) ** 3}"/>' for r in distances)
+    nothing = "".join(f'<point X="{k}" Y="0.0"/>' for k in (1, 2, 3))
+    density = nothing.replace("X", "a").replace("Y", "rho")
+    embedding = nothing.replace("X", "rho").replace("Y", "E")
+    types = "".join(
+        f'<per_type_data type="{t}" atomic_num="{z}"><density num_points="3" density_y1="0.0"'
+        f' density_yn="0.0">{density}</density><potential_density num_points="3">{embedding}'
+        "</potential_density></per_type_data>"
+        for t, z in enumerate(species[::-1], start=1)
+    )
+    ends = {(1, 1): f'y1="{-20 * strength}" yn="0.0"', (1, 2): 'y1="1e30" yn="1e30"'}
+    pairs = "".join(
+        f'<per_pair_data type1="{a}" type2="{b}"><potential_pair num_points="5" {end}>{points}'
+        "</potential_pair></per_pair_data>"
+        for (a, b), end in ends.items()
+    )
+    return f'<Glue_params n_types="2" label="{label}">{types}{pairs}</Glue_params>'
+
+
+def add_glue(xml: Path, species=(6, 14)) -> None:
+    """Puts a baseline of pairs beside the potential of a file."""
+    text = xml.read_text()
+    label = re.search(r'init_args="IP GAP label=(\w+)"', text)[1]
+    both = f'init_args="Sum init_args_pot1={{IP Glue}} init_args_pot2={{IP GAP label={label}}}"'
+    text = text.replace(f'init_args="IP GAP label={label}"', both)
+    part = glue("", 0.1, species).replace("><", ">\n<")  # QUIP cuts long lines
+    xml.write_text(text.replace("<GAP_params", f"{part}\n<GAP_params", 1))
 
 
 def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:

@@ -2,7 +2,7 @@
 """Several potentials in one file, and pair potentials beside them, as QUIP reads them."""
 
 import pytest
-from gap_models import assert_same, gap_fit_program, structures
+from gap_models import assert_same, gap_fit_program, glue, structures
 
 from potential.errors import SoapGprError
 from potential.gap.importing import import_gap
@@ -21,28 +21,6 @@ def gap(label: str, alpha: float) -> str:
 <permutation i="1">1</permutation>
 <sparseX i="1" alpha="{alpha}" sparseCutoff="1.0">1.5</sparseX>
 </gpCoordinates></gpSparse></GAP_params>"""
-
-
-def glue(label: str, strength: float) -> str:
-    """Glue_params without embedding: Si-Si with slopes at both ends, C-Si with natural ends."""
-    distances = (1.0, 1.4, 2.0, 2.7, 3.6)
-    points = "".join(f'<point r="{r}" E="{strength * (3.6 - r) ** 3}"/>' for r in distances)
-    nothing = "".join(f'<point X="{k}" Y="0.0"/>' for k in (1, 2, 3))
-    density = nothing.replace("X", "a").replace("Y", "rho")
-    embedding = nothing.replace("X", "rho").replace("Y", "E")
-    types = "".join(
-        f'<per_type_data type="{t}" atomic_num="{z}"><density num_points="3" density_y1="0.0"'
-        f' density_yn="0.0">{density}</density><potential_density num_points="3">{embedding}'
-        "</potential_density></per_type_data>"
-        for t, z in enumerate((14, 6), start=1)
-    )
-    ends = {(1, 1): f'y1="{-20 * strength}" yn="0.0"', (1, 2): 'y1="1e30" yn="1e30"'}
-    pairs = "".join(
-        f'<per_pair_data type1="{a}" type2="{b}"><potential_pair num_points="5" {end}>{points}'
-        "</potential_pair></per_pair_data>"
-        for (a, b), end in ends.items()
-    )
-    return f'<Glue_params n_types="2" label="{label}">{types}{pairs}</Glue_params>'
 
 
 SUM = "Sum init_args_pot1={{IP Glue label={}}} init_args_pot2={{IP GAP label=GAP_2 E_scale=2.5}}"

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, TRIPLET, assert_same, structures, train
+from gap_models import PAIR, SOAP, TRIPLET, add_glue, assert_same, structures, train
 
 from potential.cli import main
 from potential.compression import compress
@@ -93,6 +93,17 @@ def test_imported_triplets_give_what_quip_gives(tmp_path, descriptor, species, s
     assert warnings == []
     assert all(("processes" in term) == summed for term in model.terms)
     for atoms in structures(species).values():
+        assert_same(model, xml, atoms)
+
+
+def test_a_scale_of_energies_and_a_baseline_give_what_quip_gives(tmp_path):
+    """Over every kind of term."""
+    xml = train(tmp_path, f"{SOAP} : {PAIR} : {TRIPLET} covariance_type=pp f0=0.2")
+    add_glue(xml)
+    xml.write_text(xml.read_text().replace("IP GAP label", "IP GAP E_scale=2.5 label"))
+    model, warnings = import_gap(xml)
+    assert warnings == []
+    for atoms in structures().values():
         assert_same(model, xml, atoms)
 
 

@@ -4,7 +4,7 @@
 import ase
 import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, TRIPLET, train
+from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import measure
 from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
 
@@ -114,10 +114,19 @@ def test_fixed_triplets_equal_python(tmp_path, shared):
     assert_agrees(measure(tmp_path, model, atoms, ranks=2), python(model, atoms))
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory):
-    soap = f"{SOAP} covariance_sigma0=0.1 zeta=2.5 nu_R=1 nu_S=2"
-    xml = train(tmp_path_factory.mktemp("gap"), f"{soap} : {PAIR} : {TRIPLET}", species=(1, 8))
+CLUSTERS = PAIR.replace("distance_2b", "distance_Nb order=2")
+CLUSTERS += f" : {TRIPLET.replace('angle_3b', 'distance_Nb order=3')} covariance_type=pp"
+
+
+@pytest.fixture(scope="module", params=["sums and angles", "mixing, Glue and clusters"])
+def imported(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gap")
+    if request.param == "sums and angles":
+        soap = f"{SOAP} covariance_sigma0=0.1 zeta=2.5 nu_R=1 nu_S=2"
+        return import_gap(train(folder, f"{soap} : {PAIR} : {TRIPLET}", species=(1, 8)))[0]
+    soap = f"{SOAP} Z_mix=T K=2 sym_mix=F coupling=T covariance_sigma0=0.2"
+    xml = train(folder, f"{soap} : {CLUSTERS} compact_clusters=F", species=(1, 8))
+    add_glue(xml, species=(1, 8))
     return import_gap(xml)[0]
 
 
