@@ -115,6 +115,13 @@ def test_evaluate_predicts_unlabelled_structures(run, folder):
     assert ase.io.read(folder / "bare_out.xyz").get_forces().shape == (8, 3)
 
 
+def test_evaluate_never_writes_over_what_it_reads(run, folder):
+    before = (folder / "test.xyz").read_bytes()
+    assert_fails(run("evaluate model.sgpr test.xyz -o test.xyz"), "is the file to read")
+    assert_fails(run("evaluate model.sgpr test.xyz --json model.sgpr"), "is the file to read")
+    assert (folder / "test.xyz").read_bytes() == before
+
+
 def test_evaluate_takes_other_keys(run, folder):
     frames = emt_frames(2, seed=9)
     for atoms in frames:

@@ -125,6 +125,14 @@ def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path, ker
     assert found == pytest.approx(np.mean(energies), rel=1e-8)
 
 
+def test_pairs_of_different_species_are_one_term(tmp_path):
+    other = PAIR.replace("4.0", "3.0").replace("0.5", "0.3")
+    model, _ = import_gap(train(tmp_path, f"{PAIR} : {other} : {SOAP}"))
+    pairs = [term for term in model.terms if term["kind"] == "pair"]
+    assert [term["cutoff"] for term in pairs] == [4.0, 3.0]
+    assert all(len([own for own in term["segments"] if own]) == 3 for term in pairs)
+
+
 def test_imported_potentials_can_be_compressed(tmp_path):
     descriptor = f"{SOAP} covariance_sigma0=0.1 zeta=2.5 nu_R=1 nu_S=2".replace("=8", "=60")
     model, _ = import_gap(train(tmp_path, descriptor))

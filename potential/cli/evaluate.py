@@ -31,16 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the error table; write predictions and JSON when asked."""
     from potential import metrics
-    from potential.data import read_structures
+    from potential.data import expand, read_structures
     from potential.evaluation import evaluate_structures
     from potential.model import Model
-    from potential.output import atomic_file, require_folder
+    from potential.output import atomic_file, require_folder, require_other_file
     from potential.predictions import write_predictions
     from potential.progress import bar
 
     to_stdout = args.json == "-"
     for path in filter(None, (args.output, None if to_stdout else args.json)):
         require_folder(path)
+        for source in (args.model, *(name for spec in args.data for name, _ in expand(spec))):
+            require_other_file(path, source)
     model = Model.load(args.model)
     structures = read_structures(
         args.data,

@@ -101,7 +101,7 @@ def _terms(
     soaps = [_soap_term(key, own, species) for key, own in groups.items()]
     terms, warnings = triplet_functions.triplet_terms(triplets, species, literal, progress)
     warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
-    return soaps + pairs + terms, warnings
+    return soaps + pair_functions.merged(pairs) + terms, warnings
 
 
 def _soap_term(key: Descriptor, own: list, species: Sequence[int]) -> dict[str, Any]:

@@ -278,3 +278,27 @@ def fixed_term(name, functions, species) -> dict[str, Any]:
         "segments": [functions[p][0] if p in functions else [] for p in range(n)],
         "tables": {p: functions[p][1] if p in functions else np.zeros((0, 3)) for p in range(n)},
     }
+
+
+def merged(terms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Fixed pair terms of one name with functions of different pairs of species as one."""
+    kept = list[dict[str, Any]]()
+    for term in terms:
+        own = {p for p, segments in enumerate(term["segments"]) if segments}
+        for k, other in enumerate(kept):
+            if other["name"] == term["name"] and not any(other["segments"][p] for p in own):
+                kept[k] = _together(other, term, own)
+                break
+        else:
+            kept.append(term)
+    return kept
+
+
+def _together(term, other, places) -> dict[str, Any]:
+    """The term with the functions that the other one has at these places."""
+    pairs = zip(term["segments"], other["segments"], strict=True)
+    return term | {
+        "cutoff": max(term["cutoff"], other["cutoff"]),
+        "segments": [b if p in places else a for p, (a, b) in enumerate(pairs)],
+        "tables": term["tables"] | {p: other["tables"][p] for p in places},
+    }
