@@ -42,6 +42,7 @@ SMALL = [
         ("Si", 8, "soap"),
         ("SiC", 8, "soap"),
         ("Si", 8, "2b 3b soap"),
+        ("Si", 8, "2b pp soap"),
         ("Si", 7, "soap_turbo"),  # QUIP warns of more functions
         ("SiC", 7, "soap_turbo"),
     ]

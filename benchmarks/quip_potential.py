@@ -31,9 +31,10 @@ POINT = re.compile(r'<sparseX i="\d+"(.*?)/>')
 def gap_file(size: Size, kind: str = "soap") -> Path:
     """The XML file of a GAP of that size, trained if the cache does not have it.
 
-    kind: soap, soap_turbo, or "2b 3b soap" with 20 pairs and 50 angles within 4 Å beside it.
+    kind: soap, soap_turbo, or "2b 3b soap" and "2b pp soap" with sparse points of 20 pairs and of 50
+    angles or 200 clusters of three (pp) within 4 Å beside it.
     """
-    text = repr(size) if kind == "soap" else f"{size!r} {kind}"
+    text = repr(size) if kind == "soap" else f"{size!r} {kind}, few points of few atoms"
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = cache_folder() / f"gap-{digest}"
     if not folder.exists():
@@ -96,16 +97,20 @@ def _descriptors(size: Size, kind: str) -> str:
     if kind == "soap":
         return soap
     few = "cutoff=4.0 covariance_type=ard_se delta=1.0 theta_uniform=1.0 sparse_method=uniform"
-    return f"distance_2b {few} n_sparse=20 : angle_3b {few} n_sparse=50 : {soap}"
+    pairs = f"distance_2b {few} n_sparse=20"
+    if kind == "2b 3b soap":
+        return f"{pairs} : angle_3b {few} n_sparse=50 : {soap}"
+    rough = few.replace("ard_se", "pp").replace("theta_uniform=1.0", "theta_uniform=2.5")
+    return f"{pairs} : distance_Nb order=3 {rough} n_sparse=200 : {soap}"
 
 
 def _repeat_points(n_sparse: int, folder: Path) -> None:
-    """Gives every descriptor of gap.xml n_sparse points by repeating those it has."""
+    """Gives every soap descriptor of gap.xml n_sparse points by repeating those it has."""
 
     def repeated(match: re.Match) -> str:
         block = match.group()
         points = POINT.findall(block)
-        if len(points) == n_sparse:
+        if len(points) == n_sparse or not re.search(r"<descriptor>\s*soap", block):
             return block
         file = folder / re.search(r'sparseX_filename="(.*?)"', block).group(1)
         values = file.read_text().splitlines(keepends=True)

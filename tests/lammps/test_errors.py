@@ -4,7 +4,7 @@
 import ase
 import pytest
 from lammps_runs import run_lammps, setup, write_data
-from models import random_structure
+from models import process_model, random_structure
 
 TYPES = {8: 1, 1: 2}
 COEFF = "pair_style soap/gpr\npair_coeff * * "
@@ -151,3 +151,18 @@ def test_missing_bonded_pairs_cause_a_warning(folder, model, bonds, special, war
         energy = float(lines[lines.index(["Step", "PotEng"]) + 1][1])
         expected = model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True).energy
         assert energy == pytest.approx(expected, rel=1e-12)
+
+
+def test_atoms_without_ids_are_explained_where_their_order_counts(folder):
+    process_model().save(folder / "ordered.sgpr")
+    atoms = random_structure([8] * 4 + [1] * 8, seed=1)
+    pair = "create_atoms 1 single 0.1 0.1 0.1\npair_style soap/gpr\npair_coeff * * ordered.sgpr O H"
+    box = "region all block 0 8 0 8 0 8\ncreate_box 2 all"
+    script = setup(atoms, TYPES, pair=pair).replace("read_data atoms.data", box)
+    for change, fragments in (("", []), ("atom_modify id no", ["needs atom IDs", "corrected"])):
+        own = script.replace("boundary", f"{change}\nboundary")
+        run = run_lammps(folder, own + "run 0\n")
+        if fragments:
+            assert_one_sentence(run, fragments)
+        else:
+            assert run.returncode == 0, run.stdout
