@@ -31,8 +31,8 @@ POINT = re.compile(r'<sparseX i="\d+"(.*?)/>')
 def gap_file(size: Size, kind: str = "soap") -> Path:
     """The XML file of a GAP of that size, trained if the cache does not have it.
 
-    kind: soap, soap_turbo, or "2b 3b soap" and "2b pp soap" with sparse points of 20 pairs and of 50
-    angles or 200 clusters of three (pp) within 4 Å beside it.
+    kind: soap, soap_turbo, or "2b 3b soap" and "2b pp soap" with sparse points of 20 pairs and of
+    50 angles or 200 clusters of three (pp) within 4 Å beside it.
     """
     text = repr(size) if kind == "soap" else f"{size!r} {kind}, few points of few atoms"
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
