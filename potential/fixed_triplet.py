@@ -15,6 +15,7 @@ from potential.progress import Progress, silent
 from potential.triplet import axis_grid, interpolate, is_symmetric
 
 MAX_INTERVALS = 160
+MAX_BYTES = 4e8  # of all splines of a term
 TOLERANCE = 1e-7  # error of a function's spline, relative to its largest value
 # On which the number of intervals is chosen: lines through triplets, at random and given ones.
 LINES, MORE_LINES, POINTS = 40, 20, 801
@@ -67,7 +68,7 @@ def fixed_term(
     triplets (n, 3) in Å at which a function may be narrow and its spline is tested too.
 
     The spline is as fine along each axis as ``tolerance``, relative to the largest value, asks for.
-    Raises SoapGprError when MAX_INTERVALS do not suffice.
+    Raises SoapGprError when MAX_INTERVALS or MAX_BYTES do not suffice.
     """
     entry: dict[str, Any] = {
         "kind": "triplet",
@@ -94,6 +95,12 @@ def fixed_term(
         own = callables[p], limits[p], axis, cutoff, name, probes[p][:, -MORE_LINES:]
         n_intervals[axis] = max(n_intervals[axis], _intervals(*own))
     entry["n_intervals"] = [max(n_intervals[:2]), n_intervals[2]]
+    shape = [axis_grid(entry, axis)[0] + 5 for axis in range(3)]
+    if 8.0 * len(callables) * np.prod(shape) > MAX_BYTES:
+        raise SoapGprError(
+            f"{name}: found {len(callables)} functions of three distances that take splines of "
+            f"{np.prod(shape)} coefficients each, expected smoother or fewer ones"
+        )
     tables = {
         p: _sampled(entry, function, symmetric[p], progress) for p, function in callables.items()
     }
@@ -101,7 +108,7 @@ def fixed_term(
         # three axes, and lines in the search of intervals that missed the worst place
         if np.abs(interpolate(entry, tables[p], probes[p]) - value).max() > 10 * limits[p]:
             raise _too_rough(name, limits[p])
-    empty = np.zeros((0, *(n + 5 for n in entry["n_intervals"])))
+    empty = np.zeros((0, *shape[1:]))
     return (
         entry
         | {"tables": {p: tables.get(p, empty) for p in range(len(symmetric))}}

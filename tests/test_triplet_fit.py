@@ -168,6 +168,12 @@ def test_fixed_functions_are_as_exact_as_asked():
     assert shown == 2 * ["triplets, resolution", "triplets, splines"]
 
 
+def test_splines_of_absurd_size_are_refused(monkeypatch):
+    monkeypatch.setattr(fixed_triplet, "MAX_BYTES", 1e4)
+    with pytest.raises(SoapGprError, match="expected smoother or fewer ones"):
+        fixed_triplet.fixed_term("large", 3.0, 1.0, (14,), {0: lambda x, y, z: x * y * z})
+
+
 def test_functions_that_no_spline_follows_are_refused():
     def rough(r_ij, r_ik, r_jk):
         return np.abs(r_jk - 2.0)
