@@ -46,6 +46,7 @@ MODELS = {
     "pp": (PAIR.replace("ard_se", "pp"), []),
     "exponents": (f"{PAIR} n_exponents=2 exponents={{{{-1 -3}}}} theta_uniform=0.3", []),
     "tail": (f"{PAIR} tail_exponent=2 tail_range=1.5", []),
+    "tail under one taper": (f"{PAIR} tail_exponent=1 cutoff_transition_width=4.0", []),
 }
 
 
@@ -123,6 +124,14 @@ def test_compact_clusters_of_two_species_have_the_mean_over_orders(tmp_path, ker
     assert abs(energies[0] - energies[1]) > 1e-6
     found = model.evaluate(trimer.numbers, trimer.positions).energy
     assert found == pytest.approx(np.mean(energies), rel=1e-8)
+
+
+def test_bases_that_are_mostly_rounding_are_warned_of(tmp_path):
+    xml = train(tmp_path, f"{SOAP} radial_basis=POLY n_max=6", (14,))
+    model, warnings = import_gap(xml)
+    assert len(warnings) == 1 and "POLY of n_max=6 is close to singular" in warnings[0]
+    for atoms in structures((14,)).values():
+        assert_same(model, xml, atoms, energy=1e-6)
 
 
 def test_pairs_of_different_species_are_one_term(tmp_path):

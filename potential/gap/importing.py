@@ -16,6 +16,7 @@ from potential.gap import glue, pair_functions, triplet_functions
 from potential.gap.descriptor_text import parse, species_named, takes_any
 from potential.gap.entry import Entry
 from potential.gap.gap_file import GapFile, read_gap
+from potential.gap.soap import SoapOptions, rounding_warnings
 from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import Descriptor, soap_term
 from potential.gap.soap_turbo import TurboOptions, basis_warnings
@@ -101,6 +102,7 @@ def _terms(
     soaps = [_soap_term(key, own, species) for key, own in groups.items()]
     terms, warnings = triplet_functions.triplet_terms(triplets, species, literal, progress)
     warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
+    warnings += rounding_warnings(key for key in groups if isinstance(key, SoapOptions))
     return soaps + pair_functions.merged(pairs) + terms, warnings
 
 

@@ -41,9 +41,10 @@ def gaussian_process_term(
     times = 1.0 if name == "distance_nb" and not compact else 2.0
     process = _process(coordinate, exponents, times)
     function = _with_tail(process, *tail)
-    ends = sorted({*_kinks(coordinate, exponents, cutoff), cutoff - width, cutoff})
+    joints = {*_kinks(coordinate, exponents, cutoff), cutoff - width, cutoff}
     if min(exponents) < 0 or tail[0]:
-        ends = sorted({BEGIN, *ends})
+        joints = {BEGIN, *(r for r in joints if r > BEGIN)}
+    ends = sorted(joints)
     pieces = []
     for begin, end in zip([0.0, *ends], ends, strict=False):
         if end - begin < 1e-9:

@@ -68,11 +68,30 @@ def radial_functions(name, n_max, l_max, sigma, radius):
     return GaussianSums(nodes, weights, sigma)
 
 
+def rounding(name, n_max, l_max, sigma, radius) -> float:
+    """How much the radial basis multiplies rounding: the largest condition number of the matrices
+    that are factorised, the overlaps with 1 on their diagonals."""
+    nodes = np.arange(3 * n_max) * radius / (3 * n_max)
+    if name == "equispaced_gauss":
+        matrices = [_gaussians(nodes[::3], sigma)]
+    elif name == "poly":
+        matrices = [_poly(nodes, n_max, radius)[1]]
+    else:
+        matrices = [_gto(nodes, n_max, radius, l)[1] for l in range(l_max + 1)]
+    norms = [np.sqrt(np.diag(own)) for own in matrices]
+    scaled = [own / np.outer(norm, norm) for own, norm in zip(matrices, norms, strict=True)]
+    return max(float(np.linalg.cond(own)) for own in scaled)
+
+
+def _gaussians(r, sigma):
+    """C: of width sigma around each r at all r."""
+    return np.exp(-0.5 * ((r[:, None] - r) / sigma) ** 2)
+
+
 def _equispaced(r, sigma):
     """T = C⁻¹ L: coefficients on Gaussians at r, made orthonormal by S = L Lᵀ."""
     alpha = 0.5 / sigma**2
     difference, s = r[:, None] - r, r[:, None] + r
-    C = np.exp(-alpha * difference**2)
     S = np.sqrt(2) * alpha**1.5 * s * np.exp(-alpha * (r[:, None] ** 2 + r**2))
     S += (
         np.sqrt(np.pi)
@@ -82,7 +101,7 @@ def _equispaced(r, sigma):
         * (1 + erf(s * np.sqrt(alpha / 2)))
     )
     S /= np.sqrt(128 * alpha**5)
-    return np.linalg.solve(C, np.linalg.cholesky(S))
+    return np.linalg.solve(_gaussians(r, sigma), np.linalg.cholesky(S))
 
 
 def _poly(r, n_max, radius):

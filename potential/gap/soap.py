@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from potential.basis.radial_scaling import RadialScaling
 from potential.basis.tables import segments_and_tables
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
-from potential.gap.radial import InversePower, radial_functions
+from potential.gap.radial import InversePower, radial_functions, rounding
 from potential.gap.soap_channels import Channels, channels, without_division
 from potential.gap.soap_mixing import grouped, mixed
 from potential.gap.soap_term import RadialTables
@@ -21,6 +22,7 @@ LARGEST = 40_000_000  # products of channels, before a selection
 # gap_version from which on QUIP does as the descriptors' documentation says.
 DIVIDES_BY_L = 1423143769
 CENTRE_BY_SPECIES = 1426512068
+SINGULAR = 1e8  # condition number beyond which energies agree to less than 1e-8
 TOLERANCE = 1e-11
 
 
@@ -189,3 +191,13 @@ def _scaling(values, where):
         return RadialScaling(scale, float(values["cutoff_rate"]), float(exponent))
     except SoapGprError as error:
         raise SoapGprError(f"{where}: {error}") from None
+
+
+def rounding_warnings(found: Iterable[SoapOptions]) -> list[str]:
+    """Of radial bases in which QUIP's energies and these differ by their rounding."""
+    return [
+        f"{own.where}: the radial basis {own.radial_basis.upper()} of n_max={own.n_max} is close "
+        "to singular and rounded differently by QUIP, energies agree to fewer digits"
+        for own in found
+        if rounding(own.radial_basis, own.n_max, own.l_max, own.sigma, own.radius) > SINGULAR
+    ]
