@@ -125,8 +125,11 @@ def triplet_term(
 
 def interpolate(entry: Mapping[str, Any], table: np.ndarray, distances) -> np.ndarray:
     """G (n,) in eV from its coefficients, at three arrays of distances (n,) in Å."""
-    axes = [uniform_spline.splines(distances[axis], *axis_grid(entry, axis)) for axis in range(3)]
-    return np.array([a @ (table @ c) @ b for a, b, c in zip(*axes, strict=True)])
+    (i, a), (j, b), (k, c) = (
+        uniform_spline.nonzero(distances[axis], *axis_grid(entry, axis)) for axis in range(3)
+    )
+    own = table[i[:, :, None, None], j[:, None, :, None], k[:, None, None, :]]
+    return np.einsum("nijk,ni,nj,nk->n", own, a, b, c, optimize=True)
 
 
 def axis_grid(entry, axis):

@@ -27,13 +27,18 @@ def coefficients(values: np.ndarray, n_intervals: int) -> np.ndarray:
 
 def splines(r: np.ndarray, n_intervals: int, end: float) -> np.ndarray:
     """All B-splines (n, n_intervals + 5) at points r (n,) of [0, end]."""
+    places, values = nonzero(r, n_intervals, end)
+    out = np.zeros((len(places), n_intervals + 5))
+    np.put_along_axis(out, places, values, axis=1)
+    return out
+
+
+def nonzero(r: np.ndarray, n_intervals: int, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places (n, 6) and values (n, 6) of the B-splines that are not zero at points r (n,)."""
     x = np.asarray(r) * (n_intervals / end)
     first = np.clip(x.astype(int), 0, n_intervals - 1)
-    t = x - first
-    powers = t[:, None] ** np.arange(SIZE)
-    out = np.zeros((len(x), n_intervals + 5))
-    np.put_along_axis(out, first[:, None] + np.arange(SIZE), powers @ _PIECES.T / 120, axis=1)
-    return out
+    powers = (x - first)[:, None] ** np.arange(SIZE)
+    return first[:, None] + np.arange(SIZE), powers @ _PIECES.T / 120
 
 
 # Rows: the polynomials of the six B-splines above an interval, ascending powers of t, times 5!.
