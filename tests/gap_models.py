@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small GAP potentials, trained by gap_fit in a temporary folder, and what QUIP says of them."""
 
+import functools
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import ase
@@ -59,7 +62,15 @@ def gap_fit_program() -> str:
 
 
 def train(folder, gap: str, species=(6, 14), extra=()) -> Path:
-    """gap.xml fitted to random energies of random structures."""
+    """gap.xml fitted to random energies of random structures, in train.xyz beside it."""
+    for name, content in _trained(gap, tuple(species), tuple(extra)).items():
+        (Path(folder) / name).write_bytes(content)
+    return Path(folder) / "gap.xml"
+
+
+@functools.cache
+def _trained(gap: str, species: tuple[int, ...], extra: tuple[str, ...]) -> dict[str, bytes]:
+    """The files of a fit by name: many tests share one."""
     program = gap_fit_program()
     rng = np.random.default_rng(0)
     frames = []
@@ -67,15 +78,18 @@ def train(folder, gap: str, species=(6, 14), extra=()) -> Path:
         frame = random_structure(np.repeat(species, 6), spacing=2.2, seed=seed)
         frame.info["dft_energy"] = float(rng.normal(scale=0.1 * len(frame)))
         frames.append(frame)
-    ase.io.write(Path(folder) / "train.xyz", frames, format="extxyz")
     e0 = "e0={" + ":".join(f"{ase.data.chemical_symbols[z]}:{-0.1 * z}" for z in species) + "}"
     command = [program, "atoms_filename=train.xyz", f"gap={{{gap}}}", e0]
     command += ["energy_parameter_name=dft_energy", "force_parameter_name=none"]
     command += ["virial_parameter_name=none", "default_sigma={0.01 0.1 0.1 0.0}"]
     command += ["sparse_jitter=1.0e-8", "gp_file=gap.xml", "rnd_seed=1", *extra]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert (Path(folder) / "gap.xml").exists(), (done.stdout + done.stderr)[-3000:]
-    return Path(folder) / "gap.xml"
+    with tempfile.TemporaryDirectory() as folder:
+        ase.io.write(Path(folder) / "train.xyz", frames, format="extxyz")
+        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # several wait for each other
+        options = {"cwd": folder, "env": one_thread, "timeout": 300}
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+        assert (Path(folder) / "gap.xml").exists(), (done.stdout + done.stderr)[-3000:]
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
 def glue(label: str, strength: float, species=(6, 14)) -> str:
