@@ -95,9 +95,9 @@ def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
-def process_model(species=(1, 8), seed=0) -> Model:
+def process_model(species=(1, 8), seed=0, shared=False) -> Model:
     """A fixed triplet term of processes alone, cutoff 3 Å: both kernels, distances and angles, with
-    a norm and without; neighbours are told apart by their order."""
+    a norm and without; neighbours are told apart by their order. Of shared energy if wanted."""
     rng = np.random.default_rng(seed)
     options = [
         {
@@ -128,7 +128,14 @@ def process_model(species=(1, 8), seed=0) -> Model:
         for own in options[p % 2 :: 2]
     ]
     term = fixed_triplet.fixed_term(
-        "processes", 3.0, 0.8, species, {}, ordered=True, processes=processes
+        "processes",
+        3.0,
+        0.8,
+        species,
+        {},
+        shared_energy=shared,
+        ordered=True,
+        processes=processes,
     )
     return build_model(species, [-float(z) for z in species], [term])
 
