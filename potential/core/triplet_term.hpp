@@ -59,8 +59,7 @@ struct ThirdSide {
 };
 
 /// Neighbours of centre i in ascending order of their species, those of one species in the order of
-/// the environments. Throws Error when two atoms are at
-/// the same place.
+/// the environments. Throws Error when two atoms are at the same place.
 void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
                      std::vector<TripletNeighbor> &neighbors);
 
