@@ -77,6 +77,11 @@ def read_frames(specs: Sequence[str]) -> list[tuple[ase.Atoms, str]]:
     return frames
 
 
+def files_of(specs: Iterable[str]) -> list[str]:
+    """The files that file[@slice] specifications name. Raises SoapGprError as ``expand`` does."""
+    return [name for spec in specs for name, _ in expand(spec)]
+
+
 def expand(spec: str) -> list[tuple[str, str]]:
     """The (file, slice) pairs that ``name@slice`` or ``glob@slice`` stands for, sorted by name."""
     name, _, index = spec.rpartition("@")
@@ -96,10 +101,9 @@ def expand(spec: str) -> list[tuple[str, str]]:
 def file_hashes(specs: Iterable[str]) -> dict[str, str]:
     """SHA-256 of every file that the specs name, for the provenance of a model."""
     hashes = {}
-    for spec in specs:
-        for path, _ in expand(spec):
-            with open(path, "rb") as stream:
-                hashes[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    for path in files_of(specs):
+        with open(path, "rb") as stream:
+            hashes[path] = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashes
 
 

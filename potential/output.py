@@ -47,8 +47,9 @@ def require_folder(path: str | Path) -> None:
         raise SoapGprError(f"{path}: cannot be written: no permission in {path.parent}")
 
 
-def require_other_file(path: str | Path, source: str | Path) -> None:
-    """Raise SoapGprError when writing to path would replace the file that is read."""
-    path, source = Path(path), Path(source)
-    if path.exists() and source.exists() and path.samefile(source):
-        raise SoapGprError(f"{path}: is the file to read, expected another name to write to")
+def require_other_file(path: str | Path, *sources: str | Path) -> None:
+    """Raise SoapGprError when writing to path would replace a file that is read."""
+    path = Path(path)
+    for source in map(Path, sources):
+        if path.exists() and source.exists() and path.samefile(source):
+            raise SoapGprError(f"{path}: is the file to read, expected another name to write to")

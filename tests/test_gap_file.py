@@ -176,6 +176,10 @@ def test_command_writes_a_model_and_fails_in_one_line(tmp_path, capsys):
     assert main(["import-gap", str(xml), "-o", str(xml)]) == 1
     assert "is the file to read" in capsys.readouterr().err
     assert xml.read_bytes() == before
+    frame = str(tmp_path / "frame.xyz")
+    Path(frame).write_text("1\n\nSi 0 0 0\n")
+    assert main(["import-gap", str(xml), "-o", frame, "--check", frame]) == 1
+    assert "frame.xyz: is the file to read" in capsys.readouterr().err
     assert main(["import-gap", str(xml), "--species", "Mo", "-o", str(tmp_path / "new")]) == 1
     assert "found Mo in --species, expected some of Si" in capsys.readouterr().err
     assert main(["import-gap", str(xml), "-o", str(tmp_path / "new"), "--check", "none.xyz"]) == 1

@@ -155,6 +155,7 @@ def test_command_writes_variances_of_atoms(tmp_path, capsys):
         ("gap.xml train.xyz -o out.xyz --regularisation 0", "found 0.0, expected a number above"),
         ("gap.xml train.xyz -o none/out.xyz", "none"),
         ("gap.xml train.xyz -o gap.xml", "gap.xml: is the file to read"),
+        ("gap.xml train.xyz@:2 -o train.xyz", "train.xyz: is the file to read"),
         ("empty.xml train.xyz -o out.xyz", "found no sparse points, which a variance needs"),
     ],
 )

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the error table; write predictions and JSON when asked."""
     from potential import metrics
-    from potential.data import expand, read_structures
+    from potential.data import files_of, read_structures
     from potential.evaluation import evaluate_structures
     from potential.model import Model
     from potential.output import atomic_file, require_folder, require_other_file
@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     to_stdout = args.json == "-"
     for path in filter(None, (args.output, None if to_stdout else args.json)):
         require_folder(path)
-        for source in (args.model, *(name for spec in args.data for name, _ in expand(spec))):
-            require_other_file(path, source)
+        require_other_file(path, args.model, *files_of(args.data))
     model = Model.load(args.model)
     structures = read_structures(
         args.data,

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the variances and print a table of their square roots by species."""
-    from potential.data import read_geometries
+    from potential.data import files_of, read_geometries
     from potential.evaluation import naming
     from potential.gap.variance import GapVariance, table
     from potential.output import require_folder, require_other_file
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.structure import atoms_from_structure
 
     require_folder(args.output)
-    require_other_file(args.output, args.gap)
+    require_other_file(args.output, args.gap, *files_of(args.data))
     numbers = atomic_numbers_of(args.species)
     literal = args.clusters == "literal"
     variance = GapVariance(args.gap, numbers, args.label, args.regularisation, literal)

@@ -36,14 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the model and say what is in it."""
-    from potential.data import read_geometries
+    from potential.data import files_of, read_geometries
     from potential.gap.importing import describe, import_gap
     from potential.output import require_folder, require_other_file
     from potential.progress import bar
 
     require_folder(args.output)
-    require_other_file(args.output, args.gap)
-    structures = read_geometries([args.check]) if args.check else []
+    checked = [args.check] if args.check else []
+    require_other_file(args.output, args.gap, *files_of(checked))
+    structures = read_geometries(checked)
     model, warnings = import_gap(
         args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal", bar
     )
