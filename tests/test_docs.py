@@ -178,8 +178,18 @@ def test_commands_in_the_documents_are_accepted():
                 _parser(words)[0].parse_args(words)
 
 
+def anchors(path):
+    """Anchors of the headings of a document, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
     for path in DOCUMENTS:
-        for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+        for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", path.read_text()):
+            target, _, anchor = link.partition("#")
             if not target.startswith("http"):
-                assert (path.parent / target).exists(), f"{name(path)}: {target}"
+                file = path.parent / target if target else path
+                assert file.exists(), f"{name(path)}: {link}"
+                assert not anchor or anchor in anchors(file), f"{name(path)}: {link}"
