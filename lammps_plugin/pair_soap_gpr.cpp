@@ -52,6 +52,12 @@ int atomic_number(const std::string &symbol) {
   return 0;
 }
 
+std::string short_number(double x) {
+  char text[32];
+  snprintf(text, sizeof(text), "%g", x);
+  return text;
+}
+
 std::string symbol_of(int z) {
   return z > 0 && z < N_SYMBOLS ? SYMBOLS[z] : "Z=" + std::to_string(z);
 }
@@ -368,10 +374,9 @@ void PairSoapGpr::log_model(const std::string &path) {
     types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
              (a < 0 ? "NULL" : symbol_of(species[a]));
   }
-  char cutoff[32];
-  snprintf(cutoff, sizeof(cutoff), "%g", model_->cutoff());
   utils::logmesg(lmp, "soap/gpr: model " + path + " (" + list_elements(species) + "), cutoff " +
-                          cutoff + " Angstrom; atom types: " + types + "\n");
+                          short_number(model_->cutoff()) + " Angstrom; atom types: " + types +
+                          "\n");
 }
 
 void PairSoapGpr::init_style() {
@@ -391,6 +396,7 @@ void PairSoapGpr::init_style() {
                "pair_style soap/gpr needs atom IDs for this model: leave out 'atom_modify id no', "
                "or import it with --clusters corrected");
   warn_if_bonded_pairs_are_missing();
+  warn_if_masses_are_in_another_order();
 
   const int n_threads = std::max(1, comm->nthreads);
   if (!evaluator_ || n_threads != n_threads_) {
@@ -409,6 +415,26 @@ void PairSoapGpr::warn_if_bonded_pairs_are_missing() {
       error->warning(FLERR,
                      "pair_style soap/gpr does not see bonded pairs because special_bonds "
                      "removes them: write 'special_bonds lj/coul 1 1 1'");
+      return;
+    }
+}
+
+// Elements in the wrong order run as well as in the right one. Masses grow with the atomic number,
+// but for a few neighbours in the periodic table, by up to 2 %.
+void PairSoapGpr::warn_if_masses_are_in_another_order() {
+  if (!atom->mass || comm->me != 0) return;
+  const std::vector<int> &z = model_->species();
+  const auto text = [&](int type) {
+    return "type " + std::to_string(type) + " (mass " + short_number(atom->mass[type]) + ") to " +
+           symbol_of(z[type_to_species_[type]]);
+  };
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = 1; j <= atom->ntypes; ++j) {
+      const int a = type_to_species_[i], b = type_to_species_[j];
+      if (a < 0 || b < 0 || !atom->mass_setflag[i] || !atom->mass_setflag[j]) continue;
+      if (z[a] >= z[b] || atom->mass[i] <= 1.1 * atom->mass[j]) continue;
+      error->warning(FLERR, "pair_coeff of pair_style soap/gpr maps atom " + text(i) + " and " +
+                                text(j) + ": are the elements in the order of the types?");
       return;
     }
 }

@@ -62,6 +62,7 @@ class PairSoapGpr : public Pair {
   void map_types(int n_names, char **names, const std::string &path);
   void log_model(const std::string &path);
   void warn_if_bonded_pairs_are_missing();
+  void warn_if_masses_are_in_another_order();
 
   void gather(int begin, int end);
   void sort_neighbors(std::size_t first);

@@ -153,6 +153,27 @@ def test_missing_bonded_pairs_cause_a_warning(folder, model, bonds, special, war
         assert energy == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("elements", "masses", "warns"),
+    [
+        ("O H", (16, 1), False),
+        ("H O", (16, 1), True),
+        ("O H", (1, 1), False),
+        ("O O", (16, 1), False),
+    ],
+)
+def test_masses_in_another_order_cause_a_warning(folder, elements, masses, warns):
+    atoms = random_structure([8] * 4 + [1] * 8, seed=1)
+    script = setup(atoms, TYPES, pair=COEFF + "model.sgpr " + elements)
+    script += f"\nmass 1 {masses[0]}\nmass 2 {masses[1]}\nrun 0\n"
+    run = run_lammps(folder, script, ranks=2)
+    assert run.returncode == 0, run.stdout
+    message = (
+        "maps atom type 1 (mass 16) to H and type 2 (mass 1) to O: are the elements in the order"
+    )
+    assert run.stdout.count(message) == int(warns), run.stdout
+
+
 def test_atoms_without_ids_are_explained_where_their_order_counts(folder):
     process_model().save(folder / "ordered.sgpr")
     atoms = random_structure([8] * 4 + [1] * 8, seed=1)
