@@ -133,6 +133,7 @@ def format_report(result: dict[str, Any]) -> str:
     lines += [
         f"{PHASES[name]:<30s}{value:9.2f}{100 * value / total:6.0f} %"
         for name, value in phases.items()
+        if value > 0 or name != "body_order"
     ]
     lines += [
         "",

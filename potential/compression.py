@@ -87,7 +87,8 @@ def compress(
             low = middle
     if best is None or not best[1]:
         raise SoapGprError(
-            f"nothing to gain: forces within {tolerance:g} eV/Å take nearly all dimensions"
+            f"nothing to gain: forces within {tolerance:g} eV/Å take nearly all dimensions; "
+            "keep the model, or allow a larger tolerance"
         )
     smaller, ranks, measured = best
     record = {"tolerance": tolerance, "deviation": asdict(measured)}

@@ -114,7 +114,7 @@ def test_compressed_model_cannot_be_fitted_again(smaller):
 
 def test_linear_and_small_models_have_nothing_to_gain():
     for model in (many_points(zeta=1), random_model(n_sparse=1)):
-        with pytest.raises(SoapGprError, match="nothing to gain"):
+        with pytest.raises(SoapGprError, match=r"nothing to gain.*keep the model"):
             compress(model, structures())
 
 
