@@ -459,5 +459,6 @@ double PairSoapGpr::memory_usage() {
   bytes += sizeof(std::size_t) * b.offset.capacity() + sizeof(double) * b.energy.capacity();
   bytes += 3 * sizeof(double) * (b.r_ij.capacity() + b.f_ij.capacity());
   bytes += sizeof(soap_gpr::Transfer) * b.transfer.capacity();
+  bytes += sizeof(Neighbor) * b.found.capacity();
   return bytes;
 }

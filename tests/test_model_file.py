@@ -121,6 +121,16 @@ def change_term(model, **changes):
     return change_metadata(model.to_bytes(), terms=json.dumps(terms))
 
 
+@pytest.mark.parametrize("key", ["shape", "data_offsets"])
+@pytest.mark.parametrize("number", [-1, 1e300, 0.5, "3"])
+def test_shapes_and_places_are_whole_numbers(model, key, number):
+    header, payload = header_of(model.to_bytes())
+    parsed = json.loads(header)
+    parsed["e0"][key][0] = number
+    with pytest.raises(SoapGprError, match="'e0' has a shape or place that is not a whole number"):
+        Model.from_bytes(with_header(json.dumps(parsed, separators=(",", ":")), payload))
+
+
 ODD_VALUES = [0, 1, -1, 3, 9, 1e300, 2**31, 2**32 + 3, 2**64 - 1, 46341, 92682, 0.5, 3.5, None]
 ODD_VALUES += ["x", [], {}, True]
 

@@ -51,15 +51,26 @@ std::size_t find_checksum(const std::string &header) {
   return digits + kChecksumDigits <= header.size() ? digits : std::string::npos;
 }
 
-Tensor parse_entry(const std::string &name, const json &entry, const char *data,
-                   std::size_t data_size, std::size_t &expected_begin) {
+/// Integers of the header; a cast of other numbers could be undefined.
+std::vector<std::size_t> sizes(const std::string &name, const json &values) {
+  std::vector<std::size_t> found;
+  for (const json &value : values) {
+    if (!value.is_number_unsigned())
+      throw Error("array '" + name + "' has a shape or place that is not a whole number");
+    found.push_back(value.get<std::size_t>());
+  }
+  return found;
+}
+
+Tensor parse_entry(const std::string &name, const json &entry,
+                   const std::vector<std::size_t> &offsets, const char *data, std::size_t data_size,
+                   std::size_t &expected_begin) {
   Tensor tensor;
   const std::string type = entry.at("dtype").get<std::string>();
   if (type != "F64" && type != "I64")
     throw Error("array '" + name + "' has the type " + type + ", expected F64 or I64");
   tensor.type = type == "F64" ? Tensor::Type::f64 : Tensor::Type::i64;
-  tensor.shape = entry.at("shape").get<std::vector<std::size_t>>();
-  const auto offsets = entry.at("data_offsets").get<std::vector<std::size_t>>();
+  tensor.shape = sizes(name, entry.at("shape"));
   std::size_t elements = 1;
   for (std::size_t n : tensor.shape) {
     if (n > data_size || (n > 0 && elements > data_size / n))
@@ -114,14 +125,13 @@ TensorFile parse_tensor_file(const char *bytes, std::size_t size) {
     // by begin and end: empty arrays share their offset with the next one and come first
     std::vector<std::pair<std::vector<std::size_t>, std::string>> order;
     for (const auto &[name, entry] : parsed.items())
-      if (name != "__metadata__")
-        order.emplace_back(entry.at("data_offsets").get<std::vector<std::size_t>>(), name);
+      if (name != "__metadata__") order.emplace_back(sizes(name, entry.at("data_offsets")), name);
     std::sort(order.begin(), order.end());
     if (!order.empty() && !order.back().first.empty() && order.back().first.back() > data_size)
       throw Error("the model file is cut short: found " + std::to_string(data_size) +
                   " bytes of arrays, expected " + std::to_string(order.back().first.back()));
     for (const auto &[offsets, name] : order)
-      file.tensors[name] = parse_entry(name, parsed.at(name), data, data_size, end);
+      file.tensors[name] = parse_entry(name, parsed.at(name), offsets, data, data_size, end);
   } catch (const json::exception &) {
     throw Error("not a soap-gpr model file: its header is not readable");
   }
