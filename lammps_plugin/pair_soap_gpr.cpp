@@ -17,6 +17,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "domain.h"
+#include "elements.h"
 #include "error.h"
 #include "force.h"
 #include "memory.h"
@@ -35,36 +36,9 @@ constexpr int CENTERS_PER_THREAD = 1024;
 // Bytes in one broadcast: MPI counts are int.
 constexpr std::size_t BROADCAST_BYTES = std::size_t(1) << 30;
 
-const char *const SYMBOLS[] = {
-    "",   "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si",
-    "P",  "S",  "Cl", "Ar", "K",  "Ca", "Sc", "Ti", "V",  "Cr", "Mn", "Fe", "Co", "Ni", "Cu",
-    "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",  "Zr", "Nb", "Mo", "Tc", "Ru",
-    "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I",  "Xe", "Cs", "Ba", "La", "Ce", "Pr",
-    "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W",
-    "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac",
-    "Th", "Pa", "U",  "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf",
-    "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og"};
-constexpr int N_SYMBOLS = sizeof(SYMBOLS) / sizeof(SYMBOLS[0]);
-
-int atomic_number(const std::string &symbol) {
-  for (int z = 1; z < N_SYMBOLS; ++z)
-    if (symbol == SYMBOLS[z]) return z;
-  return 0;
-}
-
 std::string short_number(double x) {
   char text[32];
   snprintf(text, sizeof(text), "%g", x);
-  return text;
-}
-
-std::string symbol_of(int z) {
-  return z > 0 && z < N_SYMBOLS ? SYMBOLS[z] : "Z=" + std::to_string(z);
-}
-
-std::string list_elements(const std::vector<int> &species) {
-  std::string text;
-  for (int z : species) text += (text.empty() ? "" : " ") + symbol_of(z);
   return text;
 }
 
@@ -347,7 +321,7 @@ void PairSoapGpr::map_types(int n_names, char **names, const std::string &path) 
                               " to NULL, which only makes sense under pair_style hybrid");
       continue;
     }
-    const int z = atomic_number(name);
+    const int z = elements::atomic_number(name);
     if (z == 0)
       error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
                             " to '" + name + "', which is not an element symbol");
@@ -355,7 +329,7 @@ void PairSoapGpr::map_types(int n_names, char **names, const std::string &path) 
     if (type_to_species_[type] < 0)
       error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
                             " to " + name + ", but the model '" + path +
-                            "' only knows: " + list_elements(model_->species()));
+                            "' only knows: " + elements::list_elements(model_->species()));
     ++n_mapped;
   }
   if (n_mapped == 0)
@@ -372,11 +346,11 @@ void PairSoapGpr::log_model(const std::string &path) {
   for (int type = 1; type <= atom->ntypes; ++type) {
     const int a = type_to_species_[type];
     types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
-             (a < 0 ? "NULL" : symbol_of(species[a]));
+             (a < 0 ? "NULL" : elements::symbol_of(species[a]));
   }
-  utils::logmesg(lmp, "soap/gpr: model " + path + " (" + list_elements(species) + "), cutoff " +
-                          short_number(model_->cutoff()) + " Angstrom; atom types: " + types +
-                          "\n");
+  utils::logmesg(lmp, "soap/gpr: model " + path + " (" + elements::list_elements(species) +
+                          "), cutoff " + short_number(model_->cutoff()) +
+                          " Angstrom; atom types: " + types + "\n");
 }
 
 void PairSoapGpr::init_style() {
@@ -426,7 +400,7 @@ void PairSoapGpr::warn_if_masses_are_in_another_order() {
   const std::vector<int> &z = model_->species();
   const auto text = [&](int type) {
     return "type " + std::to_string(type) + " (mass " + short_number(atom->mass[type]) + ") to " +
-           symbol_of(z[type_to_species_[type]]);
+           elements::symbol_of(z[type_to_species_[type]]);
   };
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) {
