@@ -170,6 +170,20 @@ def test_literal_compact_clusters_follow_the_order_of_the_atoms(tmp_path, option
             assert abs(energies[0] - energies[1]) > 1e-3
 
 
+def test_negative_products_have_no_real_power(tmp_path):
+    mixed = SOAP.replace("zeta=4", "zeta=2") + " R_mix=T K=2 sym_mix=F coupling=F"
+    xml = train(tmp_path, mixed, (14,))
+    from quippy.potential import Potential  # train skips the test without it
+
+    xml.write_text(re.sub(r'zeta="2[^"]*"', 'zeta="1.7"', xml.read_text()))
+    atoms = structures((14,))["periodic"]
+    quip = Potential(param_filename=str(xml))
+    quip.calculate(atoms, ["energy"])
+    assert np.isnan(quip.results["energy"])
+    model, _ = import_gap(xml)
+    assert np.isfinite(model.evaluate(atoms.numbers, atoms.positions, atoms.cell, True).energy)
+
+
 def test_isolated_atoms_without_central_weight_have_their_e0(tmp_path):
     model, _ = import_gap(train(tmp_path, f"{SOAP} central_weight=0.0"))
     found = model.evaluate([6, 14], [[0, 0, 0], [20.0, 0, 0]])
