@@ -61,15 +61,24 @@ def gap_fit_program() -> str:
     return found
 
 
-def train(folder, gap: str, species=(6, 14), extra=()) -> Path:
-    """gap.xml fitted to random energies of random structures, in train.xyz beside it."""
-    for name, content in _trained(gap, tuple(species), tuple(extra)).items():
+def train(folder, gap: str, species=(6, 14), extra=(), **files: str) -> Path:
+    """gap.xml fitted to random energies of random structures, in train.xyz beside it.
+
+    files: texts that gap_fit reads, by their names without .txt.
+    """
+    inputs = tuple(files.items())
+    for name, content in _trained(gap, tuple(species), tuple(extra), inputs).items():
         (Path(folder) / name).write_bytes(content)
     return Path(folder) / "gap.xml"
 
 
 @functools.cache
-def _trained(gap: str, species: tuple[int, ...], extra: tuple[str, ...]) -> dict[str, bytes]:
+def _trained(
+    gap: str,
+    species: tuple[int, ...],
+    extra: tuple[str, ...],
+    inputs: tuple[tuple[str, str], ...],
+) -> dict[str, bytes]:
     """The files of a fit by name: many tests share one."""
     program = gap_fit_program()
     rng = np.random.default_rng(0)
@@ -85,6 +94,8 @@ def _trained(gap: str, species: tuple[int, ...], extra: tuple[str, ...]) -> dict
     command += ["sparse_jitter=1.0e-8", "gp_file=gap.xml", "rnd_seed=1", *extra]
     with tempfile.TemporaryDirectory() as folder:
         ase.io.write(Path(folder) / "train.xyz", frames, format="extxyz")
+        for name, text in inputs:
+            (Path(folder) / f"{name}.txt").write_text(text)
         one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # several wait for each other
         options = {"cwd": folder, "env": one_thread, "timeout": 300}
         done = subprocess.run(command, capture_output=True, text=True, **options)

@@ -104,8 +104,8 @@ def test_forces_are_derivatives_where_those_of_quip_are_not(tmp_path, options):
 
 
 def test_files_of_kept_features_are_read_beside_the_potential(tmp_path):
-    (tmp_path / "keep.txt").write_text("4 3 5\n1\n7\n3\n40\n12\n")
-    xml = train(tmp_path, turbo(compress_file="keep.txt"), (14,))
+    kept = "4 3 5\n1\n7\n3\n40\n12\n"
+    xml = train(tmp_path, turbo(compress_file="keep.txt"), (14,), keep=kept)
     model, _ = import_gap(xml)
     for atoms in structures((14,)).values():
         assert_same(model, xml, atoms)
