@@ -22,6 +22,7 @@ PAIR = "distance_2b cutoff=4.0 delta=0.5 theta_uniform=1.0 n_sparse=6 sparse_met
 PAIR = f"{PAIR} covariance_type=ard_se"
 TURBO_KERNEL = "delta=0.5 n_sparse=8 sparse_method=random covariance_type=dot_product zeta=4"
 TRIPLET = PAIR.replace("distance_2b cutoff=4.0", "angle_3b cutoff=3.5")
+CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
 
 
 def turbo(n_species=1, **options) -> str:

@@ -7,7 +7,7 @@ import ase
 import ase.io
 import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, TRIPLET, structures, train, turbo
+from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, structures, train, turbo
 
 from potential.cli import main
 from potential.errors import SoapGprError
@@ -17,7 +17,6 @@ from potential.gap.importing import import_gap
 from potential.gap.variance import GapVariance
 from potential.structure import structure_from_atoms
 
-CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
 # name: (descriptors, species)
 MODELS = {
     "soap": (SOAP, (6, 14)),
@@ -179,3 +178,11 @@ def test_species_are_those_of_the_import(tmp_path):
     assert tuple(GapVariance(xml).species) == import_gap(xml)[0].species == (14,)
     with pytest.raises(SoapGprError, match="does not know Si"):
         GapVariance(xml, species=[6]).local(structure_from_atoms(ase.Atoms("Si")))
+
+
+def test_corrected_variances_do_not_depend_on_the_order_of_the_atoms(tmp_path):
+    own = GapVariance(train(tmp_path, f"{CLUSTERS} add_species=F Z={{{{0 0 14}}}}"))
+    for atoms in structures().values():
+        found = own.local(structure_from_atoms(atoms))
+        other = own.local(structure_from_atoms(atoms[::-1]))
+        np.testing.assert_allclose(found, other[::-1], rtol=1e-9, atol=1e-12)

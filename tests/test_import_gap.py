@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from gap_models import PAIR, SOAP, TRIPLET, add_glue, assert_same, structures, train
+from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, add_glue, assert_same, structures, train
 
 from potential.cli import main
 from potential.compression import compress
@@ -71,7 +71,6 @@ def test_imported_potentials_give_what_quip_gives(tmp_path, name):
         assert_same(model, xml, atoms)
 
 
-CLUSTERS = TRIPLET.replace("angle_3b", "distance_Nb order=3")
 NARROW = "theta_uniform=0.05"
 
 

@@ -16,6 +16,23 @@ class Entry(NamedTuple):
     compact: bool  # whether clusters of distance_Nb are compact
 
     @property
+    def loose(self) -> bool:
+        """Whether it is of clusters that are not compact, which QUIP visits once."""
+        return self.name == "distance_nb" and not self.compact
+
+    @property
+    def cutoffs(self) -> tuple[float, float]:
+        """cutoff and cutoff_transition_width, Å, of pairs and triplets. Raises SoapGprError."""
+        cutoff, width = self.values["cutoff"], self.values["cutoff_transition_width"]
+        if not (0 < cutoff <= 100 and 0 < width <= cutoff):
+            raise SoapGprError(
+                f"{self.coordinate.where}: found cutoff={cutoff:g} and "
+                f"cutoff_transition_width={width:g}, expected "
+                "0 < cutoff_transition_width <= cutoff <= 100"
+            )
+        return cutoff, width
+
+    @property
     def kind(self) -> str:
         """soap, pair or triplet. Raises SoapGprError for more than three atoms."""
         order = self.values.get("order")

@@ -96,7 +96,7 @@ def _terms(
             key, centers = read_soap(entry, version)
             groups.setdefault(key, []).append((entry.coordinate, centers))
         elif entry.kind == "pair":
-            pairs.append(pair_functions.gaussian_process_term(*entry, species))
+            pairs.append(pair_functions.gaussian_process_term(entry, species))
         else:
             triplets.append(entry)
     soaps = [_soap_term(key, own, species) for key, own in groups.items()]

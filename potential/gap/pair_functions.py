@@ -6,7 +6,7 @@ distance_2b and distance_Nb of order 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
 from potential.gap.covariance import require_stationary
+from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate
 
 TOLERANCE = 1e-11  # of the spline, relative to the largest value
@@ -27,18 +28,11 @@ BEGIN = 0.02  # Å: below it a function of 1/r goes on as a constant
 Jet = Callable[[np.ndarray], np.ndarray]
 
 
-def gaussian_process_term(
-    name: str,
-    values: dict[str, Any],
-    coordinate: Coordinate,
-    compact: bool,
-    species: Sequence[int],
-) -> dict[str, Any]:
+def gaussian_process_term(entry: Entry, species: Sequence[int]) -> dict[str, Any]:
     """The fixed term of a distance_2b, or a distance_Nb of order 2."""
-    cutoff, width = values["cutoff"], values["cutoff_transition_width"]
-    wanted, exponents, tail = pair_options(name, values, coordinate)
-    # QUIP visits every pair twice, but clusters that are not compact once
-    times = 1.0 if name == "distance_nb" and not compact else 2.0
+    coordinate, (cutoff, width) = entry.coordinate, entry.cutoffs
+    wanted, exponents, tail = pair_options(entry)
+    times = 1.0 if entry.loose else 2.0  # that QUIP visits a pair
     process = _process(coordinate, exponents, times)
     function = _with_tail(process, *tail)
     joints = {*_kinks(coordinate, exponents, cutoff), cutoff - width, cutoff}
@@ -66,21 +60,13 @@ def gaussian_process_term(
     return fixed_term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
 
 
-def pair_options(
-    name: str, values: Mapping[str, Any], coordinate: Coordinate
-) -> tuple[list[int], tuple[float, ...], tuple[int, float]]:
+def pair_options(entry: Entry) -> tuple[list[int], tuple[float, ...], tuple[int, float]]:
     """Species, exponents of the distance, and exponent and range of the tail. Raises SoapGprError
     for what cannot be imported."""
-    where, cutoff = coordinate.where, values["cutoff"]
-    width = values["cutoff_transition_width"]
-    if not (0 < cutoff <= 100 and 0 < width <= cutoff):
-        raise SoapGprError(
-            f"{where}: found cutoff={cutoff:g} and cutoff_transition_width={width:g}, expected "
-            "0 < cutoff_transition_width <= cutoff <= 100"
-        )
+    values, where = entry.values, entry.coordinate.where
     if values.get("only_intra") or values.get("only_inter") or values.get("resid_name"):
         raise SoapGprError(f"{where}: distance_2b that tells molecules apart cannot be imported")
-    if name == "distance_2b":
+    if entry.name == "distance_2b":
         wanted = [values["z1"], values["z2"]]
         exponents = values["exponents"]
         n = values["n_exponents"]
@@ -90,7 +76,7 @@ def pair_options(
         wanted, exponents, tail = list(values["z"] or (0, 0)), (1,), (0, 1.0)
     if len(wanted) != 2:
         raise SoapGprError(f"{where}: found {len(wanted)} species, expected those of pairs")
-    require_stationary(coordinate, len(exponents))
+    require_stationary(entry.coordinate, len(exponents))
     return wanted, exponents, tail
 
 

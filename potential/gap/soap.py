@@ -14,11 +14,10 @@ from potential.basis.tables import segments_and_tables
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
 from potential.gap.radial import InversePower, radial_functions, rounding
-from potential.gap.soap_channels import Channels, channels, without_division
+from potential.gap.soap_channels import LARGEST, Channels, channels, without_division
 from potential.gap.soap_mixing import grouped, mixed
-from potential.gap.soap_term import RadialTables
+from potential.gap.soap_term import RadialTables, dot_product_exponent
 
-LARGEST = 40_000_000  # products of channels, before a selection
 # gap_version from which on QUIP does as the descriptors' documentation says.
 DIVIDES_BY_L = 1423143769
 CENTRE_BY_SPECIES = 1426512068
@@ -92,13 +91,7 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
     basis = values["radial_basis"] or "equispaced_gauss"
     if basis not in ("equispaced_gauss", "poly", "gto"):
         raise SoapGprError(f"{where}: found radial_basis={basis}, which QUIP does not know")
-    if coordinate.kernel != "dot_product" or coordinate.zeta is None:
-        raise SoapGprError(
-            f"{where}: soap with the kernel {coordinate.kernel} cannot be imported, expected "
-            "dot_product"
-        )
-    if not 1 <= coordinate.zeta <= 100:
-        raise SoapGprError(f"{where}: found zeta={coordinate.zeta:g}, expected 1 to 100")
+    zeta = dot_product_exponent("soap", coordinate)
     n_species = values["n_species"]
     species = values["species_z"]
     if len(species) != n_species or n_species < 1:
@@ -125,7 +118,7 @@ def read_options(values: dict[str, Any], coordinate: Coordinate, version: int) -
         species=species,
         divides_by_l=version >= DIVIDES_BY_L,
         normalize=values["normalise"],
-        zeta=coordinate.zeta,
+        zeta=zeta,
         offset=values["covariance_sigma0"] ** 2,
         delta=coordinate.delta,
         z_map=values["z_map"],

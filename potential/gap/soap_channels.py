@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+LARGEST = 40_000_000  # products of channels, before a selection
+
 
 @dataclass(frozen=True)
 class Channels:

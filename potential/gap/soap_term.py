@@ -57,6 +57,19 @@ class Descriptor(Protocol):
     def in_center(self, z: int) -> list[int]: ...  # channels' species that a centre is part of
 
 
+def dot_product_exponent(name: str, coordinate: Coordinate) -> float:
+    """ζ. Raises SoapGprError for other kernels and exponents out of range."""
+    where, zeta = coordinate.where, coordinate.zeta
+    if coordinate.kernel != "dot_product" or zeta is None:
+        raise SoapGprError(
+            f"{where}: {name} with the kernel {coordinate.kernel} cannot be imported, expected "
+            "dot_product"
+        )
+    if not 1 <= zeta <= 100:
+        raise SoapGprError(f"{where}: found zeta={zeta:g}, expected 1 to 100")
+    return zeta
+
+
 def soap_term(
     options: Descriptor,
     coordinates: Sequence[tuple[Coordinate, tuple[int, ...]]],

@@ -12,13 +12,14 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.gap.gap_file import Coordinate
+from potential.gap.soap_channels import LARGEST
+from potential.gap.soap_term import dot_product_exponent
 from potential.gap.soap_turbo import TurboOptions
 from potential.gap.soap_turbo_functions import Neighbour
 from potential.gap.soap_turbo_radial import Width
 
 BASES = {"poly3": 10, "poly3gauss": 11}  # and the largest alpha_max that QUIP takes
 MODES = ["", "trivial", *(f"{r}_{s}" for r in range(3) for s in range(3))]
-LARGEST = 40_000_000  # products of channels, before a selection
 NARROWEST = 1e-3  # of the cutoff, a Gaussian
 MAX_FILE = 50_000_000  # bytes of a compress_file
 
@@ -26,11 +27,7 @@ MAX_FILE = 50_000_000  # bytes of a compress_file
 def read_turbo(values: Mapping[str, Any], coordinate: Coordinate) -> tuple[TurboOptions, int]:
     """Options, and the atomic number of the centres. Raises SoapGprError."""
     where = coordinate.where
-    if coordinate.kernel != "dot_product" or coordinate.zeta is None:
-        raise SoapGprError(
-            f"{where}: soap_turbo with the kernel {coordinate.kernel} cannot be imported, expected "
-            "dot_product"
-        )
+    zeta = dot_product_exponent("soap_turbo", coordinate)
     hard, soft = _cutoffs(values, where)
     _check(values, where)
     species = values["species_z"]
@@ -61,7 +58,7 @@ def read_turbo(values: Mapping[str, Any], coordinate: Coordinate) -> tuple[Turbo
         neighbours=neighbours,
         mode="" if file else mode,
         kept=_kept(coordinate.folder, file, _n_features(values, n_max), where) if file else None,
-        zeta=coordinate.zeta,
+        zeta=zeta,
         delta=coordinate.delta,
         where=where,
     )

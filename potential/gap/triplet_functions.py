@@ -6,8 +6,9 @@ angle_3b and distance_Nb of order 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,6 @@ from potential.progress import Progress, silent
 # Error of the spline, relative to the largest value: the first of these that can be had.
 TOLERANCES = (1e-9, 1e-8)
 
-T = TypeVar("T")
 Group = dict[int, list[Part]]  # by place in ``triplet.functions``
 
 
@@ -42,23 +42,16 @@ def triplet_terms(
     groups: dict[tuple[float, float, str, bool, bool], Group] = {}
     warnings = []
     for entry in entries:
-        name, values, coordinate, compact = entry
-        width = values["cutoff_transition_width"]
-        if not (0 < values["cutoff"] <= 100 and 0 < width <= values["cutoff"]):
-            raise SoapGprError(
-                f"{coordinate.where}: found cutoff={values['cutoff']:g} and "
-                f"cutoff_transition_width={width:g}, expected 0 < width <= cutoff <= 100"
-            )
-        parts, ambiguous = _parts(entry, species)
+        parts, ambiguous = parts_of(entry, species)
         if ambiguous:
             warnings.append(
-                f"{coordinate.where}: QUIP's energy of these compact clusters depends on the order "
-                "of the atoms; this model "
+                f"{entry.coordinate.where}: QUIP's energy of these compact clusters depends on the "
+                "order of the atoms; this model "
                 + ("does so too" if literal else "has the mean over their orders")
             )
-        third = "cluster" if name == "distance_nb" and not compact else "none"
-        shared, ordered = name == "distance_nb", literal and bool(ambiguous)
-        own = groups.setdefault((values["cutoff"], width, third, shared, ordered), {})
+        third = "cluster" if entry.loose else "none"
+        shared, ordered = entry.name == "distance_nb", literal and bool(ambiguous)
+        own = groups.setdefault((*entry.cutoffs, third, shared, ordered), {})
         for p, part in parts.items():
             own.setdefault(p, []).extend(part.mean() if p in ambiguous and not literal else [part])
     return [_term(*key, species, own, progress) for key, own in groups.items() if own], warnings
@@ -71,26 +64,24 @@ def _term(cutoff, width, third, shared, ordered, species, own: Group, progress) 
     smooth = {p: parts for p, parts in smooth.items() if parts}
     near = {p: np.concatenate([part.near(cutoff) for part in parts]) for p, parts in smooth.items()}
     functions = {p: _sum(parts) for p, parts in smooth.items()}
+    term = partial(
+        fixed_term,
+        "GAP",
+        cutoff,
+        width,
+        species,
+        third_factor=third,
+        shared_energy=shared,
+        ordered=ordered,
+    )
     for tolerance in TOLERANCES:
         try:
-            return fixed_term(
-                "GAP",
-                cutoff,
-                width,
-                species,
-                functions,
-                third,
-                tolerance,
-                shared,
-                ordered,
-                rough,
-                near,
-                progress,
+            return term(
+                functions, tolerance=tolerance, processes=rough, near=near, progress=progress
             )
         except SoapGprError:
             pass
-    processes = [part.process(p) for p, parts in own.items() for part in parts]
-    return fixed_term("GAP", cutoff, width, species, {}, third, 1.0, shared, ordered, processes)
+    return term({}, processes=[part.process(p) for p, parts in own.items() for part in parts])
 
 
 def _is_rough(part: Part) -> bool:
@@ -102,31 +93,26 @@ def _sum(parts: Sequence[Part]) -> Function:
     return lambda *distances: np.sum([part.function(*distances) for part in parts], axis=0)
 
 
-def depends_on_order(entry: Entry, species: Sequence[int]) -> bool:
-    """Whether what QUIP gives for some of these clusters depends on the order of the atoms."""
-    return bool(_parts(entry, species)[1])
-
-
-def _parts(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Part], set[int]]:
+def parts_of(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Part], set[int]]:
     """By place in ``triplet.functions``; those that depend on the order of two neighbours of one
-    species."""
-    name, values, coordinate, compact = entry
+    species. Raises SoapGprError for what cannot be imported."""
+    coordinate = entry.coordinate
     require_stationary(coordinate, 3)
     found, ambiguous = dict[int, Part](), set[int]()
     for p, (a, *others) in enumerate(triplet.functions(len(species))):
         center, neighbors = species[a], [species[b] for b in others]
-        order = cluster_order(name, values, compact, center, neighbors, coordinate.where)
+        order = _order(entry, center, neighbors)
         if order is None:
             continue
-        if name == "angle_3b":
+        if entry.name == "angle_3b":
             found[p] = Part(coordinate, True, (0, 1, 2), 2.0)  # both orders
             continue
-        found[p] = Part(coordinate, False, reorder((0, 1, 2), order), 1.0)
+        found[p] = Part(coordinate, False, _places(order), 1.0)
         first, second, third = ([center, *neighbors][k] for k in order)
         if second == third and not _is_symmetric(coordinate, [1, 0, 2]):
             ambiguous.add(p)
         exchanged = first == second and not _is_symmetric(coordinate, [0, 2, 1])
-        if not compact and (ambiguous or exchanged):
+        if entry.loose and (ambiguous or exchanged):
             raise SoapGprError(
                 f"{coordinate.where}: found clusters that are not compact with permutations other "
                 "than those of their species"
@@ -143,37 +129,30 @@ def _is_symmetric(coordinate: Coordinate, order: list[int]) -> bool:
     }
 
 
-def cluster_order(
-    name: str,
-    values: Mapping[str, Any],
-    compact: bool,
-    center: int,
-    neighbors: Sequence[int],
-    where: str,
-) -> list[int] | None:
+def _order(entry: Entry, center: int, neighbors: Sequence[int]) -> list[int] | None:
     """Order in which the descriptor has the centre, 0, and the neighbours, 1 and 2; None for
     species that it does not take. Atomic numbers, those of the neighbours ascending."""
-    if name == "angle_3b":
+    values = entry.values
+    if entry.name == "angle_3b":
         taken = values["z_center"] in (0, center) and matches(
             (values["z1"], values["z2"]), neighbors
         )
         return [0, 1, 2] if taken else None
     wanted = list(values["z"])
     if wanted and len(wanted) != 3:
-        raise SoapGprError(f"{where}: found Z={wanted}, expected three species")
+        raise SoapGprError(f"{entry.coordinate.where}: found Z={wanted}, expected three species")
     if wanted and 0 not in wanted and sorted(wanted) != sorted([center, *neighbors]):
         return None
     # compact clusters have their centre first, the others all atoms in the order of Z
-    if compact:
+    if entry.compact:
         return [0, 1, 2]
     return [int(k) for k in np.argsort([center, *neighbors], kind="stable")]
 
 
-def reorder(distances: Sequence[T], order: Sequence[int]) -> tuple[T, ...]:
-    """The distances (1, 2), (1, 3), (2, 3) of atoms in another order."""
+def _places(order: Sequence[int]) -> tuple[int, ...]:
+    """Which of the distances (1, 2), (1, 3), (2, 3) those of the atoms in another order are."""
     places = {(0, 1): 0, (0, 2): 1, (1, 2): 2}
     first, second, third = order
     return tuple(
-        distances[places[min(i, j), max(i, j)]]
-        for i, j in ((first, second), (first, third), (second, third))
+        places[min(i, j), max(i, j)] for i, j in ((first, second), (first, third), (second, third))
     )

@@ -28,12 +28,19 @@ class Part:
 
     def function(self, *distances: np.ndarray) -> np.ndarray:
         """(n,) eV at three arrays of distances (n,) Å."""
-        x = np.stack(self._numbers(distances), axis=1)
+        x = self.numbers(distances)
         weights = self.factor * self._weights
         size = CHUNK // max(len(weights), 1) + 1
         chunks = (x[begin : begin + size] for begin in range(0, len(x), size))
         values = [covariance(self.coordinate, chunk) @ weights for chunk in chunks]
         return np.concatenate([np.zeros(0), *values])
+
+    def numbers(self, distances: Sequence[np.ndarray]) -> np.ndarray:
+        """x (n, 3) of three arrays of distances (n,) Å."""
+        r_ij, r_ik, r_jk = distances
+        if self.angle:
+            return np.stack([r_ij + r_ik, (r_ij - r_ik) ** 2, r_jk], axis=1)
+        return np.stack([distances[k] for k in self.order], axis=1)
 
     def process(self, p: int) -> Process:
         """The same to be summed at run time, for the place p in ``triplet.functions``."""
@@ -91,11 +98,3 @@ class Part:
         """Sparse points in all permutations (n, 3)."""
         own = self.coordinate
         return np.concatenate([own.points[:, order] for order in own.permutations])
-
-    def _numbers(self, distances: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        return angle_numbers(*distances) if self.angle else [distances[k] for k in self.order]
-
-
-def angle_numbers(r_ij, r_ik, r_jk):
-    """The three numbers of angle_3b."""
-    return r_ij + r_ik, (r_ij - r_ik) ** 2, r_jk

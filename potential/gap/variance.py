@@ -9,26 +9,24 @@ w² v, w the cutoff functions of the instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import erf
 
-from potential import _core
+from potential import _core, triplet
 from potential.basis.cutoff import taper
 from potential.errors import SoapGprError
-from potential.gap.covariance import covariance, require_stationary
+from potential.gap.covariance import covariance
 from potential.gap.entry import Entry
 from potential.gap.gap_file import Coordinate, read_gap
 from potential.gap.importing import read_entries, species_of
 from potential.gap.pair_functions import matches, pair_options
 from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import soap_term, sparse_points
-from potential.gap.triplet_functions import cluster_order, depends_on_order, reorder
-from potential.gap.triplet_parts import angle_numbers
+from potential.gap.triplet_functions import parts_of
 from potential.model import build_model
 from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.structure import Structure, symbol
@@ -62,23 +60,22 @@ class GapVariance:
         if not entries:
             raise SoapGprError(f"{path}: found no sparse points, which a variance needs")
         self.species = species_of(file, entries, species)
-        self.warnings += self._doubts(entries, literal_clusters)
-        triplets = partial(_Triplets, literal=literal_clusters)
-        kinds: dict[str, Callable[..., _Soap | _Pairs | _Triplets]]
-        kinds = {"soap": _Soap, "pair": _Pairs, "triplet": triplets}
-        self._parts = [
-            kinds[entry.kind](entry, self.species, file.version, regularisation)
-            for entry in entries
-        ]
-
-    def _doubts(self, entries: Sequence[Entry], literal: bool) -> list[str]:
-        form = "does so too" if literal else "is the mean over their orders"
-        return [
-            f"{entry.coordinate.where}: QUIP's variance of these compact clusters depends on the "
-            f"order of the atoms; this one {form}"
-            for entry in entries
-            if entry.kind == "triplet" and depends_on_order(entry, self.species)
-        ]
+        self._parts = list[_Soap | _Pairs | _Triplets]()
+        form = "does so too" if literal_clusters else "is the mean over their orders"
+        for entry in entries:
+            if entry.kind == "soap":
+                self._parts.append(_Soap(entry, self.species, file.version, regularisation))
+                continue
+            if entry.kind == "pair":
+                self._parts.append(_Pairs(entry, regularisation))
+                continue
+            part = _Triplets(entry, self.species, regularisation, literal_clusters)
+            self._parts.append(part)
+            if part.ambiguous:
+                self.warnings.append(
+                    f"{entry.coordinate.where}: QUIP's variance of these compact clusters depends "
+                    f"on the order of the atoms; this one {form}"
+                )
 
     def local(self, structure: Structure) -> np.ndarray:
         """(N,) in eV². Raises SoapGprError for unknown species and impossible structures."""
@@ -148,20 +145,12 @@ class _Soap:
 class _Functions:
     """What pairs and triplets share: functions of a few numbers."""
 
-    _literal = False  # the order of neighbours matters, docs/theory.md eq. (22f)
-
-    def __init__(self, entry: Entry, species, version: int, regularisation: float):
+    def __init__(self, entry: Entry, regularisation: float):
         self._entry, coordinate = entry, entry.coordinate
-        self._cutoff = entry.values["cutoff"]
-        self._width = entry.values["cutoff_transition_width"]
-        self._species = species
-        self._check()
+        self._cutoff, self._width = entry.cutoffs
         K = covariance(coordinate, coordinate.points) - coordinate.f0**2
         K *= coordinate.cutoffs * coordinate.cutoffs[:, None]
         self._process = _Process(coordinate, K + coordinate.f0**2, regularisation)
-
-    def _check(self) -> None:
-        raise NotImplementedError
 
     def _variance(self, x: np.ndarray) -> np.ndarray:
         """(n,) of instances x (n, d)."""
@@ -175,28 +164,23 @@ class _Functions:
         falling = taper(r, self._cutoff, self._width)[0]
         return np.where(r < self._cutoff - self._width, 1.0, np.where(r < self._cutoff, falling, 0))
 
-    def _neighbors(self, structure: Structure) -> tuple[NeighborList, np.ndarray]:
-        """Within the cutoff, and their distances."""
-        where = structure.positions, structure.cell, structure.pbc
-        found = neighbor_list(*where, self._cutoff)
-        if self._literal:
-            found = in_order(found, *where)
-        return found, np.linalg.norm(found.r_ij, axis=1)
+    def _neighbors(self, structure: Structure) -> NeighborList:
+        """Within the cutoff."""
+        return neighbor_list(structure.positions, structure.cell, structure.pbc, self._cutoff)
 
 
 class _Pairs(_Functions):
     """Instances: QUIP visits pairs in both directions, those of clusters that are not compact
     once. Half of each belongs to either atom."""
 
-    def _check(self) -> None:
-        self._wanted, self._exponents, self._tail = pair_options(
-            self._entry.name, self._entry.values, self._entry.coordinate
-        )
-        loose = self._entry.name == "distance_nb" and not self._entry.compact
-        self._share = 0.5 if loose else 1.0  # of both directions for one of the atoms
+    def __init__(self, entry: Entry, regularisation: float):
+        self._wanted, self._exponents, self._tail = pair_options(entry)
+        self._share = 0.5 if entry.loose else 1.0  # of both directions for one of the atoms
+        super().__init__(entry, regularisation)
 
     def add(self, structure: Structure, total: np.ndarray) -> None:
-        neighbors, r = self._neighbors(structure)
+        neighbors = self._neighbors(structure)
+        r = np.linalg.norm(neighbors.r_ij, axis=1)
         i = np.repeat(np.arange(len(structure)), neighbors.counts)
         z = structure.numbers[i], structure.numbers[neighbors.neighbor.astype(np.int64)]
         taken = np.array([matches(self._wanted, pair) for pair in zip(*z, strict=True)], dtype=bool)
@@ -213,60 +197,52 @@ class _Triplets(_Functions):
     """Instances: angle_3b, whose atom is the centre, in both orders; clusters of distance_Nb share
     among three atoms, compact ones once for each centre, others once."""
 
-    def __init__(self, *arguments, literal: bool):
-        super().__init__(*arguments)
-        self._literal = literal
-
-    def _check(self) -> None:
-        require_stationary(self._entry.coordinate, 3)
+    def __init__(self, entry: Entry, species, regularisation: float, literal: bool):
+        self._parts, self.ambiguous = parts_of(entry, species)
+        self._literal = literal  # the order of neighbours matters, docs/theory.md eq. (22f)
+        self._index = {z: a for a, z in enumerate(species)}
+        self._places = {own: p for p, own in enumerate(triplet.functions(len(species)))}
+        super().__init__(entry, regularisation)
 
     def add(self, structure: Structure, total: np.ndarray) -> None:
-        for order, atoms, distances in self._clusters(structure):
-            if self._entry.name == "angle_3b":
-                w = self._taper(distances[0]) * self._taper(distances[1])
-                x = np.stack(angle_numbers(*distances), axis=1)
-                np.add.at(total, atoms[0], 2 * w**2 * self._variance(x))
+        for p, atoms, distances in self._clusters(structure):
+            part = self._parts[p]
+            several = part.mean() if p in self.ambiguous and not self._literal else [part]
+            v = np.mean([self._variance(own.numbers(distances)) for own in several], axis=0)
+            v *= self._weight(distances)
+            if part.angle:
+                np.add.at(total, atoms[0], 2 * v)
                 continue
-            mirrored = [distances[k] for k in (1, 0, 2)]
-            orders = [distances]
-            if self._entry.compact and not self._literal and self._alike(structure, atoms):
-                orders.append(mirrored)  # the mean, as for the energy
-            numbers = [np.stack(reorder(own, order), axis=1) for own in orders]
-            v = np.mean([self._variance(x) for x in numbers], axis=0) * self._weight(distances)
             for own in atoms:
                 np.add.at(total, own, v / 3)
 
-    def _clusters(self, structure: Structure) -> Iterator[tuple[list[int], list, list]]:
-        """By species: order, atoms (3 arrays, the centre first) and distances r_ij, r_ik, r_jk."""
-        neighbors, r = self._neighbors(structure)
+    def _clusters(self, structure: Structure) -> Iterator[tuple[int, list, list]]:
+        """By species: place in ``triplet.functions``, atoms (3 arrays, the centre first) and
+        distances r_ij, r_ik, r_jk."""
+        neighbors = self._neighbors(structure)
+        if self._literal:
+            neighbors = in_order(neighbors, structure.positions, structure.cell, structure.pbc)
+        r = np.linalg.norm(neighbors.r_ij, axis=1)
         offset, j = neighbors.offset.astype(np.int64), neighbors.neighbor.astype(np.int64)
-        z = structure.numbers
-        for i in range(len(structure)):
+        species = np.array([self._index[int(z)] for z in structure.numbers])
+        for i, center in enumerate(species.tolist()):
             span = np.arange(offset[i], offset[i + 1])
-            span = span[np.argsort(z[j[span]], kind="stable")]
+            span = span[np.argsort(species[j[span]], kind="stable")]
             first, second = (span[k] for k in np.triu_indices(len(span), 1))
-            kinds = np.stack([z[j[first]], z[j[second]]], axis=1)
+            kinds = np.stack([species[j[first]], species[j[second]]], axis=1)
             for kind in np.unique(kinds, axis=0):
-                entry = self._entry
-                order = cluster_order(
-                    entry.name, entry.values, entry.compact, z[i], kind, entry.coordinate.where
-                )
-                if order is None:
+                p = self._places[center, *kind.tolist()]
+                if p not in self._parts:
                     continue
                 own = (kinds == kind).all(axis=1)
                 a, b = first[own], second[own]
                 r_jk = np.linalg.norm(neighbors.r_ij[b] - neighbors.r_ij[a], axis=1)
-                yield order, [np.full(len(a), i), j[a], j[b]], [r[a], r[b], r_jk]
-
-    def _alike(self, structure: Structure, atoms) -> bool:
-        """Whether the neighbours are of one species, the centre of another."""
-        center, a, b = (structure.numbers[own[0]] for own in atoms)
-        return a == b != center
+                yield p, [np.full(len(a), i), j[a], j[b]], [r[a], r[b], r_jk]
 
     def _weight(self, distances) -> np.ndarray:
-        """w², over the number of centres from which the cluster is seen unless it is compact."""
+        """w², over the number of centres from which a loose cluster is seen."""
         f, g, h = (self._taper(r) for r in distances)
-        if self._entry.compact:
+        if not self._entry.loose:
             return (f * g) ** 2
         w = f * g * (1 - h) + f * h * (1 - g) + g * h * (1 - f) + f * g * h
         return w**2 / np.where(distances[2] < self._cutoff, 3, 1)
