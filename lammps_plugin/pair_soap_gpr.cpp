@@ -103,6 +103,7 @@ void PairSoapGpr::fail(const std::string &what) {
 void PairSoapGpr::gather(int begin, int end) {
   const double *const *const x = atom->x;
   const double cutoff_sq = model_->cutoff() * model_->cutoff();
+  const bool ordered = model_->ordered_neighbors();
   Block &b = block_;
   b.center.clear();
   b.species.clear();
@@ -124,7 +125,7 @@ void PairSoapGpr::gather(int begin, int end) {
       b.neighbor_species.push_back(neighbor_species);
       b.r_ij.push_back(r);
     }
-    if (model_->ordered_neighbors()) sort_neighbors(b.offset.back());
+    if (ordered) sort_neighbors(b.offset.back());
     b.center.push_back(i);
     b.species.push_back(species);
     b.offset.push_back(b.neighbor.size());

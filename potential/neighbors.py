@@ -40,9 +40,7 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     Raises SoapGprError for values that are not finite, a periodic direction without a vector, and
     cells or structures of absurd size.
     """
-    positions = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
-    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
-    cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64).reshape(3, 3)
+    positions, cell, pbc = _arrays(positions, cell, pbc)
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise SoapGprError("found a position or cell vector that is not finite")
     if pbc.any() and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
@@ -75,15 +73,19 @@ def in_order(neighbors: NeighborList, positions, cell, pbc) -> NeighborList:
 
     The arguments that ``neighbor_list`` had. The order is that of docs/theory.md eq. (22f).
     """
-    positions = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
-    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
-    cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64).reshape(3, 3)
+    positions, cell, pbc = _arrays(positions, cell, pbc)
     i = np.repeat(np.arange(len(positions)), neighbors.counts)
     j = neighbors.neighbor.astype(np.int64)
     translations = neighbors.r_ij - (positions[j] - positions[i])
     shifts = np.rint(translations @ np.linalg.inv(_box(cell, pbc)))
     order = np.lexsort((*shifts.T[::-1], j, i))
     return NeighborList(neighbors.offset, neighbors.neighbor[order], neighbors.r_ij[order])
+
+
+def _arrays(positions, cell, pbc):
+    positions = np.ascontiguousarray(positions, dtype=np.float64).reshape(-1, 3)
+    cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64).reshape(3, 3)
+    return positions, cell, np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
 
 
 def _box(cell, pbc):

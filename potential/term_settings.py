@@ -47,27 +47,27 @@ def _term(table: Table, folder: Path) -> TermSettings:
 
 def _pair_term(table: Table) -> PairTermSettings:
     default = PairTermSettings()
-    term = PairTermSettings(
-        cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
-        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
-        length_scale=table.number("length_scale", default.length_scale, above=0),
-        n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
-        delta=table.number("delta", default.delta, above=0),
-    )
+    term = PairTermSettings(**_of_functions(table, default))
     table.finish()
     _require_width_within_cutoff(table, term)
     return term
 
 
+def _of_functions(table: Table, default: PairTermSettings | TripletTermSettings) -> dict[str, Any]:
+    """What terms of functions of distances have in common."""
+    return {
+        "cutoff": table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
+        "cutoff_width": table.number("cutoff_width", default.cutoff_width, above=0),
+        "length_scale": table.number("length_scale", default.length_scale, above=0),
+        "n_sparse": table.integer("n_sparse", default.n_sparse, least=1),
+        "delta": table.number("delta", default.delta, above=0),
+    }
+
+
 def _triplet_term(table: Table) -> TripletTermSettings:
     default = TripletTermSettings()
     term = TripletTermSettings(
-        cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
-        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
-        length_scale=table.number("length_scale", default.length_scale, above=0),
-        n_sparse=table.integer("n_sparse", default.n_sparse, least=1),
-        delta=table.number("delta", default.delta, above=0),
-        seed=table.integer("seed", default.seed, least=0),
+        **_of_functions(table, default), seed=table.integer("seed", default.seed, least=0)
     )
     table.finish()
     _require_width_within_cutoff(table, term)
