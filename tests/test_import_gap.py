@@ -10,6 +10,7 @@ from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, add_glue, assert_same, str
 from potential.cli import main
 from potential.compression import compress
 from potential.gap.importing import import_gap
+from potential.gap.radial import rounding
 from potential.structure import structure_from_atoms
 
 # name: (descriptors, further options)
@@ -131,6 +132,13 @@ def test_bases_that_are_mostly_rounding_are_warned_of(tmp_path):
     assert len(warnings) == 1 and "POLY of n_max=6 is close to singular" in warnings[0]
     for atoms in structures((14,)).values():
         assert_same(model, xml, atoms, energy=1e-6)
+
+
+def test_condition_of_the_poly_basis_is_that_of_the_documents():
+    found = [rounding("poly", n, 3, 0.5, 7.4) for n in (6, 7, 8)]
+    assert found[0] == pytest.approx(6e8, rel=0.05)
+    assert found[1] / found[0] == pytest.approx(36, rel=0.05)
+    assert found[2] / found[1] == pytest.approx(36, rel=0.05)
 
 
 def test_pairs_of_different_species_are_one_term(tmp_path):
