@@ -100,6 +100,8 @@ MIX = "n_max=4 R_mix=T Z_mix=T K=1000 n_species=1 species_Z={14}"
         ([('<e0 Z="14"', '<e0 Z="140"')], "an e0 of the atomic number 140"),
         ([('alpha="1.0"', "")], "lacks alpha"),
         ([("distance_2b", "bispectrum_so4")], "bispectrum_so4 cannot be imported"),
+        ([("distance_2b", "distance_2b soap")], "distance_2b soap cannot be imported"),
+        ([("distance_2b", "")], "'cutoff=4.0 n_sparse=3 Z1=14 Z2=14' cannot be imported"),
         ([("distance_2b", "angle_3b")], "not 3 numbers"),
         ([("IP GAP", "IP ZBL")], "'IP ZBL'"),
         ([('sparsified="T"', 'sparsified="F"')], "without sparse points"),

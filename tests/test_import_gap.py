@@ -72,6 +72,29 @@ def test_imported_potentials_give_what_quip_gives(tmp_path, name):
         assert_same(model, xml, atoms)
 
 
+LOOSE = {
+    "closing brace": (" n_species", " } n_species", ["'}'"]),
+    "closing brace on a value": ("=random", "=random}", []),
+    "closing brace at the end": ("</descriptor>", " }</descriptor>", ["'}'"]),
+    "name later": (">soap ", "> zeta=4 soap,", []),
+    "quotes and commas": ("n_max=4", "n_max='4',", []),
+    "key of another version": ("n_max=4", "n_max=4 radial_scaling=0.0", ["radial_scaling=0.0"]),
+}
+
+
+@pytest.mark.parametrize("old, new, named", LOOSE.values(), ids=LOOSE)
+def test_texts_of_published_descriptors_are_read_as_quip_reads_them(tmp_path, old, new, named):
+    xml = train(tmp_path, SOAP)
+    text = xml.read_text()
+    assert old in text
+    xml.write_text(text.replace(old, new))
+    model, warnings = import_gap(xml)
+    assert len(warnings) == (2 if named else 0)  # one for each centre
+    assert all(name in warning for name in named for warning in warnings)
+    for atoms in structures().values():
+        assert_same(model, xml, atoms)
+
+
 NARROW = "theta_uniform=0.05"
 
 

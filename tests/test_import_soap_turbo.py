@@ -31,8 +31,11 @@ ONE = {
     "poly3gauss": {"basis": "poly3gauss"},
     "poly3gauss 1": {"basis": "poly3gauss", "alpha_max": (1,)},
     "central_weight": {"central_weight": (0.5,)},
+    "seven": {"alpha_max": (7,)},
     "eight": {"alpha_max": (8,)},
 }
+# QUIP's rounding, which depends on the processor, reaches 2e-8 of the energy: docs/gap.md.
+LESS_EXACT = {"eight": {"energy": 1e-6, "other": 1e-4}}
 TWO = {
     "all": ALL,
     "enhancement 1": ALL | {"radial_enhancement": 1},
@@ -75,7 +78,7 @@ def test_imported_potentials_give_what_quip_gives(tmp_path, n_species, name):
     model, warnings = import_gap(xml)
     assert warnings == []
     for atoms in structures(species).values():
-        assert_same(model, xml, atoms)
+        assert_same(model, xml, atoms, **LESS_EXACT.get(name, {}))
 
 
 @pytest.mark.parametrize(

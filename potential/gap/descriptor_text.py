@@ -6,7 +6,7 @@ QUIP ignores keys that it does not know and words that are no options; here a wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from potential.errors import SoapGprError
@@ -149,18 +149,18 @@ def parse(text: str, where: str) -> tuple[str, dict[str, Any], list[str]]:
         alone, given = options(text)
     except SoapGprError as error:
         raise SoapGprError(f"{where}: {error}") from None
-    if not alone:
-        raise SoapGprError(f"{where}: found no name in the descriptor {text[:60]!r}")
-    name = alone[0].lower()
-    if name not in KNOWN:
+    name = name_among(alone)
+    if name is None:
         raise SoapGprError(
-            f"{where}: the descriptor {alone[0]} cannot be imported, expected soap, soap_turbo, "
-            "distance_2b, distance_Nb or angle_3b"
+            f"{where}: the descriptor {' '.join(alone) or repr(text[:60])} cannot be imported, "
+            "expected one of soap, soap_turbo, distance_2b, distance_Nb or angle_3b"
         )
     known = dict(KNOWN[name])
     aliases = ALIASES | ({"z": "z_center"} if name == "angle_3b" else {})
     warnings, values = list[str](), dict[str, Any]()
-    for word in alone[1:]:
+    for word in alone:
+        if word.lower() == name:
+            continue
         if isinstance(known.get(word.lower(), ""), bool | None):
             given[word.lower()] = "T"
         else:
@@ -175,6 +175,13 @@ def parse(text: str, where: str) -> tuple[str, dict[str, Any], list[str]]:
         if default in (int, float) and key not in values:
             raise SoapGprError(f"{where}: the descriptor lacks {key}")
     return name, known | values, warnings
+
+
+def name_among(words: Sequence[str]) -> str | None:
+    """The name of the descriptor in lower case among words without a value, wherever it stands;
+    None when there is none or more than one."""
+    found = {word.lower() for word in words} & KNOWN.keys()
+    return found.pop() if len(found) == 1 else None
 
 
 def _value(default: Any, text: str, where: str) -> Any:

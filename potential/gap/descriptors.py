@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from potential.errors import SoapGprError
-from potential.gap.descriptor_text import KNOWN, OF_THE_FIT
+from potential.gap.descriptor_text import KNOWN, OF_THE_FIT, name_among
 from potential.gap.option_text import options
 from potential.gap.read_values import count, number, table, truth
 
@@ -72,9 +72,7 @@ IGNORED |= {
 def term_of(text: str, notes: list[str]) -> dict[str, Any]:
     """A [[terms]] table; doubts go to notes. Raises SoapGprError for a descriptor without one."""
     alone, given = options(text)
-    if not alone:
-        raise SoapGprError(f"gap: found {text[:60]!r}, expected the name of a descriptor first")
-    name, values = alone[0].lower(), {ALIASES.get(key, key): value for key, value in given.items()}
+    name, values = name_among(alone), {ALIASES.get(key, key): value for key, value in given.items()}
     order = count("order", values.pop("order", "2"))
     if name == "soap":
         term = soap_term(values, notes)
@@ -86,16 +84,16 @@ def term_of(text: str, notes: list[str]) -> dict[str, Any]:
         term = _function(name, "triplet", values, 2.0 if name == "angle_3b" else 1.0, notes)
     else:
         raise SoapGprError(
-            f"gap: the descriptor {alone[0]} has no equivalent, expected soap, soap_turbo, "
-            "distance_2b, angle_3b or distance_Nb of order 2 or 3"
+            f"gap: the descriptor {' '.join(alone) or repr(text[:60])} has no equivalent, expected "
+            "one of soap, soap_turbo, distance_2b, angle_3b, or distance_Nb of order 2 or 3"
         )
     for key in values:
         if key not in IGNORED:
-            known = key in OF_THE_FIT or key in KNOWN.get(name, [key])
+            known = key in OF_THE_FIT or key in KNOWN[name]
             why = "no equivalent" if known else "gap_fit ignores it too"
             notes.append(f"{name} {key}: {why}, left out")
-    for word in alone[1:]:
-        if word.lower() not in IGNORED:
+    for word in alone:
+        if word.lower() not in IGNORED | {name}:
             notes.append(f"{name} {word}: found a word without a value, left out")
     return term
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """QUIP's option text: ``key=value`` words apart by blanks or commas, values with these in {} or
-quotes, blanks before an equals sign and around it."""
+quotes, blanks before an equals sign and around it. A closing brace that nothing opened is a letter
+like any other."""
 
 from __future__ import annotations
 
@@ -27,14 +28,12 @@ def words(text: str) -> list[str]:
             continue
         elif character == _OPEN:
             depth += 1
-        elif character == _CLOSE:
+        elif character == _CLOSE and depth:
             depth -= 1
         elif (character.isspace() or character == ",") and depth == 0:
             found += [word] if word else []
             word = ""
             continue
-        if depth < 0:
-            break
         word += character
     if quote or depth:
         raise SoapGprError(f"found options with an unbalanced {quote or 'brace'}: {text[:60]!r}")
