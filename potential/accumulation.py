@@ -12,13 +12,13 @@ from potential.checkpoint import Checkpoint, deferred_interrupts
 from potential.evaluation import naming
 from potential.kernels import structure_rows
 from potential.model import Model
-from potential.noise import label_sigmas
+from potential.noise import row_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.ranks import Ranks
 from potential.regression import StreamingQR, merge
 from potential.settings import FitSettings
-from potential.structure import VOIGT, Structure
+from potential.structure import Structure
 
 
 def accumulate(
@@ -74,23 +74,13 @@ def weighted_rows(
     model: Model, structure: Structure, settings: FitSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n_labels, n_weights) and targets (n_labels,) of one structure, both over sigma."""
-    sigmas = label_sigmas(settings.noise, structure)
-    has_forces = structure.forces is not None and np.isfinite(sigmas.force)
-    has_virial = structure.virial is not None and np.isfinite(sigmas.virial)
-    gradients = bool(has_forces or has_virial)
-    with naming(structure):
-        rows = structure_rows(model, structure, gradients)
-    baseline = baseline_labels(model, structure)[: len(rows)]
-    sigma, target = np.full(len(rows), np.inf), np.zeros(len(rows))
-    if structure.energy is not None:
-        sigma[0], target[0] = sigmas.energy, structure.energy
-    end = 1 + 3 * len(structure)
-    if has_forces and structure.forces is not None:
-        sigma[1:end], target[1:end] = sigmas.force, structure.forces.ravel()
-    if has_virial and structure.virial is not None:
-        sigma[end:], target[end:] = sigmas.virial, structure.virial[VOIGT]
+    sigma = row_sigmas(settings.noise, structure)
     used = np.isfinite(sigma)
-    sigma, target = sigma[used], (target - baseline)[used]
+    with naming(structure):
+        rows = structure_rows(model, structure, gradients=bool(used[1:].any()))
+    baseline = baseline_labels(model, structure)[: len(rows)]
+    sigma, used = sigma[: len(rows)], used[: len(rows)]
+    sigma, target = sigma[used], (structure.labels[: len(rows)] - baseline)[used]
     rows = rows[used]
     rows /= sigma[:, None]
     return rows, target / sigma
@@ -105,8 +95,8 @@ def extended_rows(model: Model, structure: Structure, settings: FitSettings) -> 
     M = model.n_weights
     extended = np.zeros((len(rows), M + len(model.species) + 1))
     extended[:, :M], extended[:, -1] = rows, targets
-    sigma = label_sigmas(settings.noise, structure).energy
-    if structure.energy is not None and np.isfinite(sigma):
+    sigma = row_sigmas(settings.noise, structure)[0]
+    if np.isfinite(sigma):
         extended[0, M:-1] = composition(structure, model.species) / sigma
     return extended
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from potential.labels import volume_of
 from potential.model import Model
 from potential.parallel import thread_count
 
@@ -14,9 +15,10 @@ class SoapGprCalculator(Calculator):
     """A model as an ASE calculator.
 
     model: a Model or the path of a *.sgpr file. n_threads: by default OMP_NUM_THREADS or all cores.
-    Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell that is
-    periodic in all directions, stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order;
-    stresses are the per-atom (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
+    Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell of three
+    vectors that is periodic in one or more directions (its vacuum included, as with ASE's EMT),
+    stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
+    (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
     """
 
     implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
@@ -53,8 +55,8 @@ class SoapGprCalculator(Calculator):
         if not wants_forces:
             return
         self.results["forces"] = result.forces
-        if atoms.pbc.all() and result.virials is not None:
-            volume = atoms.get_volume()
+        volume = volume_of(atoms.cell.array, atoms.pbc)
+        if volume and result.virials is not None:
             self.results["stress"] = full_3x3_to_voigt_6_stress(-result.virial / volume)
             symmetric = 0.5 * (result.virials + result.virials.transpose(0, 2, 1))
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-symmetric / volume)

@@ -113,13 +113,14 @@ def file_bytes(settings: FitSettings) -> bytes:
 
 
 def structure_digest(structure: Structure) -> bytes:
-    """Equal for structures of the same geometry, labels and expected errors."""
+    """Equal for structures of the same geometry, labels, expected errors and weights."""
     s = structure
     hashed = hashlib.sha256(fingerprint(s))
     hashed.update(repr((s.energy, s.config_type)).encode())
-    hashed.update(repr((s.sigma_energy, s.sigma_force, s.sigma_virial)).encode())
-    for label in (s.forces, s.virial):
-        hashed.update(b"-" if label is None else np.ascontiguousarray(label).tobytes())
+    hashed.update(repr((s.weight_energy, s.weight_force, s.weight_virial)).encode())
+    for value in (s.forces, s.virial, s.sigma_energy, s.sigma_force, s.sigma_virial):
+        array = np.array([] if value is None else value, dtype=np.float64)
+        hashed.update(repr(array.shape).encode() + array.tobytes())
     return hashed.digest()
 
 

@@ -41,7 +41,8 @@ class FoldFactors:
 
     train: {(fold, label, noise table): R}, rows over sqrt(N) for energies and virials, over the
     structure's own sigma in table OWN. errors: {(fold, label): R} with rows per atom. Force rows
-    serve as both. Fold -1 holds the isolated atoms, which are in every fit.
+    serve as both, unless some have weights. Fold -1 holds the isolated atoms, which are in every
+    fit.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class FoldFactors:
         self.prepared, self.n_folds = prepared, n_folds
         self.part = random_parts(prepared.train, n_folds, seed)
         self._tables = set(prepared.settings.noise.config_type)
+        self._weighted = any(s.weight_force != 1 for s in prepared.train)
         self._require_memory()
         self.counts: dict[tuple[int, str, str], int] = {}
         self.log_sigma: dict[tuple[str, str], float] = {}  # Σ log sigma of the rows as factored
@@ -133,7 +135,7 @@ class FoldFactors:
 
     def _error_factors(self, fold: int, label: str) -> list[np.ndarray]:
         found = [R for key, R in self.errors.items() if key == (fold, label)]
-        if label == "force":
+        if label == "force" and not self._weighted:
             found += [
                 R for key, R in self.train.items() if key[:2] == (fold, label) and key[2] != OWN
             ]
@@ -164,12 +166,12 @@ class FoldFactors:
             if group != OWN and group not in self._tables:
                 group = DEFAULT
             self.counts[fold, label, group] = self.counts.get((fold, label, group), 0) + own.count
-            logs = own.count * np.log(own.sigma)
+            logs = float(np.log(own.sigma).sum())
             self.log_sigma[label, group] = self.log_sigma.get((label, group), 0.0) + logs
             yield (fold, label, group), rows[own.rows]
-            if fold >= 0 and (label != "force" or group == OWN):
+            if fold >= 0 and (label != "force" or group == OWN or self._weighted):
                 per_atom = 1 if label == "force" else len(structure)
-                yield (fold, label), rows[own.rows] * (own.sigma / per_atom)
+                yield (fold, label), rows[own.rows] * (own.sigma / per_atom)[:, None]
 
     def _e0_without(self, fold: int) -> np.ndarray:
         structures = self.prepared.train
@@ -179,7 +181,7 @@ class FoldFactors:
 
     def _require_memory(self) -> None:
         """One factor for each fold and label, and one more for errors where rows differ."""
-        groups = (3 * (1 + len(self._tables)) + 2) * self.n_folds
+        groups = (3 * (1 + len(self._tables)) + 2 + self._weighted) * self.n_folds
         width = self.prepared.width + 1
         needed, available = 8 * groups * (width + 1024) * width, available_bytes()
         if available is not None and needed > available:

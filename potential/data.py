@@ -7,6 +7,7 @@ import glob
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ase
@@ -15,11 +16,24 @@ import numpy as np
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
+from potential.label_messages import doubts, no_labels, notes, unusable_stresses
+from potential.label_names import SIGMAS, LabelNames, choose_names, frame_names
 from potential.settings import LabelKeys
-from potential.structure import Structure, find_label, label_names, structure_from_atoms
+from potential.structure import Structure, structure_from_atoms
 
 _INDEX = re.compile(r"^-?\d*(:-?\d*){0,2}$")
 _ZERO_STEP = re.compile(r":.*:-?0+$")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Labelled structures, the names under which their labels were found, and what to say of them:
+    doubts, such as a column that looks like unread forces, and notes of what was (not) used."""
+
+    structures: list[Structure]
+    names: LabelNames
+    doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_structures(
@@ -27,34 +41,71 @@ def read_structures(
     keys: LabelKeys | None = None,
     *,
     require_labels: bool = True,
-    required_keys: Collection[str] | None = None,
     warnings: list[str] | None = None,
 ) -> list[Structure]:
+    """The structures of ``read_data_set``; doubts and notes are appended to ``warnings``."""
+    data = read_data_set(specs, keys, require_labels=require_labels)
+    if warnings is not None:
+        warnings += data.doubts + data.notes
+    return data.structures
+
+
+def read_data_set(
+    specs: Sequence[str],
+    keys: LabelKeys | None = None,
+    *,
+    require_labels: bool = True,
+    required_keys: Collection[str] | None = None,
+    trained: LabelNames | None = None,
+) -> DataSet:
     """Read files in the order given.
 
-    A spec is a file name or a glob, with an optional ASE slice: ``run*.xyz@::10``. Doubts, such as
-    a column that looks like unread forces, are appended to ``warnings``.
+    A spec is a file name or a glob, with an optional ASE slice: ``run*.xyz@::10``. trained: names
+    of the labels in training, where the structures are for its model; see ``choose_names``.
     Raises SoapGprError when nothing matches, a file cannot be read, none of the frames has one of
-    the ``required_keys`` (default: every key that was named), or (with ``require_labels``) no frame
-    carries any label.
+    the ``required_keys`` (fields of LabelKeys; default: all that are set), a stress of such a key
+    has no volume, or (with ``require_labels``) no frame carries any label.
     """
     keys = keys or LabelKeys()
-    frames = read_frames(specs)
-    names = ", ".join(_names(frames)) or "none"
+    found = read_frames(specs)
+    frames = [atoms for atoms, _ in found]
     if required_keys is None:
-        required_keys = [key for key in vars(keys).values() if key is not None]
-    for key in required_keys:
-        if require_labels and all(find_label(atoms, key) is None for atoms, _ in frames):
-            raise SoapGprError(f"{', '.join(specs)}: no frame has {key!r}; names found: {names}")
-    structures = [structure_from_atoms(atoms, keys, source) for atoms, source in frames]
-    if require_labels and not any(structure.has_labels for structure in structures):
+        required_keys = [key for key, name in vars(keys).items() if name is not None]
+    if require_labels:
+        _require_carried(frames, keys, required_keys, specs)
+    names = choose_names(frames, keys, trained)
+    structures = [structure_from_atoms(atoms, names, source) for atoms, source in found]
+    if "stress_key" in required_keys:
+        _require_volumes(unusable_stresses(frames, structures, names), keys.stress_key)
+    if any(structure.has_labels for structure in structures):
+        about = frames, structures, names
+        return DataSet(structures, names, doubts(*about), notes(*about))
+    if require_labels:
+        raise SoapGprError(f"{', '.join(specs)}: {no_labels(frames, structures, names)}")
+    return DataSet(structures, names)
+
+
+def _require_carried(
+    frames: Sequence[ase.Atoms], keys: LabelKeys, required: Collection[str], specs: Sequence[str]
+) -> None:
+    for key in required:
+        name = getattr(keys, key)
+        wanted = {f"{what}_{name}" for what in SIGMAS} if key == "sigma_key" else {name}
+        carried = dict.fromkeys(name for atoms in frames for name in frame_names(atoms))
+        if wanted.isdisjoint(carried):
+            raise SoapGprError(
+                f"{', '.join(specs)}: no frame has {' or '.join(map(repr, sorted(wanted)))}; "
+                f"names found: {', '.join(carried) or 'none'}"
+            )
+
+
+def _require_volumes(dropped: Sequence[str], name: str | None) -> None:
+    if dropped:
         raise SoapGprError(
-            f"{', '.join(specs)}: found no energies, forces, virials or stresses; set energy_key "
-            f"and the like to the names used in the file: {names}"
+            f"stress_key: found {len(dropped)} frames with {name!r} and without a volume (first: "
+            f"{dropped[0]}), expected a cell of three vectors that is periodic in one or more "
+            "directions"
         )
-    if warnings is not None and require_labels:
-        warnings += _unread(frames, structures)
-    return structures
 
 
 def read_geometries(specs: Sequence[str]) -> list[Structure]:
@@ -143,25 +194,3 @@ def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
 
 def _slice_of_one(index: int) -> slice:
     return slice(index, index + 1 or None)
-
-
-def _unread(frames: Sequence[tuple[ase.Atoms, str]], structures: Sequence[Structure]) -> list[str]:
-    """Warnings for names that look like forces or virials when no frame gave any."""
-    names = _names(frames)
-    hints = []
-    if all(structure.forces is None for structure in structures):
-        hints += [(name, "forces", "forces_key") for name in names if "force" in name.lower()]
-    if all(structure.virial is None for structure in structures):
-        hints += [(name, "virials", "virial_key") for name in names if "virial" in name.lower()]
-        if any(structure.pbc.all() for structure in structures):
-            hints += [(name, "virials", "stress_key") for name in names if "stress" in name.lower()]
-    return [
-        f"no {label} were read, but frames carry {name!r}: if that is what it is, set {setting}"
-        for name, label, setting in hints
-        if not name.endswith("_sigma")
-    ]
-
-
-def _names(frames: Sequence[tuple[ase.Atoms, str]]) -> list[str]:
-    """The names of everything the frames carry."""
-    return list(dict.fromkeys(name for atoms, _ in frames for name in label_names(atoms)))

@@ -17,7 +17,7 @@ from ase.data import covalent_radii
 from ase.geometry import find_mic
 
 from potential.pair_virial import pair_model_virials, pairs_within
-from potential.structure import Structure
+from potential.structure import Structure, is_complete
 
 Labelled = Any  # a Structure that has the labels in use
 KBAR = 1602.1766208  # kBar in one eV/Å^3
@@ -97,7 +97,9 @@ def force_units(structures: Sequence[Structure]) -> list[str]:
 
 def _step(a: Structure, b: Structure) -> np.ndarray | None:
     """Displacements (N, 3) from a to b, if that is a small step in the same cell with labels."""
-    if a.energy is None or b.energy is None or a.forces is None or b.forces is None:
+    if a.energy is None or b.energy is None:
+        return None
+    if not is_complete(a.forces) or not is_complete(b.forces):
         return None
     same = np.array_equal(a.numbers, b.numbers) and np.array_equal(a.pbc, b.pbc)
     if len(a) < 2 or not same or np.abs(a.cell - b.cell).max() > 1e-6:
@@ -111,7 +113,7 @@ def _step(a: Structure, b: Structure) -> np.ndarray | None:
 
 def virial_units(structures: Sequence[Structure]) -> list[str]:
     """Messages when virials disagree with energies of strained cells, or else with the forces."""
-    frames = [s for s in structures if s.virial is not None and s.volume > 0]
+    frames = [s for s in structures if is_complete(s.virial) and s.volume > 0]
     by_energy = _by_strain(frames)
     return _by_forces(frames) if by_energy is None else by_energy
 
@@ -196,7 +198,7 @@ def _same_fractions(group: Sequence[Structure]) -> list[list[Structure]]:
 def _by_forces(frames: Sequence[Labelled]) -> list[str]:
     """Labelled virials against those of a pair model of the forces, without the pressure, which
     forces do not know."""
-    frames = _sample([s for s in frames if s.forces is not None and 1 < len(s) <= 1000])
+    frames = _sample([s for s in frames if is_complete(s.forces) and 1 < len(s) <= 1000])
     model = pair_model_virials(frames)
     if model is None:
         return []

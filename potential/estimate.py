@@ -18,7 +18,7 @@ from potential.derivative_basis import gradient_bytes, has_derivatives
 from potential.environments import n_sparse
 from potential.fitting import FitRun, as_settings, require_weights
 from potential.model import Model
-from potential.noise import label_sigmas
+from potential.noise import row_sigmas
 from potential.parallel import thread_count
 from potential.progress import silent
 from potential.ranks import Ranks, world
@@ -120,12 +120,7 @@ def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Mode
 
 def n_labels(settings: FitSettings, structure: Structure) -> int:
     """Labels of a structure that are fitted: those with a finite sigma."""
-    sigmas = label_sigmas(settings.noise, structure)
-    return (
-        (structure.energy is not None and np.isfinite(sigmas.energy))
-        + 3 * len(structure) * (structure.forces is not None and bool(np.isfinite(sigmas.force)))
-        + 6 * (structure.virial is not None and bool(np.isfinite(sigmas.virial)))
-    )
+    return int(np.isfinite(row_sigmas(settings.noise, structure)).sum())
 
 
 def _row_seconds(trial, train: Sequence[Structure], settings: FitSettings) -> float:

@@ -32,7 +32,7 @@ from potential.settings import FitSettings
 from potential.structure import Structure
 from potential.version import package_version
 
-_FORMAT = 2  # of the file
+_FORMAT = 3  # of the file
 
 
 def factor_bytes(structures: Sequence[Structure], model: Model) -> int:

@@ -18,7 +18,7 @@ from potential.accumulation import accumulate
 from potential.baseline import isolated_atom_energies
 from potential.basis import tabulate
 from potential.checkpoint import Checkpoint, digest
-from potential.data import fingerprint, read_structures
+from potential.data import fingerprint, read_data_set
 from potential.data_check import check
 from potential.derivative_basis import gradient_bytes
 from potential.environments import sparse_points
@@ -26,6 +26,7 @@ from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
 from potential.factor import FactorStore, factor_bytes
 from potential.kernels import sparse_kernel
+from potential.label_names import STANDARD
 from potential.model import Model, build_model
 from potential.noise import unused_config_types
 from potential.pair import pair_term
@@ -113,11 +114,14 @@ class FitRun:
         self.checkpoint_path = checkpoint
         self.factor_path = factor
         self.warnings: list[str] = []
+        self.names = STANDARD  # of the labels, once they are read
         self.seconds: dict[str, float] = {}
 
     def run(self) -> FitResult:
         with self._timed("read"):
-            train, test, self.warnings = self.ranks.from_first(self.read)
+            (train, test, self.warnings), self.names = self.ranks.from_first(
+                lambda: (self.read(), self.names)
+            )
         # The order decides the last digits of the weights: make it one that files do not set.
         ordered = sorted(train, key=fingerprint)
         checkpoint = self._checkpoint(ordered)
@@ -136,7 +140,12 @@ class FitRun:
             test_errors = self._errors(model, test, "test errors")
         record = provenance(
             self.settings, model, train, test, train_errors, test_errors, solution, n_rows
-        ) | {"ranks": self.ranks.size, "seconds": self.seconds, "warnings": self.warnings}
+        ) | {
+            "labels": self.names.to_dict(),
+            "ranks": self.ranks.size,
+            "seconds": self.seconds,
+            "warnings": self.warnings,
+        }
         model = model.with_arrays({}, provenance=record)
         return FitResult(
             model, train, test, train_errors, test_errors, record, self.warnings, checkpoint
@@ -152,7 +161,9 @@ class FitRun:
     def read(self) -> tuple[list[Structure], list[Structure], list[str]]:
         """Training and test structures, and warnings."""
         data = self.settings.data
-        structures = read_structures(data.train, data.keys, warnings=self.warnings)
+        found = read_data_set(data.train, data.keys)
+        structures, self.names = found.structures, found.names
+        self.warnings += found.doubts + found.notes
         train = [structure for structure in structures if structure.has_labels]
         if len(train) < len(structures):
             count = len(structures) - len(train)
@@ -171,10 +182,11 @@ class FitRun:
 
     def _read_test(self) -> list[Structure]:
         """Test structures; they may lack labels that training must have, such as virials."""
-        data, doubts = self.settings.data, list[str]()
-        test = read_structures(data.test, data.keys, required_keys=(), warnings=doubts)
-        self.warnings += [f"test: {doubt}" for doubt in doubts if doubt not in self.warnings]
-        return test
+        data = self.settings.data
+        test = read_data_set(data.test, data.keys, required_keys=(), trained=self.names)
+        said = test.doubts + test.notes
+        self.warnings += [f"test: {line}" for line in said if line not in self.warnings]
+        return test.structures
 
     def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
         """The model with its sparse points chosen and all weights zero, fixed terms at the end."""

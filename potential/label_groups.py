@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potential.noise import label_sigmas
+from potential.noise import row_sigmas
 from potential.settings import NoiseSettings, Sigmas
 from potential.structure import Structure
 
@@ -30,27 +30,28 @@ class LabelRows:
     label: str
     group: str  # config_type, or OWN
     rows: slice
-    sigma: float  # what they were divided by
+    sigma: np.ndarray  # (count,) what they were divided by
 
     @property
     def count(self) -> int:
-        return self.rows.stop - self.rows.start
+        return len(self.sigma)
 
 
 def label_rows(structure: Structure) -> Iterator[LabelRows]:
     """The labels of a structure that have rows, in their order."""
-    sigmas, begin = label_sigmas(UNIT_NOISE, structure), 0
-    for label, value, own, n_rows in (
-        ("energy", structure.energy, structure.sigma_energy, 1),
-        ("force", structure.forces, structure.sigma_force, 3 * len(structure)),
-        ("virial", structure.virial, structure.sigma_virial, 6),
+    sigmas, begin = row_sigmas(UNIT_NOISE, structure), 0
+    for label, own, rows in (
+        ("energy", structure.sigma_energy, slice(0, 1)),
+        ("force", structure.sigma_force, slice(1, -6)),
+        ("virial", structure.sigma_virial, slice(-6, None)),
     ):
-        sigma = getattr(sigmas, label)
-        if value is None or not np.isfinite(sigma):
+        sigma = sigmas[rows]
+        sigma = sigma[np.isfinite(sigma)]
+        if not len(sigma):
             continue
         group = structure.config_type if own is None else OWN
-        yield LabelRows(label, group, slice(begin, begin + n_rows), sigma)
-        begin += n_rows
+        yield LabelRows(label, group, slice(begin, begin + len(sigma)), sigma)
+        begin += len(sigma)
 
 
 def level(noise: NoiseSettings, label: str, group: str) -> float:

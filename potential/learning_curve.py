@@ -14,6 +14,7 @@ from potential import metrics
 from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
 from potential.label_groups import LABELS, UNIT_NOISE
+from potential.noise import row_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.regression import StreamingQR
@@ -226,17 +227,13 @@ class _Reproduced:
     """A prediction as label plus error; error (n_labels,) over the sigmas of unit noise."""
 
     def __init__(self, structure: Structure, error: np.ndarray):
-        root = np.sqrt(len(structure))
-        has_energy = structure.energy is not None
-        if structure.energy is not None:
-            self.energy = structure.energy + root * float(error[0])
-        if structure.forces is not None:
-            of_forces = error[int(has_energy) :][: structure.forces.size]
-            self.forces = structure.forces + of_forces.reshape(-1, 3)
-        if structure.virial is not None:
-            of_virial = np.zeros((3, 3))
-            of_virial[VOIGT] = of_virial[VOIGT[::-1]] = root * error[-6:]
-            self.virial = structure.virial + of_virial
+        values = structure.labels
+        sigma = row_sigmas(UNIT_NOISE, structure)
+        values[np.isfinite(sigma)] += sigma[np.isfinite(sigma)] * error
+        self.energy = float(values[0])
+        self.forces = values[1:-6].reshape(-1, 3)
+        self.virial = np.zeros((3, 3))
+        self.virial[VOIGT] = self.virial[VOIGT[::-1]] = values[-6:]
 
 
 def _filled(shape: tuple[int, int], values: dict[tuple[int, int], float]) -> np.ndarray:

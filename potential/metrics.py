@@ -64,7 +64,8 @@ def label_pairs(
     found: dict[str, list[tuple[np.ndarray, np.ndarray, int]]] = {label: [] for label in UNITS}
     for index, (structure, prediction) in enumerate(zip(structures, predictions, strict=True)):
         for label, reference, predicted in _values(structure, prediction):
-            found[label].append((np.ravel(reference), np.ravel(predicted), index))
+            known = np.isfinite(reference)  # nan where a component is no label
+            found[label].append((reference[known], predicted[known], index))
     return {
         label: Pairs(
             np.concatenate([reference for reference, _, _ in items]),
@@ -147,14 +148,15 @@ def format_table(table: Errors, title: str = "") -> str:
 
 
 def _values(structure: Structure, prediction: Prediction):
-    """(label, reference, predicted) for each label the structure has."""
+    """(label, reference (n,), predicted (n,)) for each label the structure has."""
+    n = len(structure)
     if structure.energy is not None:
-        yield "energy", structure.energy / len(structure), prediction.energy / len(structure)
+        yield "energy", np.array([structure.energy]) / n, np.array([prediction.energy]) / n
     if structure.forces is not None:
-        yield "force", structure.forces, prediction.forces
+        yield "force", np.ravel(structure.forces), np.ravel(prediction.forces)
     if structure.virial is not None:
         upper = np.triu_indices(3)
         reference, predicted = structure.virial[upper], prediction.virial[upper]
-        yield "virial", reference / len(structure), predicted / len(structure)
+        yield "virial", reference / n, predicted / n
         if structure.volume > 0:
             yield "stress", -reference / structure.volume, -predicted / structure.volume

@@ -7,6 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from potential.labels import VOIGT
 from potential.settings import NoiseSettings
 from potential.structure import Structure
 from potential.toml_table import nearest
@@ -17,23 +20,42 @@ class LabelSigmas:
     """Absolute: eV for the total energy, eV/Å per force and eV per virial component."""
 
     energy: float
-    force: float
-    virial: float
+    force: float | np.ndarray  # (N, 3)
+    virial: float | np.ndarray  # (3, 3)
 
 
 def label_sigmas(noise: NoiseSettings, structure: Structure) -> LabelSigmas:
     """Sigmas of one structure: its own where it has them, else its config_type's, else [noise].
 
     Settings are per atom and grow with sqrt(N) for the energy and the virial, as if the atoms'
-    errors were independent (gap_fit's sigma_per_atom); the structure's own are absolute.
+    errors were independent (gap_fit's sigma_per_atom); the structure's own are absolute. A weight w
+    divides either by sqrt(w), and makes it infinite when it is 0.
     """
-    sigmas = noise.config_type.get(structure.config_type, noise.default)
-    root = math.sqrt(len(structure))
+    s, sigmas = structure, noise.config_type.get(structure.config_type, noise.default)
+    root = math.sqrt(len(s))
+    energy = sigmas.energy_per_atom * root if s.sigma_energy is None else s.sigma_energy
+    force = sigmas.force if s.sigma_force is None else s.sigma_force
+    virial = sigmas.virial_per_atom * root if s.sigma_virial is None else s.sigma_virial
     return LabelSigmas(
-        energy=structure.sigma_energy or sigmas.energy_per_atom * root,
-        force=structure.sigma_force or sigmas.force,
-        virial=structure.sigma_virial or sigmas.virial_per_atom * root,
+        energy=energy * _factor(s.weight_energy),
+        force=force * _factor(s.weight_force),
+        virial=virial * _factor(s.weight_virial),
     )
+
+
+def _factor(weight: float) -> float:
+    return 1.0 / math.sqrt(weight) if weight > 0 else math.inf
+
+
+def row_sigmas(noise: NoiseSettings, structure: Structure) -> np.ndarray:
+    """(1 + 3N + 6,) sigma of every label in the order of ``Structure.labels``; inf: not fitted."""
+    sigmas = label_sigmas(noise, structure)
+    rows = np.empty(7 + 3 * len(structure))
+    rows[0] = sigmas.energy
+    rows[1:-6] = np.ravel(sigmas.force)
+    rows[-6:] = np.broadcast_to(sigmas.virial, (3, 3))[VOIGT]
+    rows[np.isnan(structure.labels)] = np.inf
+    return rows
 
 
 def unused_config_types(noise: NoiseSettings, structures: Sequence[Structure]) -> list[str]:

@@ -20,10 +20,11 @@ from potential.structure import Structure, atoms_from_structure
 def write_predictions(
     path: str | Path, structures: Sequence[Structure], predictions: Sequence[Evaluation]
 ) -> None:
-    """Write energy, energies, forces and (fully periodic) stress as ASE's results.
+    """Write energy, energies, forces and (where there is a volume) stress as ASE's results.
 
     Labels are kept as info reference_energy (eV) and reference_virial (eV, 3x3) and array
-    reference_forces (eV/Å). Format: extended XYZ. Raises SoapGprError when it cannot be written.
+    reference_forces (eV/Å), nan where a component is no label. Format: extended XYZ. Raises
+    SoapGprError when it cannot be written.
     """
     write_frames(path, [_frame(s, p) for s, p in zip(structures, predictions, strict=True)])
 

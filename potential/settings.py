@@ -19,12 +19,16 @@ BASELINES = ("fit", "average", "isolated_atom")
 
 @dataclass(frozen=True)
 class LabelKeys:
-    """Where the labels are in a data file; None: what ASE's calculator results hold."""
+    """Names in a data file; None: those of ``choose_names``. Expected errors are ``energy_`` and
+    the like before sigma_key."""
 
     energy_key: str | None = None
     forces_key: str | None = None
     virial_key: str | None = None
     stress_key: str | None = None
+    force_mask_key: str | None = None
+    sigma_key: str | None = None
+    weight_key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,7 @@ def _data(root: Table, folder: Path) -> DataSettings:
     data = DataSettings(
         train=tuple(str(folder / name) for name in table.strings("train", required=True)),
         test=tuple(str(folder / name) for name in table.strings("test")),
-        keys=LabelKeys(
-            energy_key=table.string("energy_key"),
-            forces_key=table.string("forces_key"),
-            virial_key=table.string("virial_key"),
-            stress_key=table.string("stress_key"),
-        ),
+        keys=LabelKeys(**{key.name: table.string(key.name) for key in fields(LabelKeys)}),
     )
     table.finish()
     return data

@@ -151,8 +151,16 @@ def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np
 
 
 def without_sigmas(structure: Structure) -> Structure:
-    """The structure without expected errors of its own."""
-    return replace(structure, sigma_energy=None, sigma_force=None, sigma_virial=None)
+    """The structure without expected errors and weights of its own."""
+    return replace(
+        structure,
+        sigma_energy=None,
+        sigma_force=None,
+        sigma_virial=None,
+        weight_energy=1.0,
+        weight_force=1.0,
+        weight_virial=1.0,
+    )
 
 
 class RowStore:

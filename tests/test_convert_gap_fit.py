@@ -54,6 +54,7 @@ def test_every_option_is_mapped_or_named():
         *("e0", "e0_offset", "sparse_jitter", "rnd_seed", "gap_file", "energy_parameter_name"),
         *("force_parameter_name", "virial_parameter_name", "e0_method"),
         *("config_type_kernel_regularisation", "kernel_regularisation_is_per_atom"),
+        *("force_mask_parameter_name", "kernel_regularisation_parameter_name"),
     }
     shorter = {name: alias for alias, name in ALIASES.items()}
     for key in options(EVERY_OPTION)[1]:
@@ -65,6 +66,16 @@ def test_every_option_is_mapped_or_named():
     assert result.model_file == "a.sgpr"
     assert result.settings["data"]["energy_key"] == "E"
     assert "stress_key" not in result.settings["data"]
+    assert result.settings["data"]["force_mask_key"] == "m"
+    assert result.settings["data"]["sigma_key"] == "s"
+
+
+def test_prefix_of_names_is_that_of_masks_and_sigmas_too():
+    result = convert(f"{COMMAND} parameter_name_prefix=dft_ force_mask_parameter_name=out")
+    assert result.settings["data"]["force_mask_key"] == "dft_out"
+    assert "sigma_key" not in result.settings["data"]
+    assert any("sigma_key is for a dft_sigma" in note for note in result.notes)
+    assert any("config_type takes none" in note for note in result.notes)
 
 
 def test_several_descriptors():

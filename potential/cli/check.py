@@ -7,7 +7,7 @@ import argparse
 import dataclasses
 import json
 
-from potential.cli.label_options import NAMES, typed_keys
+from potential.cli.label_options import KEYS, add_key_options
 
 EXAMPLE = """\
 examples:
@@ -27,23 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
     )
-    for name in NAMES:
-        parser.add_argument(f"--{name}-key", metavar="KEY", help=f"name of the {name} in the file")
+    add_key_options(parser)
     parser.add_argument("--json", action="store_true", help="write the findings as JSON")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if anything is found")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per finding; 1 only when --strict and there are any."""
-    from potential.cli.label_options import KEYS
-    from potential.data import read_structures
+    from potential.data import read_data_set
     from potential.data_check import Finding, check
     from potential.settings import LabelKeys
 
-    doubts: list[str] = []
     keys = LabelKeys(**{name: getattr(args, name) for name in KEYS})
-    structures = read_structures(args.data, keys, required_keys=typed_keys(args), warnings=doubts)
-    findings = [Finding("unread labels", doubt) for doubt in doubts] + check(structures)
+    data = read_data_set(args.data, keys)
+    structures = data.structures
+    findings = [Finding("unread labels", doubt) for doubt in data.doubts] + check(structures)
     counts = {
         "structures": len(structures),
         "atoms": sum(map(len, structures)),
@@ -53,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.json:
         listed = [dataclasses.asdict(finding) for finding in findings]
-        print(json.dumps({"counts": counts, "findings": listed}, indent=2))
+        answer = {"counts": counts, "findings": listed, "notes": data.notes}
+        print(json.dumps(answer, indent=2))
         return int(args.strict and bool(findings))
     having = ", ".join(f"{counts[name]} with {name}" for name in ("energies", "forces", "virials"))
     summary = f"{counts['structures']} structures, {counts['atoms']} atoms; {having}"
     print(f"{summary}: {'found' if findings else 'nothing odd was found'}")
     for finding in findings:
         print(f"- {finding.kind}: {finding.message}")
+    for note in data.notes:
+        print(f"note: {note}")
     return int(args.strict and bool(findings))

@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 
-from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
+from potential.cli.label_options import add_data_arguments, read_for_model
 
 EXAMPLE = """\
 examples:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the error table; write predictions and JSON when asked."""
     from potential import metrics
-    from potential.data import files_of, read_structures
+    from potential.data import files_of
     from potential.evaluation import evaluate_structures
     from potential.model import Model
     from potential.output import atomic_file, require_folder, require_other_file
@@ -43,12 +43,7 @@ def run(args: argparse.Namespace) -> int:
         require_folder(path)
         require_other_file(path, args.model, *files_of(args.data))
     model = Model.load(args.model)
-    structures = read_structures(
-        args.data,
-        label_keys(args, model),
-        require_labels=args.output is None,
-        required_keys=typed_keys(args),
-    )
+    structures = read_for_model(args, model, require_labels=args.output is None).structures
     predictions = evaluate_structures(model, structures, bar)
     errors = metrics.errors(structures, predictions)
     if args.output:

@@ -4,13 +4,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from potential.data import DataSet
     from potential.model import Model
     from potential.settings import LabelKeys
 
-NAMES = ("energy", "forces", "virial", "stress")
+# Fields of LabelKeys without _key, and what the name is that of.
+NAMES = {
+    "energy": "energy",
+    "forces": "forces",
+    "virial": "virial",
+    "stress": "stress",
+    "force_mask": "column that marks atoms whose forces are no labels",
+    "sigma": "expected errors, what follows energy_, force_, ...",
+    "weight": "weight of a frame",
+}
 KEYS = tuple(f"{name}_key" for name in NAMES)
 
 
@@ -20,10 +31,31 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
     )
-    for name in NAMES:
-        parser.add_argument(
-            f"--{name}-key", metavar="KEY", help=f"name of the {name}; default: as in training"
-        )
+    add_key_options(parser, "; default: as in training")
+
+
+def add_key_options(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """One option for each field of LabelKeys."""
+    for name, what in NAMES.items():
+        option = f"--{name.replace('_', '-')}-key"
+        parser.add_argument(option, metavar="KEY", help=f"name of the {what}{default}")
+
+
+def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bool) -> DataSet:
+    """The data on the command line, with labels as in training; doubts and notes to stderr."""
+    from potential.data import read_data_set
+    from potential.label_names import from_dict
+
+    data = read_data_set(
+        args.data,
+        label_keys(args, model),
+        require_labels=require_labels,
+        required_keys=typed_keys(args),
+        trained=from_dict(model.metadata["provenance"].get("labels")),
+    )
+    for line in data.doubts + data.notes:
+        print(f"soap-gpr: warning: {line}", file=sys.stderr)
+    return data
 
 
 def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
@@ -36,9 +68,9 @@ def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
     keys = {name: model.metadata["settings"].get("data", {}).get(name) for name in KEYS}
     if args.virial_key or args.stress_key:
         keys |= {"virial_key": None, "stress_key": None}
-    return LabelKeys(**keys | {name: getattr(args, name) for name in KEYS if getattr(args, name)})
+    return LabelKeys(**keys | {name: getattr(args, name) for name in typed_keys(args)})
 
 
 def typed_keys(args: argparse.Namespace) -> list[str]:
-    """Keys from the command line: the data must have them."""
-    return [getattr(args, name) for name in KEYS if getattr(args, name)]
+    """Those on the command line: the data must have what they name."""
+    return [name for name in KEYS if getattr(args, name)]

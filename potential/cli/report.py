@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from potential.cli.label_options import add_data_arguments, label_keys, typed_keys
+from potential.cli.label_options import add_data_arguments, read_for_model
 
 EXAMPLE = """\
 examples:
@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate the data and write the page."""
-    from potential.data import read_structures
     from potential.evaluation import evaluate_structures
     from potential.learning_curve_report import read_curve
     from potential.model import Model
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     require_folder(args.output)
     curve = read_curve(args.learning_curve) if args.learning_curve else None
     model = Model.load(args.model)
-    structures = read_structures(args.data, label_keys(args, model), required_keys=typed_keys(args))
+    structures = read_for_model(args, model, require_labels=True).structures
     predictions = evaluate_structures(model, structures, bar)
     write_report(args.output, model, structures, predictions, args.model, curve)
     print(f"soap-gpr: wrote {args.output}", file=sys.stderr)

@@ -35,6 +35,11 @@ ALIASES = {
     "hessian_delta": "hessian_displacement",
 }
 LABELS = {"energy": "energy", "force": "forces", "virial": "virial", "stress": "stress"}
+# Names of what goes with the labels: ours, gap_fit's option, and what both take by default.
+WITH_LABELS = {
+    "force_mask_key": ("force_mask_parameter_name", "force_mask"),
+    "sigma_key": ("kernel_regularisation_parameter_name", "sigma"),
+}
 # Options that say nothing about the fit itself, and why they are not needed.
 NOT_NEEDED = {
     "do_copy_atoms_file": "a model holds a hash of its data, not a copy",
@@ -57,7 +62,6 @@ NO_EQUIVALENT = {
     "local_property_mask_parameter_name": "local properties are not fitted",
     "hessian_displacement": "Hessians are not fitted",
     "hessian_parameter_name": "Hessians are not fitted",
-    "force_mask_parameter_name": "leave out atoms by frames: config_type with force = inf",
     "config_type_parameter_name": "the name is config_type; rename it in the data",
     "baseline_param_filename": "write the pair potential as a table: [baseline] pair_table",
     "baseline_ip_args": "write the pair potential as a table: [baseline] pair_table, or zbl",
@@ -133,6 +137,14 @@ def _data(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
         name = prefix + values.pop(f"{label}_parameter_name", "" if not prefix else label)
         if name:
             data[f"{ours}_key"] = name
+    for key, (option, default) in WITH_LABELS.items():
+        name = values.pop(option, "")
+        if name:
+            data[key] = prefix + name
+        elif prefix:
+            notes.append(f"parameter_name_prefix: {key} is for a {prefix}{default} in the data")
+    if prefix:
+        notes.append("parameter_name_prefix: the name of config_type takes none; rename it")
     if "virial_key" in data and "stress_key" in data:
         del data["stress_key"]
         notes.append("stress_parameter_name: left out, virial_parameter_name is there")
@@ -209,9 +221,6 @@ def _noise(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
             "kernel_regularisation_is_per_atom=F: ours grow with the root of the number of atoms; "
             "for equal ones write energy_sigma and virial_sigma into every frame"
         )
-    name = values.pop("kernel_regularisation_parameter_name", "sigma")
-    if name != "sigma":
-        notes.append(f"sigma_parameter_name={name}: the names are energy_sigma, force_sigma, ...")
     by_type = values.pop("config_type_kernel_regularisation", "")
     parts = [part for part in by_type.split(":") if part.strip()]
     if len(parts) % 5:
