@@ -102,9 +102,9 @@ def _require_carried(
 def _require_volumes(dropped: Sequence[str], name: str | None) -> None:
     if dropped:
         raise SoapGprError(
-            f"stress_key: found {len(dropped)} frames with {name!r} and without a volume (first: "
-            f"{dropped[0]}), expected a cell of three vectors that is periodic in one or more "
-            "directions"
+            f"{dropped[0]}: found {name!r} without a volume, here and in {len(dropped) - 1} more "
+            "frames, expected a cell of three vectors that is periodic in one or more directions; "
+            "without stress_key these stresses are left out"
         )
 
 

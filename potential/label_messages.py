@@ -147,8 +147,9 @@ def _two_versions(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[st
         count, largest = _difference(frames, ours, (other,), per_atom=field == "energy")
         if largest > ROUNDING:
             yield (
-                f"frames carry {other!r} beside {ours[0]!r}, which is used: {count} frames differ "
-                f'by up to {largest:.3g} {_UNITS[field]}; {field}_key = "{other}" takes the other'
+                f"frames carry {other!r} beside {ours[0]!r}, which is used: {_frames(count)} "
+                f"differ by up to {largest:.3g} {_UNITS[field]}; "
+                f'{field}_key = "{other}" takes the other'
             )
 
 
@@ -175,8 +176,8 @@ def _unusable_stress(
     dropped = unusable_stresses(frames, structures, names)
     if dropped:
         yield (
-            f"{len(dropped)} stresses were not read (first: {dropped[0]}): these frames have no "
-            "cell of three vectors that is periodic, and so no volume"
+            f"the stress of {_frames(len(dropped))} was not read (first: {dropped[0]}): without a "
+            "cell of three vectors that is periodic there is no volume"
         )
 
 
@@ -220,9 +221,13 @@ def _weights(
     zero, other = np.any(weights == 0, axis=1), np.any((weights != 0) & (weights != 1), axis=1)
     which = _weight_names(frames, names)
     if zero.any():
-        yield f"{which}: 0 in {zero.sum()} frames, whose labels are left out"
+        yield f"{which}: 0 in {_frames(zero.sum())}, whose labels are left out"
     if other.any():
-        yield f"{which}: expected errors of {other.sum()} frames are divided by its root"
+        yield f"{which}: expected errors of {_frames(other.sum())} are divided by its root"
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
 
 
 def _weight_names(frames: Sequence[ase.Atoms], names: LabelNames) -> str:

@@ -114,9 +114,9 @@ def _tensor(atoms: ase.Atoms, names: tuple[str, ...], source: str) -> tuple[str,
     if value is None:
         return key, None
     tensor = _three_by_three(value, source, key)
-    if np.abs(tensor - tensor.T).max() > 0.05 * np.abs(tensor).max():
+    if np.abs(0.5 * tensor - 0.5 * tensor.T).max() > 0.025 * np.abs(tensor).max():
         raise SoapGprError(f"{source}: {key}: found an asymmetric tensor, expected a symmetric one")
-    return key, 0.5 * (tensor + tensor.T)
+    return key, 0.5 * tensor + 0.5 * tensor.T
 
 
 def _three_by_three(value: Any, source: str, key: str, finite: bool = True) -> np.ndarray:
