@@ -10,6 +10,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.evaluation import naming
+from potential.labels import LARGEST
 from potential.model import Model, build_model
 from potential.repulsion import fixed_terms
 from potential.settings import BaselineSettings
@@ -47,7 +48,8 @@ def isolated_atom_energies(
 def baseline_labels(model: Model, structure: Structure) -> np.ndarray:
     """Energy, forces and virial (1 + 3N + 6,) of e0 and the fixed terms, docs/theory.md eq. (15).
 
-    The order is that of the rows of ``kernels.structure_rows``.
+    The order is that of the rows of ``kernels.structure_rows``. Raises SoapGprError where fixed
+    terms are absurdly large.
     """
     if model.fixed_part is not None:
         return _evaluated(model.fixed_part, structure)
@@ -76,7 +78,14 @@ def _evaluated(model: Model, structure: Structure) -> np.ndarray:
             structure.numbers, structure.positions, structure.cell, structure.pbc
         )
     assert found.forces is not None
-    return np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
+    labels = np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
+    largest = float(np.abs(labels).max()) / len(structure)
+    if not largest <= LARGEST:
+        raise SoapGprError(
+            f"{structure.source}: found {largest:.3g} eV per atom or eV/Å from [baseline], "
+            f"expected at most {LARGEST:g}: atoms are too close, or the table is not in eV"
+        )
+    return labels
 
 
 def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:

@@ -65,11 +65,14 @@ def no_labels(
     masked = sum(find_first(atoms, names.forces)[1] is not None for atoms in frames)
     if masked:
         return f"found no energies, and {names.force_mask} = T for the forces of all atoms"
-    carried = dict.fromkeys(name for atoms in frames for name in frame_names(atoms))
     return (
         "found no energies, forces, virials or stresses; set energy_key and the like to the names "
-        f"used in the file: {', '.join(carried) or 'none'}"
+        f"used in the file: {', '.join(_names(frames)) or 'none'}"
     )
+
+
+def _names(frames: Sequence[ase.Atoms]) -> dict[str, None]:
+    return dict.fromkeys(name for atoms in frames for name in frame_names(atoms))
 
 
 def _carried(frames: Sequence[ase.Atoms]) -> dict[str, Any]:
@@ -142,7 +145,10 @@ def _versions(names: LabelNames) -> dict[str, str]:
 
 def _two_versions(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[str]:
     """Standard labels beside those called REF_energy and the like, where both differ."""
+    carried = _names(frames)
     for other, field in _versions(names).items():
+        if other not in carried:
+            continue
         ours = getattr(names, field)
         count, largest = _difference(frames, ours, (other,), per_atom=field == "energy")
         if largest > ROUNDING:
@@ -186,31 +192,33 @@ def unusable_stresses(
 ) -> list[str]:
     """The sources of frames whose stress is not read, as they have no volume."""
     pairs = zip(frames, structures, strict=True)
-    return [s.source for atoms, s in pairs if has_unusable_stress(atoms, names)]
+    return [s.source for a, s in pairs if s.virial is None and has_unusable_stress(a, names)]
 
 
 def _renamed(names: LabelNames, frames: Sequence[ase.Atoms]) -> Iterator[str]:
-    carried = {name for atoms in frames for name in frame_names(atoms)}
+    carried = _names(frames)
     used, instead = list[str](), list[str]()
     for fields in KINDS.values():
         for field in fields:
             if getattr(names, field) == getattr(RENAMED, field):
-                there = carried.intersection(getattr(RENAMED, field))
-                used += [name for name in getattr(RENAMED, field) if name in there]
+                there = [name for name in getattr(RENAMED, field) if name in carried]
+                used += there
                 instead += [getattr(STANDARD, field)[0]] if there else []
     if used:
         yield f"labels were read from {', '.join(used)}, as no frame has {', '.join(instead)}"
 
 
 def _free_energy(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[str]:
-    if names.energy != FORCE_CONSISTENT:
+    if names.energy != FORCE_CONSISTENT or "free_energy" not in _names(frames):
         return
     _, largest = _difference(frames, ("energy",), ("free_energy",), per_atom=True)
+    alone = sum(find_label(a, "free_energy") is None is not find_label(a, "energy") for a in frames)
     if largest > ROUNDING:
         yield (
             "energies are those called 'free_energy', whose derivatives the forces are; 'energy' "
-            f"differs from them by up to {1e3 * largest:.3g} meV/atom: "
-            'energy_key = "energy" takes that'
+            f"differs from them by up to {1e3 * largest:.3g} meV/atom"
+            + (f" and is all that {_frames(alone)} have" if alone else "")
+            + ': energy_key = "energy" takes that'
         )
 
 
@@ -219,7 +227,7 @@ def _weights(
 ) -> Iterator[str]:
     weights = np.array([(s.weight_energy, s.weight_force, s.weight_virial) for s in structures])
     zero, other = np.any(weights == 0, axis=1), np.any((weights != 0) & (weights != 1), axis=1)
-    which = _weight_names(frames, names)
+    which = _weight_names(frames, names) if zero.any() or other.any() else ""
     if zero.any():
         yield f"{which}: 0 in {_frames(zero.sum())}, whose labels are left out"
     if other.any():
@@ -231,7 +239,7 @@ def _frames(count: int) -> str:
 
 
 def _weight_names(frames: Sequence[ase.Atoms], names: LabelNames) -> str:
-    carried = {name for atoms in frames for name in frame_names(atoms)}
+    carried = _names(frames)
     keys = dict.fromkeys(key for what in WEIGHTS for key in names.weights_of(what))
     return ", ".join(key for key in keys if key in carried)
 

@@ -35,10 +35,11 @@ def read_forces(atoms: ase.Atoms, names: LabelNames, source: str) -> np.ndarray 
         return None
     mask = _mask(atoms, names.force_mask, source)
     forces = _array(value, (len(atoms), 3), source, key, "three numbers per atom in eV/Å")
-    forces[mask] = 0.0
-    _require_sane(forces, source, key, "eV/Å")
+    if mask.all():
+        return None
+    _require_sane(forces[~mask], source, key, "eV/Å")
     forces[mask] = np.nan
-    return None if mask.all() else forces
+    return forces
 
 
 def _mask(atoms: ase.Atoms, key: str, source: str) -> np.ndarray:
@@ -65,7 +66,8 @@ def read_virial(atoms: ase.Atoms, names: LabelNames, source: str) -> np.ndarray 
     if stress is None or not volume:
         found, key = virial, virial_key
     else:
-        _drop_uncomputed(stress, atoms)
+        if not atoms.pbc.all():
+            _drop_uncomputed(stress, atoms)
         with np.errstate(over="ignore"):  # refused below
             from_stress = -stress * volume
         if virial is not None:
@@ -73,14 +75,15 @@ def read_virial(atoms: ase.Atoms, names: LabelNames, source: str) -> np.ndarray 
         found, key = (from_stress, stress_key) if virial is None else (virial, virial_key)
     if found is None or np.isnan(found).all():
         return None
-    _require_sane(np.where(np.isnan(found), 0.0, found) / len(atoms), source, key, "eV/atom")
+    _require_sane(found[~np.isnan(found)] / len(atoms), source, key, "eV/atom")
     return found
 
 
 def volume_of(cell: np.ndarray, pbc: np.ndarray) -> float:
     """Å^3; 0 in a cell of fewer than three vectors, or that is not periodic in any direction."""
-    has_volume = np.any(pbc) and np.linalg.matrix_rank(cell) == 3
-    return abs(float(np.linalg.det(cell))) if has_volume else 0.0
+    if not np.any(pbc) or (not np.all(pbc) and np.linalg.matrix_rank(cell) < 3):
+        return 0.0
+    return abs(float(np.linalg.det(cell)))
 
 
 def has_unusable_stress(atoms: ase.Atoms, names: LabelNames) -> bool:
@@ -157,11 +160,11 @@ def _force_sigma(
     atoms: ase.Atoms, names: LabelNames, forces: np.ndarray | None, source: str
 ) -> float | np.ndarray | None:
     n = len(atoms)
-    known = np.ones((n, 3), dtype=bool) if forces is None else np.isfinite(forces)
     for what, shape in (("force_component", (n, 3)), ("force_atom", (n,))):
         key = names.sigma_of(what)
         value = _in_place(atoms.arrays, atoms.info, key, source, "a column")
         if value is not None:
+            known = np.ones((n, 3), dtype=bool) if forces is None else np.isfinite(forces)
             used = known if len(shape) == 2 else known[:, 0]
             sigmas = _sigmas(value, shape, source, key, used)
             return np.broadcast_to(sigmas.reshape(n, -1), (n, 3)).copy()
@@ -255,9 +258,9 @@ def require_finite(array: np.ndarray, source: str, key: str) -> None:
 
 
 def _require_sane(array: np.ndarray, source: str, key: str, unit: str) -> None:
-    require_finite(array, source, key)
     largest = float(np.abs(array).max())
-    if largest > LARGEST:
+    if not largest <= LARGEST:
+        require_finite(array, source, key)
         raise SoapGprError(
             f"{source}: {key}: found {largest:.3g} {unit}, expected at most {LARGEST:g} {unit}"
         )

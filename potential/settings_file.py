@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from potential.labels import LARGEST, SMALLEST_SIGMA
 from potential.settings import (
     BASELINES,
     BaselineSettings,
@@ -66,7 +67,11 @@ def _data(root: Table, folder: Path) -> DataSettings:
 def _baseline(table: Table, folder: Path) -> BaselineSettings:
     key = "isolated_atom_energies"
     if isinstance(table.values.get(key), dict):
-        energies: Any = table.by_species(key, is_finite, "an energy in eV")
+        energies: Any = table.by_species(
+            key,
+            lambda x: is_finite(x) and abs(x) <= LARGEST,
+            f"an energy in eV, at most {LARGEST:g} in size",
+        )
     else:
         energies = table.choice(key, "fit", BASELINES)
     settings = BaselineSettings(energies, _zbl(table), _pair_table(table, folder))
@@ -94,7 +99,7 @@ def _pair_table(table: Table, folder: Path) -> str | None:
 def _sigmas(table: Table, default: Sigmas) -> Sigmas:
     return Sigmas(
         *(
-            table.number(key, getattr(default, key), above=0, infinite=True)
+            table.number(key, getattr(default, key), least=SMALLEST_SIGMA, infinite=True)
             for key in ("energy_per_atom", "force", "virial_per_atom")
         )
     )

@@ -129,6 +129,8 @@ def structure_from_atoms(
 def _without_weightless(structure: Structure) -> Structure:
     """Labels of weight 0 are none; an isolated atom keeps its energy, for e0 alone."""
     s = structure
+    if s.weight_energy > 0 and s.weight_force > 0 and s.weight_virial > 0:
+        return s
     keeps_energy = s.weight_energy > 0 or s.is_isolated_atom
     return replace(
         s,

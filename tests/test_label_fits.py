@@ -19,6 +19,7 @@ from potential.accumulation import weighted_rows
 from potential.checkpoint import structure_digest
 from potential.cli import main
 from potential.cross_validation import FoldFactors
+from potential.errors import SoapGprError
 from potential.estimate import n_labels
 from potential.evaluation import evaluate_structures
 from potential.fitting import fit
@@ -280,3 +281,28 @@ def test_bad_labels_are_one_sentence_and_no_file(tmp_path, capsys):
         error = capsys.readouterr().err
         assert "a.xyz#2: forces: found 1e+200 eV/Å" in error and error.count("\n") == 1
     assert not (tmp_path / "m.sgpr").exists()
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        (
+            {"noise": {"force": 1e-200}},
+            r"force: found 1e-200, expected a number >= 1e-10",
+        ),
+        (
+            {"baseline": {"isolated_atom_energies": {"Cu": 1e200, "Au": 0}}},
+            r"isolated_atom_energies\.Cu: found 1e\+200, expected an energy in eV, at most 1e\+08",
+        ),
+        ({"baseline": {"pair_table": "table.txt"}}, r"a\.xyz#\d: found .* from \[baseline\]"),
+    ],
+)
+def test_settings_of_absurd_size_are_refused(tmp_path, monkeypatch, tables, words):
+    """Each of them made a model whose errors are inf, or that of one label alone."""
+    monkeypatch.chdir(tmp_path)
+    r = np.linspace(0.5, 4.0, 50)
+    table = [f"{x:.6f} {1e200 * (4 - x) ** 3:.6e}" for x in r]
+    (tmp_path / "table.txt").write_text("\n".join(["# Cu Cu", *table]) + "\n")
+    path = write_frames(tmp_path / "a.xyz", emt_frames(4))
+    with pytest.raises(SoapGprError, match=words):
+        fit(small_settings(path, n_sparse=5) | tables, progress=False)

@@ -245,6 +245,8 @@ def test_free_energy_is_taken_with_forces(tmp_path):
     )
     assert structure.energy == pytest.approx(energy) and rest == [[], []]
     assert said(tmp_path, [with_free_energy(frame(), 1e-9)])[1:] == ([], [])
+    mixed = [with_free_energy(frame(), -0.8), *emt_frames(2, seed=1)]
+    assert "and is all that 2 frames have" in said(tmp_path, mixed)[2][0]
     (lone,) = emt_frames(1, labels=["energy"])
     (structure,), *rest = said(tmp_path, [with_free_energy(lone, -0.8)])
     assert structure.energy == pytest.approx(energy)
