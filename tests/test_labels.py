@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Names, masks, expected errors, weights and bounds of labels, and what is said of them."""
 
+import dataclasses
 import subprocess
 
 import ase.io
@@ -12,6 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from gap_models import gap_fit_program
 from training_data import emt_frames, write_frames
 
+from potential.cli.label_options import KEYS
 from potential.data import read_data_set
 from potential.errors import SoapGprError
 from potential.label_names import LabelNames, choose_names, from_dict
@@ -250,6 +252,10 @@ def test_free_energy_is_taken_with_forces(tmp_path):
     (lone,) = emt_frames(1, labels=["energy"])
     (structure,), *rest = said(tmp_path, [with_free_energy(lone, -0.8)])
     assert structure.energy == pytest.approx(energy)
+
+
+def test_every_key_is_an_option_of_the_commands():
+    assert list(KEYS) == [field.name for field in dataclasses.fields(LabelKeys)]
 
 
 def test_test_data_are_read_by_the_names_of_training():
