@@ -123,6 +123,27 @@ def pot_energies(run):
     return [float(lines[k + 1][1]) for k in heads]
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_dynamics_among_excluded_atoms_is_that_without_them(tmp_path, model, ranks):
+    write_data(tmp_path / "atoms.data", WATER, TYPES)
+    model.save(tmp_path / "model.sgpr")
+    runs = []
+    for change in ("neigh_modify exclude group gone all", "delete_atoms group gone compress no"):
+        script = setup(WATER, TYPES) + (
+            f"{GROUP}group kept subtract all gone\n{change}\n"
+            "timestep 0.001\nneighbor 0.3 bin\nneigh_modify delay 0 every 1 check yes\n"
+            "velocity kept create 600 11 loop geom\nfix nve kept nve\n"
+            "thermo 20\nthermo_style custom step pe\nthermo_modify format float %.17g\nrun 100\n"
+        )
+        run = run_lammps(tmp_path, script, ranks=ranks)
+        lines = run.stdout.splitlines()
+        assert int(next(line.split("=")[1] for line in lines if "Neighbor list builds" in line)) > 3
+        head = next(k for k, line in enumerate(lines) if line.split() == ["Step", "PotEng"])
+        runs.append([float(line.split()[1]) for line in lines[head + 1 : head + 7]])
+    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-9)
+    assert np.ptp(runs[0]) > 0.1
+
+
 UNSEEN = "does not see all neighbours of an atom because of "
 
 # commands, what the warning names (None: no warning), elements
