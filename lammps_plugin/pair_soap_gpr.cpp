@@ -6,18 +6,15 @@
 #include "pair_soap_gpr.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
 #include "atom.h"
 #include "comm.h"
 #include "domain.h"
-#include "elements.h"
 #include "error.h"
 #include "force.h"
 #include "memory.h"
@@ -33,18 +30,9 @@ namespace {
 // Centres given to the core at once by each thread: enough for its blocks, and it bounds memory.
 constexpr int CENTERS_PER_THREAD = 1024;
 
-// Bytes in one broadcast: MPI counts are int.
-constexpr std::size_t BROADCAST_BYTES = std::size_t(1) << 30;
-
-std::string short_number(double x) {
-  char text[32];
-  snprintf(text, sizeof(text), "%g", x);
-  return text;
-}
-
 }  // namespace
 
-PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp) {
+PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp), presence_(lmp) {
   single_enable = 0;
   restartinfo = 0;
   respa_enable = 0;
@@ -65,6 +53,12 @@ PairSoapGpr::~PairSoapGpr() {
 
 void PairSoapGpr::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
+  if (!evaluator_)
+    error->all(FLERR,
+               "pair_coeff of pair_style soap/gpr was given after the set-up of the run: leave out "
+               "'pre no'");
+  check_scale();
+  presence_.update(*list);
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
     gather(begin, std::min(begin + block_size, list->inum));
@@ -99,11 +93,11 @@ void PairSoapGpr::fail(const std::string &what) {
 }
 
 // Fills block_ with the centres [begin, end) of the neighbour list and their neighbours within the
-// cutoff; atoms of types mapped to NULL are neither.
+// cutoff; atoms that do not exist for the model are neither.
 void PairSoapGpr::gather(int begin, int end) {
   const double *const *const x = atom->x;
-  const double cutoff_sq = model_->cutoff() * model_->cutoff();
-  const bool ordered = model_->ordered_neighbors();
+  const double cutoff_sq = mapped_.model->cutoff() * mapped_.model->cutoff();
+  const bool ordered = mapped_.model->ordered_neighbors();
   Block &b = block_;
   b.center.clear();
   b.species.clear();
@@ -113,11 +107,11 @@ void PairSoapGpr::gather(int begin, int end) {
   b.r_ij.clear();
   for (int ii = begin; ii < end; ++ii) {
     const int i = list->ilist[ii];
-    const int species = type_to_species_[atom->type[i]];
+    const int species = presence_.species(i);
     if (species < 0) continue;
     for (int jj = 0; jj < list->numneigh[i]; ++jj) {
       const int j = list->firstneigh[i][jj] & NEIGHMASK;
-      const int neighbor_species = type_to_species_[atom->type[j]];
+      const int neighbor_species = presence_.species(j);
       if (neighbor_species < 0) continue;
       const std::array<double, 3> r{x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
       if (r[0] * r[0] + r[1] * r[1] + r[2] * r[2] >= cutoff_sq) continue;
@@ -133,7 +127,7 @@ void PairSoapGpr::gather(int begin, int end) {
   b.energy.resize(b.center.size());
   b.f_ij.resize(b.neighbor.size());
   const bool by_atom = eflag_atom || vflag_atom || cvflag_atom;
-  b.transfer.resize(by_atom && model_->shares_energy() ? b.neighbor.size() : 0);
+  b.transfer.resize(by_atom && mapped_.model->shares_energy() ? b.neighbor.size() : 0);
 }
 
 // Images of one atom are whole cell vectors apart.
@@ -240,11 +234,6 @@ void PairSoapGpr::allocate() {
   memory->create(setflag, n, n, "pair:setflag");
   memory->create(cutsq, n, n, "pair:cutsq");
   memory->create(scale_, n, n, "pair:scale");
-  for (int i = 0; i < n; ++i)
-    for (int j = 0; j < n; ++j) {
-      setflag[i][j] = 0;
-      scale_[i][j] = 1.0;
-    }
   allocated = 1;
 }
 
@@ -253,105 +242,18 @@ void PairSoapGpr::coeff(int narg, char **arg) {
     error->all(FLERR,
                "pair_coeff of pair_style soap/gpr must read '* * model.sgpr' followed by one "
                "element symbol (or NULL) per atom type");
+  // Everything that can be refused comes before the first change.
+  MappedModel mapped = read_mapped_model(lmp, arg[2], {arg + 3, arg + narg});
   if (!allocated) allocate();
-
-  const std::string path = arg[2];
-  const std::string bytes = read_model_file(path);
-  try {
-    model_ =
-        std::make_unique<soap_gpr::Model>(soap_gpr::Model::from_bytes(bytes.data(), bytes.size()));
-  } catch (const soap_gpr::Error &e) {
-    error->all(FLERR, "pair_style soap/gpr cannot use the model file '" + path + "': " + e.what());
-  }
+  mapped_ = std::move(mapped);
   evaluator_.reset();
-  map_types(narg - 3, arg + 3, path);
-  log_model(path);
-}
-
-// The bytes of the model file, on every rank: rank 0 reads, the others receive. A failure is an
-// error on all ranks.
-std::string PairSoapGpr::read_model_file(const std::string &path) {
-  std::string bytes;
-  std::string problem;
-  if (comm->me == 0) {
-    const std::string found = utils::get_potential_file_path(path);
-    FILE *file = found.empty() ? nullptr : fopen(found.c_str(), "rb");
-    if (!file) {
-      const char *folder = getenv("LAMMPS_POTENTIALS");
-      problem =
-          "no such readable file here" + (folder ? " or in LAMMPS_POTENTIALS=" + std::string(folder)
-                                                 : std::string(" (LAMMPS_POTENTIALS is not set)"));
-    } else {
-      std::vector<char> buffer(std::size_t(1) << 20);
-      std::size_t n;
-      while ((n = fread(buffer.data(), 1, buffer.size(), file)) > 0) bytes.append(buffer.data(), n);
-      if (ferror(file)) problem = strerror(errno);
-      fclose(file);
+  const std::vector<int> &species = mapped_.species_of_type;
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = 1; j <= atom->ntypes; ++j) {
+      setflag[i][j] = species[i] >= 0 && species[j] >= 0;
+      scale_[i][j] = 1.0;
     }
-  }
-  const auto broadcast = [this](std::string &text) {
-    bigint size = text.size();
-    MPI_Bcast(&size, 1, MPI_LMP_BIGINT, 0, world);
-    text.resize(size);
-    for (std::size_t at = 0; at < text.size(); at += BROADCAST_BYTES)
-      MPI_Bcast(&text[at], static_cast<int>(std::min(BROADCAST_BYTES, text.size() - at)), MPI_BYTE,
-                0, world);
-  };
-  broadcast(problem);
-  if (!problem.empty())
-    error->all(FLERR, "pair_style soap/gpr cannot read the model file '" + path + "': " + problem);
-  broadcast(bytes);
-  return bytes;
-}
-
-void PairSoapGpr::map_types(int n_names, char **names, const std::string &path) {
-  const int n = atom->ntypes;
-  if (n_names != n)
-    error->all(FLERR, "pair_coeff of pair_style soap/gpr names " + std::to_string(n_names) +
-                          " elements for " + std::to_string(n) +
-                          " atom types: give one element symbol (or NULL) per type");
-  const bool hybrid = force->pair_style && utils::strmatch(force->pair_style, "^hybrid");
-  type_to_species_.assign(n + 1, -1);
-  int n_mapped = 0;
-  for (int type = 1; type <= n; ++type) {
-    const std::string name = names[type - 1];
-    if (name == "NULL") {
-      if (!hybrid)
-        error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " +
-                              std::to_string(type) +
-                              " to NULL, which only makes sense under pair_style hybrid");
-      continue;
-    }
-    const int z = elements::atomic_number(name);
-    if (z == 0)
-      error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
-                            " to '" + name + "', which is not an element symbol");
-    type_to_species_[type] = model_->species_index(z);
-    if (type_to_species_[type] < 0)
-      error->all(FLERR, "pair_coeff of pair_style soap/gpr maps atom type " + std::to_string(type) +
-                            " to " + name + ", but the model '" + path +
-                            "' only knows: " + elements::list_elements(model_->species()));
-    ++n_mapped;
-  }
-  if (n_mapped == 0)
-    error->all(FLERR, "pair_coeff of pair_style soap/gpr maps every atom type to NULL");
-  for (int i = 1; i <= n; ++i)
-    for (int j = 1; j <= n; ++j)
-      setflag[i][j] = type_to_species_[i] >= 0 && type_to_species_[j] >= 0;
-}
-
-void PairSoapGpr::log_model(const std::string &path) {
-  if (comm->me != 0) return;
-  const std::vector<int> &species = model_->species();
-  std::string types;
-  for (int type = 1; type <= atom->ntypes; ++type) {
-    const int a = type_to_species_[type];
-    types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
-             (a < 0 ? "NULL" : elements::symbol_of(species[a]));
-  }
-  utils::logmesg(lmp, "soap/gpr: model " + path + " (" + elements::list_elements(species) +
-                          "), cutoff " + short_number(model_->cutoff()) +
-                          " Angstrom; atom types: " + types + "\n");
+  log_model(lmp, mapped_);
 }
 
 void PairSoapGpr::init_style() {
@@ -366,57 +268,38 @@ void PairSoapGpr::init_style() {
     error->all(FLERR,
                "pair_style soap/gpr needs newton pair on: write 'newton on' before the "
                "simulation box is made");
-  if (model_->ordered_neighbors() && !atom->tag_enable)
+  if (mapped_.model->ordered_neighbors() && !atom->tag_enable)
     error->all(FLERR,
                "pair_style soap/gpr needs atom IDs for this model: leave out 'atom_modify id no', "
                "or import it with --clusters corrected");
-  warn_if_bonded_pairs_are_missing();
-  warn_if_masses_are_in_another_order();
+  warn_if_masses_are_in_another_order(lmp, mapped_);
+  presence_.set_up(mapped_.species_of_type);
 
   const int n_threads = std::max(1, comm->nthreads);
   if (!evaluator_ || n_threads != n_threads_) {
-    evaluator_ = std::make_unique<soap_gpr::Evaluator>(*model_, n_threads);
+    evaluator_ = std::make_unique<soap_gpr::Evaluator>(*mapped_.model, n_threads);
     n_threads_ = n_threads;
   }
   neighbor->add_request(this, NeighConst::REQ_FULL);
 }
 
-// A special_bonds factor of 0 takes bonded pairs out of the neighbour list, and the model would see
-// atoms without their nearest neighbours.
-void PairSoapGpr::warn_if_bonded_pairs_are_missing() {
-  if (atom->molecular == Atom::ATOMIC || atom->nbonds == 0 || comm->me != 0) return;
-  for (int k = 1; k <= 3; ++k)
-    if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
-      error->warning(FLERR,
-                     "pair_style soap/gpr does not see bonded pairs because special_bonds "
-                     "removes them: write 'special_bonds lj/coul 1 1 1'");
-      return;
-    }
-}
-
-// Elements in the wrong order run as well as in the right one. Masses grow with the atomic number,
-// but for a few neighbours in the periodic table, by up to 2 %.
-void PairSoapGpr::warn_if_masses_are_in_another_order() {
-  if (!atom->mass || comm->me != 0) return;
-  const std::vector<int> &z = model_->species();
-  const auto text = [&](int type) {
-    return "type " + std::to_string(type) + " (mass " + short_number(atom->mass[type]) + ") to " +
-           elements::symbol_of(z[type_to_species_[type]]);
-  };
-  for (int i = 1; i <= atom->ntypes; ++i)
-    for (int j = 1; j <= atom->ntypes; ++j) {
-      const int a = type_to_species_[i], b = type_to_species_[j];
-      if (a < 0 || b < 0 || !atom->mass_setflag[i] || !atom->mass_setflag[j]) continue;
-      if (z[a] >= z[b] || atom->mass[i] <= 1.1 * atom->mass[j]) continue;
-      error->warning(FLERR, "pair_coeff of pair_style soap/gpr maps atom " + text(i) + " and " +
-                                text(j) + ": are the elements in the order of the types?");
-      return;
-    }
-}
-
 double PairSoapGpr::init_one(int i, int j) {
   scale_[j][i] = scale_[i][j];
-  return model_->cutoff();
+  return mapped_.model->cutoff();
+}
+
+// A many-body energy belongs to a centre and not to a pair: an element off the diagonal may only
+// be what "* *" or a diagonal one alone make of it.
+void PairSoapGpr::check_scale() {
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i + 1; j <= atom->ntypes; ++j) {
+      const double s = scale_[i][j];
+      if (s == 1.0 || (s == scale_[i][i] && s == scale_[j][j])) continue;
+      const std::string a = std::to_string(i), b = std::to_string(j);
+      error->all(FLERR, "pair_style soap/gpr cannot scale the pair of atom types " + a + " " + b +
+                            ": its energies belong to atoms, so write 'scale * *', or 'scale " + a +
+                            " " + a + "' for those of one type");
+    }
 }
 
 // "scale" is for fix adapt (thermodynamic integration): the diagonal element of a type multiplies
@@ -428,7 +311,7 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
 
 double PairSoapGpr::memory_usage() {
   const Block &b = block_;
-  double bytes = Pair::memory_usage();
+  double bytes = Pair::memory_usage() + presence_.memory_usage();
   bytes += sizeof(int) * (b.center.capacity() + b.species.capacity() + b.neighbor.capacity() +
                           b.neighbor_species.capacity());
   bytes += sizeof(std::size_t) * b.offset.capacity() + sizeof(double) * b.energy.capacity();

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "mapped_model.h"
 #include "pair.h"
+#include "presence.h"
 #include "soap_gpr.hpp"
 
 namespace LAMMPS_NS {
@@ -58,11 +60,7 @@ class PairSoapGpr : public Pair {
   };
 
   void allocate();
-  std::string read_model_file(const std::string &path);
-  void map_types(int n_names, char **names, const std::string &path);
-  void log_model(const std::string &path);
-  void warn_if_bonded_pairs_are_missing();
-  void warn_if_masses_are_in_another_order();
+  void check_scale();
 
   void gather(int begin, int end);
   void sort_neighbors(std::size_t first);
@@ -71,12 +69,12 @@ class PairSoapGpr : public Pair {
   void tally_pair(int j, const double *r, const double *f);
   void hand_on(int i, int j, const soap_gpr::Transfer &transfer, double unit);
 
-  std::unique_ptr<soap_gpr::Model> model_;
+  MappedModel mapped_;
+  Presence presence_;
   std::unique_ptr<soap_gpr::Evaluator> evaluator_;
-  int n_threads_ = 0;                 // of evaluator_
-  double energy_unit_ = 1.0;          // LAMMPS energy units per eV
-  std::vector<int> type_to_species_;  // [ntypes + 1]; -1 for NULL
-  double **scale_ = nullptr;          // [type][type]; the diagonal scales a centre's energy
+  int n_threads_ = 0;         // of evaluator_
+  double energy_unit_ = 1.0;  // LAMMPS energy units per eV
+  double **scale_ = nullptr;  // [type][type]; the diagonal scales a centre's energy
   Block block_;
 };
 

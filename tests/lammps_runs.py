@@ -16,7 +16,7 @@ import numpy as np
 PRESSURE_UNIT = {"metal": 1.6021765e6, "real": 68568.415}
 KCAL_PER_EV = 23.060549
 
-TIMEOUT = 120  # seconds: a run that hangs fails
+TIMEOUT = 1800  # seconds: a guard against ranks that wait for each other for ever
 
 MEASURE = """\
 compute pe all pe/atom
@@ -86,6 +86,23 @@ def run_lammps(folder, script, *, ranks=1, program=None, **env) -> subprocess.Co
     )
 
 
+def run_python(folder, script, *arguments) -> str:
+    """Output of a Python program that uses LAMMPS as a module, where LD_LIBRARY_PATH is not set."""
+    env = environment()
+    env.pop("LD_LIBRARY_PATH", None)
+    run = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
 def write_data(path, atoms, types: dict[int, int], *, style="atomic") -> None:
     """LAMMPS data file. types: atomic number -> LAMMPS type. The cell must be lower triangular."""
     cell = atoms.cell.array
@@ -146,6 +163,30 @@ def read_measured(folder, output, unit=1.0, pressure_unit=PRESSURE_UNIT["metal"]
         centroid_virials=-_tensor(rows[:, 11:20]) / pv,
         output=output,
     )
+
+
+def assert_agrees(measured, expected, rtol=1e-9):
+    """Measured and what `python` returns: each quantity to rtol of its largest element."""
+
+    def close(found, wanted):
+        scale = max(np.abs(wanted).max(), 1e-3)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=rtol * scale)
+
+    close(measured.energy, expected.energy)
+    close(measured.energies, expected.energies)
+    close(measured.forces, expected.forces)
+    close(measured.virial, expected.virial)
+    # Python keeps f ⊗ r, LAMMPS r ⊗ f.
+    transposed = expected.virials.transpose(0, 2, 1)
+    close(measured.centroid_virials, transposed)
+    close(measured.virials, 0.5 * (expected.virials + transposed))
+    close(measured.centroid_virials.sum(axis=0), expected.virial)
+    close(measured.virials.sum(axis=0), expected.virial)
+
+
+def python(model, atoms):
+    """What the model says of a structure without LAMMPS."""
+    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
 
 
 def _tensor(values):

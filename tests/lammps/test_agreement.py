@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
-from lammps_runs import measure
+from lammps_runs import assert_agrees, measure, python
 from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
 
 from potential.compression import compress
@@ -46,29 +46,6 @@ STRUCTURES = [
     "isolated atom",
     "large",
 ]
-
-
-def assert_agrees(measured, expected, rtol=1e-9):
-    """Each quantity to rtol of its largest element."""
-
-    def close(found, wanted):
-        scale = max(np.abs(wanted).max(), 1e-3)
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=rtol * scale)
-
-    close(measured.energy, expected.energy)
-    close(measured.energies, expected.energies)
-    close(measured.forces, expected.forces)
-    close(measured.virial, expected.virial)
-    # Python keeps f ⊗ r, LAMMPS r ⊗ f.
-    transposed = expected.virials.transpose(0, 2, 1)
-    close(measured.centroid_virials, transposed)
-    close(measured.virials, 0.5 * (expected.virials + transposed))
-    close(measured.centroid_virials.sum(axis=0), expected.virial)
-    close(measured.virials.sum(axis=0), expected.virial)
-
-
-def python(model, atoms):
-    return model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
@@ -216,13 +193,26 @@ def test_overlaid_models_add_up(tmp_path, model, ranks):
     np.testing.assert_allclose(measured.centroid_virials, total, rtol=1e-9, atol=1e-9)
 
 
-def test_fix_adapt_scales_energy_and_forces(tmp_path, model):
-    atoms = structure("triclinic")
+def adapted(folder, model, atoms, types):
+    """Measured with these types scaled by a half."""
     pair = (
         "pair_style soap/gpr\npair_coeff * * model.sgpr O H\n"
-        "fix half all adapt 1 pair soap/gpr scale * * v_half\nvariable half equal 0.5"
+        f"fix half all adapt 1 pair soap/gpr scale {types} v_half\nvariable half equal 0.5"
     )
-    measured = measure(tmp_path, model, atoms, pair=pair)
+    return measure(folder, model, atoms, pair=pair)
+
+
+@pytest.mark.parametrize("types", ["* *", "1*2 1*2"])
+def test_fix_adapt_scales_energy_and_forces(tmp_path, model, types):
+    atoms = structure("triclinic")
+    measured = adapted(tmp_path, model, atoms, types)
     expected = python(model, atoms)
     np.testing.assert_allclose(measured.energy, 0.5 * expected.energy, rtol=1e-9)
     np.testing.assert_allclose(measured.forces, 0.5 * expected.forces, rtol=1e-9, atol=1e-9)
+
+
+def test_fix_adapt_scales_the_atoms_of_one_type(tmp_path, model):
+    atoms = structure("triclinic")
+    expected = python(model, atoms).energies * np.where(atoms.numbers == 8, 0.5, 1.0)
+    measured = adapted(tmp_path, model, atoms, "1 1")
+    np.testing.assert_allclose(measured.energies, expected, rtol=1e-9)

@@ -154,6 +154,35 @@ def test_missing_bonded_pairs_cause_a_warning(folder, model, bonds, special, war
 
 
 @pytest.mark.parametrize(
+    ("elements", "commands", "warns"),
+    [
+        # The bond goes, the list of bonded atoms stays.
+        ("O H", "delete_bonds all bond 1 remove", True),
+        ("O H", "delete_bonds all bond 1 remove special", False),
+        ("O NULL", "", False),
+        # With a solver in k space, LAMMPS leaves bonded pairs in the list.
+        ("O H", "kspace_style ewald 1e-4\nset type 1 charge -2\nset type 2 charge 1", False),
+    ],
+)
+def test_only_pairs_that_are_missing_cause_a_warning(folder, elements, commands, warns):
+    atoms = random_structure([8] * 4 + [1] * 8, seed=1)
+    a, b = atoms.numbers.tolist().index(8) + 1, atoms.numbers.tolist().index(1) + 1
+    write_data(folder / "atoms.data", atoms, TYPES, style="full")
+    long_range = "coul/long 3.0" if "kspace" in commands else "zero 3.0"
+    pair = (
+        f"pair_style hybrid/overlay soap/gpr {long_range}\npair_coeff * * {long_range.split()[0]}"
+    )
+    pair += f"\npair_coeff * * soap/gpr model.sgpr {elements}\nbond_style zero"
+    script = setup(atoms, TYPES, style="full", pair=pair).replace(
+        "atoms.data", "atoms.data extra/special/per/atom 2 extra/bond/per/atom 2 extra/bond/types 1"
+    )
+    script += f"\nbond_coeff *\ncreate_bonds single/bond 1 {a} {b}\n{commands}\nrun 0\nrun 0\n"
+    run = run_lammps(folder, script, ranks=2)
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("does not see bonded pairs") == int(warns), run.stdout
+
+
+@pytest.mark.parametrize(
     ("elements", "masses", "warns"),
     [
         ("O H", (16, 1), False),

