@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,6 +45,7 @@ class ErrorStatistics:
     largest: float
 
 
+STATISTICS = tuple(field.name for field in fields(ErrorStatistics))
 Errors = dict[str, dict[str, ErrorStatistics]]  # config_type -> label -> statistics
 
 
@@ -115,7 +116,10 @@ def to_json(table: Errors) -> dict[str, Any]:
 def from_json(values: dict[str, Any]) -> Errors:
     """The inverse of to_json."""
     return {
-        name: {label: ErrorStatistics(**numbers) for label, numbers in row.items()}
+        name: {
+            label: ErrorStatistics(*(numbers[key] for key in STATISTICS))
+            for label, numbers in row.items()
+        }
         for name, row in values.get("errors", {}).items()
     }
 

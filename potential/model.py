@@ -9,16 +9,17 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from potential import _core
 from potential.derivative_basis import DerivativeBasis, has_derivatives
 from potential.errors import SoapGprError
+from potential.model_record import read_record
 from potential.model_terms import arrays_of, entry_of, function_table, is_fixed, set_names
 from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.output import atomic_file
+from potential.structure import symbol
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
 
 
@@ -104,17 +105,15 @@ class Model:
     def metadata(self) -> dict:
         """The file's metadata with ``terms``, ``settings`` and ``provenance`` parsed.
 
-        The last two, which evaluation does not need, may be absent; SoapGprError when unreadable.
+        The last two, which evaluation does not need, may be absent. Raises SoapGprError when they
+        are unreadable, or hold values of another type where ours are read.
         """
-        metadata = {"settings": "{}", "provenance": "{}"} | self._contents[0]
-        for key, kind in (("terms", list), ("settings", dict), ("provenance", dict)):
-            try:
-                metadata[key] = json.loads(metadata[key])
-            except json.JSONDecodeError:
-                metadata[key] = None
-            if not isinstance(metadata[key], kind):
-                raise SoapGprError(f"{self._source}: the {key} are not readable, expected JSON")
-        return metadata
+        metadata = self._contents[0]
+        records = {
+            key: read_record(key, metadata.get(key, "{}"), self._source)
+            for key in ("settings", "provenance")
+        }
+        return metadata | {"terms": json.loads(metadata["terms"])} | records  # terms: the core's
 
     @property
     def terms(self) -> list[dict]:
@@ -188,7 +187,7 @@ class Model:
                 if name.startswith(f"term{t}."):
                     arrays[name.replace(f"term{t}.", f"term{new}.", 1)] = array
         metadata = self._contents[0] | {"terms": json.dumps([self.terms[t] for t in fixed])}
-        return Model(_core.pack(metadata, arrays))
+        return _packed(metadata, arrays)
 
     def with_weights(self, weights, provenance: dict | None = None) -> "Model":
         """The same model with other weights (n_weights,), ordered by term, sparse set, point, or
@@ -230,22 +229,21 @@ class Model:
         metadata = dict(self._contents[0])
         if provenance is not None:
             metadata["provenance"] = json.dumps(provenance)
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        return Model(_core.pack(metadata, {**self.arrays, **contiguous}))
+        return _packed(metadata, {**self.arrays, **arrays})
 
     def with_settings(self, settings: dict, e0) -> "Model":
         """The same model with other settings on record and e0 (n_species,) in eV."""
         metadata = self._contents[0] | {"settings": json.dumps(settings)}
         arrays = self.arrays | {"e0": np.array(e0, dtype=np.float64)}
-        return Model(_core.pack(metadata, arrays))
+        return _packed(metadata, arrays)
 
     def species_indices(self, numbers) -> np.ndarray:
         """(N,) index of each atom's species; SoapGprError names a species the model lacks."""
         numbers = np.asarray(numbers)
         unknown = sorted(set(numbers.tolist()) - set(self.species))
         if unknown:
-            names = ", ".join(chemical_symbols[z] for z in unknown)
-            known = ", ".join(chemical_symbols[z] for z in self.species)
+            names = ", ".join(symbol(z) for z in unknown)
+            known = ", ".join(symbol(z) for z in self.species)
             raise SoapGprError(f"the model does not know {names}, it was trained for {known}")
         return np.array([self._species_index[z] for z in numbers.tolist()], dtype=np.int32)
 
@@ -319,11 +317,15 @@ def build_model(
         arrays |= {f"term{t}.{name}": array for name, array in own.items()}
     metadata = {
         "format": "soap-gpr",
-        "format_version": FORMAT_VERSION,
         "units": "eV,angstrom",
         "terms": json.dumps([entry_of(term) for term in terms]),
         "settings": json.dumps(settings or {}),
         "provenance": json.dumps(provenance or {}),
     }
+    return _packed(metadata, arrays)
+
+
+def _packed(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Model:
+    """Written in the newest format, whatever format they were read from."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return Model(_core.pack(metadata, contiguous))
+    return Model(_core.pack({**metadata, "format_version": FORMAT_VERSION}, contiguous))

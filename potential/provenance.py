@@ -14,15 +14,14 @@ from potential import metrics, pair, triplet
 from potential.data import file_hashes
 from potential.derivative_basis import has_derivatives
 from potential.model import Model
+from potential.model_record import COUNTS, REGRESSION
 from potential.model_terms import is_fixed
+from potential.printable import printable, printable_values
 from potential.regression import Solution
 from potential.settings import FitSettings
 from potential.structure import Structure, symbol
 from potential.version import package_version
 
-# What the summary needs; programs other than ours may record less, or something else.
-_COUNTS = {"structures", "atoms", "energies", "force_components", "virials", "config_types"}
-_REGRESSION = {"fitted_labels", "weights", "condition_number", "residual_per_label"}
 _NAMES = {"pair": pair.names, "triplet": triplet.names}
 
 
@@ -90,7 +89,7 @@ def counts(structures: Sequence[Structure]) -> dict[str, Any]:
 
 def summary(model: Model) -> str:
     """What there is to know about a model, and of its fit when it was fitted, as text."""
-    record = model.metadata["provenance"]
+    record = printable_values(model.metadata["provenance"])
     parts = [_data_lines(record), _model_lines(model, record)]
     for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
         errors = metrics.from_json(record.get(key, {}))
@@ -104,7 +103,7 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
     lines = []
     for key, title in (("train", "Training data"), ("test", "Test data")):
         n = record.get(key, {})
-        if n.keys() >= _COUNTS and n["structures"]:
+        if n.keys() >= set(COUNTS) and n["structures"]:
             types = ", ".join(f"{name} {count}" for name, count in n["config_types"].items())
             lines.append(
                 f"{title:<14s} {n['structures']} structures, {n['atoms']} atoms, "
@@ -122,10 +121,12 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     for t in range(len(model.terms)):
         chosen = ", ".join(f"{name} {count}" for name, count in sparse_counts(model, t).items())
         if is_fixed(model.terms[t]):
-            chosen = f"{model.terms[t].get('name', '')} {', '.join(function_names(model, t))}"
+            chosen = (
+                f"{printable(model.terms[t].get('name', ''))} {', '.join(function_names(model, t))}"
+            )
         title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
         lines.append(f"{title:<14s} {chosen} ({_term_line(model.terms[t])})")
-    if record.keys() >= _REGRESSION:
+    if record.keys() >= set(REGRESSION):
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
             f"condition number {record['condition_number']:.1e}, "

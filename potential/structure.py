@@ -164,5 +164,5 @@ def is_complete(label: np.ndarray | None) -> bool:
 
 
 def symbol(number: int) -> str:
-    """The chemical symbol of an atomic number."""
-    return chemical_symbols[number]
+    """The chemical symbol of an atomic number, or the number where there is no such element."""
+    return chemical_symbols[number] if 0 <= number < len(chemical_symbols) else str(number)

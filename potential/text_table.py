@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from potential.printable import printable
+
 
 def text_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()
 ) -> str:
     """Columns aligned right, unless named in ``left``, with a rule under the head."""
-    body = [head, *rows]
+    body = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in body) for column in range(len(head))]
     lines = [
         "  ".join(

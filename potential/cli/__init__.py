@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from potential.errors import SoapGprError
+from potential.printable import printable
 
 # name: (module, one line). Modules are imported when asked for, so that --help is quick.
 COMMANDS = {
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str) -> int:
-    print(f"soap-gpr: error: {message}", file=sys.stderr)
+    lines = "\n".join(map(printable, message.split("\n")))
+    print(f"soap-gpr: error: {lines}", file=sys.stderr)
     return 1
 
 

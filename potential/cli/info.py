@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the model file says about itself."""
     from potential.model import Model
+    from potential.printable import printable_values
     from potential.provenance import summary
     from potential.structure import symbol
 
@@ -39,11 +40,11 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(content, indent=2))
         return 0
-    record = model.metadata["provenance"]
+    record = printable_values(model.metadata["provenance"])
     size = Path(args.model).stat().st_size / 2**20
     print(f"{'Model':<14s} {args.model}, {size:.1f} MiB, format {model.metadata['format_version']}")
     print(f"{'Species':<14s} {', '.join(species)}; cutoff {model.cutoff:g} Å")
-    made = [str(record[key]) for key in ("date", "program", "settings_file") if record.get(key)]
+    made = [record[key] for key in ("date", "program", "settings_file") if record.get(key)]
     if made:
         print(f"{'Made':<14s} {', '.join(made)}")
     print(summary(model))

@@ -9,57 +9,71 @@ namespace {
 
 constexpr int kMaxTripletIntervals = 2000;  ///< along one axis
 
-/// What training needs again of a fitted function; evaluation does without.
-void check_kernel(const json &entry, double cutoff) {
-  get(entry, "cutoff_width", 1e-6, cutoff);
-  get(entry, "length_scale", 1e-3, 1e3);
-  get(entry, "delta", 0.0, 1e10);
+/// Whether a term has no weights. Evaluation does without the other keys: training needs those of a
+/// fitted term again.
+bool read_fixed(Entry &entry, double cutoff) {
+  const bool fixed = entry.flag("fixed");
+  if (fixed) {
+    if (entry.has("name")) entry.word("name");
+    return fixed;
+  }
+  entry.number("cutoff_width", 1e-6, cutoff);
+  entry.number("length_scale", 1e-3, 1e3);
+  entry.number("delta", 0.0, 1e10);
+  return fixed;
 }
 
-TripletFunction read_triplet_function(const TensorFile &file, const std::string &name,
+TripletFunction read_triplet_function(Arrays &arrays, const std::string &name,
                                       const TripletTerm &term) {
   const std::size_t n_radial = term.radial.n_coefficients(), n_third = term.third.n_coefficients();
-  const AlignedVector values = read(file, name, {kAny, n_radial, n_third});
+  const AlignedVector values = arrays.read(name, {kAny, n_radial, n_third});
   TripletFunction function;
   if (values.empty()) return function;
   if (values.size() != n_radial * n_radial * n_third)
-    throw Error("array '" + name + "' has the unexpected shape " + text(find(file, name).shape));
+    throw Error("array '" + name + "' has the unexpected shape " +
+                json(arrays.find(name).shape).dump());
   function.coefficients.resize(n_radial * n_radial * term.row() + kLanes);
   for (std::size_t row = 0; row < n_radial * n_radial; ++row)
     std::copy_n(&values[row * n_third], n_third, &function.coefficients[row * term.row()]);
   return function;
 }
 
-std::array<int, 3> three_numbers(const json &values) {
+const json &three(const json &values) {
+  if (!values.is_array() || values.size() != 3)
+    throw Error("the model file's processes of triplets have lists that are not of three numbers");
+  return values;
+}
+
+std::array<int, 3> three_places(const json &values) {
   std::array<int, 3> numbers;
   for (int k = 0; k < 3; ++k) {
-    numbers[k] = count(values.at(k));
+    numbers[k] = count(three(values).at(k));
     if (numbers[k] < 0 || numbers[k] > 2)
       throw Error("the model file's processes of triplets name a fourth number");
   }
   return numbers;
 }
 
-TripletProcess read_process(const TensorFile &file, const json &entry, const std::string &name) {
+TripletProcess read_process(Arrays &arrays, Entry &entry, const std::string &name) {
   TripletProcess process;
-  const auto kernel = entry.at("kernel").get<std::string>();
+  const auto kernel = entry.word("kernel");
   if (kernel != "ard_se" && kernel != "pp")
-    throw Error("the model file has the unknown kernel '" + kernel + "'");
+    throw Error(entry.where() + " has the unknown kernel " + quoted(kernel) + kNewer);
   if (kernel == "pp") process.kernel = TripletProcess::Kernel::polynomial;
-  process.angle = entry.at("angle").get<bool>();
-  process.constant = get(entry, "constant", -1e30, 1e30);
-  process.order = three_numbers(entry.at("order"));
-  for (const json &own : entry.at("permutations"))
-    process.permutations.push_back(three_numbers(own));
+  process.angle = entry.flag("angle");
+  process.constant = entry.number("constant", -1e30, 1e30);
+  process.order = three_places(entry.list("order"));
+  for (const json &own : entry.list("permutations"))
+    process.permutations.push_back(three_places(own));
   for (int k = 0; k < 3; ++k) {
-    const double scale = entry.at("length_scales").at(k).get<double>();
+    const double scale = three(entry.list("length_scales")).at(k).get<double>();
     if (!(scale >= 1e-10 && scale <= 1e10))
       throw Error("the model file's 'length_scales' are out of range");
     process.inverse_scale[k] = 1 / scale;
   }
-  process.weights = read(file, name + ".weights", {kAny});
+  process.weights = arrays.read(name + ".weights", {kAny});
   const std::size_t size = process.weights.size();
-  const AlignedVector points = read(file, name + ".points", {3, size});
+  const AlignedVector points = arrays.read(name + ".points", {3, size});
   for (int k = 0; k < 3; ++k)
     process.points[k].assign(points.begin() + k * size, points.begin() + (k + 1) * size);
   return process;
@@ -67,13 +81,12 @@ TripletProcess read_process(const TensorFile &file, const json &entry, const std
 
 }  // namespace
 
-PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::string &prefix,
+PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species) {
   PairTerm term;
-  term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
-  const bool fixed = entry.at("fixed").get<bool>();
-  if (!fixed) check_kernel(entry, term.cutoff);
-  const json &segments = entry.at("segments");
+  term.cutoff = entry.number("cutoff", 1e-3, 1e3);
+  const bool fixed = read_fixed(entry, term.cutoff);
+  const json &segments = entry.list("segments");
   if (segments.size() != n_species * (n_species + 1) / 2)
     throw Error("the model file's pair term lacks a pair of species, or has too many");
   for (std::size_t p = 0; p < segments.size(); ++p) {
@@ -81,32 +94,31 @@ PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::st
     const RadialGrid grid(read_segments(segments.at(p)));
     if (grid.end() > term.cutoff * (1 + 1e-12))
       throw Error("the model file's spline segments do not end at the cutoff");
-    const auto knots = read(file, prefix + "table" + suffix, {std::size_t(grid.n_knots()), 3});
+    const auto knots = arrays.read(prefix + "table" + suffix, {std::size_t(grid.n_knots()), 3});
     term.functions.push_back({grid, {knots.begin(), knots.end()}});
     if (fixed) continue;
-    const std::size_t size = read(file, prefix + "weights" + suffix, {kAny}).size();
-    read(file, prefix + "sparse_points" + suffix, {size});
+    const std::size_t size = arrays.read(prefix + "weights" + suffix, {kAny}).size();
+    arrays.read(prefix + "sparse_points" + suffix, {size});
     term.n_weights += size;
   }
   return term;
 }
 
-TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const std::string &prefix,
+TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                               std::size_t n_species) {
   TripletTerm term;
-  term.cutoff = get(entry, "cutoff", 1e-3, 1e3);
-  term.cutoff_width = get(entry, "cutoff_width", 1e-6, term.cutoff);
-  const bool fixed = entry.at("fixed").get<bool>();
-  if (!fixed) check_kernel(entry, term.cutoff);
-  const auto third_factor = entry.at("third_factor").get<std::string>();
+  term.cutoff = entry.number("cutoff", 1e-3, 1e3);
+  term.cutoff_width = entry.number("cutoff_width", 1e-6, term.cutoff);
+  const bool fixed = read_fixed(entry, term.cutoff);
+  const auto third_factor = entry.word("third_factor");
   if (third_factor != "none" && third_factor != "cluster")
-    throw Error("the model file has the unknown third_factor '" + third_factor + "'");
+    throw Error(entry.where() + " has the unknown third_factor " + quoted(third_factor) + kNewer);
   term.cluster = third_factor == "cluster";
-  term.shared = entry.contains("shared_energy") && entry.at("shared_energy").get<bool>();
-  term.ordered = entry.contains("neighbor_order");
-  if (term.ordered && entry.at("neighbor_order").get<std::string>() != "index")
-    throw Error("the model file has an unknown neighbor_order; a newer soap-gpr may read it");
-  const json &sizes = entry.at("n_intervals");
+  term.shared = entry.has("shared_energy") && entry.flag("shared_energy");
+  term.ordered = entry.has("neighbor_order");
+  if (term.ordered && entry.word("neighbor_order") != "index")
+    throw Error(entry.where() + " has an unknown neighbor_order" + kNewer);
+  const json &sizes = entry.list("n_intervals");
   if (sizes.size() != 2) throw Error("the model file's 'n_intervals' is not a pair of numbers");
   const int n_radial = count(sizes.at(0)), n_third = count(sizes.at(1));
   if (n_radial < 4 || n_radial > kMaxTripletIntervals || n_third < 4 ||
@@ -117,20 +129,22 @@ TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const s
   const std::size_t n_functions = n_species * n_species * (n_species + 1) / 2;
   for (std::size_t p = 0; p < n_functions; ++p) {
     const std::string suffix = "." + std::to_string(p);
-    term.functions.push_back(read_triplet_function(file, prefix + "table" + suffix, term));
+    term.functions.push_back(read_triplet_function(arrays, prefix + "table" + suffix, term));
     if (fixed) continue;
-    const std::size_t size = read(file, prefix + "weights" + suffix, {kAny}).size();
-    read(file, prefix + "sparse_points" + suffix, {size, 3});
+    const std::size_t size = arrays.read(prefix + "weights" + suffix, {kAny}).size();
+    arrays.read(prefix + "sparse_points" + suffix, {size, 3});
     if ((size == 0) != term.functions.back().coefficients.empty())
       throw Error("array '" + prefix + "table" + suffix + "' does not fit its sparse points");
     term.n_weights += size;
   }
-  if (!entry.contains("processes")) return term;
-  const json &list = entry.at("processes");
+  if (!fixed || !entry.has("processes")) return term;
+  const json &list = entry.list("processes");
   for (std::size_t n = 0; n < list.size(); ++n) {
-    const int function = get_count(list.at(n), "function", 0, int(n_functions) - 1);
+    Entry own(list.at(n), "process " + std::to_string(n + 1) + " of " + entry.where());
+    const int function = own.count("function", 0, int(n_functions) - 1);
     const std::string name = prefix + "process." + std::to_string(n);
-    term.functions[function].processes.push_back(read_process(file, list.at(n), name));
+    term.functions[function].processes.push_back(read_process(arrays, own, name));
+    own.finish();
   }
   return term;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <new>
 
 #include "environment_block.hpp"
 #include "kernel.hpp"
@@ -14,6 +15,7 @@ namespace soap_gpr {
 namespace {
 
 constexpr int kBlock = 48;  ///< centres per block: the sparse points are read once for all of them
+constexpr std::size_t kWorkspaceBytes = std::size_t(256) << 20;  ///< of a term and thread, about
 
 struct Block {
   const std::size_t *centers;
@@ -36,15 +38,40 @@ std::vector<Block> make_blocks(const Environments &environments, std::size_t n_s
   return blocks;
 }
 
+/// What a workspace holds for each centre, bytes.
+std::size_t bytes_per_center(const SoapTerm &term) {
+  const std::size_t twice = std::size_t(term.n_coefficients) + term.n_features;
+  return sizeof(double) * (2 * twice + kernel_scratch(term, kLanes) / kLanes);
+}
+
+/// Centres that a term takes at a time: a whole block unless its features are very many.
+int capacity(const SoapTerm &term) {
+  const std::size_t room = kWorkspaceBytes / bytes_per_center(term);
+  return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
+}
+
 /// One thread's memory for one term.
 struct Workspace {
   explicit Workspace(const SoapTerm &term)
-      : block(term, kBlock),
-        g(std::size_t(kBlock) * term.n_features),
-        scratch(kernel_scratch(term, kBlock)) {}
+      : size(capacity(term)),
+        block(term, size),
+        g(std::size_t(size) * term.n_features),
+        scratch(kernel_scratch(term, size)) {}
+  int size;  ///< centres
   EnvironmentBlock block;
   AlignedVector g, scratch;
 };
+
+/// Made when the first centre with sparse points is met, so that other terms and threads need none.
+Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapTerm &term) {
+  try {
+    if (!work) work = std::make_unique<Workspace>(term);
+  } catch (const std::bad_alloc &) {
+    throw Error("the model needs " + std::to_string(capacity(term) * bytes_per_center(term) >> 20) +
+                " MB for every thread that evaluates it, more than there is");
+  }
+  return *work;
+}
 
 /// Adds the time since the last call to a phase; does nothing without a profile.
 class Stopwatch {
@@ -65,10 +92,10 @@ class Stopwatch {
   Clock::time_point last_;
 };
 
-void evaluate_soap(const SoapTerm &term, const Environments &environments, const Block &block,
-                   Workspace &work, double *energy, double (*f_ij)[3], Profile *profile) {
-  const SparseSet &sparse = term.sparse[environments.species[block.centers[0]]];
-  if (sparse.size == 0) return;
+/// Of no more centres than the workspace is for.
+void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environments &environments,
+                   const Block &block, Workspace &work, double *energy, double (*f_ij)[3],
+                   Profile *profile) {
   Stopwatch watch(profile);
   work.block.gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
@@ -89,10 +116,16 @@ void evaluate_soap(const SoapTerm &term, const Environments &environments, const
 }
 
 void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
-                    const Block &block, Workspace *work, double *energy, double (*f_ij)[3],
-                    Transfer *transfers, Profile *profile) {
+                    const Block &block, std::unique_ptr<Workspace> &work, double *energy,
+                    double (*f_ij)[3], Transfer *transfers, Profile *profile) {
   if (const auto *soap = std::get_if<SoapTerm>(&term)) {
-    evaluate_soap(*soap, environments, block, *work, energy, f_ij, profile);
+    const SparseSet &sparse = soap->sparse[environments.species[block.centers[0]]];
+    if (sparse.size == 0) return;
+    Workspace &own = prepared(work, *soap);
+    for (int begin = 0; begin < block.size; begin += own.size)
+      evaluate_soap(*soap, sparse, environments,
+                    {block.centers + begin, std::min(own.size, block.size - begin)}, own, energy,
+                    f_ij, profile);
     return;
   }
   Stopwatch watch(profile);
@@ -130,16 +163,39 @@ void check_finite(const Environments &environments, const double *energy, const 
 
 struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
-    for (auto &terms : work)
-      for (const Term &term : model.data().terms) {
-        const auto *soap = std::get_if<SoapTerm>(&term);
-        terms.push_back(soap ? std::make_unique<Workspace>(*soap) : nullptr);
-      }
+    for (auto &terms : work) terms.resize(model.data().terms.size());
   }
+  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
+                Transfer *transfers, Profile *profile);
+
   Model model;
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
 };
+
+void Evaluator::State::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
+                                Transfer *transfers, Profile *profile) {
+  const ModelData &data = model.data();
+  const auto blocks = make_blocks(environments, data.species.size(), order);
+  const int n_blocks = int(blocks.size()), n_threads = int(work.size());
+  std::vector<Profile> profiles(profile ? n_threads : 0);
+  std::exception_ptr failure;
+  // every pair and every centre belongs to one block, so that threads never write to the same place
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+  for (int b = 0; b < n_blocks; ++b) {
+    const int thread = thread_index();
+    try {
+      for (std::size_t t = 0; t < data.terms.size(); ++t)
+        evaluate_block(data.terms[t], environments, data.species.size(), blocks[b], work[thread][t],
+                       energy, f_ij, transfers, profile ? &profiles[thread] : nullptr);
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  if (profile) add(profiles, *profile);
+}
 
 Evaluator::Evaluator(Model model, int n_threads)
     : state_(std::make_unique<State>(std::move(model), std::max(n_threads, 1))) {}
@@ -155,26 +211,12 @@ void Evaluator::evaluate(const Environments &environments, double *energy, doubl
   const std::size_t n_pairs = environments.offset[environments.n_atoms];
   if (f_ij) std::fill(&f_ij[0][0], &f_ij[n_pairs][0], 0.0);
   if (transfers) std::fill_n(transfers, n_pairs, Transfer{});
-  const auto blocks = make_blocks(environments, data.species.size(), state_->order);
-  const int n_blocks = int(blocks.size()), n_threads = int(state_->work.size());
-  std::vector<Profile> profiles(profile ? n_threads : 0);
-  std::exception_ptr failure;
-  // every pair and every centre belongs to one block, so that threads never write to the same place
-#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
-  for (int b = 0; b < n_blocks; ++b) {
-    const int thread = thread_index();
-    try {
-      for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, data.species.size(), blocks[b],
-                       state_->work[thread][t].get(), energy, f_ij, transfers,
-                       profile ? &profiles[thread] : nullptr);
-    } catch (...) {
-#pragma omp critical
-      failure = std::current_exception();
-    }
+  try {
+    state_->evaluate(environments, energy, f_ij, transfers, profile);
+  } catch (const std::bad_alloc &) {
+    throw Error("an evaluation of " + std::to_string(environments.n_atoms) + " atoms with " +
+                std::to_string(n_pairs) + " neighbours needs more memory than there is");
   }
-  if (failure) std::rethrow_exception(failure);
-  if (profile) add(profiles, *profile);
   check_finite(environments, energy, f_ij);
 }
 

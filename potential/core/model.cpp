@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From the bytes of a model file to ModelData: every shape and value is checked before use.
 #include <algorithm>
+#include <new>
+#include <set>
 
 #include "term_readers.hpp"
 
@@ -8,38 +10,60 @@ namespace soap_gpr {
 
 namespace {
 
-Term read_term(const TensorFile &file, const json &entry, std::size_t index,
-               std::size_t n_species) {
+Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_t n_species) {
   const std::string prefix = "term" + std::to_string(index) + ".";
-  const auto kind = entry.at("kind").get<std::string>();
-  if (kind == "soap") return read_soap_term(file, entry, prefix, n_species);
-  if (kind == "pair") return read_pair_term(file, entry, prefix, n_species);
-  if (kind == "triplet") return read_triplet_term(file, entry, prefix, n_species);
-  throw Error("the model file has a term of the unknown kind '" + kind +
-              "'; a newer soap-gpr may read it");
+  Entry entry(values, "term " + std::to_string(index + 1) + " of the model file");
+  const auto kind = entry.word("kind");
+  Term term;
+  if (kind == "soap")
+    term = read_soap_term(arrays, entry, prefix, n_species);
+  else if (kind == "pair")
+    term = read_pair_term(arrays, entry, prefix, n_species);
+  else if (kind == "triplet")
+    term = read_triplet_term(arrays, entry, prefix, n_species);
+  else
+    throw Error("the model file has a term of the unknown kind " + quoted(kind) + kNewer);
+  entry.finish();
+  return term;
+}
+
+/// Version 1 has the same keys and arrays as version 2; its readers passed over unknown ones.
+void check_metadata(const std::map<std::string, std::string> &metadata) {
+  static const std::set<std::string> known = {"format", "format_version", "units",     "checksum",
+                                              "terms",  "settings",       "provenance"};
+  const auto version = metadata.find("format_version");
+  if (version == metadata.end()) throw Error("the model file has no format version");
+  if (version->second != "1" && version->second != "2")
+    throw Error("the model file has the format version " + quoted(version->second) +
+                ", this soap-gpr reads versions 1 and 2" + kNewer);
+  for (const auto &[key, value] : metadata)
+    if (!known.count(key))
+      throw Error("the model file's metadata have the unknown key " + quoted(key) + kNewer);
+  const auto units = metadata.find("units");
+  if (units != metadata.end() && units->second != "eV,angstrom")
+    throw Error("the model file has the units " + quoted(units->second) +
+                ", expected 'eV,angstrom'");
 }
 
 ModelData read_model(const TensorFile &file) {
-  const auto version = file.metadata.find("format_version");
-  if (version == file.metadata.end() || version->second != "1")
-    throw Error("the model file has the format version " +
-                (version == file.metadata.end() ? "(none)" : version->second) +
-                ", this soap-gpr reads version 1");
+  check_metadata(file.metadata);
+  Arrays arrays(file);
   ModelData data;
-  for (std::int64_t z : find(file, "species").integers()) {
-    if (z < 1 || z > 118 || (!data.species.empty() && z <= data.species.back()))
+  for (std::int64_t z : arrays.integers("species", {kAny})) {
+    if (z < 1 || z > kMaxAtomicNumber || (!data.species.empty() && z <= data.species.back()))
       throw Error("the model file's species are not ascending atomic numbers");
     data.species.push_back(int(z));
   }
   if (data.species.empty()) throw Error("the model file has no species");
-  const auto e0 = read(file, "e0", {data.species.size()});
+  const auto e0 = arrays.read("e0", {data.species.size()});
   data.e0.assign(e0.begin(), e0.end());
-  const json terms = json::parse(file.metadata.at("terms"));
+  const json terms = parse_json(file.metadata.at("terms"), "list of terms");
   if (!terms.is_array() || terms.empty()) throw Error("the model file has no terms");
   for (std::size_t t = 0; t < terms.size(); ++t) {
-    data.terms.push_back(read_term(file, terms[t], t, data.species.size()));
+    data.terms.push_back(read_term(arrays, terms[t], t, data.species.size()));
     data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
+  arrays.finish();
   return data;
 }
 
@@ -61,6 +85,9 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
     throw Error("the model file's list of terms is incomplete or of the wrong type");
   } catch (const std::out_of_range &) {
     throw Error("the model file lacks its list of terms");
+  } catch (const std::bad_alloc &) {
+    throw Error("the model file of " + std::to_string(size >> 20) +
+                " MB needs more memory than there is");
   }
   return model;
 }

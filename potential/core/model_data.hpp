@@ -14,6 +14,7 @@
 namespace soap_gpr {
 
 constexpr int kMaxL = 30;  ///< largest l_max that a model file may ask for
+constexpr int kMaxAtomicNumber = 118;
 
 /// Sparse points and weights of one centre species.
 struct SparseSet {

@@ -5,7 +5,8 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <nlohmann/json.hpp>
+
+#include "json_text.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "model files are little-endian");
 
@@ -13,8 +14,7 @@ namespace soap_gpr {
 
 namespace {
 
-using nlohmann::json;
-
+constexpr std::size_t kMaxDimensions = 8;
 constexpr std::size_t kElement = 8;  // both types are eight bytes wide
 const char *kChecksumKey = "\"checksum\":\"";
 constexpr std::size_t kChecksumDigits = 8;
@@ -56,7 +56,7 @@ std::vector<std::size_t> sizes(const std::string &name, const json &values) {
   std::vector<std::size_t> found;
   for (const json &value : values) {
     if (!value.is_number_unsigned())
-      throw Error("array '" + name + "' has a shape or place that is not a whole number");
+      throw Error("array " + quoted(name) + " has a shape or place that is not a whole number");
     found.push_back(value.get<std::size_t>());
   }
   return found;
@@ -68,18 +68,24 @@ Tensor parse_entry(const std::string &name, const json &entry,
   Tensor tensor;
   const std::string type = entry.at("dtype").get<std::string>();
   if (type != "F64" && type != "I64")
-    throw Error("array '" + name + "' has the type " + type + ", expected F64 or I64");
+    throw Error("array " + quoted(name) + " has the type " + quoted(type) +
+                ", expected F64 or I64");
   tensor.type = type == "F64" ? Tensor::Type::f64 : Tensor::Type::i64;
   tensor.shape = sizes(name, entry.at("shape"));
+  if (tensor.shape.size() > kMaxDimensions)
+    throw Error("array " + quoted(name) + " has " + std::to_string(tensor.shape.size()) +
+                " dimensions, expected " + std::to_string(kMaxDimensions) + " at most");
+  if (entry.size() != 3)
+    throw Error("array " + quoted(name) + " has more than dtype, shape and data_offsets");
   std::size_t elements = 1;
   for (std::size_t n : tensor.shape) {
     if (n > data_size || (n > 0 && elements > data_size / n))
-      throw Error("array '" + name + "' is larger than the file");
+      throw Error("array " + quoted(name) + " is larger than the file");
     elements *= n;
   }
   if (offsets.size() != 2 || offsets[0] != expected_begin || offsets[1] > data_size ||
       offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * kElement)
-    throw Error("array '" + name + "' does not lie where its shape says");
+    throw Error("array " + quoted(name) + " does not lie where its shape says");
   tensor.data = data + offsets[0];
   expected_begin = offsets[1];
   return tensor;
@@ -94,14 +100,12 @@ std::size_t Tensor::size() const {
 }
 
 std::vector<double> Tensor::doubles() const {
-  if (type != Type::f64) throw Error("an array of integers stands where numbers are expected");
   std::vector<double> out(size());
   if (!out.empty()) std::memcpy(out.data(), data, out.size() * sizeof(double));
   return out;
 }
 
 std::vector<std::int64_t> Tensor::integers() const {
-  if (type != Type::i64) throw Error("an array of numbers stands where integers are expected");
   std::vector<std::int64_t> out(size());
   if (!out.empty()) std::memcpy(out.data(), data, out.size() * sizeof(std::int64_t));
   return out;
@@ -120,7 +124,7 @@ TensorFile parse_tensor_file(const char *bytes, std::size_t size) {
   TensorFile file;
   std::size_t end = 0;
   try {
-    const json parsed = json::parse(header);
+    const json parsed = parse_json(header, "header");
     file.metadata = parsed.at("__metadata__").get<std::map<std::string, std::string>>();
     // by begin and end: empty arrays share their offset with the next one and come first
     std::vector<std::pair<std::vector<std::size_t>, std::string>> order;

@@ -19,8 +19,8 @@ struct Tensor {
   const char *data = nullptr;  ///< borrowed, not necessarily aligned
 
   std::size_t size() const;                    ///< number of elements
-  std::vector<double> doubles() const;         ///< Throws Error when the type is not f64.
-  std::vector<std::int64_t> integers() const;  ///< Throws Error when the type is not i64.
+  std::vector<double> doubles() const;         ///< of an array of type f64
+  std::vector<std::int64_t> integers() const;  ///< of an array of type i64
 };
 
 struct TensorFile {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Terms from their entries in the metadata of a model file and their arrays. They throw Error, or
-// what nlohmann::json throws for entries that lack a key or have one of the wrong type.
+// what nlohmann::json throws for lists of the wrong form. Which keys and arrays stay unread is for
+// the caller to refuse.
 #pragma once
 
 #include "file_values.hpp"
@@ -9,11 +10,11 @@
 namespace soap_gpr {
 
 /// prefix: of the names of the term's arrays.
-SoapTerm read_soap_term(const TensorFile &file, const json &entry, const std::string &prefix,
+SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species);
-PairTerm read_pair_term(const TensorFile &file, const json &entry, const std::string &prefix,
+PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species);
-TripletTerm read_triplet_term(const TensorFile &file, const json &entry, const std::string &prefix,
+TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                               std::size_t n_species);
 
 }  // namespace soap_gpr
