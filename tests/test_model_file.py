@@ -4,10 +4,10 @@
 import json
 import pickle
 import random
-import zlib
 
 import numpy as np
 import pytest
+from model_bytes import change_metadata, change_term, header_of, with_header
 from models import (
     body_order_model,
     general_model,
@@ -24,20 +24,6 @@ from potential.kernels import structure_rows
 @pytest.fixture(scope="module")
 def model():
     return random_model(n_terms=2)
-
-
-def header_of(data):
-    size = int.from_bytes(data[:8], "little")
-    return data[8 : 8 + size].decode(), data[8 + size :]
-
-
-def with_header(header, payload):
-    """A file with this header text and a valid checksum."""
-    at = header.index('"checksum":"') + len('"checksum":"')
-    zeroed = header[:at] + "0" * 8 + header[at + 8 :]
-    crc = zlib.crc32(payload, zlib.crc32(zeroed.encode()))
-    text = (zeroed[:at] + f"{crc:08x}" + zeroed[at + 8 :]).encode()
-    return len(text).to_bytes(8, "little") + text + payload
 
 
 def test_saved_model_evaluates_the_same(model, tmp_path):
@@ -108,19 +94,6 @@ def test_missing_file_is_named(tmp_path):
         Model.load(tmp_path / "nowhere.sgpr")
 
 
-def change_metadata(data, **changes):
-    header, payload = header_of(data)
-    parsed = json.loads(header)
-    parsed["__metadata__"].update(changes)
-    return with_header(json.dumps(parsed, separators=(",", ":")), payload)
-
-
-def change_term(model, **changes):
-    terms = json.loads(json.dumps(model.terms))
-    terms[0].update(changes)
-    return change_metadata(model.to_bytes(), terms=json.dumps(terms))
-
-
 @pytest.mark.parametrize("key", ["shape", "data_offsets"])
 @pytest.mark.parametrize("number", [-1, 1e300, 0.5, "3"])
 def test_shapes_and_places_are_whole_numbers(model, key, number):
@@ -128,7 +101,7 @@ def test_shapes_and_places_are_whole_numbers(model, key, number):
     parsed = json.loads(header)
     parsed["e0"][key][0] = number
     with pytest.raises(SoapGprError, match="'e0' has a shape or place that is not a whole number"):
-        Model.from_bytes(with_header(json.dumps(parsed, separators=(",", ":")), payload))
+        Model.from_bytes(with_header(parsed, payload))
 
 
 ODD_VALUES = [0, 1, -1, 3, 9, 1e300, 2**31, 2**32 + 3, 2**64 - 1, 46341, 92682, 0.5, 3.5, None]
@@ -188,7 +161,7 @@ def check_odd_values(model, seed, fitted=True, inside=None):
         else:
             name = rng.choice([name for name in parsed if name != "__metadata__"])
             parsed[name] = mutated(parsed[name], rng)
-        data = with_header(json.dumps(parsed, separators=(",", ":")), payload)
+        data = with_header(parsed, payload)
         try:
             loaded = Model.from_bytes(data)
             loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
@@ -232,16 +205,8 @@ def test_inconsistent_terms_are_refused(model, changes, message):
         Model.from_bytes(change_term(model, **changes))
 
 
-def without(data, *keys):
-    header, payload = header_of(data)
-    parsed = json.loads(header)
-    for key in keys:
-        del parsed["__metadata__"][key]
-    return with_header(json.dumps(parsed, separators=(",", ":")), payload)
-
-
 def test_settings_and_provenance_may_be_absent(model):
-    bare = Model.from_bytes(without(model.to_bytes(), "settings", "provenance"))
+    bare = Model.from_bytes(change_metadata(model.to_bytes(), settings=None, provenance=None))
     assert bare.metadata["settings"] == {} and bare.metadata["provenance"] == {}
 
 
@@ -252,8 +217,13 @@ def test_unreadable_settings_are_refused(model, text):
 
 
 def test_later_format_version_is_refused_by_number(model):
-    with pytest.raises(SoapGprError, match="format version 2, this soap-gpr reads version 1"):
-        Model.from_bytes(change_metadata(model.to_bytes(), format_version="2"))
+    message = (
+        "format version '3', this soap-gpr reads versions 1 and 2; a newer soap-gpr may read it"
+    )
+    with pytest.raises(SoapGprError, match=message):
+        Model.from_bytes(change_metadata(model.to_bytes(), format_version="3"))
+    with pytest.raises(SoapGprError, match="has no format version"):
+        Model.from_bytes(change_metadata(model.to_bytes(), format_version=None))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ std::vector<std::vector<ChannelGroup>> read_channels(Entry &entry, std::size_t n
     for (std::size_t a = 0; fits && a < n_species; ++a)
       fits = begin[a][l] >= 0 && begin[a][l] <= end[a][l] && end[a][l] <= sizes[l];
   }
-  if (!fits) throw Error("the model file's density channels are inconsistent");
+  if (!fits) throw Error("the model file's density channels are inconsistent, or too many");
 
   std::vector<std::vector<ChannelGroup>> groups(n_species);
   for (std::size_t l = 0; l < n_l; ++l) {
@@ -145,6 +145,8 @@ SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
   if (entry.has("sparse_basis")) {
     if (entry.word("sparse_basis") != "derivatives")
       throw Error(entry.where() + " has an unknown sparse_basis" + kNewer);
+    if (!term.kernel.plain() || !term.selection.empty())
+      throw Error(entry.where() + " has a sparse_basis with a kernel that cannot be fitted");
     check_structures(arrays, prefix + "structures.");
   }
   return term;

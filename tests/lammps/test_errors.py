@@ -4,6 +4,7 @@
 import ase
 import pytest
 from lammps_runs import run_lammps, setup, write_data
+from model_bytes import change_arrays, change_metadata, change_term
 from models import process_model, random_structure
 
 TYPES = {8: 1, 1: 2}
@@ -63,6 +64,18 @@ MISTAKES = {
         {"pair": COEFF + "edited.sgpr O H"},
         ["cannot use the model file 'edited.sgpr'", "checksum"],
     ),
+    "file with an unknown key": (
+        {"pair": COEFF + "key.sgpr O H"},
+        ["'key.sgpr': term 1 of the model file has the unknown key 'nu'; a newer soap-gpr may"],
+    ),
+    "file with an unknown array": (
+        {"pair": COEFF + "array.sgpr O H"},
+        ["'array.sgpr': the model file has the unknown array 'term0.foo'; a newer soap-gpr may"],
+    ),
+    "file of a later version": (
+        {"pair": COEFF + "later.sgpr O H"},
+        ["'later.sgpr': the model file has the format version '3', this soap-gpr reads versions"],
+    ),
 }
 
 
@@ -79,6 +92,9 @@ def folder(tmp_path, model):
     edited = bytearray(data)
     edited[-20] ^= 1
     (tmp_path / "edited.sgpr").write_bytes(edited)
+    (tmp_path / "key.sgpr").write_bytes(change_term(model, nu=3))
+    (tmp_path / "array.sgpr").write_bytes(change_arrays(data, {"term0.foo": [1.0]}))
+    (tmp_path / "later.sgpr").write_bytes(change_metadata(data, format_version="3"))
     return tmp_path
 
 
