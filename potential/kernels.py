@@ -23,9 +23,10 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
     (eV/Å), virial −dE/dε as xx, yy, zz, yz, xz, xy (eV). Without gradients only the energy row.
 
     Their product with the weights is what the evaluator returns, less what has no weights
-    (docs/theory.md eq. 10-12). Raises SoapGprError for kernels that cannot be fitted.
+    (docs/theory.md eq. 10-12). Raises SoapGprError for kernels that cannot be fitted and for
+    compressed models.
     """
-    _require_plain(model)
+    _require_fittable(model)
     environments = _environments(model, structure)
     parts = []
     for t, term in enumerate(model.terms):
@@ -55,9 +56,7 @@ def sparse_kernel(model: Model) -> np.ndarray:
 
     Raises SoapGprError for a compressed model, which no longer has the p̂_m.
     """
-    _require_plain(model)
-    if model.compressed:
-        raise SoapGprError(COMPRESSED)
+    _require_fittable(model)
     K = np.zeros((model.n_weights, model.n_weights))
     begin = 0
     for t, term in enumerate(model.terms):
@@ -82,7 +81,9 @@ def sparse_kernel(model: Model) -> np.ndarray:
     return K
 
 
-def _require_plain(model):
+def _require_fittable(model):
+    if model.compressed:
+        raise SoapGprError(COMPRESSED)
     if not all(model.plain_kernel(t) for t, _ in model.soap_terms):
         raise SoapGprError(
             "the model has a kernel that cannot be fitted, such as those of imported models"

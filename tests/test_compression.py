@@ -104,7 +104,7 @@ def test_record_and_file_survive(smaller, tmp_path):
 
 
 def test_compressed_model_cannot_be_fitted_again(smaller):
-    with pytest.raises(Exception, match="compressed for its own weights"):
+    with pytest.raises(SoapGprError, match="compressed for its own weights"):
         structure_rows(smaller.model, frames()[0])
     with pytest.raises(SoapGprError, match="compressed for its own weights"):
         sparse_kernel(smaller.model)
