@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from potential import pair, triplet
+from potential.derivative_basis import has_derivatives
 from potential.structure import symbol
+from potential.structure_arrays import to_arrays
 
 # What a term of build_model holds beside its entry.
 _POINTS = ("sparse_points", "weights", "structures")
@@ -64,7 +66,7 @@ def _soap_arrays(term, n_species):
         arrays[f"central.{a}"] = term["central"][a]
         arrays[f"sparse_points.{a}"] = own
         arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
-    structures = term.get("structures") or {}
+    structures = term.get("structures") or (to_arrays(()) if has_derivatives(term) else {})
     return arrays | {f"structures.{name}": array for name, array in structures.items()}
 
 
