@@ -118,17 +118,18 @@ void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environm
 void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
                     const Block &block, std::unique_ptr<Workspace> &work, double *energy,
                     double (*f_ij)[3], Transfer *transfers, Profile *profile) {
+  Stopwatch watch(profile);
   if (const auto *soap = std::get_if<SoapTerm>(&term)) {
     const SparseSet &sparse = soap->sparse[environments.species[block.centers[0]]];
     if (sparse.size == 0) return;
     Workspace &own = prepared(work, *soap);
+    watch.lap(&Profile::gather);
     for (int begin = 0; begin < block.size; begin += own.size)
       evaluate_soap(*soap, sparse, environments,
                     {block.centers + begin, std::min(own.size, block.size - begin)}, own, energy,
                     f_ij, profile);
     return;
   }
-  Stopwatch watch(profile);
   if (const auto *pair = std::get_if<PairTerm>(&term))
     add_pair_term(*pair, environments, n_species, block.centers, block.size, energy, f_ij);
   else
