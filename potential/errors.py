@@ -7,3 +7,9 @@ class SoapGprError(Exception):
 
     The command line prints it as ``soap-gpr: error: <message>`` and exits with code 1.
     """
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and the like, which names of files may have, as Python writes
+    them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
