@@ -32,7 +32,7 @@ def accumulate(
     """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y] of all structures, and the number of rows.
 
     Only the first rank's R is that of all ranks. Raises KeyboardInterrupt, with the checkpoint
-    written, when the process is told to stop.
+    written, when the process is told to stop, and SoapGprError when it cannot be written then.
     """
     mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
     qr = StreamingQR(model.n_weights)
@@ -56,18 +56,19 @@ def _add(qr, model, structures, settings, progress, after_each=lambda: None):
 
 
 def _add_with_checkpoints(qr, model, structures, settings, progress, checkpoint):
-    done = checkpoint.resume(qr)
+    done = checkpoint.resume(qr, len(structures))
     with deferred_interrupts() as received:
 
         def after_each():
             nonlocal done
             done += 1
-            checkpoint.save(model, qr, done, now=bool(received))
             if received:
+                checkpoint.save(model, qr, done)
                 raise KeyboardInterrupt
+            checkpoint.save_at_times(model, qr, done)
 
         _add(qr, model, structures[done:], settings, progress, after_each)
-        checkpoint.save(model, qr, done, now=True)
+        checkpoint.save_at_times(model, qr, done, now=True)
 
 
 def weighted_rows(

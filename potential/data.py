@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import ase
 import ase.io
@@ -21,7 +21,7 @@ from potential.label_names import SIGMAS, LabelNames, choose_names, frame_names
 from potential.settings import LabelKeys
 from potential.structure import Structure, structure_from_atoms
 
-_INDEX = re.compile(r"^-?\d*(:-?\d*){0,2}$")
+_INDEX = re.compile(r"^-?\d{0,18}(:-?\d{0,18}){0,2}$")
 _ZERO_STEP = re.compile(r":.*:-?0+$")
 
 
@@ -136,13 +136,13 @@ def files_of(specs: Iterable[str]) -> list[str]:
 def expand(spec: str) -> list[tuple[str, str]]:
     """The (file, slice) pairs that ``name@slice`` or ``glob@slice`` stands for, sorted by name."""
     name, _, index = spec.rpartition("@")
-    if not name or Path(spec).exists() or "/" in index:
+    if not name or os.path.exists(spec) or "/" in index:
         name, index = spec, ":"
     elif not _INDEX.match(index) or not index or _ZERO_STEP.search(index):
         raise SoapGprError(f"{spec}: found the slice {index!r}, expected one like 10, :100 or ::10")
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return [(name, index)]
-    files = sorted(path for path in glob.glob(name, recursive=True) if Path(path).is_file())
+    files = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
     if not files:
         expected = "a matching file" if glob.has_magic(name) else "an existing file"
         raise SoapGprError(f"{name}: found nothing, expected {expected}")

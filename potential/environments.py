@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from potential.kernels import features
 from potential.model import Model
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
-from potential.settings import SoapTermSettings
+from potential.settings import FitSettings, SoapTermSettings
 from potential.sparse import select
 from potential.sparse_file import points_from_file
 from potential.structure import Structure, symbol
@@ -74,6 +75,25 @@ def unused_quotas(
         + (nearest(name, present) or f"; config_types found: {', '.join(present)}")
         for name in quotas
         if name not in present
+    ]
+
+
+def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:
+    """Warnings for values of species that are in no structure."""
+    present = {symbol(z) for structure in structures for z in np.unique(structure.numbers).tolist()}
+    tables: dict[str, Any] = {
+        "[baseline] isolated_atom_energies": settings.baseline.isolated_atom_energies
+    }
+    for k, term in enumerate(settings.terms):
+        if isinstance(term, SoapTermSettings):
+            tables[f"term {k + 1}: n_sparse"] = term.n_sparse
+            tables[f"term {k + 1}: atom_sigma"] = term.atom_sigma
+    return [
+        f"{name}: {species} is in no training structure"
+        for name, values in tables.items()
+        if isinstance(values, Mapping)
+        for species in values
+        if species not in present
     ]
 
 

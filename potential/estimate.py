@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from potential.accumulation import row_cost, weighted_rows
 from potential.derivative_basis import gradient_bytes, has_derivatives
 from potential.environments import n_sparse
+from potential.factor import FactorStore, factor_bytes
 from potential.fitting import FitRun, as_settings, require_weights
 from potential.model import Model
 from potential.noise import row_sigmas
@@ -33,22 +34,30 @@ _TRIAL_STRUCTURES = 3
 _TRIAL_SPARSE = 200
 
 
-def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
+def estimate(
+    settings: FitSettings | Mapping[str, Any] | str | Path, factor: str | Path | None = None
+) -> str:
     """What a fit with these settings takes on this machine, as text.
 
-    Reads the data and times rows of a few structures with few sparse points. Raises SoapGprError
-    as ``fit`` does.
+    Reads the data and times rows of a few structures with few sparse points. factor: as in ``fit``;
+    when it exists, only new structures need time. Raises SoapGprError as ``fit`` does.
     """
     settings, ranks = as_settings(settings), world()
     with threadpool_limits(limits=1, user_api="blas"):
         train, _, warnings = FitRun(settings, ranks, silent).read()
         trial = _trial_model(settings, train)
         require_weights(trial)
-        weights = _most_weights(settings, train, trial)
+        weights, new = _most_weights(settings, train, trial), train
+        if factor is not None:
+            with ranks.together():
+                store = FactorStore(factor, settings)
+                new = store.new(train)
+            if store.model:
+                weights = [store.model.n_term_weights(t) for t in range(len(trial.terms))]
         n_weights = sum(weights)
-        rows = sum(n_labels(settings, structure) for structure in train)
-        row_seconds = _row_seconds(trial, train, settings) * n_weights / trial.n_weights
-        qr_seconds = rows * 2.0 * n_weights**2 / _qr_flops(min(n_weights, 1000))
+        rows, new_rows = (sum(n_labels(settings, s) for s in own) for own in (train, new))
+        row_seconds = _row_seconds(trial, new, settings) * n_weights / trial.n_weights
+        qr_seconds = new_rows * 2.0 * n_weights**2 / _qr_flops(min(n_weights, 1000))
     threads = thread_count()
     # One thread of a rank rotates rows into the triangle while the others make them.
     seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
@@ -57,9 +66,12 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
     for t, wanted in enumerate(weights):
         if has_derivatives(trial.terms[t]):  # the trial has a part of the sparse structures
             memory += round(gradient_bytes(trial, t) * wanted / max(1, trial.n_term_weights(t)))
+    if factor is not None:
+        memory += factor_bytes(train, n_weights, len(trial.species))
     free = available_bytes()
     lines = [
-        f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels",
+        f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
+        + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
         f"Weights        at most {n_weights}",
         f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number of "
         f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
@@ -74,7 +86,13 @@ def estimate(settings: FitSettings | Mapping[str, Any] | str | Path) -> str:
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> Model:
     """The model with few sparse points, chosen at random from a part of the structures."""
     terms = tuple(
-        replace(term, n_sparse=_trial_sparse(term, train), sparse_method="random")
+        replace(
+            term,
+            n_sparse=_trial_sparse(term, train),
+            n_sparse_config_type={},
+            sparse_method="random",
+            sparse_file=None,
+        )
         if isinstance(term, SoapTermSettings)
         else term
         for term in settings.terms
@@ -125,6 +143,8 @@ def n_labels(settings: FitSettings, structure: Structure) -> int:
 
 def _row_seconds(trial, train: Sequence[Structure], settings: FitSettings) -> float:
     """Time of all rows on one thread: a few structures' time, scaled by atoms and neighbours."""
+    if not train:
+        return 0.0
     costs = [row_cost(structure, trial.cutoff) for structure in train]
     order = np.argsort(costs)
     chosen = {int(order[len(order) * (2 * k + 1) // (2 * _TRIAL_STRUCTURES)]) for k in range(3)}

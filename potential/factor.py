@@ -7,38 +7,37 @@ in [noise]; C are compositions, so that targets can move to another e0 (see ``ex
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from potential.accumulation import extended_rows, row_cost
-from potential.checkpoint import file_bytes, structure_digest
+from potential.checkpoint import nameless, read_model, structure_digest
 from potential.errors import SoapGprError
-from potential.label_groups import UNIT_NOISE, label_rows, level
+from potential.label_groups import LABELS, UNIT_NOISE, label_rows, level
 from potential.model import Model
-from potential.output import atomic_file, require_folder
+from potential.output import require_writable
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.ranks import Ranks
 from potential.regression import BUFFER_ROWS, StreamingQR, merge
 from potential.settings import FitSettings
+from potential.state_file import damaged, read_state, write_state
 from potential.structure import Structure
 from potential.version import package_version
 
+_KIND = "factor"
 _FORMAT = 3  # of the file
 
 
-def factor_bytes(structures: Sequence[Structure], model: Model) -> int:
+def factor_bytes(structures: Sequence[Structure], n_weights: int, n_species: int) -> int:
     """Memory of the factors of these structures on one rank, with the rows that wait for them."""
     groups = {(own.group, own.label) for s in structures for own in label_rows(s)}
-    width = model.n_weights + len(model.species) + 1
+    width = n_weights + n_species + 1
     return 8 * len(groups) * width * (width + BUFFER_ROWS)
 
 
@@ -46,19 +45,19 @@ class FactorStore:
     """The factors of the structures seen so far, and the model whose rows they hold."""
 
     def __init__(self, path: str | Path, settings: FitSettings):
-        """Raises SoapGprError when the folder is missing or the file is that of other terms."""
+        """Raises SoapGprError when the file cannot be written, is damaged or is that of other
+        terms."""
         self.path = Path(path)
         self.model: Model | None = None
         self.triangles: dict[tuple[str, str], np.ndarray] = {}
         self._n_rows: dict[tuple[str, str], int] = {}
         self._members: Counter[str] = Counter()
-        values = settings.to_dict()
+        values = nameless(settings)
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
-        table = hashlib.sha256(file_bytes(settings)).hexdigest()
         self._problem = json.dumps(
-            [_FORMAT, package_version(), values["terms"], baseline, table], sort_keys=True
+            [_FORMAT, package_version(), values["terms"], baseline], sort_keys=True
         )
-        require_folder(self.path)
+        require_writable(self.path)
         if self.path.exists():
             self._load()
 
@@ -125,20 +124,17 @@ class FactorStore:
         return qr.finish(), n_rows
 
     def save(self) -> None:
-        """Write the file in one step."""
+        """Write the file in one step. Raises SoapGprError when that is impossible."""
         assert self.model is not None
         groups = sorted(self.triangles)
-        arrays: dict[str, Any] = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
-        with atomic_file(self.path) as temporary, open(temporary, "wb") as stream:
-            np.savez(
-                stream,
-                problem=np.array(self._problem),
-                model=np.frombuffer(self.model.to_bytes(), dtype=np.uint8),
-                members=np.array(json.dumps(self._members)),
-                groups=np.array(json.dumps(groups)),
-                n_rows=np.array([self._n_rows[group] for group in groups]),
-                **arrays,
-            )
+        values = {
+            "problem": self._problem,
+            "members": self._members,
+            "groups": [[*group, self._n_rows[group]] for group in groups],
+        }
+        arrays = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
+        stored = np.frombuffer(self.model.to_bytes(), dtype=np.uint8)
+        write_state(self.path, _KIND, values, {"model": stored, **arrays})
 
     def _take_in(self, group: tuple[str, str], qr: StreamingQR, ranks: Ranks) -> None:
         triangle = qr.finish()
@@ -150,21 +146,27 @@ class FactorStore:
         self._n_rows[group] = self._n_rows.get(group, 0) + n_rows
 
     def _load(self) -> None:
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                problem = str(file["problem"])
-                self.model = Model(file["model"].tobytes())
-                self._members = Counter(json.loads(str(file["members"])))
-                groups = [tuple(group) for group in json.loads(str(file["groups"]))]
-                self._n_rows = dict(zip(groups, file["n_rows"].tolist(), strict=True))
-                self.triangles = {group: file[f"R{k}"] for k, group in enumerate(groups)}
-        except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile):
-            raise SoapGprError(
-                f"{self.path}: found something else than a factor of soap-gpr fit, expected one, "
-                "or no file"
-            ) from None
-        if problem != self._problem:
+        values, arrays = read_state(self.path, _KIND)
+        if values.get("problem") != self._problem:
             raise SoapGprError(
                 f"{self.path}: found the factor of a fit with other [[terms]] or another version, "
                 "expected this one's, or no file: delete it or choose another name"
             )
+        self.model = read_model(self.path, _KIND, arrays)
+        try:
+            self._members = Counter({str(k): int(n) for k, n in values["members"].items()})
+            for k, (group, label, n_rows) in enumerate(values["groups"]):
+                self.triangles[str(group), str(label)] = self._checked(arrays[f"R{k}"])
+                self._n_rows[str(group), str(label)] = int(n_rows)
+            if any(label not in LABELS for _, label in self.triangles):
+                raise ValueError("labels")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise damaged(self.path, _KIND) from None
+
+    def _checked(self, R: np.ndarray) -> np.ndarray:
+        """A factor of the file; raises ValueError when it is not one of the model's."""
+        assert self.model is not None
+        width = self.model.n_weights + len(self.model.species) + 1
+        if R.shape != (width, width) or not np.isfinite(R).all():
+            raise ValueError(f"found a factor of shape {R.shape}")
+        return R

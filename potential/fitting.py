@@ -17,11 +17,11 @@ from potential import metrics
 from potential.accumulation import accumulate
 from potential.baseline import isolated_atom_energies
 from potential.basis import tabulate
-from potential.checkpoint import Checkpoint, digest
+from potential.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.data import fingerprint, read_data_set
 from potential.data_check import check
 from potential.derivative_basis import gradient_bytes
-from potential.environments import sparse_points
+from potential.environments import sparse_points, unused_species
 from potential.errors import SoapGprError
 from potential.evaluation import evaluate_structures
 from potential.factor import FactorStore, factor_bytes
@@ -29,6 +29,7 @@ from potential.kernels import sparse_kernel
 from potential.label_names import STANDARD
 from potential.model import Model, build_model
 from potential.noise import unused_config_types
+from potential.output import require_outputs
 from potential.pair import pair_term
 from potential.progress import Progress, bar, silent
 from potential.provenance import provenance
@@ -83,6 +84,8 @@ def fit(
     settings, ranks = as_settings(settings), world()
     if checkpoint and factor:
         raise SoapGprError("found a checkpoint and a factor, expected one of them")
+    with ranks.together():
+        require_outputs([checkpoint and checkpoint_path(checkpoint, ranks), factor])
     # Threads are spread over structures. BLAS threads beside them wait for each other in every
     # small product, which takes for ever beside other work.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -94,7 +97,9 @@ def as_settings(settings: FitSettings | Mapping[str, Any] | str | Path) -> FitSe
     """Settings from what ``fit`` takes; raises SoapGprError."""
     if isinstance(settings, (str, Path)):
         return load_settings(settings)
-    return settings if isinstance(settings, FitSettings) else parse_settings(settings)
+    if isinstance(settings, FitSettings):  # made in Python: checked as if read from a file
+        return parse_settings(settings.to_toml(), file=str(settings.file))
+    return parse_settings(settings)
 
 
 class FitRun:
@@ -108,7 +113,7 @@ class FitRun:
         checkpoint: str | Path | None = None,
         factor: str | Path | None = None,
     ):
-        self.settings = settings
+        self.settings = as_settings(settings)
         self.ranks = ranks
         self.progress = progress
         self.checkpoint_path = checkpoint
@@ -128,6 +133,8 @@ class FitRun:
         if self.factor_path is None:
             with self._timed("sparse points"):
                 model = self._sparse_model(ordered, checkpoint)
+                if checkpoint:  # made by the same fit, but maybe in another folder
+                    model = model.with_settings(self.settings.to_dict(), model.arrays["e0"])
             with self._timed("regression"):
                 triangle, n_rows = self._triangle(model, ordered, checkpoint)
         else:
@@ -170,6 +177,7 @@ class FitRun:
             self.warnings.append(f"{count} training structures carry no labels and were left out")
         self.warnings += [finding.message for finding in check(train)]
         self.warnings += unused_config_types(self.settings.noise, train)
+        self.warnings += unused_species(self.settings, train)
         if all(s.energy is None for s in train):
             self.warnings.append("no energies were read: the zero of energy is arbitrary")
         test = self._read_test() if data.test else []
@@ -248,7 +256,9 @@ class FitRun:
         self, model: Model, train: list[Structure], checkpoint: Checkpoint | None
     ) -> tuple[np.ndarray, int]:
         self.require_possible(model, train)
-        return accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
+        found = accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
+        self._warn_of_files(checkpoint.warning if checkpoint else "")
+        return found
 
     def _from_factor(
         self, path: str | Path, train: list[Structure]
@@ -266,10 +276,21 @@ class FitRun:
             store.add(model, new, self.settings, self.ranks, self.progress)
         e0 = isolated_atom_energies(self.settings.baseline, train, model.species)
         triangle, n_rows = self.ranks.from_first(lambda: store.triangle(self.settings, e0))
-        with self.ranks.together():
-            if self.ranks.is_first and new:
-                store.save()
+        self._warn_of_files(self._saved(store) if self.ranks.is_first and new else "")
         return model.with_settings(self.settings.to_dict(), e0), triangle, n_rows
+
+    @staticmethod
+    def _saved(store: FactorStore) -> str:
+        """Why the factors could not be written, which is not worth the fit."""
+        try:
+            store.save()
+        except SoapGprError as error:
+            return f"{error}; the fit went on without this factor"
+        return ""
+
+    def _warn_of_files(self, warning: str) -> None:
+        """What each rank could not write, known to all of them."""
+        self.warnings = [*self.warnings, *filter(None, self.ranks.all_gather(warning))]
 
     def require_possible(self, model: Model, train: list[Structure]) -> None:
         """Raise SoapGprError when there is nothing to fit, or not the memory for it."""
@@ -278,7 +299,7 @@ class FitRun:
             n_atoms = max(len(structure) for structure in train)
             more = sum(gradient_bytes(model, t) for t in range(len(model.terms)))
             if self.factor_path is not None:
-                more += factor_bytes(train, model)
+                more += factor_bytes(train, model.n_weights, len(model.species))
             require_memory(model.n_weights, n_atoms, more, self.ranks.size)
 
     def _solve(self, model: Model, triangle: np.ndarray, n_rows: int) -> Solution:
@@ -310,7 +331,8 @@ def require_weights(model: Model) -> None:
     """Raise SoapGprError when there is nothing to fit."""
     if model.n_weights == 0:
         raise SoapGprError(
-            "found no environment with any neighbour in the training structures, expected some"
+            "found no environment with any neighbour within cutoff in the training structures, "
+            "expected some"
         )
 
 

@@ -13,13 +13,16 @@ from threadpoolctl import threadpool_limits
 from potential import metrics
 from potential.accumulation import extended_rows
 from potential.errors import SoapGprError
+from potential.fitting import as_settings
 from potential.label_groups import LABELS, UNIT_NOISE
+from potential.limits import MOST_REPEATS, MOST_SEED
 from potential.noise import row_sigmas
 from potential.parallel import ordered_map
 from potential.progress import Progress, silent
 from potential.regression import StreamingQR
 from potential.settings import FitSettings
 from potential.structure import VOIGT, Structure
+from potential.toml_table import is_integer
 from potential.training_rows import (
     DISK_BYTES,
     MEMORY_BYTES,
@@ -117,6 +120,13 @@ def learning_curve(
     default: powers of 2 and the whole set. Sparse points are those of the whole training set; e0
     is that of the subset. Raises SoapGprError for anything a user can put right.
     """
+    settings = as_settings(settings)
+    for name, value, least, most in (
+        ("repeats", repeats, 1, MOST_REPEATS),
+        ("seed", seed, 0, MOST_SEED),
+    ):
+        if not is_integer(value, least, most):
+            raise SoapGprError(f"{name}: found {value}, expected an integer from {least} to {most}")
     with threadpool_limits(limits=1, user_api="blas"):
         data = read_data(settings)
         if not data.test:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from potential.errors import SoapGprError
 from potential.html_page import Page
 from potential.learning_curve import fitted_slope
 from potential.metrics import UNITS
+from potential.output import atomic_file
 from potential.report_plots import COLORS, INK, figure, style
 from potential.text_table import text_table
 from potential.version import package_version
@@ -96,7 +98,10 @@ def write_curve(path: str | Path, curve: dict[str, Any], title: str) -> None:
 def save_figure(fig: Figure, path: str | Path) -> None:
     """An image in the format of the ending; raises SoapGprError for one that is not known."""
     require_image_name(path)
-    fig.savefig(path, dpi=160)
+    image = io.BytesIO()  # as writers of images fail in ways of their own on a full disk
+    fig.savefig(image, dpi=160, format=Path(path).suffix.lstrip("."))
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(image.getvalue())
 
 
 def require_image_name(path: str | Path, also: tuple[str, ...] = ()) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
+from potential.errors import SoapGprError
 from potential.neighbors import neighbor_list
 from potential.settings import PairTermSettings
 from potential.structure import Structure, symbol
@@ -55,7 +56,8 @@ def pair_term(
     """A term for ``build_model`` with its sparse points and no weights, and warnings.
 
     Sparse points lie at equal distances from the shortest distance among the structures to the
-    cutoff; a pair of species that never meets has none, and no energy.
+    cutoff; a pair of species that never meets has none, and no energy. Raises SoapGprError when no
+    spline follows the functions.
     """
     shortest = shortest_distances(settings.cutoff, species, structures)
     entry: dict[str, Any] = {
@@ -72,7 +74,14 @@ def pair_term(
         else np.zeros(0)
         for p, begin in enumerate(shortest)
     }
-    entry["segments"] = [_segments(entry, own) if len(own) else [] for own in points.values()]
+    try:
+        entry["segments"] = [_segments(entry, own) if len(own) else [] for own in points.values()]
+    except SoapGprError:
+        raise SoapGprError(
+            f"pair term: length_scale: found {settings.length_scale:g} Å with cutoff_width = "
+            f"{settings.cutoff_width:g} Å, expected both long enough for a table of "
+            f"{spline.MAX_INTERVALS} intervals up to cutoff = {settings.cutoff:g} Å"
+        ) from None
     warnings = [
         f"pair term: no {name} distance below {settings.cutoff:g} Å among the training structures"
         for name, begin in zip(names(species), shortest, strict=True)

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from potential.errors import SoapGprError
+from potential.limits import MOST_THREADS
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -18,9 +21,16 @@ _LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_P
 
 
 def thread_count() -> int:
-    """OMP_NUM_THREADS if set, otherwise the share of one MPI rank in the cores it may use."""
+    """OMP_NUM_THREADS if set, otherwise the share of one MPI rank in the cores it may use.
+
+    Raises SoapGprError when it is set to more than any machine has.
+    """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
+    if wanted.isdecimal() and wanted.strip("0"):
+        if len(wanted) > len(str(MOST_THREADS)) or int(wanted) > MOST_THREADS:
+            raise SoapGprError(
+                f"OMP_NUM_THREADS: found {wanted[:40]}, expected at most {MOST_THREADS}"
+            )
         return int(wanted)
     return max(1, len(os.sched_getaffinity(0)) // local_ranks())
 

@@ -11,7 +11,6 @@ import ase.io
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from potential.errors import SoapGprError
 from potential.model import Evaluation
 from potential.output import atomic_file
 from potential.structure import Structure, atoms_from_structure
@@ -32,10 +31,7 @@ def write_predictions(
 def write_frames(path: str | Path, frames: Sequence[ase.Atoms]) -> None:
     """Extended XYZ in one step. Raises SoapGprError when it cannot be written."""
     with atomic_file(path) as temporary:
-        try:
-            ase.io.write(temporary, frames, format="extxyz")
-        except OSError as error:
-            raise SoapGprError(f"{path}: cannot be written: {error.strerror or error}") from None
+        ase.io.write(temporary, frames, format="extxyz")
 
 
 def _frame(structure: Structure, prediction: Evaluation) -> ase.Atoms:

@@ -64,7 +64,12 @@ class StreamingQR:
             self._filled = 0
 
     def restore(self, R: np.ndarray, waiting: np.ndarray, n_rows: int) -> None:
-        """Take up the state of another object of the same size."""
+        """Take up the state of another object of the same size; raises ValueError for others."""
+        shapes = R.shape == self.R.shape and waiting.shape[1:] == self.R.shape[1:]
+        if not shapes or len(waiting) >= BUFFER_ROWS:
+            raise ValueError(f"found a state of shapes {R.shape} and {waiting.shape}")
+        if not (np.isfinite(R).all() and np.isfinite(waiting).all()):
+            raise ValueError("found a state that is not finite")
         self.R[:] = R
         self._filled = len(waiting)
         self._buffer[: self._filled] = waiting
@@ -85,11 +90,13 @@ class StreamingQR:
 def merge(R: np.ndarray, B: np.ndarray, *, dense: bool = False) -> None:
     """R (n, n) becomes the triangular factor of [R; B]; B (m, n) is overwritten.
 
-    Both in LAPACK's order; B is upper trapezoidal with m ≤ n unless dense.
+    Both in LAPACK's order; B is upper trapezoidal with m ≤ n unless dense. Raises ValueError when
+    R is not what LAPACK can change in place.
     """
+    if R.dtype != np.float64 or not (R.flags.f_contiguous and R.flags.writeable):
+        raise ValueError("R: expected a float64 array in Fortran's order that can be written to")
     block = min(_BLOCK, len(R))
-    factor, *_ = dtpqrt(0 if dense else len(B), block, R, B, overwrite_a=1, overwrite_b=1)
-    assert factor is R or np.shares_memory(factor, R)
+    dtpqrt(0 if dense else len(B), block, R, B, overwrite_a=1, overwrite_b=1)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from potential.errors import SoapGprError
+from potential.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
 from potential.settings import FitSettings
 from potential.settings_file import parse_settings
 from potential.toml_table import Table
@@ -45,6 +46,12 @@ class Range:
     @property
     def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether a grid needs ``points``."""
+        few_integers = self.is_integer and self.high - self.low < MOST_POINTS
+        return self.points is None and not few_integers
 
     def grid(self) -> list[Any]:
         """``points`` values, evenly spaced (in their logarithm); all integers without ``points``"""
@@ -111,12 +118,12 @@ def parse_tune(values: Mapping[str, Any], file: str) -> TuneSettings:
         values=fit_values,
         file=file,
         search=tuple(_search(Table(search, file, "tune.search"))),
-        folds=table.integer("folds", TuneSettings.folds, least=2),
-        trials=table.integer("trials", TuneSettings.trials, least=1),
+        folds=table.integer("folds", TuneSettings.folds, least=2, most=MOST_FOLDS),
+        trials=table.integer("trials", TuneSettings.trials, least=1, most=MOST_TRIALS),
         method=table.choice("method", TuneSettings.method, METHODS),
         objective=table.choice("objective", TuneSettings.objective, OBJECTIVES),
         noise=table.choice("noise", TuneSettings.noise, NOISE),
-        seed=table.integer("seed", TuneSettings.seed, least=0),
+        seed=table.integer("seed", TuneSettings.seed, least=0, most=MOST_SEED),
     )
     table.finish()
     _check(settings)
@@ -174,7 +181,8 @@ def _search(table: Table, prefix: str = "") -> Iterator[Choice | Range]:
                 raise table.error(name, "at least one value")
             yield Choice(key, tuple(value))
         elif isinstance(value, dict) and not {"low", "high"} & set(value):
-            yield from _search(Table(value, table.file, table.name, table.header), f"{key}.")
+            nested = Table(value, table.file, table.name, f"[{table.name}] {key}")
+            yield from _search(nested, f"{key}.")
         elif isinstance(value, dict):
             yield _range(Table(value, table.file, f"{table.name}.{key}"), key)
         else:
@@ -187,8 +195,7 @@ def _range(table: Table, key: str) -> Range:
     log = table.take("log", False)
     if not isinstance(log, bool):
         raise table.error("log", "true or false")
-    points = table.integer("points", 0, least=2) if "points" in table.values else None
-    table.take("points")
+    points = table.integer("points", 2, least=2, most=MOST_POINTS)
     table.finish()
     if not low < high or (log and low <= 0):
         raise table.error(
@@ -196,7 +203,7 @@ def _range(table: Table, key: str) -> Range:
         )
     if isinstance(table.values["low"], int) and isinstance(table.values["high"], int):
         low, high = int(low), int(high)
-    return Range(key, low, high, log, points)
+    return Range(key, low, high, log, points if "points" in table.values else None)
 
 
 def _check(settings: TuneSettings) -> None:
@@ -206,8 +213,7 @@ def _check(settings: TuneSettings) -> None:
         ends = item.values if isinstance(item, Choice) else (item.low, item.high)
         for value in ends:
             settings.fit_settings({item.key: value})
-        endless = isinstance(item, Range) and item.points is None and not item.is_integer
-        if settings.method == "grid" and endless:
+        if settings.method == "grid" and isinstance(item, Range) and item.is_endless:
             raise SoapGprError(
                 f"{settings.file}: [tune.search] {item.key}: found no points, expected their "
                 'number for method = "grid"'

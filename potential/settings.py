@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from potential.basis import SoapBasis
 
@@ -168,14 +171,53 @@ class FitSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
-        values = _plain(asdict(self))
+        values = _strict(plain(self))
         values["data"] |= values["data"].pop("keys")
         return values
 
+    def to_toml(self) -> dict[str, Any]:
+        """Nested dictionaries laid out like fit.toml, whatever the values are."""
+        values = _given(plain(self))
+        values.pop("file", None)
+        data, noise = values.get("data"), values.get("noise")
+        if isinstance(data, dict) and isinstance(data.get("keys"), dict):
+            data |= data.pop("keys")
+        if isinstance(noise, dict) and isinstance(noise.get("default"), dict):
+            noise |= noise.pop("default")
+        terms = values.get("terms")
+        for term in terms if isinstance(terms, list) else []:
+            # with points from a file, fit.toml has no n_sparse
+            of_file = isinstance(term, dict) and term.get("sparse_method") == "file"
+            if of_file and term.get("n_sparse") == SoapTermSettings.n_sparse:
+                del term["n_sparse"]
+        return values
 
-def _plain(value: Any) -> Any:
+
+def plain(value: Any) -> Any:
+    """Dictionaries, lists, numbers and strings of what Python callers give."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {own.name: plain(getattr(value, own.name)) for own in fields}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return plain(value.tolist())
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _given(value: Any) -> Any:
+    """The same without None, which stands for keys that are not there."""
+    if isinstance(value, dict):
+        return {key: _given(item) for key, item in value.items() if item is not None}
+    return [_given(item) for item in value] if isinstance(value, list) else value
+
+
+def _strict(value: Any) -> Any:
+    """The same with "inf" for infinity, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
     return "inf" if isinstance(value, float) and math.isinf(value) else value

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from potential.labels import LARGEST, SMALLEST_SIGMA
+from potential.limits import MOST_CUTOFF, MOST_NOISE
 from potential.settings import (
     BASELINES,
     BaselineSettings,
@@ -19,9 +20,10 @@ from potential.settings import (
     Sigmas,
     SolverSettings,
     ZblSettings,
+    plain,
 )
 from potential.term_settings import read_terms
-from potential.toml_table import Table, is_finite, read_toml
+from potential.toml_table import Table, is_number, read_toml
 
 
 def load_settings(path: str | Path) -> FitSettings:
@@ -37,7 +39,7 @@ def parse_settings(
     values: Mapping[str, Any], *, file: str = "fit settings", folder: str | Path = "."
 ) -> FitSettings:
     """Check settings given as nested dictionaries, laid out like fit.toml."""
-    root = Table(values, file)
+    root = Table(plain(values), file)
     settings = FitSettings(
         data=_data(root, Path(folder)),
         baseline=_baseline(root.table("baseline"), Path(folder)),
@@ -69,7 +71,7 @@ def _baseline(table: Table, folder: Path) -> BaselineSettings:
     if isinstance(table.values.get(key), dict):
         energies: Any = table.by_species(
             key,
-            lambda x: is_finite(x) and abs(x) <= LARGEST,
+            lambda value: is_number(value, -LARGEST, LARGEST),
             f"an energy in eV, at most {LARGEST:g} in size",
         )
     else:
@@ -84,7 +86,8 @@ def _zbl(table: Table) -> ZblSettings | None:
         table.take("zbl")
         return None
     own = table.table("zbl")
-    settings = ZblSettings(own.number("inner", above=0), own.number("outer", above=0))
+    inner, outer = (own.number(key, above=0, most=MOST_CUTOFF) for key in ("inner", "outer"))
+    settings = ZblSettings(inner, outer)
     own.finish()
     if settings.inner and settings.outer and settings.inner >= settings.outer:
         raise own.error("inner", f"less than outer = {settings.outer:g}")
@@ -99,7 +102,9 @@ def _pair_table(table: Table, folder: Path) -> str | None:
 def _sigmas(table: Table, default: Sigmas) -> Sigmas:
     return Sigmas(
         *(
-            table.number(key, getattr(default, key), least=SMALLEST_SIGMA, infinite=True)
+            table.number(
+                key, getattr(default, key), least=SMALLEST_SIGMA, most=MOST_NOISE, infinite=True
+            )
             for key in ("energy_per_atom", "force", "virial_per_atom")
         )
     )
@@ -118,6 +123,6 @@ def _noise(table: Table) -> NoiseSettings:
 
 
 def _solver(table: Table) -> SolverSettings:
-    jitter = table.number("jitter", SolverSettings().jitter, least=0)
+    jitter = table.number("jitter", SolverSettings().jitter, least=0, most=1)
     table.finish()
     return SolverSettings(jitter)

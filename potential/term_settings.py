@@ -8,6 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from potential.errors import SoapGprError
+from potential.limits import (
+    LEAST_DELTA,
+    LEAST_SIGMA,
+    LEAST_WIDTH,
+    MOST_CUTOFF,
+    MOST_DELTA,
+    MOST_PAIR_SPARSE,
+    MOST_SEED,
+    MOST_SPARSE,
+)
 from potential.settings import (
     BASES,
     MOST_LENGTH_SCALES,
@@ -19,10 +29,7 @@ from potential.settings import (
     TermSettings,
     TripletTermSettings,
 )
-from potential.toml_table import Table, is_count, is_positive
-
-MOST_CUTOFF = 100.0  # Å
-LEAST_SIGMA = 0.01  # Å: below it no table follows the radial functions
+from potential.toml_table import Table, is_integer, is_number
 
 
 def read_terms(root: Table, folder: Path) -> tuple[TermSettings, ...]:
@@ -47,27 +54,32 @@ def _term(table: Table, folder: Path) -> TermSettings:
 
 def _pair_term(table: Table) -> PairTermSettings:
     default = PairTermSettings()
-    term = PairTermSettings(**_of_functions(table, default))
+    term = PairTermSettings(**_of_functions(table, default, MOST_PAIR_SPARSE))
     table.finish()
     _require_width_within_cutoff(table, term)
     return term
 
 
-def _of_functions(table: Table, default: PairTermSettings | TripletTermSettings) -> dict[str, Any]:
+def _of_functions(
+    table: Table, default: PairTermSettings | TripletTermSettings, most_sparse: int
+) -> dict[str, Any]:
     """What terms of functions of distances have in common."""
     return {
         "cutoff": table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
-        "cutoff_width": table.number("cutoff_width", default.cutoff_width, above=0),
-        "length_scale": table.number("length_scale", default.length_scale, above=0),
-        "n_sparse": table.integer("n_sparse", default.n_sparse, least=1),
-        "delta": table.number("delta", default.delta, above=0),
+        "cutoff_width": table.number("cutoff_width", default.cutoff_width, least=LEAST_WIDTH),
+        "length_scale": table.number(
+            "length_scale", default.length_scale, least=LEAST_SIGMA, most=MOST_CUTOFF
+        ),
+        "n_sparse": table.integer("n_sparse", default.n_sparse, least=1, most=most_sparse),
+        "delta": table.number("delta", default.delta, least=LEAST_DELTA, most=MOST_DELTA),
     }
 
 
 def _triplet_term(table: Table) -> TripletTermSettings:
     default = TripletTermSettings()
     term = TripletTermSettings(
-        **_of_functions(table, default), seed=table.integer("seed", default.seed, least=0)
+        **_of_functions(table, default, MOST_SPARSE),
+        seed=table.integer("seed", default.seed, least=0, most=MOST_SEED),
     )
     table.finish()
     _require_width_within_cutoff(table, term)
@@ -91,21 +103,21 @@ def _soap_term(table: Table, folder: Path) -> SoapTermSettings:
     default = SoapTermSettings()
     term = SoapTermSettings(
         cutoff=table.number("cutoff", default.cutoff, above=0, most=MOST_CUTOFF),
-        cutoff_width=table.number("cutoff_width", default.cutoff_width, above=0),
+        cutoff_width=table.number("cutoff_width", default.cutoff_width, least=LEAST_WIDTH),
         n_max=table.integer("n_max", default.n_max, least=1, most=30),
         l_max=table.integer("l_max", default.l_max, least=0, most=20),
         atom_sigma=_atom_sigma(table, default.atom_sigma),
         zeta=table.integer("zeta", default.zeta, least=1, most=32),
         basis=table.choice("basis", default.basis, BASES),
         radial_scaling=_radial_scaling(table),
-        central_weight=table.number("central_weight", default.central_weight, least=0),
+        central_weight=table.number("central_weight", default.central_weight, least=0, most=1e6),
         n_sparse=_n_sparse(table, default.n_sparse),
         n_sparse_config_type=_quotas(table),
         sparse_method=table.choice("sparse_method", default.sparse_method, SPARSE_METHODS),
         sparse_file=_sparse_file(table, folder),
         sparse_basis=table.choice("sparse_basis", default.sparse_basis, SPARSE_BASES),
-        delta=table.number("delta", default.delta, above=0),
-        seed=table.integer("seed", default.seed, least=0),
+        delta=table.number("delta", default.delta, least=LEAST_DELTA, most=MOST_DELTA),
+        seed=table.integer("seed", default.seed, least=0, most=MOST_SEED),
     )
     table.finish()
     _check_sparse(table, term)
@@ -126,22 +138,26 @@ def _atom_sigma(table: Table, default: Any) -> Any:
     if isinstance(table.values.get("atom_sigma"), dict):
         return table.by_species(
             "atom_sigma",
-            lambda value: is_positive(value) and value >= LEAST_SIGMA,
-            f"a width in Å >= {LEAST_SIGMA:g}",
+            lambda value: is_number(value, LEAST_SIGMA, MOST_CUTOFF),
+            f"a width in Å >= {LEAST_SIGMA:g} and <= {MOST_CUTOFF:g}",
         )
-    return table.number("atom_sigma", default, least=LEAST_SIGMA)
+    return table.number("atom_sigma", default, least=LEAST_SIGMA, most=MOST_CUTOFF)
 
 
 def _n_sparse(table: Table, default: Any) -> Any:
     if isinstance(table.values.get("n_sparse"), dict):
-        return table.by_species("n_sparse", is_count, "an integer > 0")
-    return table.integer("n_sparse", default, least=1)
+        return table.by_species(
+            "n_sparse",
+            lambda value: is_integer(value, 1, MOST_SPARSE),
+            f"an integer from 1 to {MOST_SPARSE}",
+        )
+    return table.integer("n_sparse", default, least=1, most=MOST_SPARSE)
 
 
 def _quotas(table: Table) -> dict[str, int]:
     """Sparse points of each species that come from a config_type at least."""
     own = table.table("n_sparse_config_type")
-    return {name: own.integer(name, 1, least=1) for name in own.values}
+    return {name: own.integer(name, 1, least=1, most=MOST_SPARSE) for name in own.values}
 
 
 def _sparse_file(table: Table, folder: Path) -> str | None:
@@ -180,9 +196,9 @@ def _radial_scaling(table: Table) -> dict[str, float]:
     """u(r) = rate / (rate + (r/scale)^exponent), docs/theory.md eq. (1b)."""
     scaling = table.table("radial_scaling")
     values = {
-        "scale": scaling.number("scale", RADIAL_SCALING["scale"], above=0),
-        "exponent": scaling.number("exponent", RADIAL_SCALING["exponent"], least=0),
-        "rate": scaling.number("rate", RADIAL_SCALING["rate"], above=0),
+        "scale": scaling.number("scale", RADIAL_SCALING["scale"], least=0.01, most=1e6),
+        "exponent": scaling.number("exponent", RADIAL_SCALING["exponent"], least=0, most=50),
+        "rate": scaling.number("rate", RADIAL_SCALING["rate"], least=1e-12, most=1e12),
     }
     scaling.finish()
     return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from ase.data import atomic_numbers
 
 from potential.errors import SoapGprError
+from potential.printable import printable
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -23,8 +25,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SoapGprError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SoapGprError(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SoapGprError(f"{path}: not valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # also of integers of thousands of digits
+        raise SoapGprError(f"{path}: not valid TOML: {str(error).splitlines()[0]}") from None
 
 
 class Table:
@@ -45,7 +47,7 @@ class Table:
 
     def where(self, key: str = "") -> str:
         """'file: [table] key', the start of every message."""
-        return " ".join(filter(None, (f"{self.file}:", self.header, key)))
+        return printable(" ".join(filter(None, (f"{self.file}:", self.header, key))))
 
     def error(self, key: str, expected: str) -> SoapGprError:
         """The error for a value that is not what is expected."""
@@ -76,19 +78,18 @@ class Table:
         if key not in self.values:
             return value
         expected = "a number" + _range(above, least, most) + (" (or inf)" if infinite else "")
-        if not (_is_number(value) and value > above and least <= value <= most):
-            raise self.error(key, expected)
-        if math.isinf(value) and not infinite:
+        good = _is_number(value) and value > above and least <= value <= most
+        if infinite and value == math.inf:
+            return math.inf
+        if not good or math.isinf(value):
             raise self.error(key, expected)
         return float(value)
 
-    def integer(self, key: str, default: int, *, least: int, most: int | None = None) -> int:
+    def integer(self, key: str, default: int, *, least: int, most: int) -> int:
         """An int in [least, most]."""
         value = self.take(key, default)
-        too_big = most is not None and _is_integer(value) and value > most
-        if not _is_integer(value) or value < least or too_big:
-            limit = f"from {least} to {most}" if most is not None else f">= {least}"
-            raise self.error(key, f"an integer {limit}")
+        if not is_integer(value, least, most):
+            raise self.error(key, f"an integer from {least} to {most}")
         return value
 
     def choice(self, key: str, default: str, options: Sequence[str]) -> str:
@@ -103,7 +104,7 @@ class Table:
     def string(self, key: str) -> str | None:
         """A non-empty string, or None when absent."""
         value = self.take(key)
-        if value is not None and (not isinstance(value, str) or not value):
+        if value is not None and not _is_name(value):
             raise self.error(key, "a non-empty string")
         return value
 
@@ -112,7 +113,7 @@ class Table:
         value = self.take(key, [], required=required)
         if isinstance(value, str):
             value = [value]
-        good = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+        good = isinstance(value, list) and all(map(_is_name, value))
         if not good or (required and not value):
             raise self.error(key, "a list of file names")
         return tuple(value)
@@ -158,27 +159,25 @@ def nearest(word: str, options: Sequence[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def is_positive(value: Any) -> bool:
-    """A finite number above zero."""
-    return _is_number(value) and math.isfinite(value) and value > 0
+def is_number(value: Any, least: float, most: float) -> bool:
+    """A number in [least, most]."""
+    return _is_number(value) and least <= value <= most
 
 
-def is_finite(value: Any) -> bool:
-    """A finite number."""
-    return _is_number(value) and math.isfinite(value)
-
-
-def is_count(value: Any) -> bool:
-    """An integer above zero."""
-    return _is_integer(value) and value > 0
+def is_integer(value: Any, least: int, most: int) -> bool:
+    """An integer in [least, most]."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) <= sys.float_info.max
+    return isinstance(value, float)
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value
 
 
 def _range(above: float, least: float, most: float) -> str:
@@ -188,5 +187,8 @@ def _range(above: float, least: float, most: float) -> str:
 
 
 def _show(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    try:
+        text = printable(f'"{value}"' if isinstance(value, str) else str(value))
+    except ValueError:  # an integer of more digits than Python prints
+        text = "thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."

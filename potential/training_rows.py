@@ -9,11 +9,13 @@ serve every subset with the e0 that it would have found by itself.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -106,13 +108,18 @@ def read_data(settings: FitSettings) -> Data:
 
 
 def hold_out(data: Data, fraction: float, seed: int) -> Data:
-    """This fraction of the training structures as test set, equal geometries together.
+    """This fraction of the training structures, rounded up, as test set; equal geometries together.
 
-    Isolated atoms stay in training. Raises SoapGprError when an element occurs in the test only.
+    Isolated atoms stay in training. Raises SoapGprError when the fraction is not between 0 and 1
+    or leaves no structure on either side, or when an element occurs in the test only.
     """
-    part = random_parts(data.train, max(2, round(1 / fraction)), seed)
-    test = [structure for structure, k in zip(data.train, part, strict=True) if k == 0]
-    train = [structure for structure, k in zip(data.train, part, strict=True) if k != 0]
+    if not 0 < fraction < 1:
+        raise SoapGprError(f"held_out: found {fraction}, expected a number between 0 and 1")
+    place = _random_places(data.train, math.ceil(1 / min(fraction, 1 - fraction) - 1e-9), seed)
+    share = Fraction(fraction).limit_denominator(10**6)
+    held = [k >= 0 and math.ceil((k + 1) * share) > math.ceil(k * share) for k in place.tolist()]
+    test = [structure for structure, is_held in zip(data.train, held, strict=True) if is_held]
+    train = [structure for structure, is_held in zip(data.train, held, strict=True) if not is_held]
     species = {int(z) for structure in train for z in structure.numbers}
     for structure in test:
         if not species.issuperset(structure.numbers.tolist()):
@@ -138,6 +145,12 @@ def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np
     Equal geometries share a part; the order of the structures plays no role. Raises SoapGprError
     when there are fewer different structures than parts.
     """
+    place = _random_places(structures, n_parts, seed)
+    return np.where(place >= 0, place % n_parts, -1)
+
+
+def _random_places(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:
+    """Place (n,) of each structure in a random order; -1 for isolated atoms."""
     keys = [fingerprint(structure) for structure in structures]
     free = {key for key, s in zip(keys, structures, strict=True) if not s.is_isolated_atom}
     if len(free) < n_parts:
@@ -146,8 +159,8 @@ def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np
             "for each part that the data are divided into"
         )
     order = np.random.default_rng(seed).permutation(len(free))
-    part = {key: int(place) % n_parts for key, place in zip(sorted(free), order, strict=True)}
-    return np.array([part.get(key, -1) for key in keys])
+    place = dict(zip(sorted(free), order.tolist(), strict=True))
+    return np.array([place.get(key, -1) for key in keys])
 
 
 def without_sigmas(structure: Structure) -> Structure:
@@ -204,8 +217,17 @@ class RowStore:
                 self._kept.append(rows)
             else:
                 self._kept.append((self._file.tell(), len(rows)))
-                self._file.write(rows.tobytes())
-        self._file.flush()
+                self._write(rows)
+
+    def _write(self, rows: np.ndarray) -> None:
+        try:
+            self._file.write(rows.tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise SoapGprError(
+                f"{tempfile.gettempdir()}: the rows of the training structures cannot be written: "
+                f"{error.strerror}; expected room for them, or less of it with --disk"
+            ) from None
 
     def rows(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Extended rows (n_labels, width + 1) of these structures, one by one."""

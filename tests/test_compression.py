@@ -142,7 +142,7 @@ def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
     assert "dimensions" in printed and "meV/Å (RMS" in printed
     assert main(["info", "small.sgpr"]) == 0
     assert "forces changed by at most" in capsys.readouterr().out
-    assert main(["compress", "small.sgpr", *words]) == 1
+    assert main(["compress", "small.sgpr", "data.xyz", "-o", "smaller.sgpr"]) == 1
     assert "compressed already" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["compress", "model.sgpr", *words, "--tolerance", "0"])

@@ -9,6 +9,7 @@ from models import body_order_model, general_model, random_model, random_structu
 from numerical import numerical_forces, numerical_virial
 from scipy.spatial.transform import Rotation
 
+from potential import _core
 from potential.errors import SoapGprError
 from potential.kernels import features, sparse_kernel, structure_rows
 
@@ -213,6 +214,20 @@ def test_energy_is_continuous_at_the_cutoff(model):
 def test_bad_structures_are_one_clear_sentence(any_model, numbers, positions, message):
     with pytest.raises(SoapGprError, match=message):
         any_model.evaluate(numbers, positions)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200, np.nan])
+def test_distances_that_are_not_finite_are_refused(any_model, value):
+    """Neighbours come from any program's list: none is passed over as if it were far away."""
+    structure = _core.Structure(
+        np.array([0, 1], dtype=np.int32),
+        np.array([0, 1, 1], dtype=np.uint64),
+        np.array([1], dtype=np.uint64),
+        np.array([1], dtype=np.int32),
+        np.array([[0.0, value, 0.0]]),
+    )
+    with pytest.raises(_core.CoreError, match="not finite"):
+        _core.Evaluator(any_model.core).evaluate(structure)
 
 
 def test_periodic_direction_without_cell_vector_is_refused(model):

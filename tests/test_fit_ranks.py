@@ -23,6 +23,7 @@ from potential.model import Model
 from potential.progress import silent
 from potential.ranks import Ranks, world
 from potential.regression import StreamingQR
+from potential.state_file import read_state
 
 BIN = Path(sys.executable).parent
 SETTINGS = """\
@@ -161,8 +162,7 @@ def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monke
     with pytest.raises(KeyboardInterrupt):
         fit(folder / "fit.toml", progress=False, checkpoint=file)
     monkeypatch.undo()
-    with np.load(file) as state:
-        assert state["n_done"] == 8
+    assert read_state(file, "checkpoint")[0]["n_done"] == 8
     # what is in the file must be used, not computed again
     monkeypatch.setattr("potential.fitting.sparse_points", None)
     result = fit(folder / "fit.toml", progress=False, checkpoint=file)
@@ -195,8 +195,7 @@ def test_killed_fit_goes_on_from_its_last_state(folder, reference, tmp_path):
     finally:
         process.kill()
         process.wait()
-    with np.load(file) as state:
-        assert 0 < state["n_done"] < 21
+    assert 0 < read_state(file, "checkpoint")[0]["n_done"] < 21
     result = fit(folder / "fit.toml", progress=False, checkpoint=file)
     assert largest_difference(reference, result.model, folder) == 0.0
 
@@ -206,6 +205,56 @@ def test_checkpoints_on_two_ranks(folder, reference):
     assert done.returncode == 0, done.stderr
     assert not list(folder.glob("state*"))
     assert largest_difference(reference, Model.load(folder / "c.sgpr"), folder) < 1e-8
+
+
+def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path):
+    script = tmp_path / "full.py"
+    script.write_text(
+        "import sys\nfrom potential.cli import main\nfrom potential.errors import SoapGprError\n"
+        "from potential.model import Model\n"
+        "def full(self, path): raise SoapGprError(f'{path}: cannot be written: disk full')\n"
+        "Model.save = full\n"
+        "sys.exit(main(['fit', 'fit.toml', '-o', 'full.sgpr', '--checkpoint', 'kept']))\n"
+    )
+    done = subprocess.run(
+        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("full.sgpr: cannot be written: disk full") == 1
+    assert sorted(path.name for path in folder.glob("kept*")) == ["kept.0of2", "kept.1of2"]
+
+
+def test_each_rank_warns_of_a_checkpoint_that_it_cannot_write(folder, tmp_path):
+    script = tmp_path / "full.py"
+    script.write_text(
+        "import sys\nfrom potential import checkpoint\nfrom potential.cli import main\n"
+        "from potential.errors import SoapGprError\n"
+        "def full(path, *arguments):\n"
+        "    if path.name == 'none.1of2': raise SoapGprError(f'{path}: cannot be written: full')\n"
+        "checkpoint.write_state = full\n"
+        "sys.exit(main(['fit', 'fit.toml', '-o', 'warned.sgpr', '--checkpoint', 'none']))\n"
+    )
+    done = subprocess.run(
+        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("warning: none.1of2: cannot be written: full; the fit went on") == 1
+
+
+def test_dry_run_on_two_ranks_is_said_once(folder):
+    for options in ((), ("--factor", "dry.factor"), ("--checkpoint", "dry.checkpoint")):
+        done = run_fit(folder, "--dry-run", *options, ranks=2)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Training data") == 1 and "of 2 rank(s)" in done.stdout
+        assert not list(folder.glob("dry.*"))
 
 
 def test_checkpoint_of_another_fit_is_refused(folder, tmp_path, monkeypatch):

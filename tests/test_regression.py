@@ -9,7 +9,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from potential.errors import SoapGprError
-from potential.regression import StreamingQR, solve
+from potential.regression import StreamingQR, merge, solve
 from potential.resources import regression_bytes
 
 
@@ -90,3 +90,17 @@ def test_memory_stays_below_what_a_fit_asks_for():
 def test_numbers_that_overflow_name_the_remedy():
     with pytest.raises(SoapGprError, match=r"raise the level in \[noise\]"):
         StreamingQR(2).add(np.array([[1.0, np.inf]]), np.array([0.0]))
+
+
+@pytest.mark.parametrize(
+    "R",
+    [
+        np.zeros((4, 4)),
+        np.zeros((4, 4), dtype=np.float32, order="F"),
+        np.broadcast_to(np.zeros(1), (4, 4)),
+    ],
+)
+def test_merge_refuses_what_it_could_not_change_in_place(R):
+    """Not an assert, which python -O drops: the rows would be lost without a word."""
+    with pytest.raises(ValueError, match="Fortran"):
+        merge(R, np.ones((2, R.shape[1]), order="F"), dense=True)

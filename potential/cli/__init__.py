@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ COMMANDS = {
     "lammps-info": ("potential.cli.lammps_info", "where the LAMMPS plugin is, and how to use it"),
 }
 INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,14 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code or 0
     except BrokenPipeError:
-        # The reader, such as head, has gone; keep Python from complaining once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()  # the reader, such as head, has gone
         return 1
     except SoapGprError as error:
         return _failed(str(error))
     except ImportError as error:  # a missing package, or a core for another processor
         return _failed(str(error))
     except OSError as error:
+        if error.filename is None and error.errno in _FULL:  # files that are written say so
+            _silence_stdout()
+            return _failed(f"standard output: cannot be written: {error.strerror}")
         where = f"{error.filename}: " if error.filename else ""
         return _failed(f"{where}{error.strerror or error}")
     except MemoryError:
@@ -59,9 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _silence_stdout() -> None:
+    """Keep Python from complaining once more at exit of what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _failed(message: str) -> int:
-    lines = "\n".join(map(printable, message.split("\n")))
-    print(f"soap-gpr: error: {lines}", file=sys.stderr)
+    print(f"soap-gpr: error: {printable(message)}", file=sys.stderr)
     return 1
 
 

@@ -6,7 +6,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
+
+from potential.cli.numbers import integer, number
+from potential.cli.output_options import add_output
+from potential.limits import MOST_THREADS
 
 EXAMPLE = """\
 examples:
@@ -26,21 +29,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file (*.sgpr)")
     parser.add_argument("data", nargs="?", help="structure file; its first frame is used")
     parser.add_argument(
-        "--atoms", type=_positive, default=1000, metavar="N", help="at least so many; default 1000"
+        "--atoms",
+        type=integer(1, 10_000_000),
+        default=1000,
+        metavar="N",
+        help="at least so many; default 1000",
     )
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="default: OMP_NUM_THREADS or all cores"
+        "--threads",
+        type=integer(1, MOST_THREADS),
+        metavar="N",
+        help="default: OMP_NUM_THREADS or all cores",
     )
     parser.add_argument(
-        "--seconds", type=float, default=5.0, metavar="T", help="time to measure for; default 5"
+        "--seconds",
+        type=number(0, 86400),
+        default=5.0,
+        metavar="T",
+        help="time to measure for; default 5",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures; - for standard output")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 1 or more")
-    return int(text)
+    add_output(parser, "--json", help="write the figures; - for standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,14 +60,14 @@ def run(args: argparse.Namespace) -> int:
         made_up_structure,
         processor,
     )
+    from potential.data import files_of
     from potential.evaluation import naming
     from potential.model import Model
-    from potential.output import require_folder
+    from potential.output import atomic_file, require_outputs
     from potential.parallel import thread_count
 
-    to_stdout = args.json == "-"
-    if args.json and not to_stdout:
-        require_folder(args.json)
+    to_stdout, data = args.json == "-", [args.data] if args.data else []
+    require_outputs([None if to_stdout else args.json], [args.model, *files_of(data)])
     model = Model.load(args.model)
     if args.data:
         structure = first_structure(args.data, args.atoms)
@@ -79,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         if to_stdout:
             sys.stdout.write(text)
             return 0
-        Path(args.json).write_text(text)
+        with atomic_file(args.json) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     print(f"{args.model}, {structure.source}\n{format_report(result)}")
     return 0

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
+
+from potential.cli.numbers import number
+from potential.cli.output_options import add_output
 
 EXAMPLE = """\
 examples:
@@ -27,35 +29,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the smaller model")
+    add_output(parser, "-o", "--output", required=True, help="the smaller model")
     parser.add_argument(
         "--tolerance",
-        type=_positive,
+        type=number(1e-15, 1e6),
         default=1e-5,
         metavar="F",
         help="largest change of a force component in eV/Å; default 1e-5",
     )
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"found {text}, expected a positive number of eV/Å")
-    return value
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the smaller model and print what it has lost."""
     from potential.compression import compress
-    from potential.data import read_geometries
+    from potential.data import files_of, read_geometries
     from potential.model import Model
-    from potential.output import require_folder
+    from potential.output import require_outputs
     from potential.progress import bar
 
-    require_folder(args.output)
+    require_outputs([args.output], [args.model, *files_of(args.data)])
     model = Model.load(args.model)
     structures = read_geometries(args.data)
     result = compress(model, structures, args.tolerance, bar)

@@ -7,6 +7,8 @@ import argparse
 import sys
 from os.path import isfile
 
+from potential.cli.output_options import add_output
+
 EXAMPLE = """\
 examples:
   soap-gpr convert-gap-fit gap_fit.config -o fit.toml
@@ -24,14 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write the fit.toml that comes nearest to a gap_fit command."
     parser.epilog = EXAMPLE
     parser.add_argument("command_line", nargs="+", help="a gap_fit command, or its config_file")
-    parser.add_argument("-o", "--output", metavar="FILE", help="default: the terminal")
+    add_output(parser, "-o", "--output", help="default: the terminal")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write fit.toml, notes as comments above; the notes also to standard error."""
     from potential.gap.convert import convert, to_toml
-    from potential.output import atomic_file
+    from potential.output import atomic_file, require_outputs
 
+    require_outputs([args.output], [word for word in args.command_line if isfile(word)])
     result = convert(_text(args.command_line))
     notes = "".join(f"# {note}\n" for note in result.notes)
     target = args.output or "fit.toml"

@@ -8,6 +8,7 @@ import json
 import sys
 
 from potential.cli.label_options import add_data_arguments, read_for_model
+from potential.cli.output_options import add_output
 
 EXAMPLE = """\
 examples:
@@ -24,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Compare a model with labelled structures, or predict unlabelled ones."
     parser.epilog = EXAMPLE
     add_data_arguments(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="write predictions, extended XYZ")
-    parser.add_argument("--json", metavar="FILE", help="write the errors; - for standard output")
+    add_output(parser, "-o", "--output", help="write predictions, extended XYZ")
+    add_output(parser, "--json", help="write the errors; - for standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,14 +35,13 @@ def run(args: argparse.Namespace) -> int:
     from potential.data import files_of
     from potential.evaluation import evaluate_structures
     from potential.model import Model
-    from potential.output import atomic_file, require_folder, require_other_file
+    from potential.output import atomic_file, require_outputs
     from potential.predictions import write_predictions
     from potential.progress import bar
 
     to_stdout = args.json == "-"
-    for path in filter(None, (args.output, None if to_stdout else args.json)):
-        require_folder(path)
-        require_other_file(path, args.model, *files_of(args.data))
+    written = (args.output, None if to_stdout else args.json)
+    require_outputs(written, (args.model, *files_of(args.data)))
     model = Model.load(args.model)
     structures = read_for_model(args, model, require_labels=args.output is None).structures
     predictions = evaluate_structures(model, structures, bar)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from potential.cli.output_options import add_output, files_read
 from potential.errors import SoapGprError
 
 EXAMPLE = """\
@@ -33,17 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Train a model from a settings file and write it as one *.sgpr file."
     parser.epilog = EXAMPLE
     parser.add_argument("settings", metavar="fit.toml", help="settings; paths are relative to it")
-    parser.add_argument(
-        "-o", "--output", default="model.sgpr", metavar="FILE", help="default %(default)s"
-    )
-    parser.add_argument(
+    add_output(parser, "-o", "--output", default="model.sgpr", help="default %(default)s")
+    add_output(
+        parser,
         "--checkpoint",
-        metavar="FILE",
         help="keep the state of the fit here, and go on from it when it exists; removed at the end",
     )
-    parser.add_argument(
+    add_output(
+        parser,
         "--factor",
-        metavar="FILE",
         help="keep the triangular factors here; when it exists, fit to other noise, e0 or jitter, "
         "or to more structures, without the rows of the old ones",
     )
@@ -70,19 +69,23 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from potential.estimate import estimate
     from potential.fitting import fit
-    from potential.output import require_folder
+    from potential.output import require_outputs
     from potential.provenance import summary
-    from potential.ranks import is_first_process
+    from potential.ranks import is_first_process, world
+    from potential.settings_file import load_settings
 
-    require_folder(args.output)
+    settings = load_settings(args.settings)
+    require_outputs((args.output, args.checkpoint, args.factor), files_read(settings))
     if args.dry_run:
-        text = estimate(args.settings)
+        text = estimate(settings, args.factor)
         if is_first_process():
             print(text)
         return 0
-    result = fit(args.settings, checkpoint=args.checkpoint, factor=args.factor)
+    result = fit(settings, checkpoint=args.checkpoint, factor=args.factor)
+    with world().together():  # no rank removes its checkpoint before the model is safe
+        if is_first_process():
+            result.model.save(args.output)
     if is_first_process():
-        result.model.save(args.output)
         print(summary(result.model))
         print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
     if result.checkpoint:

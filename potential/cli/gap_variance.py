@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from potential.cli.gap_options import add_gap_arguments, atomic_numbers_of
+from potential.cli.output_options import add_output
 
 EXAMPLE = """\
 examples:
@@ -24,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     add_gap_arguments(parser)
     parser.add_argument("data", nargs="+", metavar="DATA", help="structures, file[@slice]")
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="extended XYZ to write"
-    )
+    add_output(parser, "-o", "--output", required=True, help="extended XYZ to write")
     parser.add_argument(
         "--regularisation",
         type=float,
@@ -41,13 +40,12 @@ def run(args: argparse.Namespace) -> int:
     from potential.data import files_of, read_geometries
     from potential.evaluation import naming
     from potential.gap.variance import GapVariance, table
-    from potential.output import require_folder, require_other_file
+    from potential.output import require_outputs
     from potential.predictions import write_frames
     from potential.progress import bar
     from potential.structure import atoms_from_structure
 
-    require_folder(args.output)
-    require_other_file(args.output, args.gap, *files_of(args.data))
+    require_outputs([args.output], [args.gap, *files_of(args.data)])
     numbers = atomic_numbers_of(args.species)
     literal = args.clusters == "literal"
     variance = GapVariance(args.gap, numbers, args.label, args.regularisation, literal)

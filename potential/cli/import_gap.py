@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from potential.cli.gap_options import add_gap_arguments, atomic_numbers_of
+from potential.cli.output_options import add_output
 
 EXAMPLE = """\
 examples:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Make a model of a GAP potential written by gap_fit."
     parser.epilog = EXAMPLE
     add_gap_arguments(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the model")
+    add_output(parser, "-o", "--output", required=True, help="the model")
     parser.add_argument(
         "--check",
         metavar="DATA",
@@ -38,12 +39,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the model and say what is in it."""
     from potential.data import files_of, read_geometries
     from potential.gap.importing import describe, import_gap
-    from potential.output import require_folder, require_other_file
+    from potential.output import require_outputs
     from potential.progress import bar
 
-    require_folder(args.output)
     checked = [args.check] if args.check else []
-    require_other_file(args.output, args.gap, *files_of(checked))
+    require_outputs([args.output], [args.gap, *files_of(checked)])
     structures = read_geometries(checked)
     model, warnings = import_gap(
         args.gap, atomic_numbers_of(args.species), args.label, args.clusters == "literal", bar

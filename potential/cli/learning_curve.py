@@ -7,6 +7,10 @@ import argparse
 import json
 import sys
 
+from potential.cli.numbers import integer, number
+from potential.cli.output_options import add_output, files_read
+from potential.limits import MOST_REPEATS, MOST_SEED
+
 EXAMPLE = """\
 examples:
   soap-gpr learning-curve fit.toml -o curve.html --json curve.json
@@ -24,22 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("settings", metavar="fit.toml", help="settings of the fit")
     parser.add_argument(
-        "--sizes", type=_counts, metavar="N,N,...", help="default: powers of 2 and all structures"
+        "--sizes", type=_sizes, metavar="N,N,...", help="default: powers of 2 and all structures"
     )
     parser.add_argument(
-        "--repeats", type=_count, default=5, metavar="N", help="random subsets; default 5"
+        "--repeats",
+        type=integer(1, MOST_REPEATS),
+        default=5,
+        metavar="N",
+        help="random subsets; default 5",
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--seed", type=integer(0, MOST_SEED), default=0, metavar="N", help="default 0"
+    )
     parser.add_argument(
         "--memory", type=_gib, metavar="GIB", help="room for rows in memory; default 2"
     )
     parser.add_argument(
         "--disk", type=_gib, metavar="GIB", help="room for rows in a temporary file; default 20"
     )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the plot: .html, or an image such as .png, .pdf"
-    )
-    parser.add_argument("--json", metavar="FILE", help="write the numbers; - for standard output")
+    add_output(parser, "-o", "--output", help="the plot: .html, or an image such as .png, .pdf")
+    add_output(parser, "--json", help="write the numbers; - for standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,19 +55,19 @@ def run(args: argparse.Namespace) -> int:
     from potential import training_rows
     from potential.learning_curve import learning_curve
     from potential.learning_curve_report import format_curve, require_image_name, write_curve
-    from potential.output import atomic_file, require_folder
+    from potential.output import atomic_file, require_outputs
     from potential.progress import bar
     from potential.settings_file import load_settings
 
     to_stdout = args.json == "-"
-    for path in filter(None, (args.output, None if to_stdout else args.json)):
-        require_folder(path)
     if args.output:
         require_image_name(args.output, ("html", "htm"))
+    settings = load_settings(args.settings)
+    require_outputs((args.output, None if to_stdout else args.json), files_read(settings))
     memory = training_rows.MEMORY_BYTES if args.memory is None else args.memory
     disk = training_rows.DISK_BYTES if args.disk is None else args.disk
     curve = learning_curve(
-        load_settings(args.settings),
+        settings,
         args.sizes,
         args.repeats,
         args.seed,
@@ -85,27 +93,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 1 or more")
-    return int(text)
-
-
-def _counts(text: str) -> list[int]:
-    return [_count(item.strip()) for item in text.split(",")]
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"found {text}, expected an integer of 0 or more")
-    return int(text)
+def _sizes(text: str) -> list[int]:
+    return [integer(1, 10**9)(item.strip()) for item in text.split(",")]
 
 
 def _gib(text: str) -> int:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"found {text}, expected a number of GiB, 0 or more")
-    return int(value * 2**30)
+    return int(number(0, 1e6)(text) * 2**30)

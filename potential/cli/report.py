@@ -7,6 +7,7 @@ import argparse
 import sys
 
 from potential.cli.label_options import add_data_arguments, read_for_model
+from potential.cli.output_options import add_output
 
 EXAMPLE = """\
 examples:
@@ -22,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write one HTML page: parity plots, error histograms, error tables."
     parser.epilog = EXAMPLE
     add_data_arguments(parser)
-    parser.add_argument(
-        "-o", "--output", default="report.html", metavar="FILE", help="default %(default)s"
-    )
+    add_output(parser, "-o", "--output", default="report.html", help="default %(default)s")
     parser.add_argument(
         "--learning-curve", metavar="JSON", help="show what soap-gpr learning-curve --json wrote"
     )
@@ -32,14 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate the data and write the page."""
+    from potential.data import files_of
     from potential.evaluation import evaluate_structures
     from potential.learning_curve_report import read_curve
     from potential.model import Model
-    from potential.output import require_folder
+    from potential.output import require_outputs
     from potential.progress import bar
     from potential.report import write_report
 
-    require_folder(args.output)
+    require_outputs([args.output], [args.model, args.learning_curve, *files_of(args.data)])
     curve = read_curve(args.learning_curve) if args.learning_curve else None
     model = Model.load(args.model)
     structures = read_for_model(args, model, require_labels=True).structures

@@ -7,6 +7,8 @@ import argparse
 import json
 import sys
 
+from potential.cli.output_options import add_output, files_read
+
 EXAMPLE = """\
 example, in fit.toml:
   [tune]
@@ -30,11 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Search for the settings of the smallest cross-validation error."
     parser.epilog = EXAMPLE
     parser.add_argument("settings", metavar="fit.toml", help="settings with a table [tune]")
-    parser.add_argument(
-        "-o", "--output", default="best.toml", metavar="FILE", help="default %(default)s"
-    )
-    parser.add_argument("--json", metavar="FILE", help="all trials, written after each of them")
-    parser.add_argument("--report", metavar="FILE", help="one HTML page: plots and all trials")
+    add_output(parser, "-o", "--output", default="best.toml", help="default %(default)s")
+    add_output(parser, "--json", help="all trials, written after each of them")
+    add_output(parser, "--report", help="one HTML page: plots and all trials")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,19 +43,16 @@ def run(args: argparse.Namespace) -> int:
 
     from potential.cli import INTERRUPTED
     from potential.errors import SoapGprError
-    from potential.output import atomic_file, require_folder
+    from potential.output import atomic_file, require_outputs
     from potential.progress import bar
     from potential.search_space import parse_tune
     from potential.toml_table import read_toml
     from potential.tuning import Tuning, tune
     from potential.tuning_report import format_tuning, toml_writer, write_best, write_page
 
-    for path in filter(None, (args.output, args.json, args.report)):
-        require_folder(path)
-    if Path(args.output).resolve() == Path(args.settings).resolve():
-        raise SoapGprError(f"{args.output}: found the settings themselves, expected another file")
     toml_writer()
     settings = parse_tune(read_toml(Path(args.settings)), args.settings)
+    require_outputs((args.output, args.json, args.report), files_read(settings.start))
 
     def write_json(path: str, tuning: Tuning) -> None:
         with atomic_file(path) as temporary:

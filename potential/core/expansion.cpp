@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "distance.hpp"
+
 namespace soap_gpr {
 
 void Neighborhood::gather(const SoapTerm &term, const Environments &env, std::size_t center) {
@@ -11,9 +13,8 @@ void Neighborhood::gather(const SoapTerm &term, const Environments &env, std::si
   open_.assign(term.tables.size(), -1);
   for (std::size_t k = env.offset[center]; k < env.offset[center + 1]; ++k) {
     const double *d = env.r_ij[k];
-    const double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+    const double r2 = squared_distance(d);
     if (r2 >= term.cutoff * term.cutoff) continue;
-    if (!(r2 > 1e-20)) throw Error("two atoms are at the same place or a position is not finite");
     const double r = std::sqrt(r2);
     int &open = open_[env.neighbor_species[k]];
     if (open < 0 || batches_[open].size == kLanes) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "design_rows.hpp"
+#include "distance.hpp"
 
 namespace soap_gpr {
 
@@ -22,13 +23,6 @@ struct Stencil {
   }
 };
 
-/// |d|; throws when that is zero or not finite.
-double checked_distance(const double *d) {
-  const double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-  if (!(r2 > 1e-20)) throw Error("two atoms are at the same place or a position is not finite");
-  return std::sqrt(r2);
-}
-
 }  // namespace
 
 void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
@@ -36,7 +30,7 @@ void add_pair_term(const PairTerm &term, const Environments &environments, std::
   for (int c = 0; c < n; ++c) {
     const std::size_t i = centers[c];
     for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
-      const double *d = environments.r_ij[k], r = checked_distance(d);
+      const double *d = environments.r_ij[k], r = std::sqrt(squared_distance(d));
       const PairFunction &function = term.functions[pair_index(
           environments.species[i], environments.neighbor_species[k], n_species)];
       if (r >= function.grid.end()) continue;
@@ -59,7 +53,7 @@ void pair_design(const PairTerm &term, std::size_t function, const Environments 
   DesignRows design(environments.n_atoms, 3 * std::size_t(grid.n_knots()), rows);
   for (std::size_t i = 0; i < environments.n_atoms; ++i)
     for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
-      const double *d = environments.r_ij[k], r = checked_distance(d);
+      const double *d = environments.r_ij[k], r = std::sqrt(squared_distance(d));
       const std::size_t own =
           pair_index(environments.species[i], environments.neighbor_species[k], n_species);
       if (own != function || r >= grid.end()) continue;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "distance.hpp"
+
 namespace soap_gpr {
 
 namespace {
@@ -23,9 +25,7 @@ void shifted_cosine(const TripletTerm &term, double r, double &value, double &sl
 
 /// |d| and d / |d|; throws when that is zero or not finite.
 double direction(const double *d, double *unit) {
-  const double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-  if (!(r2 > 1e-20)) throw Error("two atoms are at the same place or a position is not finite");
-  const double r = std::sqrt(r2);
+  const double r = std::sqrt(squared_distance(d));
   for (int x = 0; x < 3; ++x) unit[x] = d[x] / r;
   return r;
 }
