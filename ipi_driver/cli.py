@@ -11,6 +11,7 @@ from pathlib import Path
 from ipi_driver.client import DEFAULT_PREFIX, DEFAULT_TIMEOUT, Client, connect_tcp, connect_unix
 from ipi_driver.evaluation import Evaluator
 from potential.errors import SoapGprError
+from potential.parallel import MOST_THREADS
 
 EXAMPLE = """\
 examples:
@@ -129,8 +130,8 @@ def _usage_error(args):
         return f"--port is {args.port}; expected a number from 1 to 65535"
     if not args.timeout >= 0:
         return f"--timeout is {args.timeout}; expected seconds, 0 or more"
-    if args.threads < 1:
-        return f"--threads is {args.threads}; expected 1 or more"
+    if not 1 <= args.threads <= MOST_THREADS:
+        return f"--threads is {args.threads}; expected 1 to {MOST_THREADS}"
     return None
 
 

@@ -10,13 +10,19 @@ from ase.geometry import complete_cell
 
 from potential import _core
 from potential.errors import SoapGprError
+from potential.geometry import check_geometry
 
+# Per atom of a structure, on average: liquid water has as many within 36 Å.
+MOST_NEIGHBORS = 20_000
 # Å: no two images of an atom are ever nearer, and the number of pairs grows with their density.
 _THINNEST = 0.1
 # In cutoffs, of a structure without gaps: beyond it distances lose their digits.
 _LONGEST = 5e4
 # vesin merges cells beyond this number, and divides by zero where a thin direction keeps none.
 _MOST_CELLS = 1e5
+# Pairs whose memory is compared with what is free, and the memory of each until forces are known.
+_MANY_PAIRS = 1e7
+_PAIR_BYTES = 130
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,13 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     """Neighbours within ``cutoff`` Å, also when the cell is smaller or atoms lie far outside it.
 
     positions (N, 3) Å, cell (3, 3) Å with the cell vectors as rows or None, pbc a bool or three.
-    Raises SoapGprError for values that are not finite, a periodic direction without a vector, and
-    cells or structures of absurd size.
+    Raises SoapGprError as ``check_geometry`` does, for cells and structures of absurd size, and
+    before any memory is taken for more neighbours than ``MOST_NEIGHBORS`` or than there is memory.
     """
     positions, cell, pbc = _arrays(positions, cell, pbc)
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise SoapGprError("found a position or cell vector that is not finite")
-    if pbc.any() and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
-        raise SoapGprError("found a periodic direction without a cell vector of its own")
+    check_geometry(positions, cell, pbc)
+    if not 0 < cutoff < math.inf:
+        raise SoapGprError(f"found a cutoff of {cutoff:g} Å, expected more than 0 Å")
     box = _box(cell, pbc)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
     if (heights[pbc] < _THINNEST).any():
@@ -54,6 +59,7 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     positions, pbc = _cut_at_gaps(positions, box, heights, pbc, cutoff)
     positions = _into_cell(positions, box, pbc)
     positions, lengths = _close_gaps(positions, box, heights, pbc, cutoff)
+    _require_few_pairs(positions, lengths, box, heights, pbc, cutoff)
     # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
     radius = _search_radius(lengths, cutoff)
     half = vesin.NeighborList(cutoff=radius, full_list=False, sorted=False, n_threads=1)
@@ -145,6 +151,45 @@ def _close_gaps(positions, box, heights, pbc, cutoff):
             f"found a structure {lengths.max():.3g} Å long, expected less than {_LONGEST:g} cutoffs"
         )
     return positions, lengths
+
+
+def _require_few_pairs(positions, lengths, box, heights, pbc, cutoff) -> None:
+    """Raise SoapGprError when there are too many neighbours for anything physical, or for the
+    memory that is free.
+
+    Their number follows from the density around the atoms, in boxes as thick as the cutoff or as
+    the periodic cell where that is thinner.
+    """
+    n_atoms = len(positions)
+    most = n_atoms * math.prod((2 * cutoff / heights[pbc] + 1).tolist())  # in any arrangement
+    if most * max(n_atoms, 50) <= 50 * MOST_NEIGHBORS:
+        return
+    n_boxes = np.maximum(lengths // cutoff, 1.0)
+    thickness = np.where(pbc, heights / n_boxes, cutoff)
+    place = positions @ np.linalg.inv(box) * (heights / thickness)
+    place = np.floor(np.where(pbc, place % n_boxes, place - place.min(axis=0)))
+    flat = np.ravel_multi_index(place.T.astype(np.int64), place.max(axis=0).astype(np.int64) + 1)
+    counts = np.unique(flat, return_counts=True)[1].astype(float)
+    volume = math.prod(thickness) * abs(np.linalg.det(box)) / math.prod(heights)
+    neighbors = counts @ counts / n_atoms / volume * 4 / 3 * math.pi * cutoff**3
+    if neighbors > MOST_NEIGHBORS:
+        raise SoapGprError(
+            f"found about {neighbors:.2g} neighbours of each atom within {cutoff:g} Å, expected "
+            f"{MOST_NEIGHBORS} at most: check cell, positions and units"
+        )
+    if n_atoms * neighbors > _MANY_PAIRS:
+        _require_memory(n_atoms * neighbors, cutoff)
+
+
+def _require_memory(n_pairs: float, cutoff: float) -> None:
+    from potential.resources import available_bytes  # with the solvers, which a driver never needs
+
+    free = available_bytes()
+    if free is not None and n_pairs * _PAIR_BYTES > free:
+        raise SoapGprError(
+            f"found about {n_pairs:.2g} pairs within {cutoff:g} Å, which need "
+            f"{n_pairs * _PAIR_BYTES / 2**30:.1f} GiB of memory where {free / 2**30:.1f} GiB are free"
+        )
 
 
 def _search_radius(lengths, cutoff: float) -> float:

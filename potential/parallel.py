@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from potential.errors import SoapGprError
+
+# More than any machine has cores: each thread has memory of its own.
+MOST_THREADS = 1024
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,12 +23,24 @@ Result = TypeVar("Result")
 _LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
 
 
-def thread_count() -> int:
-    """OMP_NUM_THREADS if set, otherwise the share of one MPI rank in the cores it may use."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
+def thread_count(wanted: int | None = None) -> int:
+    """The number of threads wanted, by default the first number of OMP_NUM_THREADS, by default the
+    share of one MPI rank in the cores it may use.
+
+    Raises SoapGprError for what is not a whole number from 1 to ``MOST_THREADS``.
+    """
+    if wanted is not None:
+        return _checked("n_threads", wanted)
+    variable = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if variable:
+        return _checked("OMP_NUM_THREADS", variable.split(",")[0])
     return max(1, len(os.sched_getaffinity(0)) // local_ranks())
+
+
+def _checked(name: str, value: object) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", str(value).strip()) and 1 <= int(str(value)) <= MOST_THREADS:
+        return int(str(value))
+    raise SoapGprError(f"{name}: found {value}, expected a number of threads, 1 to {MOST_THREADS}")
 
 
 def local_ranks() -> int:
@@ -35,7 +53,7 @@ def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], n_threads: int | None = None
 ) -> Iterator[Result]:
     """Results in the order of the items, with few of them in memory at a time."""
-    n_threads = n_threads or thread_count()
+    n_threads = thread_count(n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         pending: deque = deque()
         try:

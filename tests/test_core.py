@@ -216,7 +216,7 @@ def test_bad_structures_are_one_clear_sentence(any_model, numbers, positions, me
 
 
 def test_periodic_direction_without_cell_vector_is_refused(model):
-    with pytest.raises(SoapGprError, match="without a cell vector"):
+    with pytest.raises(SoapGprError, match="without a proper cell vector"):
         model.evaluate([8], [[0, 0, 0]], np.diag([3.0, 3.0, 0.0]), True)
 
 

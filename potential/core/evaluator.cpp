@@ -141,8 +141,11 @@ struct Evaluator::State {
   std::vector<std::size_t> order;
 };
 
-Evaluator::Evaluator(Model model, int n_threads)
-    : state_(std::make_unique<State>(std::move(model), std::max(n_threads, 1))) {}
+Evaluator::Evaluator(Model model, int n_threads) {
+  if (n_threads < 1)
+    throw Error("n_threads: found " + std::to_string(n_threads) + ", expected 1 or more");
+  state_ = std::make_unique<State>(std::move(model), n_threads);
+}
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }
@@ -160,7 +163,7 @@ void Evaluator::evaluate(const Environments &environments, double *energy, doubl
   std::vector<Profile> profiles(profile ? n_threads : 0);
   std::exception_ptr failure;
   // every pair and every centre belongs to one block, so that threads never write to the same place
-#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+#pragma omp parallel for schedule(dynamic) num_threads(team_size(n_threads))
   for (int b = 0; b < n_blocks; ++b) {
     const int thread = thread_index();
     try {
