@@ -14,8 +14,9 @@ from potential.geometry import check_geometry
 
 # Per atom of a structure, on average: liquid water has as many within 36 Å.
 MOST_NEIGHBORS = 20_000
-# Å: no two images of an atom are ever nearer, and the number of pairs grows with their density.
-_THINNEST = 0.1
+# Å: no two images of an atom are ever nearer, and no cutoff is shorter. vesin counts cells of both
+# up to FARTHEST in 32 bits.
+_THINNEST = _SHORTEST = 0.1
 # In cutoffs, of a structure without gaps: beyond it distances lose their digits.
 _LONGEST = 5e4
 # vesin merges cells beyond this number, and divides by zero where a thin direction keeps none.
@@ -48,8 +49,8 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     """
     positions, cell, pbc = _arrays(positions, cell, pbc)
     check_geometry(positions, cell, pbc)
-    if not 0 < cutoff < math.inf:
-        raise SoapGprError(f"found a cutoff of {cutoff:g} Å, expected more than 0 Å")
+    if not _SHORTEST <= cutoff < math.inf:
+        raise SoapGprError(f"found a cutoff of {cutoff:g} Å, expected {_SHORTEST} or more")
     box = _box(cell, pbc)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
     if (heights[pbc] < _THINNEST).any():
@@ -57,9 +58,9 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
             f"found a periodic cell {heights[pbc].min():.3g} Å thick, expected {_THINNEST} or more"
         )
     positions, pbc = _cut_at_gaps(positions, box, heights, pbc, cutoff)
-    positions = _into_cell(positions, box, pbc)
     positions, lengths = _close_gaps(positions, box, heights, pbc, cutoff)
     _require_few_pairs(positions, lengths, box, heights, pbc, cutoff)
+    box, lengths, pbc = _all_periodic(box, lengths, heights, pbc, cutoff)
     # every pair once and unsorted: sorting both directions in the core is quicker than in vesin
     radius = _search_radius(lengths, cutoff)
     half = vesin.NeighborList(cutoff=radius, full_list=False, sorted=False, n_threads=1)
@@ -122,14 +123,6 @@ def _cut_at_gaps(positions, box, heights, pbc, cutoff):
     return fractional @ box, pbc
 
 
-def _into_cell(positions, box, pbc):
-    """Images inside the cell along periodic directions where there are others: vesin lays a box
-    around the atoms as they are."""
-    if pbc.all() or not pbc.any():
-        return positions
-    return positions - np.where(pbc, np.floor(positions @ np.linalg.inv(box)), 0.0) @ box
-
-
 def _close_gaps(positions, box, heights, pbc, cutoff):
     """The same neighbours with less empty space between atoms that are very far apart, as those of
     a molecule that has exploded: vesin takes long there. Returns positions and their lengths.
@@ -153,6 +146,17 @@ def _close_gaps(positions, box, heights, pbc, cutoff):
     return positions, lengths
 
 
+def _all_periodic(box, lengths, heights, pbc, cutoff):
+    """The same neighbours with no mixture of periodic and other directions, where the time of vesin
+    grows with the square of the cells along the others: these get an empty slab wider than the
+    cutoff. Returns box, lengths and pbc.
+    """
+    if pbc.all() or not pbc.any():
+        return box, lengths, pbc
+    lengths = np.where(pbc, lengths, lengths + 1.01 * cutoff)
+    return box * (lengths / heights)[:, None], lengths, np.ones(3, dtype=bool)
+
+
 def _require_few_pairs(positions, lengths, box, heights, pbc, cutoff) -> None:
     """Raise SoapGprError when there are too many neighbours for anything physical, or for the
     memory that is free.
@@ -166,12 +170,15 @@ def _require_few_pairs(positions, lengths, box, heights, pbc, cutoff) -> None:
         return
     n_boxes = np.maximum(lengths // cutoff, 1.0)
     thickness = np.where(pbc, heights / n_boxes, cutoff)
-    place = positions @ np.linalg.inv(box) * (heights / thickness)
-    place = np.floor(np.where(pbc, place % n_boxes, place - place.min(axis=0)))
-    flat = np.ravel_multi_index(place.T.astype(np.int64), place.max(axis=0).astype(np.int64) + 1)
-    counts = np.unique(flat, return_counts=True)[1].astype(float)
+    fractional = positions @ np.linalg.inv(box)
+    fractional -= np.where(pbc, np.floor(fractional), fractional.min(axis=0))
+    place = np.floor(fractional * (heights / thickness))
+    _, *strides = np.cumprod([1.0, *(place.max(axis=0) + 1)])
+    flat = (place[:, 0] + place[:, 1] * strides[0] + place[:, 2] * strides[1]).astype(np.int64)
+    few = strides[2] < 10 * n_atoms
+    counts = np.bincount(flat) if few else np.unique(flat, return_counts=True)[1]
     volume = math.prod(thickness) * abs(np.linalg.det(box)) / math.prod(heights)
-    neighbors = counts @ counts / n_atoms / volume * 4 / 3 * math.pi * cutoff**3
+    neighbors = (counts**2.0).sum() / n_atoms / volume * 4 / 3 * math.pi * cutoff**3
     if neighbors > MOST_NEIGHBORS:
         raise SoapGprError(
             f"found about {neighbors:.2g} neighbours of each atom within {cutoff:g} Å, expected "

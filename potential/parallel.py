@@ -38,9 +38,12 @@ def thread_count(wanted: int | None = None) -> int:
 
 
 def _checked(name: str, value: object) -> int:
-    if re.fullmatch(r"[0-9]{1,9}", str(value).strip()) and 1 <= int(str(value)) <= MOST_THREADS:
-        return int(str(value))
-    raise SoapGprError(f"{name}: found {value}, expected a number of threads, 1 to {MOST_THREADS}")
+    text = str(value).strip()
+    if re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MOST_THREADS:
+        return int(text)
+    raise SoapGprError(
+        f"{name}: found {text:.40}, expected a number of threads, 1 to {MOST_THREADS}"
+    )
 
 
 def local_ranks() -> int:

@@ -2,12 +2,12 @@
 """Neighbour lists against brute force and against ASE."""
 
 import re
-import time
 import tracemalloc
 
 import numpy as np
 import pytest
 import slow_twin
+import vesin
 from ase import Atoms
 from ase.neighborlist import neighbor_list as ase_neighbor_list
 
@@ -83,14 +83,42 @@ def test_large_thin_sheets_do_not_end_the_process(pbc, n=5000):
     )
 
 
-def test_few_atoms_far_apart_beside_periodic_directions_take_no_time():
+@pytest.fixture
+def cells(monkeypatch):
+    """The number of cells of each call to vesin, and whether its periodic directions are mixed."""
+    calls = []
+
+    class Spy(vesin.NeighborList):
+        def compute(self, points, box, periodic, **options):
+            heights = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0)
+            extent = np.ptp(points @ np.linalg.inv(box), axis=0) * heights
+            calls.append(np.prod(np.where(periodic, heights, extent) // self.cutoff + 1))
+            assert np.all(periodic) or not np.any(periodic)
+            return super().compute(points, box, periodic, **options)
+
+    monkeypatch.setattr("potential.neighbors.vesin.NeighborList", Spy)
+    return calls
+
+
+def test_few_atoms_far_apart_beside_periodic_directions_need_few_cells(cells):
+    """With the empty cells between them vesin would take 20 s, or end the process."""
     positions = np.array([[4795.6, -2836.2, 3254.6], [17567.2, -11293.3, 2619.6], [1262, 6980, -1]])
     skewed = np.array([[2.5, 0.1, 0.1], [0.0, 2.5, -0.1], [0.0, 0.1, 2.6]])
-    start = time.perf_counter()  # 20 s with empty cells between them, or the end of the process
     for cell, pbc in ((4.0 * np.eye(3), [False, True, True]), (skewed, [True, False, False])):
-        found = neighbor_list(positions, cell, pbc, 1.36)
-        assert len(found.neighbor) == 0
-    assert time.perf_counter() - start < 1.0
+        assert len(neighbor_list(positions, cell, pbc, 1.36).neighbor) == 0
+    assert max(cells) < 1000
+
+
+@pytest.mark.parametrize("pbc", [[True, True, False], [False, True, False], [True, False, True]])
+def test_periodic_and_open_directions_are_never_mixed(cells, pbc):
+    """The time of vesin would grow with the square of the cells along open directions."""
+    rng, cell = np.random.default_rng(0), np.array([[7.0, 0, 0], [1.2, 8, 0], [-2, 1, 9.0]])
+    positions = rng.uniform(-20, 50, (300, 3))
+    found = neighbor_list(positions, cell, pbc, 4.0)
+    i, D = ase_neighbor_list("iD", Atoms("H300", positions, cell=cell, pbc=pbc), 4.0)
+    assert found.counts.tolist() == np.bincount(i, minlength=300).tolist()
+    np.testing.assert_allclose(found.r_ij.sum(axis=0), D.sum(axis=0), atol=1e-9)
+    assert len(cells) == 1
 
 
 def test_cell_vectors_of_directions_that_are_not_periodic_mean_nothing():
