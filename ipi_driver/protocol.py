@@ -86,7 +86,7 @@ def parse_init(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, colon, value in pairs if colon}
 
 
-def text_length(data: bytes) -> int:
+def text_length(data: bytes | bytearray) -> int:
     """The length of the INIT text, from its four bytes; SoapGprError when it is absurd."""
     length = int.from_bytes(data, "little", signed=True)
     if not 0 <= length <= LONGEST_TEXT:

@@ -2,6 +2,7 @@
 """Neighbour lists: all periodic images within a cutoff, the atom itself excluded."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,14 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     return NeighborList(*_core.both_directions(*pairs, len(positions)))
 
 
+def neighbors_of(structure, cutoff: float) -> NeighborList:
+    """``neighbor_list`` of a Structure, which is named in what is raised."""
+    try:
+        return neighbor_list(structure.positions, structure.cell, structure.pbc, cutoff)
+    except SoapGprError as error:
+        raise SoapGprError(f"{structure.source}: {error}") from None
+
+
 def in_order(neighbors: NeighborList, positions, cell, pbc) -> NeighborList:
     """The neighbours of every atom by their index, images of one atom by their lattice translation
     along the first cell vector, then the second and the third.
@@ -87,6 +96,16 @@ def in_order(neighbors: NeighborList, positions, cell, pbc) -> NeighborList:
     shifts = np.rint(translations @ np.linalg.inv(_box(cell, pbc)))
     order = np.lexsort((*shifts.T[::-1], j, i))
     return NeighborList(neighbors.offset, neighbors.neighbor[order], neighbors.r_ij[order])
+
+
+def two_of(span: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Every two entries of ``span`` (n,) once, the earlier one first, a million at a time: pairs of
+    neighbours of an atom that may have very many."""
+    n = len(span)
+    step = max(1, 1_000_000 // max(1, n))
+    for begin in range(0, n, step):
+        first, second = np.triu_indices(min(step, n - begin), 1, n - begin)
+        yield span[begin + first], span[begin + second]
 
 
 def _arrays(positions, cell, pbc):
@@ -195,7 +214,7 @@ def _require_memory(n_pairs: float, cutoff: float) -> None:
     if free is not None and n_pairs * _PAIR_BYTES > free:
         raise SoapGprError(
             f"found about {n_pairs:.2g} pairs within {cutoff:g} Å, which need "
-            f"{n_pairs * _PAIR_BYTES / 2**30:.1f} GiB of memory where {free / 2**30:.1f} GiB are free"
+            f"{n_pairs * _PAIR_BYTES / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
         )
 
 

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list as ase_neighbor_list
 
 from potential.errors import SoapGprError
-from potential.neighbors import neighbor_list
+from potential.neighbors import neighbor_list, two_of
 
 CELLS = {
     "cube": 6.0 * np.eye(3),
@@ -203,7 +203,7 @@ def test_too_many_neighbours_are_refused_before_memory_is_taken(cell, pbc, exten
 def test_pairs_beyond_the_free_memory_are_refused(monkeypatch):
     monkeypatch.setattr("potential.resources.available_bytes", lambda: 2**30)
     positions = np.random.default_rng(0).uniform(0, 20.0, (20_000, 3))
-    with pytest.raises(SoapGprError, match=r"GiB of memory where 1\.0 GiB are free"):
+    with pytest.raises(SoapGprError, match=r"GiB and 1\.0 GiB are free"):
         neighbor_list(positions, 20.0 * np.eye(3), True, 5.0)
 
 
@@ -219,3 +219,11 @@ def test_estimated_number_of_neighbours_is_near_the_real_one(monkeypatch, pbc, e
         neighbor_list(positions, cell, pbc, 3.0)
     monkeypatch.setattr("potential.neighbors.MOST_NEIGHBORS", found * 5)
     neighbor_list(positions, cell, pbc, 3.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000, 1500])
+def test_every_two_of_a_span_come_once(n):
+    span = 10 + np.arange(n)
+    parts = [np.zeros((2, 0)), *map(np.array, two_of(span))]
+    assert all(part.shape[1] <= 1_000_000 for part in parts)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), span[list(np.triu_indices(n, 1))])

@@ -37,7 +37,9 @@ def test_core_refuses_no_threads_as_well():
         _core.Evaluator(random_model().core, 0)
 
 
-@pytest.mark.parametrize(("value", "expected"), [("3", 3), (" 4,2", 4), ("1024", 1024), ("5 , 1", 5)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("3", 3), (" 4,2", 4), ("1024", 1024), ("5 , 1", 5)]
+)
 def test_first_number_of_the_variable_counts(monkeypatch, value, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert thread_count() == SoapGprCalculator(random_model()).n_threads == expected
@@ -47,7 +49,7 @@ def test_first_number_of_the_variable_counts(monkeypatch, value, expected):
 @pytest.mark.parametrize("value", ["0", "-2", "abc", "10000", "2.0", ",2", "9" * 5000])
 def test_absurd_variable_is_refused_by_name(monkeypatch, value):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    with pytest.raises(SoapGprError, match="OMP_NUM_THREADS: found .*, expected a number of thr"):
+    with pytest.raises(SoapGprError, match=r"OMP_NUM_THREADS: found .*, expected a number of thr"):
         SoapGprCalculator(random_model())
     assert SoapGprCalculator(random_model(), n_threads=1).n_threads == 1
 

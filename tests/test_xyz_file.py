@@ -12,7 +12,7 @@ from ipi_driver.evaluation import Evaluator
 from potential.data import read_frames
 from potential.errors import SoapGprError
 
-GOOD = 'O 0 0 0\nH 0 0 1\n'
+GOOD = "O 0 0 0\nH 0 0 1\n"
 FRAME = f'2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\n{GOOD}'
 ABSURD = "10000000000000\n"  # ASE would count for days
 

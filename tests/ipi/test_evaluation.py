@@ -113,7 +113,10 @@ def test_absurd_geometry_is_one_sentence_without_warnings(water, values, where):
     cell = water.cell.array.T * BOHR_PER_ANGSTROM
     array = positions if where == "positions" else cell
     array[0, 0], array[2, 1] = values
-    with warnings.catch_warnings(), pytest.raises(SoapGprError, match=r"not finite|expected 1e\+08 Å"):
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(SoapGprError, match=r"not finite|expected 1e\+08 Å"),
+    ):
         warnings.simplefilter("error")
         Evaluator(model, water).evaluate(cell, positions, np.empty((3, 3)), np.empty((3, 3)))
 
