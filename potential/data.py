@@ -17,11 +17,11 @@ import numpy as np
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
+from potential.file_check import check_file
 from potential.label_messages import doubts, no_labels, notes, unusable_stresses
 from potential.label_names import SIGMAS, LabelNames, choose_names, frame_names
 from potential.settings import LabelKeys
 from potential.structure import Structure, structure_from_atoms
-from potential.xyz_file import check_xyz
 
 _INDEX = re.compile(r"^-?\d*(:-?\d*){0,2}$")
 _ZERO_STEP = re.compile(r":.*:-?0+$")
@@ -170,10 +170,10 @@ def fingerprint(structure: Structure) -> bytes:
 
 
 def read_atoms(path: str, index: int | slice) -> Any:
-    """What ``ase.io.read`` returns or raises, but SoapGprError as ``check_xyz`` does."""
+    """What ``ase.io.read`` returns or raises, but SoapGprError as ``check_file`` does."""
     last = index.stop if isinstance(index, slice) else index
     # ASE counts the lines of one frame more than a slice has
-    check_xyz(path, last + 1 if last is not None and last >= 0 else None)
+    check_file(path, last + 1 if last is not None and last >= 0 else None)
     # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
     return ase.io.read(path, index=index, parallel=False, do_not_split_by_at_sign=True)
 

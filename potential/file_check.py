@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether an extended XYZ file holds what it declares, before ASE believes it.
+"""Whether a file holds what it declares, before ASE believes it.
 
-ASE reads on for as many atoms as a first line says, at the end of the file too, and makes as many
-columns as ``Properties`` says: a few bytes keep it busy for ever, or fill the memory.
+ASE reads on for as many atoms as an extended XYZ file, a dump of LAMMPS or a file of VASP declares,
+at the end of the file too, and makes as many columns as ``Properties`` says: a few bytes keep it
+busy for ever, or fill the memory.
 """
 
 import re
 import sys
+from collections.abc import Callable
 from itertools import islice
 from typing import IO
 
@@ -17,14 +19,18 @@ from potential.errors import SoapGprError
 _PROPERTIES = re.compile(rb"""Properties["']?\s*=\s*["'{[]?([^\s"'}\]]*)""")
 
 
-def check_xyz(path: str, n_frames: int | None = None) -> None:
-    """Raise SoapGprError when one of the first n_frames frames (default: all) has fewer lines or
-    columns than it declares. Files of other formats, and what ASE will refuse, are left to ASE."""
+def check_file(path: str, n_frames: int | None = None) -> None:
+    """Raise SoapGprError when a file has fewer lines or columns than it declares; of extended XYZ
+    the first n_frames frames (default: all). What else is wrong is left to ASE."""
     try:
-        if filetype(path) != "extxyz":
-            return
+        found = filetype(path)
         with open_with_compression(path, "rb") as stream:
-            _check_frames(path, stream, sys.maxsize if n_frames is None else n_frames)
+            if found == "extxyz":
+                _check_frames(path, stream, sys.maxsize if n_frames is None else n_frames)
+            elif found == "lammps-dump-text":
+                _check_count(path, stream, _atoms_of_dump)
+            elif found in ("vasp", "vasp-xdatcar"):
+                _check_count(path, stream, _atoms_of_vasp)
     except SoapGprError:
         raise
     except Exception:  # of a file that cannot be read: ASE will say why
@@ -65,3 +71,25 @@ def _columns(comment: bytes) -> int:
         )
     except ValueError:
         return 0
+
+
+def _check_count(
+    path: str, stream: IO[bytes], atoms_of: Callable[[int, bytes, bytes], int]
+) -> None:
+    """Every atom has a line of its own. atoms_of: number, line and the line before → atoms."""
+    most, last, n_lines = 0, b"", 0
+    for line in stream:
+        most = max(most, atoms_of(n_lines, line, last))
+        last, n_lines = line, n_lines + 1
+    if most > n_lines:
+        raise SoapGprError(f"{path}: cut short: found {n_lines} lines for {most} atoms")
+
+
+def _atoms_of_dump(_: int, line: bytes, last: bytes) -> int:
+    return int(line) if last.startswith(b"ITEM: NUMBER OF ATOMS") else 0
+
+
+def _atoms_of_vasp(number: int, line: bytes, _: bytes) -> int:
+    """Counts of species come in the sixth line or, after their symbols, in the seventh."""
+    words = line.split() if number in (5, 6) else []
+    return sum(map(int, words)) if all(map(bytes.isdigit, words)) else 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Extended XYZ files that declare more than they hold: ASE would never end, or fill the memory."""
+"""Files that declare more than they hold: ASE would never end, or fill the memory."""
 
 import bz2
 import gzip
@@ -68,6 +68,36 @@ def test_columns_beyond_those_declared_and_cells_of_vectors_are_fine(tmp_path):
     frames = read_frames([path])
     assert [len(atoms) for atoms, _ in frames] == [2, 2]
     assert frames[0][0].pbc.all()
+
+
+HEAD = "x\n1.0\n5 0 0\n0 5 0\n0 0 5\n"
+DUMP = "ITEM: TIMESTEP\n1000000000000\nITEM: NUMBER OF ATOMS\n{}\nITEM: BOX BOUNDS pp pp pp\n"
+DUMP += "0 5\n0 5\n0 5\nITEM: ATOMS id type x y z\n1 1 0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("POSCAR", HEAD + "H O\n1 {}\nDirect\n0 0 0\n"),
+        ("POSCAR.gz", HEAD + "1 {}\nDirect\n0 0 0\n"),
+        ("XDATCAR", HEAD + "H O\n1 {}\nDirect configuration= 1\n0 0 0\n"),
+        ("a.dump", DUMP),
+        ("b.dump", DUMP.format(1) + DUMP),
+    ],
+)
+def test_files_of_vasp_and_lammps_may_be_cut_short_as_well(tmp_path, name, text):
+    path = write(tmp_path / name, text.format(int(ABSURD)))
+    with pytest.raises(SoapGprError, match=rf"{name}: cut short: found \d+ lines for 1000000000"):
+        read_frames([path])
+
+
+def test_good_files_of_vasp_and_lammps_are_read(tmp_path):
+    dump = write(tmp_path / "a.dump", DUMP.format(1) * 2)
+    assert len(read_frames([dump])) == 2
+    xdatcar = HEAD + "H O\n1 1\n" + "Direct configuration= 1\n0 0 0\n0.5 0 0\n" * 2
+    assert len(read_frames([write(tmp_path / "XDATCAR", xdatcar)])) == 2
+    poscar = HEAD + "H O\n1 1\nDirect\n0 0 0\n0.5 0 0\n"
+    assert len(read_frames([write(tmp_path / "POSCAR", poscar)])) == 1
 
 
 def test_other_formats_and_their_errors_are_left_to_ase(tmp_path):
