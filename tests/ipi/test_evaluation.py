@@ -10,7 +10,10 @@ from models import random_model
 
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import BOHR_PER_ANGSTROM, HARTREE_PER_EV
+from potential import SoapGprCalculator
 from potential.errors import SoapGprError
+from potential.evaluation import evaluate_structures
+from potential.structure import structure_from_atoms
 
 
 def evaluate(evaluator, atoms):
@@ -119,6 +122,21 @@ def test_absurd_geometry_is_one_sentence_without_warnings(water, values, where):
     ):
         warnings.simplefilter("error")
         Evaluator(model, water).evaluate(cell, positions, np.empty((3, 3)), np.empty((3, 3)))
+
+
+def test_collapsed_cell_is_one_sentence_everywhere():
+    """A run at constant pressure that went wrong: 96 atoms in a cube of 0.26 Å."""
+    model, cell = random_model(species=(1, 8)), 0.26 * np.eye(3)
+    positions = np.random.default_rng(0).uniform(0, 0.26, (96, 3))
+    atoms = ase.Atoms("OHH" * 32, positions, cell=cell, pbc=True)
+    sentence = r"neighbours of each atom within 3\.5 Å, expected 20000 at most"
+    with pytest.raises(SoapGprError, match=sentence):
+        evaluate(Evaluator(model, atoms), atoms)
+    atoms.calc = SoapGprCalculator(model)
+    with pytest.raises(SoapGprError, match=sentence):
+        atoms.get_potential_energy()
+    with pytest.raises(SoapGprError, match="a.xyz#3: found about .* " + sentence):
+        evaluate_structures(model, [structure_from_atoms(atoms.copy(), source="a.xyz#3")])
 
 
 @pytest.mark.parametrize("key", ["energy", "forces", "virial"])
