@@ -73,7 +73,7 @@ def _connect(family, attempt, where, explain, timeout):
     while True:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(max(deadline - time.monotonic(), 0.1))
+            sock.settimeout(min(max(deadline - time.monotonic(), 0.1), 60.0))
             attempt(sock)
             sock.settimeout(None)
             return sock
@@ -159,20 +159,19 @@ class Client:
     def _init(self):
         numbers = bytearray(8)  # bead index, length of the text
         protocol.read_exact(self._sock, numbers)
-        text = bytearray(int.from_bytes(numbers[4:], "little"))
+        text = bytearray(protocol.text_length(numbers[4:]))
         protocol.read_exact(self._sock, text)
-        value = protocol.parse_init(text.decode("utf-8", "replace")).get("batch_size", "1")
-        if not value.isdecimal() or int(value) < 1:
-            raise SoapGprError(f"i-PI announced batch_size {value!r}; expected a positive integer")
-        if self._require_batch and int(value) == 1:
+        n_atoms = self._evaluator.n_atoms
+        batch_size = protocol.batch_size(text.decode("utf-8", "replace"), n_atoms)
+        if self._require_batch and batch_size == 1:
             raise SoapGprError(
                 "--batch was given but i-PI does not batch; "
                 "expected <batch_size> of 2 or more inside <ffsocket>"
             )
-        if int(value) != self._batch_size:
-            self._batch_size = int(value)
-            self._posdata = protocol.Posdata(self._evaluator.n_atoms, self._batch_size)
-            self._forceready = protocol.Forceready(self._evaluator.n_atoms, self._batch_size)
+        if batch_size != self._batch_size:
+            self._batch_size = batch_size
+            self._posdata = protocol.Posdata(n_atoms, batch_size)
+            self._forceready = protocol.Forceready(n_atoms, batch_size)
 
     def _positions(self):
         data, reply = self._posdata, self._forceready

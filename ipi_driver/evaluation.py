@@ -4,15 +4,17 @@
 import math
 from pathlib import Path
 
-import ase.io
+import ase
 import numpy as np
 from ase.data import chemical_symbols
+from ase.io.formats import parse_filename
 
 from ipi_driver.units import (
     ANGSTROM_PER_BOHR,
     HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
     HARTREE_PER_EV,
 )
+from potential.data import read_atoms
 from potential.errors import SoapGprError
 
 
@@ -95,8 +97,7 @@ class Evaluator:
         SoapGprError
             when i-PI sends, or the model returns, numbers that are not finite.
         """
-        # A sum is not finite as soon as one of its terms is not, and needs no temporary array.
-        if not (math.isfinite(positions.sum()) and math.isfinite(cell.sum())):
+        if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
             raise SoapGprError(
                 "i-PI sent positions or a cell with numbers that are not finite: "
                 "the dynamics diverged earlier, check the time step and the starting structure"
@@ -111,7 +112,7 @@ class Evaluator:
         np.multiply(result.forces, HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM, out=forces)
         np.multiply(result.virial, HARTREE_PER_EV, out=virial)
         energy = float(result.energy) * HARTREE_PER_EV
-        if not math.isfinite(energy + forces.sum() + virial.sum()):
+        if not (math.isfinite(energy) and np.isfinite(forces).all() and np.isfinite(virial).all()):
             raise SoapGprError(
                 "the model returned an energy, forces or a virial that are not finite; "
                 "expected numbers: check that no two atoms coincide"
@@ -121,7 +122,11 @@ class Evaluator:
 
 def _read_template(path):
     try:
-        atoms = ase.io.read(path)
+        whole = Path(path).exists()  # or a name with the index of a structure, file@index
+        name, index = (str(path), -1) if whole else parse_filename(str(path), -1)
+        atoms = read_atoms(name, index)
+    except SoapGprError:
+        raise
     except FileNotFoundError:
         raise SoapGprError(
             f"template {path} not found; expected a file that ASE can read"
@@ -131,7 +136,7 @@ def _read_template(path):
             f"template {path} cannot be read by ASE ({type(error).__name__}: {error}); "
             "expected a structure, for example an extended xyz file"
         ) from error
-    return atoms
+    return atoms if isinstance(atoms, ase.Atoms) else atoms[-1]
 
 
 def _symbols(numbers) -> str:

@@ -10,6 +10,7 @@ from ipi.pes.dummy import Dummy_driver
 
 from ipi_driver.evaluation import Evaluator
 from potential.model import Model
+from potential.parallel import thread_count
 
 __DRIVER_NAME__ = "soap_gpr"
 __DRIVER_CLASS__ = "SoapGprDriver"
@@ -29,7 +30,8 @@ class SoapGprDriver(Dummy_driver):
     """
 
     def __init__(self, model, template, n_threads=1, verbose=False, **kwargs):
-        self._evaluator = Evaluator(Model.load(str(model)), str(template), n_threads=int(n_threads))
+        n_threads = thread_count(n_threads)
+        self._evaluator = Evaluator(Model.load(str(model)), str(template), n_threads=n_threads)
         super().__init__(verbose, **kwargs)
 
     def compute_structure(self, cell, pos):

@@ -22,6 +22,10 @@ import numpy as np
 from potential.errors import SoapGprError
 
 HEADER_LENGTH = 12
+# i-PI sends a line of text with INIT, and as many structures at once as it has beads at most.
+LONGEST_TEXT = 2**20  # bytes
+LARGEST_BATCH = 10_000
+LONGEST_MESSAGE = 2**31 - 1  # bytes
 
 
 def header(name: str) -> bytes:
@@ -80,6 +84,32 @@ def parse_init(text: str) -> dict[str, str]:
     """Parameters of the INIT text: ``" a : 1, batch_size:4"`` → {"a": "1", "batch_size": "4"}."""
     pairs = (item.partition(":") for item in text.strip(" {}").split(","))
     return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+
+
+def text_length(data: bytes | bytearray) -> int:
+    """The length of the INIT text, from its four bytes; SoapGprError when it is absurd."""
+    length = int.from_bytes(data, "little", signed=True)
+    if not 0 <= length <= LONGEST_TEXT:
+        raise SoapGprError(
+            f"i-PI announced an INIT text of {length} bytes; expected 0 to {LONGEST_TEXT}"
+        )
+    return length
+
+
+def batch_size(text: str, n_atoms: int) -> int:
+    """The number of structures in each message, from the INIT text; SoapGprError when absurd."""
+    value = parse_init(text).get("batch_size", "1")
+    if not (value.isdecimal() and len(value) < 10 and 1 <= int(value) <= LARGEST_BATCH):
+        raise SoapGprError(
+            f"i-PI announced batch_size {value[:40]!r}; expected 1 to {LARGEST_BATCH}"
+        )
+    size = int(value) * 24 * (n_atoms + 6)
+    if size > LONGEST_MESSAGE:
+        raise SoapGprError(
+            f"i-PI announced batch_size {value} of {n_atoms} atoms, messages of "
+            f"{size / 2**30:.1f} GiB; expected less than 2 GiB"
+        )
+    return int(value)
 
 
 class Posdata:

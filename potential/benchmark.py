@@ -18,6 +18,7 @@ from ase.build import bulk
 from potential import _core
 from potential.data import read_frames
 from potential.model import Model
+from potential.parallel import thread_count
 from potential.structure import Structure, structure_from_atoms, symbol
 
 PHASES = {
@@ -47,7 +48,7 @@ def benchmark(
     """
     geometry = structure.numbers, structure.positions, structure.cell, structure.pbc
     cases = [(n, forces) for n in threads for forces in (True, False)]
-    evaluators = {n: _core.Evaluator(model.core, n) for n in (1, *threads)}
+    evaluators = {n: _core.Evaluator(model.core, thread_count(n)) for n in (1, *threads)}
     environments = model.structure(*geometry)
     for n, forces in cases:
         evaluators[n].evaluate(environments, forces)

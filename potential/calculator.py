@@ -33,7 +33,7 @@ class SoapGprCalculator(Calculator):
     def __init__(self, model, n_threads: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.model = model if isinstance(model, Model) else Model.load(model)
-        self.n_threads = n_threads or thread_count()
+        self.n_threads = thread_count(n_threads)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import ase
 import ase.io
@@ -16,6 +17,7 @@ import numpy as np
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
+from potential.file_check import check_file
 from potential.label_messages import doubts, no_labels, notes, unusable_stresses
 from potential.label_names import SIGMAS, LabelNames, choose_names, frame_names
 from potential.settings import LabelKeys
@@ -167,6 +169,15 @@ def fingerprint(structure: Structure) -> bytes:
     return digest.digest()
 
 
+def read_atoms(path: str, index: int | slice) -> Any:
+    """What ``ase.io.read`` returns or raises, but SoapGprError as ``check_file`` does."""
+    last = index.stop if isinstance(index, slice) else index
+    # ASE counts the lines of one frame more than a slice has
+    check_file(path, last + 1 if last is not None and last >= 0 else None)
+    # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
+    return ase.io.read(path, index=index, parallel=False, do_not_split_by_at_sign=True)
+
+
 def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     """The chosen frames, numbered as in the file."""
     wanted = string2index(index)
@@ -176,9 +187,9 @@ def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     step: int = chosen.step or 1
     from_the_front = start >= 0 and (stop is None or stop >= 0) and step > 0
     try:
-        # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
-        wanted_index = slice(start, stop, step) if from_the_front else ":"
-        frames = ase.io.read(path, index=wanted_index, parallel=False)
+        frames = read_atoms(path, slice(start, stop, step) if from_the_front else slice(None))
+    except SoapGprError:
+        raise
     except Exception as error:  # ASE's readers raise anything from KeyError to their own types
         reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
         raise SoapGprError(f"{path}: ase.io cannot read it: {reason.splitlines()[0]}") from None

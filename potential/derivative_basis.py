@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from potential import _core
-from potential.neighbors import neighbor_list
+from potential.neighbors import neighbors_of
 from potential.parallel import ordered_map, thread_count
 from potential.structure import Structure
 from potential.structure_arrays import from_arrays
@@ -37,7 +37,7 @@ def gradient_bytes(model: Model, term: int) -> int:
         return 0
     n_pairs = 0
     for s in from_arrays(model.arrays, f"term{term}.structures."):
-        neighbors = neighbor_list(s.positions, s.cell, s.pbc, model.terms[term]["cutoff"])
+        neighbors = neighbors_of(s, model.terms[term]["cutoff"])
         center = np.repeat(np.arange(len(s)), neighbors.counts)
         keys = center * len(s) + neighbors.neighbor.astype(np.int64)
         n_pairs += len(np.union1d(keys, np.arange(len(s)) * (len(s) + 1)))

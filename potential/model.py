@@ -2,6 +2,7 @@
 """A model: made from arrays or read from a file, evaluated on structures."""
 
 import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from potential.model_record import read_record
 from potential.model_terms import arrays_of, entry_of, function_table, is_fixed, set_names
 from potential.neighbors import NeighborList, in_order, neighbor_list
 from potential.output import atomic_file
+from potential.parallel import thread_count
 from potential.structure import symbol
 
 FORMAT_VERSION = "2"
@@ -66,7 +68,7 @@ class Model:
         self.species: tuple[int, ...] = tuple(self.core.species)
         self.cutoff: float = self.core.cutoff
         self._derivative_bases: dict[int, DerivativeBasis] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[int, threading.Lock] = {}
         self._species_index = {z: a for a, z in enumerate(self.species)}
         self._evaluators = _Evaluators()
 
@@ -142,7 +144,8 @@ class Model:
 
     def derivative_basis(self, term: int) -> DerivativeBasis:
         """Functions of a term with ``sparse_basis = "derivatives"``; kept once they are made."""
-        with self._lock:
+        # by process: in one made by fork nobody may be left to open the parent's lock
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
             if term not in self._derivative_bases:
                 self._derivative_bases[term] = DerivativeBasis(self, term)
         return self._derivative_bases[term]
@@ -263,13 +266,13 @@ class Model:
         """Energies, forces and virials of a structure.
 
         numbers (N,), positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None, pbc a
-        bool or three. Raises SoapGprError for an unknown species, coincident atoms and anything
-        that is not finite.
+        bool or three; n_threads as ``parallel.thread_count`` takes it. Raises SoapGprError for an
+        unknown species, coincident atoms, anything that is not finite, and as ``neighbor_list``.
         """
         structure = self.structure(numbers, positions, cell, pbc)
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
-            evaluators[n_threads] = _core.Evaluator(self.core, n_threads)
+            evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         try:
             return Evaluation(*evaluators[n_threads].evaluate(structure, forces))
         except _core.CoreError as error:

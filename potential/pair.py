@@ -17,7 +17,7 @@ import numpy as np
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
-from potential.neighbors import neighbor_list
+from potential.neighbors import neighbors_of
 from potential.settings import PairTermSettings
 from potential.structure import Structure, symbol
 
@@ -129,7 +129,7 @@ def shortest_distances(
     place = {pair: p for p, pair in enumerate(pairs(len(species)))}
     shortest = np.full(len(place), np.inf)
     for structure in structures:
-        neighbors = neighbor_list(structure.positions, structure.cell, structure.pbc, cutoff)
+        neighbors = neighbors_of(structure, cutoff)
         own = np.array([index[int(z)] for z in structure.numbers])
         first = np.repeat(own, neighbors.counts)
         second = own[neighbors.neighbor.astype(np.int64)]

@@ -8,8 +8,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from potential.errors import SoapGprError
-from potential.neighbors import neighbor_list
+from potential.neighbors import neighbors_of
 from potential.structure import Structure
 
 CUTOFF = 5.0  # Å
@@ -51,14 +50,10 @@ def pair_model_virials(frames: Sequence[Structure]) -> np.ndarray | None:
 
 
 def pairs_within(s: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Neighbours j of atoms i (n_pairs,) with r_ij (n_pairs, 3) Å; none in an absurd cell."""
-    try:
-        near = neighbor_list(s.positions, s.cell, s.pbc, cutoff)
-    except SoapGprError:  # the fit will refuse it by name
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-    offset = np.asarray(near.offset, dtype=np.int64)
-    counts = offset[1:] - offset[:-1]
-    return np.repeat(np.arange(len(s)), counts), np.asarray(near.neighbor, np.int64), near.r_ij
+    """Neighbours j of atoms i (n_pairs,) with r_ij (n_pairs, 3) Å."""
+    near = neighbors_of(s, cutoff)
+    i = np.repeat(np.arange(len(s)), near.counts)
+    return i, np.asarray(near.neighbor, np.int64), near.r_ij
 
 
 def _columns(s: Structure, first: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

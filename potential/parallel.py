@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,19 +21,27 @@ Result = TypeVar("Result")
 _LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
 
 
-def thread_count() -> int:
-    """OMP_NUM_THREADS if set, otherwise the share of one MPI rank in the cores it may use.
+def thread_count(wanted: int | None = None) -> int:
+    """The number of threads wanted, by default the first number of OMP_NUM_THREADS, by default the
+    share of one MPI rank in the cores it may use.
 
-    Raises SoapGprError when it is set to more than any machine has.
+    Raises SoapGprError for what is not a whole number from 1 to ``MOST_THREADS``.
     """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and wanted.strip("0"):
-        if len(wanted) > len(str(MOST_THREADS)) or int(wanted) > MOST_THREADS:
-            raise SoapGprError(
-                f"OMP_NUM_THREADS: found {wanted[:40]}, expected at most {MOST_THREADS}"
-            )
-        return int(wanted)
+    if wanted is not None:
+        return _checked("n_threads", wanted)
+    variable = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if variable:
+        return _checked("OMP_NUM_THREADS", variable.split(",")[0])
     return max(1, len(os.sched_getaffinity(0)) // local_ranks())
+
+
+def _checked(name: str, value: object) -> int:
+    text = str(value).strip()
+    if re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MOST_THREADS:
+        return int(text)
+    raise SoapGprError(
+        f"{name}: found {text:.40}, expected a number of threads, 1 to {MOST_THREADS}"
+    )
 
 
 def local_ranks() -> int:
@@ -45,7 +54,7 @@ def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], n_threads: int | None = None
 ) -> Iterator[Result]:
     """Results in the order of the items, with few of them in memory at a time."""
-    n_threads = n_threads or thread_count()
+    n_threads = thread_count(n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         pending: deque = deque()
         try:

@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from potential.errors import SoapGprError
+from potential.geometry import check_geometry
 from potential.label_names import STANDARD, LabelNames, choose_names
 from potential.labels import (
     VOIGT,
@@ -20,7 +21,6 @@ from potential.labels import (
     read_sigmas,
     read_virial,
     read_weights,
-    require_finite,
     volume_of,
 )
 from potential.settings import LabelKeys
@@ -92,7 +92,8 @@ def structure_from_atoms(
     names: those of the labels; with keys, or without, those that ``choose_names`` finds, wherever
     ASE has put them: its extended-XYZ reader moves the standard names into a calculator and leaves
     others in ``info`` and ``arrays``. Stress is eV/Å^3 in ASE's sign, and needs a volume.
-    Raises SoapGprError for labels that are not finite, absurdly large or contradictory.
+    Raises SoapGprError for labels that are not finite, absurdly large or contradictory,
+    and as ``check_geometry`` does.
     """
     if not isinstance(names, LabelNames):
         names = choose_names([atoms], names or LabelKeys())
@@ -101,10 +102,10 @@ def structure_from_atoms(
     pbc = np.array(atoms.pbc, dtype=bool)
     if len(atoms) == 0:
         raise SoapGprError(f"{source}: found no atoms, expected at least one")
-    require_finite(positions, source, "positions")
-    require_finite(cell, source, "cell")
-    if any(pbc) and np.linalg.matrix_rank(cell[pbc]) < pbc.sum():
-        raise SoapGprError(f"{source}: found a periodic direction without a proper cell vector")
+    try:
+        check_geometry(positions, cell, pbc)
+    except SoapGprError as error:
+        raise SoapGprError(f"{source}: {error}") from None
     numbers = np.array(atoms.numbers, dtype=np.int64)
     if not numbers.all():
         raise SoapGprError(f"{source}: found an atom of species X, expected chemical elements only")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from potential.neighbors import neighbor_list
+from potential.neighbors import neighbors_of, two_of
 from potential.progress import Progress, silent
 from potential.structure import Structure
 
@@ -67,7 +67,7 @@ def _triplets(
 
     Neighbours of one species come with the shorter distance first.
     """
-    neighbors = neighbor_list(structure.positions, structure.cell, structure.pbc, cutoff)
+    neighbors = neighbors_of(structure, cutoff)
     index = {z: a for a, z in enumerate(species)}
     own = np.array([index[int(z)] for z in structure.numbers])
     distance = np.linalg.norm(neighbors.r_ij, axis=1)
@@ -77,9 +77,9 @@ def _triplets(
         span = np.arange(offset[i], offset[i + 1])
         span = span[distance[span] < cutoff]
         span = span[np.lexsort((distance[span], of_neighbor[span]))]
-        first, second = (span[k] for k in np.triu_indices(len(span), 1))
-        r_jk = np.linalg.norm(neighbors.r_ij[second] - neighbors.r_ij[first], axis=1)
-        found = np.stack([distance[first], distance[second], r_jk], axis=1)
-        kinds = of_neighbor[first] * len(species) + of_neighbor[second]
-        for kind in np.unique(kinds).tolist():
-            yield (a, *divmod(kind, len(species))), found[kinds == kind]
+        for first, second in two_of(span):
+            r_jk = np.linalg.norm(neighbors.r_ij[second] - neighbors.r_ij[first], axis=1)
+            found = np.stack([distance[first], distance[second], r_jk], axis=1)
+            kinds = of_neighbor[first] * len(species) + of_neighbor[second]
+            for kind in np.unique(kinds).tolist():
+                yield (a, *divmod(kind, len(species))), found[kinds == kind]

@@ -231,7 +231,7 @@ def test_distances_that_are_not_finite_are_refused(any_model, value):
 
 
 def test_periodic_direction_without_cell_vector_is_refused(model):
-    with pytest.raises(SoapGprError, match="without a cell vector"):
+    with pytest.raises(SoapGprError, match="without a proper cell vector"):
         model.evaluate([8], [[0, 0, 0]], np.diag([3.0, 3.0, 0.0]), True)
 
 

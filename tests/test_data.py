@@ -203,12 +203,14 @@ def test_at_sign_in_a_file_name_is_no_slice(tmp_path):
         ("a.xyz@7", "found no frames for the slice '7'"),
         ("a.xyz@5:", "found no frames for the slice '5:'"),
         ("bad.xyz", "bad.xyz: ase.io cannot read it"),
+        ("short.xyz", "short.xyz: cut short: frame 0 should have 2 atoms"),
         ("text.foo", "text.foo: ase.io cannot read it"),
     ],
 )
 def test_bad_spec_is_one_sentence(tmp_path, spec, words):
     write(tmp_path / "a.xyz", labelled(energy=1.0))
-    (tmp_path / "bad.xyz").write_text("2\nProperties=species:S:1:pos:R:3\nSi 0 0 0\n")
+    (tmp_path / "bad.xyz").write_text("1\nProperties=species:S:1:pos:R:3\nSi 0 0 zero\n")
+    (tmp_path / "short.xyz").write_text("2\nProperties=species:S:1:pos:R:3\nSi 0 0 0\n")
     (tmp_path / "text.foo").write_text("hello\n")
     with pytest.raises(SoapGprError) as error:
         read_structures([f"{tmp_path}/{spec}"])

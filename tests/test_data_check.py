@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import ase
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -15,6 +16,7 @@ from potential import fit
 from potential.cli import main
 from potential.data import read_structures
 from potential.data_check import check
+from potential.errors import SoapGprError
 from potential.structure import structure_from_atoms
 
 SHARED = Path("/work/shared/data")
@@ -236,3 +238,17 @@ def test_published_sets_have_their_known_defects():
     assert "-23.6 kBar" in copper["virial units"].message
     assert set(kinds("water_PBE0TS/train.xyz")) == {"net force"}
     assert kinds("mlearn_Si/train.xyz") == kinds("acetylacetone/train_300K.xyz") == {}
+
+
+@pytest.mark.parametrize(
+    ("positions", "cell", "message"),
+    [
+        ([[0, 0, 0], [0, 1e30, 0]], 5.0 * np.eye(3), r"#7: positions: found 1e\+30 Å for atom 2"),
+        ([[0, 0, 0], [0, 1, 0]], np.diag([5, 1e30, 5]), r"#7: cell: found a periodic vector of"),
+        ([[0, 0, 0], [0, 1, 0]], np.diag([5, 0.01, 5]), r"#7: found a periodic cell 0\.01 Å thick"),
+    ],
+)
+def test_absurd_geometry_is_refused_by_name(positions, cell, message):
+    atoms = ase.Atoms("Si2", positions, cell=cell, pbc=True)
+    with pytest.raises(SoapGprError, match="a.xyz" + message):
+        check([structure_from_atoms(atoms, source="a.xyz#7")])

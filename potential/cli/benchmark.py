@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         structure = first_structure(args.data, args.atoms)
     else:
         structure = made_up_structure(model.species, args.atoms)
-    threads = sorted({1, args.threads or thread_count()})
+    threads = sorted({1, thread_count(args.threads)})
     with naming(structure):
         result = benchmark(model, structure, threads, args.seconds)
     result = {

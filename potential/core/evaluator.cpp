@@ -182,7 +182,7 @@ void Evaluator::State::evaluate(const Environments &environments, double *energy
   std::vector<Profile> profiles(profile ? n_threads : 0);
   std::exception_ptr failure;
   // every pair and every centre belongs to one block, so that threads never write to the same place
-#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+#pragma omp parallel for schedule(dynamic) num_threads(team_size(n_threads))
   for (int b = 0; b < n_blocks; ++b) {
     const int thread = thread_index();
     try {
@@ -198,8 +198,11 @@ void Evaluator::State::evaluate(const Environments &environments, double *energy
   if (profile) add(profiles, *profile);
 }
 
-Evaluator::Evaluator(Model model, int n_threads)
-    : state_(std::make_unique<State>(std::move(model), std::max(n_threads, 1))) {}
+Evaluator::Evaluator(Model model, int n_threads) {
+  if (n_threads < 1)
+    throw Error("n_threads: found " + std::to_string(n_threads) + ", expected 1 or more");
+  state_ = std::make_unique<State>(std::move(model), n_threads);
+}
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }

@@ -69,9 +69,10 @@ class Model {
 };
 
 /// Evaluates a model; owns one workspace per thread. One Evaluator serves one caller at a time.
+/// A process made by fork evaluates with one thread if its parent had started more.
 class Evaluator {
  public:
-  explicit Evaluator(Model model, int n_threads = 1);
+  explicit Evaluator(Model model, int n_threads = 1);  ///< Throws Error for n_threads < 1
   ~Evaluator();
   Evaluator(Evaluator &&) noexcept;
 

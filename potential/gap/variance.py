@@ -28,7 +28,7 @@ from potential.gap.soap_options import read_soap
 from potential.gap.soap_term import soap_term, sparse_points
 from potential.gap.triplet_functions import parts_of
 from potential.model import build_model
-from potential.neighbors import NeighborList, in_order, neighbor_list
+from potential.neighbors import NeighborList, in_order, neighbor_list, two_of
 from potential.structure import Structure, symbol
 from potential.text_table import text_table
 
@@ -228,16 +228,16 @@ class _Triplets(_Functions):
         for i, center in enumerate(species.tolist()):
             span = np.arange(offset[i], offset[i + 1])
             span = span[np.argsort(species[j[span]], kind="stable")]
-            first, second = (span[k] for k in np.triu_indices(len(span), 1))
-            kinds = np.stack([species[j[first]], species[j[second]]], axis=1)
-            for kind in np.unique(kinds, axis=0):
-                p = self._places[center, *kind.tolist()]
-                if p not in self._parts:
-                    continue
-                own = (kinds == kind).all(axis=1)
-                a, b = first[own], second[own]
-                r_jk = np.linalg.norm(neighbors.r_ij[b] - neighbors.r_ij[a], axis=1)
-                yield p, [np.full(len(a), i), j[a], j[b]], [r[a], r[b], r_jk]
+            for first, second in two_of(span):
+                kinds = np.stack([species[j[first]], species[j[second]]], axis=1)
+                for kind in np.unique(kinds, axis=0):
+                    p = self._places[center, *kind.tolist()]
+                    if p not in self._parts:
+                        continue
+                    own = (kinds == kind).all(axis=1)
+                    a, b = first[own], second[own]
+                    r_jk = np.linalg.norm(neighbors.r_ij[b] - neighbors.r_ij[a], axis=1)
+                    yield p, [np.full(len(a), i), j[a], j[b]], [r[a], r[b], r_jk]
 
     def _weight(self, distances) -> np.ndarray:
         """w², over the number of centres from which a loose cluster is seen."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The client against a scripted server that writes i-PI's bytes by hand."""
 
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,6 +109,45 @@ def test_wrong_batch_size_is_an_error(serve):
     server = serve()
     server.send(b"INIT        ", np.int32(0), np.int32(13), b"batch_size:-4")
     assert "'-4'" in str(server.join())
+
+
+@pytest.mark.parametrize("length", [-1, -(2**31), 2**31 - 1, 2**20 + 1])
+def test_absurd_length_of_the_init_text_is_refused_at_once(serve, length):
+    server = serve()
+    tracemalloc.start()
+    server.send(b"INIT        ", np.int32(0), np.int32(length))
+    assert f"INIT text of {length} bytes; expected 0 to 1048576" in str(server.join())
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-3", "1e30", "1000000", "10001", "2.0", "", "9" * 5000, "nan", "२ ३"]
+)
+def test_absurd_batch_size_is_refused_at_once(serve, value):
+    server = serve()
+    text = f"batch_size : {value}".encode()
+    tracemalloc.start()
+    server.send(b"INIT        ", np.int32(0), np.int32(len(text)), text)
+    error = str(server.join())
+    assert f"announced batch_size '{value[:40]}'; expected 1 to 10000" in error
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def test_batch_too_large_for_a_message_is_refused(serve, model, water):
+    crowd = water * (100, 100, 10)
+    server = serve(Evaluator(model, crowd))
+    server.send(b"INIT        ", np.int32(0), np.int32(15), b"batch_size:9999")
+    assert "9999 of 300000 atoms, messages of 67.0 GiB; expected less" in str(server.join())
+
+
+@pytest.mark.parametrize("n_atoms", [-1, 0, 2**31 - 1])
+def test_absurd_number_of_atoms_is_refused(serve, water, n_atoms):
+    server = serve()
+    server.initialize()
+    server.send(b"POSDATA     ", geometry(water)[0], np.int32(n_atoms))
+    assert f"i-PI sent {n_atoms} atoms; expected 3" in str(server.join())
 
 
 @pytest.mark.parametrize("where", [6, 12, 100, 12 + 144 + 2, 12 + 148 + 30])

@@ -159,7 +159,8 @@ def _wait_for(path):
         (["--port", "70000"], "--port is 70000"),
         (["--unix", "a", "--timeout", "-1"], "--timeout is -1"),
         (["--unix", "a", "--timeout", "nan"], "--timeout is nan"),
-        (["--unix", "a", "--threads", "0"], "--threads is 0"),
+        (["--unix", "a", "--threads", "0"], "--threads is 0; expected 1 to 1024"),
+        (["--unix", "a", "--threads", "1000000"], "--threads is 1000000; expected 1 to 1024"),
     ],
 )
 def test_wrong_usage_is_code_2(capsys, arguments, sentence):

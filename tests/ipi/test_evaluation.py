@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import warnings
 from types import SimpleNamespace
 
 import ase
 import ase.io
 import numpy as np
 import pytest
+from models import random_model
 
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import BOHR_PER_ANGSTROM, HARTREE_PER_EV
+from potential import SoapGprCalculator
 from potential.errors import SoapGprError
+from potential.evaluation import evaluate_structures
+from potential.structure import structure_from_atoms
 
 
 def evaluate(evaluator, atoms):
@@ -101,6 +106,37 @@ def test_species_unknown_to_the_model_is_named(model):
 def test_empty_template_is_an_error(model):
     with pytest.raises(SoapGprError, match="no atoms"):
         Evaluator(model, ase.Atoms())
+
+
+@pytest.mark.parametrize("values", [(np.inf, -np.inf), (1e308, 1e308), (1e30, 0.0)])
+@pytest.mark.parametrize("where", ["positions", "cell"])
+def test_absurd_geometry_is_one_sentence_without_warnings(water, values, where):
+    model = random_model(species=(1, 8))
+    positions = water.positions * BOHR_PER_ANGSTROM
+    cell = water.cell.array.T * BOHR_PER_ANGSTROM
+    array = positions if where == "positions" else cell
+    array[0, 0], array[2, 1] = values
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(SoapGprError, match=r"not finite|expected 1e\+08 Å"),
+    ):
+        warnings.simplefilter("error")
+        Evaluator(model, water).evaluate(cell, positions, np.empty((3, 3)), np.empty((3, 3)))
+
+
+def test_collapsed_cell_is_one_sentence_everywhere():
+    """A run at constant pressure that went wrong: 96 atoms in a cube of 0.26 Å."""
+    model, cell = random_model(species=(1, 8)), 0.26 * np.eye(3)
+    positions = np.random.default_rng(0).uniform(0, 0.26, (96, 3))
+    atoms = ase.Atoms("OHH" * 32, positions, cell=cell, pbc=True)
+    sentence = r"neighbours of each atom within 3\.5 Å, expected 20000 at most"
+    with pytest.raises(SoapGprError, match=sentence):
+        evaluate(Evaluator(model, atoms), atoms)
+    atoms.calc = SoapGprCalculator(model)
+    with pytest.raises(SoapGprError, match=sentence):
+        atoms.get_potential_energy()
+    with pytest.raises(SoapGprError, match="a.xyz#3: found about .* " + sentence):
+        evaluate_structures(model, [structure_from_atoms(atoms.copy(), source="a.xyz#3")])
 
 
 @pytest.mark.parametrize("key", ["energy", "forces", "virial"])
