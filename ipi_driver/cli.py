@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=DEFAULT_TIMEOUT,
         metavar="S",
-        help="seconds to wait for i-PI to start (default %(default)g)",
+        help="seconds to wait for i-PI to start, inf for ever (default %(default)g)",
     )
     parser.add_argument(
         "--threads",

@@ -12,6 +12,8 @@ from potential.errors import SoapGprError
 
 DEFAULT_PREFIX = "/tmp/ipi_"
 DEFAULT_TIMEOUT = 60.0
+LONGEST_ATTEMPT = 60.0  # seconds; sockets cannot wait for ever
+GOODBYE = 10.0  # seconds to wait for a server that says nothing any more
 
 
 def connect_unix(name: str, prefix: str = DEFAULT_PREFIX, timeout: float = DEFAULT_TIMEOUT):
@@ -73,7 +75,7 @@ def _connect(family, attempt, where, explain, timeout):
     while True:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(min(max(deadline - time.monotonic(), 0.1), 60.0))
+            sock.settimeout(min(max(deadline - time.monotonic(), 0.1), LONGEST_ATTEMPT))
             attempt(sock)
             sock.settimeout(None)
             return sock
@@ -211,7 +213,7 @@ class Client:
         """
         with contextlib.suppress(OSError), self._sock as sock:
             sock.shutdown(socket.SHUT_WR)
-            sock.settimeout(1.0)
-            deadline = time.monotonic() + 1.0
+            sock.settimeout(GOODBYE)
+            deadline = time.monotonic() + GOODBYE
             while sock.recv(4096) and time.monotonic() < deadline:
                 pass

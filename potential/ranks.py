@@ -125,7 +125,7 @@ def abort_all(error: Exception) -> None:
 
     rank, reason = MPI.COMM_WORLD.Get_rank(), f"{type(error).__name__}: {error}".strip(": ")
     print(f"soap-gpr: error: rank {rank}: {reason}", file=sys.stderr, flush=True)
-    time.sleep(1.0)  # mpirun drops what it has not passed on when the ranks end
+    time.sleep(5.0)  # mpirun, on a busy machine, drops what it has not passed on by then
     MPI.COMM_WORLD.Abort(1)
 
 

@@ -98,8 +98,7 @@ def _trained(
         for name, text in inputs:
             (Path(folder) / f"{name}.txt").write_text(text)
         one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # several wait for each other
-        options = {"cwd": folder, "env": one_thread, "timeout": 300}
-        done = subprocess.run(command, capture_output=True, text=True, **options)
+        done = subprocess.run(command, cwd=folder, env=one_thread, capture_output=True, text=True)
         assert (Path(folder) / "gap.xml").exists(), (done.stdout + done.stderr)[-3000:]
         return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+from patience import HANG
 
 from ipi_driver.client import Client, connect_tcp, connect_unix
 
@@ -103,12 +104,12 @@ class Run:
 
     def connect(self):
         if self.mode == "unix":
-            return connect_unix(self.name, PREFIX)
-        return connect_tcp("localhost", self.port)
+            return connect_unix(self.name, PREFIX, HANG)
+        return connect_tcp("localhost", self.port, HANG)
 
     def wait(self):
         """Wait for the end; i-PI must have succeeded."""
-        code = self.process.wait(120)
+        code = self.process.wait(HANG)
         assert code == 0, (self.folder / "i-pi.log").read_text()[-3000:]
 
     def assert_agrees(self, model, rtol=1e-9):
@@ -174,6 +175,6 @@ def client_threads(run, evaluators):
         thread.start()
     yield clients
     for thread in threads:
-        thread.join(20)
+        thread.join(HANG)
         assert not thread.is_alive()
     assert errors == []

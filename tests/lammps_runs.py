@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from patience import HANG
 
 # LAMMPS' own constants (update.cpp): pressure × volume per energy, and kcal/mol per eV.
 PRESSURE_UNIT = {"metal": 1.6021765e6, "real": 68568.415}
 KCAL_PER_EV = 23.060549
-
-TIMEOUT = 1800  # seconds: a guard against ranks that wait for each other for ever
 
 MEASURE = """\
 compute pe all pe/atom
@@ -81,7 +80,7 @@ def run_lammps(folder, script, *, ranks=1, program=None, **env) -> subprocess.Co
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT,
+        timeout=HANG,
         check=False,
     )
 

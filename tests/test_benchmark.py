@@ -40,9 +40,14 @@ def test_profile_covers_the_time_of_one_thread(forces):
     model = body_order_model()
     atoms = random_structure([8, 1, 1] * 40)
     structure = model.structure(atoms.numbers, atoms.positions, atoms.cell.array, True)
-    profile = _core.Evaluator(model.core, 1).profile(structure, forces)
-    elapsed = profile.pop("elapsed")
-    assert 0.3 * elapsed < sum(profile.values()) <= elapsed
+    evaluator = _core.Evaluator(model.core, 1)
+    profiles = [evaluator.profile(structure, forces) for _ in range(20)]
+    shares = []
+    for profile in profiles:
+        elapsed = profile.pop("elapsed")
+        shares.append(sum(profile.values()) / elapsed)
+    # a busy machine may interrupt between two phases, but not every time
+    assert 0.3 < max(shares) <= 1.0
     backward = {"power_spectrum_adjoint", "expansion_adjoint", "scatter"}
     for name, seconds in profile.items():
         assert (seconds > 0) or (name in backward and not forces), name

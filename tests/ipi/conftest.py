@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import ase
 import numpy as np
 import pytest
+from patience import HANG
 
 from ipi_driver import protocol
 from ipi_driver.client import Client
@@ -70,7 +71,7 @@ class FakeServer:
 
     def __init__(self, evaluator, **options):
         self.sock, theirs = socket.socketpair()
-        self.sock.settimeout(20)
+        self.sock.settimeout(HANG)
         self.client = Client(theirs, evaluator, **options)
         self.error = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -112,13 +113,13 @@ class FakeServer:
         """Say no more, wait for the client and return the error it ended with, if any."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
-        self._thread.join(20)
+        self._thread.join(HANG)
         assert not self._thread.is_alive()
         return self.error
 
     def close(self):
         self.sock.close()
-        self._thread.join(20)
+        self._thread.join(HANG)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from ipi_runs import PREFIX, Run, find_program
 from models import body_order_model, random_model
+from patience import HANG
 
 from ipi_driver import cli
+from ipi_driver.client import connect_unix
 
 needs_ipi = pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -35,17 +38,17 @@ def folder(tmp_path, soap_model, water):
     return tmp_path
 
 
-def client(folder, *arguments):
-    command = [sys.executable, "-m", "ipi_driver", "model.sgpr", "--template", "template.xyz"]
+def client(folder, *arguments, program=("-m", "ipi_driver")):
+    command = [sys.executable, *program, "model.sgpr", "--template", "template.xyz"]
     return subprocess.Popen(
         [*command, *arguments], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
     )
 
 
-def finish(process, timeout=60):
+def finish(process):
     """Exit code and standard error of a process, which is killed if it does not end."""
     try:
-        return process.wait(timeout), process.stderr.read()
+        return process.wait(HANG), process.stderr.read()
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -108,7 +111,9 @@ def test_ffdirect_agrees_with_model(folder, soap_model, water, options):
 @needs_ipi
 def test_pes_class_in_the_driver_of_ipi_agrees_with_model(folder, soap_model, water):
     with Run(folder, water) as run:
-        _wait_for(Path(PREFIX + run.name))
+        while not Path(PREFIX + run.name).exists():
+            assert run.process.poll() is None
+            time.sleep(0.05)
         options = ["-u", "-a", run.name, "-S", PREFIX, "-m", "custom", "-P", PES]
         driver = subprocess.Popen(
             [find_program("i-pi-driver-py"), *options, "-o", "model.sgpr,template.xyz"],
@@ -126,27 +131,25 @@ def test_pes_class_in_the_driver_of_ipi_agrees_with_model(folder, soap_model, wa
 
 @needs_ipi
 def test_sigterm_ends_the_client_and_not_the_run(folder, soap_model, water):
-    with Run(folder, water, steps=400) as run:
+    script = (
+        "import os, signal, sys\n"
+        "from ipi_driver import cli, evaluation\n"
+        "evaluate, steps = evaluation.Evaluator.evaluate, iter(range(7))\n"
+        "def seven_times(*arguments):\n"
+        "    if next(steps, None) is None: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return evaluate(*arguments)\n"
+        "evaluation.Evaluator.evaluate = seven_times\n"
+        "sys.exit(cli.main())\n"
+    )
+    with Run(folder, water, steps=20) as run:
         where = ["--unix", run.name, "--prefix", PREFIX]
-        first = client(folder, *where)
-        while "connected" not in first.stderr.readline():
-            assert first.poll() is None
-        time.sleep(0.2)
-        first.terminate()
+        first = client(folder, *where, program=("-c", script))
         code, errors = finish(first)
         assert code == 1
-        assert errors == "soap-gpr drive: error: stopped by SIGTERM\n"
+        assert errors.endswith("\nsoap-gpr drive: error: stopped by SIGTERM\n")
         assert finish(client(folder, *where))[0] == 0
         run.wait()
         run.assert_agrees(soap_model)
-
-
-def _wait_for(path):
-    for _ in range(600):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} did not appear")
 
 
 @pytest.mark.parametrize(
@@ -190,6 +193,14 @@ def test_server_that_never_starts_is_code_1(folder, monkeypatch, capsys, argumen
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+def test_endless_timeout_waits_for_the_server(tmp_path):
+    prefix = f"{tmp_path}/"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(prefix + "late")
+        threading.Timer(0.1, server.listen).start()
+        connect_unix("late", prefix, float("inf")).close()
 
 
 def test_wrong_files_are_code_1(folder, monkeypatch, capsys):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
+from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
 from ipi_driver.evaluation import Evaluator
@@ -85,20 +86,27 @@ def test_failing_client_leaves_the_run_to_the_others(tmp_path, model, water):
         failing.start()
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()
-        failing.join(20)
+        failing.join(HANG)
         assert failures == ["enough"]
         run.assert_agrees(model)
 
 
-def test_killed_server_is_reported(tmp_path, evaluator, water):
-    with Run(tmp_path, water, steps=1_000_000) as run:
-        client = Client(run.connect(), evaluator)
-        killer = threading.Timer(1.0, run.process.kill)
-        killer.start()
+def test_killed_server_is_reported(tmp_path, model, water):
+    class KillingModel:
+        count = 0
+
+        def evaluate(self, *arguments):
+            self.count += 1
+            if self.count == 3:
+                run.process.kill()
+                run.process.wait()
+            return model.evaluate(*arguments)
+
+    with Run(tmp_path, water) as run:
+        client = Client(run.connect(), Evaluator(KillingModel(), water))
         with pytest.raises(ConnectionClosedError):
             client.run()
-        killer.join()
-    assert client.evaluations > 0
+    assert client.evaluations == 3
 
 
 def test_ase_socket_server_is_served(water, model):
@@ -111,7 +119,7 @@ def test_ase_socket_server_is_served(water, model):
 
     def serve():
         try:
-            Client(connect_unix(name), Evaluator(model, water)).run()
+            Client(connect_unix(name, timeout=HANG), Evaluator(model, water)).run()
         except ConnectionClosedError as error:
             ends.append(str(error))
 
@@ -126,5 +134,5 @@ def test_ase_socket_server_is_served(water, model):
             virial = -water.get_stress(voigt=False) * water.get_volume()
             assert_close(virial, expected.virial, 1e-6)
             water.positions[0] += 0.01
-    thread.join(20)
+    thread.join(HANG)
     assert "without saying EXIT" in ends[0]
