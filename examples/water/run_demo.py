@@ -3,7 +3,8 @@
 
     python examples/water/run_demo.py            (what `make demo` does after installing)
 
-Everything it writes goes to the folder demo/: the model, logs, trajectories and report.html.
+Everything it writes goes to the folder demo/: the model, logs, trajectories and report.html. No
+run has a time limit. A step that fails leaves out the steps that need it, and no others.
 """
 
 from __future__ import annotations
@@ -17,150 +18,159 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from os.path import relpath
 from pathlib import Path
 
-import demo_ipi as ipi
-import demo_lammps as lammps
-import numpy as np
-from demo_analysis import drift
-from demo_liquid import KELVIN, Liquid, nuclei
-from demo_process import DemoError, Progress, require_progress, run
+from ase.io import write
+from demo_report import Results, write_report
+from liquid import KELVIN, broken, drift, measure
+from runs import (
+    HERE,
+    DemoError,
+    Progress,
+    read_dump,
+    read_lammps,
+    read_pimd,
+    run,
+    run_lammps,
+    run_pimd,
+)
 
 from potential.errors import SoapGprError
 
-HERE = Path(__file__).resolve().parent
-ELEMENTS = {1: "O", 2: "H"}  # of the LAMMPS types in start.data
-
-# Steps, set so that two free cores need less than three minutes for all three runs, and
-# how many steps lie between two frames.
-NVT, NVT_EVERY = 20_000, 40  # 10 ps
-NVE, NVE_EVERY = 20_000, 40  # 5 ps
-PIMD, PIMD_EVERY = 4_000, 10  # 1 ps
-LIMIT = 300  # seconds after which a run stops early, in good order
-LARGEST_DRIFT = 0.1  # meV/atom/ps at constant energy
+# Steps, and how many lie between two frames.
+NVT, NVT_EVERY = 8_000, 20  # 4 ps
+NVE, NVE_EVERY = 8_000, 20  # 2 ps
+PIMD, PIMD_EVERY = 1_200, 10  # 0.6 ps
+TOLERANCE = 1e-3  # eV/Å: what compression may change of a force
+LARGEST_DRIFT = 0.1  # meV/atom/ps at constant energy, of runs long enough to tell
+LONG_ENOUGH = 1.0  # ps
 EQUILIBRATION = 0.25  # of each trajectory is left out
 
-MODEL, START = "water.sgpr", "pimd_start.xyz"
+MODEL, SMALL, START = "water.sgpr", "water_small.sgpr", "pimd_start.xyz"
+
+Show = Callable[[float], None]  # is told how much of a step is done
 
 
+@dataclass
 class Demo:
-    """The steps in their order, with their times and the commands that repeat them."""
+    """The steps, with their times, the commands that repeat them, and what failed."""
 
-    def __init__(self, folder: Path, fraction: float):
-        self.folder = folder
-        self.fraction = fraction
-        self.commands: dict[str, list[str]] = {}
-        self.seconds: dict[str, float] = {}
+    folder: Path
+    fraction: float
+    beads: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
-    def fit(self, progress: Progress) -> str:
-        self._soap_gpr("fit", ["fit", self._input("fit.toml"), "-o", MODEL], progress)
-        size = (self.folder / MODEL).stat().st_size / 1e6
-        return f"demo model: {self.folder / MODEL}, {size:.1f} MB"
+    def fit(self, show: Show) -> str:
+        self._soap_gpr("fit", ["fit", self._input("fit.toml"), "-o", MODEL], show)
+        return f"{self.folder / MODEL}, {(self.folder / MODEL).stat().st_size / 1e6:.1f} MB"
 
-    def use(self, model: Path) -> None:
-        """Take a model that exists instead of fitting one."""
-        self.commands["fit"] = []
-        if model.resolve() != (self.folder / MODEL).resolve():
-            shutil.copyfile(model, self.folder / MODEL)
-
-    def test(self, progress: Progress) -> str:
+    def test(self, show: Show) -> str:
         errors = "test_errors.json"
         command = ["evaluate", MODEL, self._input("test.xyz"), "--json", errors]
-        self._soap_gpr("test", command, progress)
+        self._soap_gpr("test", command, show)
         of_all = json.loads((self.folder / errors).read_text())["errors"]["all"]
         energy, force = (1e3 * of_all[label]["rmse"] for label in ("energy", "force"))
         return f"RMSE on test data: energy {energy:.2f} meV/atom, force {force:.1f} meV/Å"
 
-    def nvt(self, progress: Progress) -> str:
+    def compress(self, show: Show) -> str:
+        structures = f"{self._input('train.xyz')}@::10"
+        command = ["compress", MODEL, structures, "-o", SMALL, "--tolerance", f"{TOLERANCE:g}"]
+        self._soap_gpr("compress", command, show)
+        if not (self.folder / SMALL).exists():
+            return "nothing to gain"
+        sizes = [(self.folder / name).stat().st_size / 1e6 for name in (SMALL, MODEL)]
+        return f"{sizes[0]:.1f} of {sizes[1]:.1f} MB, forces within {1e3 * TOLERANCE:g} meV/Å"
+
+    def nvt(self, show: Show) -> str:
         variables = {"data": self._input("start.data"), "dump": "nvt.dump", "restart": "nvt.data"}
-        result = self._lammps("nvt", NVT, NVT_EVERY, variables, progress)
+        self._lammps("nvt", NVT, NVT_EVERY, show, **variables)
+        result = read_lammps(self.folder / "nvt.log")
+        _require_water([[atoms] for atoms in read_dump(self.folder / "nvt.dump")])
         return f"{result.time[-1]:.1f} ps, {result.microseconds:.0f} µs per atom and step"
 
-    def nve(self, progress: Progress) -> str:
-        result = self._lammps("nve", NVE, NVE_EVERY, {"data": "nvt.data"}, progress)
-        line = drift(result.time, result.thermo["TotEng"], result.atoms)
-        if abs(line.slope) > LARGEST_DRIFT:
+    def nve(self, show: Show) -> str:
+        self._lammps("nve", NVE, NVE_EVERY, show, data="nvt.data")
+        result = read_lammps(self.folder / "nve.log")
+        line = drift(result.time, result.columns["TotEng"], result.atoms)
+        if result.time[-1] > LONG_ENOUGH and abs(line.slope) > LARGEST_DRIFT:
             raise DemoError(
                 f"the total energy drifts by {line.slope:+.3f} meV/atom/ps; expected less than "
                 f"{LARGEST_DRIFT}"
             )
         return f"{result.time[-1]:.1f} ps, energy drift {line.slope:+.4f} meV/atom/ps"
 
-    def pimd(self, progress: Progress) -> str:
-        types, positions, lengths = lammps.read_dump(self.folder / "nvt.dump")
-        ipi.write_start(self.folder / START, _symbols(types), positions[-1], lengths)
-        steps = self._steps(PIMD)
-        source = self.folder / "pimd.xml"
-        ipi.write_input(source, steps=steps, stride=PIMD_EVERY, start=START, limit=LIMIT)
-        self.commands["pimd"] = ipi.commands(source.name, MODEL, START)
-        wall = ipi.run_ipi(self.folder, source.name, MODEL, START, progress)
+    def pimd(self, show: Show) -> str:
+        write(self.folder / START, read_dump(self.folder / "nvt.dump")[-1], format="extxyz")
+        commands, wall = run_pimd(
+            self.folder,
+            self._fastest(),
+            START,
+            show,
+            **self._lengths(PIMD, PIMD_EVERY),
+            beads=self.beads,
+        )
+        self.commands["pimd"] = [f"{shlex.join(command)} &" for command in commands]
         self.seconds["pimd dynamics"] = wall
-        result = ipi.read_run(self.folder, wall)
-        require_progress("i-PI", result.steps, steps)
-        time_ps = result.properties["time"][-1]
-        return f"{time_ps:.2f} ps, {result.microseconds:.0f} µs per atom, bead and step"
+        result, frames = read_pimd(self.folder, wall)
+        _require_water(frames)
+        return f"{result.time[-1]:.2f} ps, {result.microseconds:.0f} µs per atom, bead and step"
 
-    def report(self, _: Progress) -> str:
-        from demo_report import Results, write_report
-
-        nvt, nve = (lammps.read_log(self.folder / f"{name}.log") for name in ("nvt", "nve"))
-        pimd = ipi.read_run(self.folder, self.seconds["pimd dynamics"])
+    def report(self, _: Show) -> str:
         results = Results(
             model=self.folder / MODEL,
             test_data=HERE / "test.xyz",
-            nvt=nvt,
-            nve=nve,
-            pimd=pimd,
-            liquid=self._liquid(nvt, pimd),
-            drift=drift(nve.time, nve.thermo["TotEng"], nve.atoms),
+            fraction=self.fraction,
             seconds=self.seconds,
             commands=self.commands,
+            failed=self.failed,
         )
+        if "nvt" in self.commands:
+            results.nvt = read_lammps(self.folder / "nvt.log")
+            frames = [[atoms] for atoms in read_dump(self.folder / "nvt.dump")]
+            kelvin = float(_settled(results.nvt.columns["Temp"]).mean())
+            kinetic = 1.5 * KELVIN * kelvin
+            results.classical = measure(_settled(frames), temperature=kelvin, kinetic=kinetic)
+        if "nve" in self.commands:
+            results.nve = read_lammps(self.folder / "nve.log")
+            total = results.nve.columns["TotEng"]
+            results.drift = drift(results.nve.time, total, results.nve.atoms)
+        if "pimd" in self.commands:
+            results.pimd, frames = read_pimd(self.folder, self.seconds["pimd dynamics"])
+            columns = {name: _settled(values) for name, values in results.pimd.columns.items()}
+            results.quantum = measure(
+                _settled(frames),
+                temperature=float(columns["temperature"].mean()),
+                kinetic=float(columns["kinetic_cv"].mean()) / results.pimd.atoms,
+            )
         write_report(results, self.folder / "report.html", self.folder / "report.png")
         return f"{self.folder / 'report.html'}"
 
-    def _liquid(self, nvt: lammps.LammpsRun, pimd: ipi.IpiRun) -> Liquid:
-        types, positions, lengths = lammps.read_dump(self.folder / "nvt.dump")
-        classical = _settled(positions)[:, None]
-        temperature = float(_settled(nvt.thermo["Temp"]).mean())
-        properties = {name: _settled(values) for name, values in pimd.properties.items()}
-        return Liquid(
-            nuclei(
-                classical,
-                np.array(_symbols(types)),
-                lengths,
-                temperature=temperature,
-                kinetic=1.5 * KELVIN * temperature,
-            ),
-            nuclei(
-                _settled(pimd.frames),
-                np.array(pimd.symbols),
-                lengths,
-                temperature=float(properties["temperature"].mean()),
-                kinetic=float(properties["kinetic_cv"].mean()) / len(pimd.symbols),
-            ),
-        )
-
-    def _soap_gpr(self, name: str, arguments: list[str], progress: Progress) -> None:
-        """Training and testing use all cores, and have their own progress bars on a terminal."""
+    def _soap_gpr(self, name: str, arguments: list[str], show: Show) -> None:
+        """These use all cores, and have their own progress bars on a terminal."""
         command = ["soap-gpr", *arguments]
-        self.commands[name] = [shlex.join(command)]
-        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(_cores()))}
+        cores = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
         bar = sys.stderr.isatty()
-        quiet = Progress(terminal=False, every=float("inf")) if bar else progress
-        run(command, self.folder, f"{name}.log", quiet, variables=threads, show_errors=bar)
-
-    def _lammps(
-        self, name: str, steps: int, every: int, variables: dict[str, str], progress: Progress
-    ) -> lammps.LammpsRun:
-        settings = {"model": MODEL, "steps": self._steps(steps), "every": every, "limit": LIMIT}
-        command = lammps.lammps_command(f"{name}.in", self.folder, variables | settings)
+        show = (lambda _: None) if bar else show
+        run(command, self.folder, f"{name}.log", show, bar=bar, OMP_NUM_THREADS=cores)
         self.commands[name] = [shlex.join(command)]
-        return lammps.run_lammps(command, self.folder, f"{name}.log", self._steps(steps), progress)
 
-    def _steps(self, steps: int) -> int:
-        return max(40, round(self.fraction * steps))
+    def _lammps(self, name: str, steps: int, every: int, show: Show, **variables: str) -> None:
+        settings = {"model": self._fastest(), **self._lengths(steps, every)}
+        command = run_lammps(
+            f"{name}.in", self.folder, f"{name}.log", show, **settings, **variables
+        )
+        self.commands[name] = [shlex.join(command)]
+
+    def _fastest(self) -> str:
+        return SMALL if (self.folder / SMALL).exists() else MODEL
+
+    def _lengths(self, steps: int, every: int) -> dict[str, int]:
+        steps = max(10, round(self.fraction * steps))
+        return {"steps": steps, "every": min(every, steps // 10)}
 
     def _input(self, name: str) -> str:
         """A file beside this one, as seen from the demo's folder."""
@@ -169,69 +179,96 @@ class Demo:
         return relpath(HERE / name, self.folder)
 
 
-def _settled(values: np.ndarray) -> np.ndarray:
+def _require_water(frames) -> None:
+    what = broken(frames)
+    if what:
+        raise DemoError(f"the water did not stay water: {what}")
+
+
+def _settled(values):
     """Without the beginning, where the liquid still adapts."""
     return values[int(EQUILIBRATION * len(values)) :]
 
 
-def _symbols(types: np.ndarray) -> list[str]:
-    return [ELEMENTS[int(kind)] for kind in types]
+# name: title, and the steps whose results it needs
+STEPS = {
+    "fit": ("Fit the model to the reference data", ()),
+    "test": ("Errors on test data", ("fit",)),
+    "compress": ("Compress the model", ("fit",)),
+    "nvt": ("LAMMPS: 300 K on 2 MPI ranks", ("fit",)),
+    "nve": ("LAMMPS: constant energy", ("nvt",)),
+    "pimd": ("i-PI: path integrals with 2 clients", ("nvt",)),
+    "report": ("Report", ()),
+}
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def run_steps(job: Demo, names: list[str]) -> None:
+    """One after the other; what fails is kept in ``job.failed`` and told."""
+    for number, name in enumerate(names, 1):
+        title, needs = STEPS[name]
+        print(f"[{number}/{len(names)}] {title}", flush=True)
+        progress = Progress()
+        try:
+            missing = [other for other in needs if other in job.failed]
+            if missing:
+                raise DemoError(f"left out, as it needs the step {missing[0]!r}")
+            progress.done(getattr(job, name)(progress.update))
+        except (DemoError, SoapGprError) as error:
+            job.failed[name] = str(error)
+        except OSError as error:
+            job.failed[name] = f"{error.filename}: {error.strerror}"
+        if name in job.failed:
+            progress.done(f"failed: {job.failed[name]}")
+        if name != "report":
+            job.seconds[name] = progress.seconds
+            (job.folder / "steps.json").write_text(json.dumps(vars(job), default=str, indent=1))
 
 
-def demo(args: argparse.Namespace) -> None:
-    """All steps, or with --report-only the last one."""
+def demo(args: argparse.Namespace) -> int:
+    """All steps, or with --report-only the last one; the exit code."""
     args.folder.mkdir(parents=True, exist_ok=True)
-    job = Demo(args.folder.resolve(), args.fraction)
+    job = Demo(args.folder.resolve(), args.fraction, args.beads)
+    names = list(STEPS)
     record = job.folder / "steps.json"
-    steps: list[tuple[str, str, Callable[[Progress], str]]] = [
-        ("fit", "Fit the model to the reference data", job.fit),
-        ("test", "Errors on test data", job.test),
-        ("nvt", "LAMMPS: 300 K on 2 MPI ranks", job.nvt),
-        ("nve", "LAMMPS: constant energy", job.nve),
-        ("pimd", "i-PI: path integrals with 2 clients", job.pimd),
-        ("report", "Report", job.report),
-    ]
     if args.report_only:
         if not record.exists():
             raise DemoError(f"{record} not found; expected the files of an earlier run")
-        job.seconds, job.commands = (json.loads(record.read_text())[k] for k in ("s", "c"))
-        steps = steps[-1:]
+        job = Demo(**json.loads(record.read_text()) | {"folder": job.folder})
+        names = ["report"]
     elif args.model:
-        job.use(args.model)
-        steps = steps[1:]
+        names.remove("fit")
+        if args.model.resolve() != job.folder / MODEL:
+            shutil.copyfile(args.model, job.folder / MODEL)
+    if not args.report_only:
+        (job.folder / SMALL).unlink(missing_ok=True)
     began = time.monotonic()
-    for number, (name, title, step) in enumerate(steps, 1):
-        print(f"[{number}/{len(steps)}] {title}", flush=True)
-        progress = Progress()
-        progress.done(step(progress))
-        if name != "report":
-            job.seconds[name] = progress.seconds
-            record.write_text(json.dumps({"s": job.seconds, "c": job.commands}, indent=1))
-    if args.picture:
-        shutil.copyfile(job.folder / "report.png", args.picture)
-    print(f"Done in {time.monotonic() - began:.0f} s: open {job.folder / 'report.html'}")
+    run_steps(job, names)
+    if "report" not in job.failed:
+        if args.picture:
+            shutil.copyfile(job.folder / "report.png", args.picture)
+        print(f"Done in {time.monotonic() - began:.0f} s: open {job.folder / 'report.html'}")
+    for name, sentence in job.failed.items():
+        print(f"run_demo: error: {name}: {sentence}", file=sys.stderr)
+    return int(bool(job.failed))
 
 
 def main() -> int:
-    """Exit code 0 ok, 1 failed, 130 interrupted."""
+    """Exit code 0 ok, 1 when a step failed, 130 interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="default %(default)s")
     parser.add_argument("--model", type=Path, help="run this model (*.sgpr), do not fit one")
     parser.add_argument(
         "--fraction", type=float, default=1.0, help="of the usual lengths (default 1)"
     )
+    parser.add_argument("--beads", type=int, default=8, help="of i-PI (default %(default)s)")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="copy the picture there")
     parser.add_argument("--report-only", action="store_true", help="from the files of a run")
     args = parser.parse_args()
     # kill ends the demo as Ctrl-C does, with the programs that it started
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        demo(args)
-    except (DemoError, SoapGprError) as error:
+        return demo(args)
+    except DemoError as error:
         print(f"run_demo: error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -240,7 +277,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nrun_demo: interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

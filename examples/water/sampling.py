@@ -1,28 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trajectories for the reference data: classical SPC/Fw, our LAMMPS pair style, our i-PI driver.
+"""Trajectories and labels for the reference data.
 
-Each function runs in its own folder, leaves its log there and returns frames (O, H, H order,
-unwrapped positions in Å, cell of the start frame). They raise RuntimeError naming the log file
-when the program fails.
+Trajectories: classical SPC/Fw, our LAMMPS pair style, our i-PI client. Each function runs in its
+own folder, leaves its logs there and returns frames (O, H, H order, unwrapped positions in Å, cell
+of the start frame); they raise runs.DemoError, which names the log, when a program fails.
+
+Labels: GFN2-xTB through tblite. Energies are in eV, forces in eV/Å, stresses in eV/Å³ with the sign
+of ASE (positive when the sample is under tension; stress = -virial / volume).
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread
+from ase.calculators.calculator import CalculationFailed
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import iread, write
+from runs import read_dump, read_pimd, run_lammps, run_pimd
 
-HERE = Path(__file__).resolve().parent
-BIN = Path(sys.executable).parent  # lmp, i-pi and soap-gpr of this environment
 MASSES = {"O": 15.999, "H": 1.008}
 TYPES = {"O": 1, "H": 2}
+DECIMALS = 6  # of the labelled positions
+# ground-state multiplicities of the isolated atoms; molecules here are closed shells
+MULTIPLICITY = {"H": 2, "O": 3}
 
 
 def write_data(path: Path, atoms: Atoms, *, charges: dict | None = None) -> None:
@@ -57,126 +59,80 @@ def whole(atoms: Atoms) -> Atoms:
     return copy
 
 
-def _run(command: Sequence[str], folder: Path, log: str) -> None:
-    with open(folder / log, "w") as stream:
-        code = subprocess.run(command, cwd=folder, stdout=stream, stderr=stream).returncode
-    if code:
-        raise RuntimeError(f"{command[0]} ended with code {code}; see {folder / log}")
-
-
-def _lammps(folder: Path, script: Path, variables: dict, start: Atoms) -> list[Atoms]:
-    command = [str(BIN / "lmp"), "-in", str(script), "-log", "log.lammps"]
-    for name, value in variables.items():
-        command += ["-var", name, str(value)]
-    _run(command, folder, "screen.txt")
-    frames = []
-    for dumped in iread(folder / variables["dump"], index=":", format="lammps-dump-text"):
-        frames.append(Atoms(start.symbols, dumped.positions, cell=start.cell, pbc=True))
-    return frames
-
-
-def classical_water(
-    folder: Path, start: Atoms, *, temperature: float, seed: int, steps: int, every: int
-) -> list[Atoms]:
-    """SPC/Fw NVT with LAMMPS (0.5 fs steps after 5 ps of equilibration)."""
+def classical_water(folder: Path, start: Atoms, **variables) -> list[Atoms]:
+    """SPC/Fw NVT with LAMMPS (0.5 fs steps after 5 ps of equilibration); variables: temperature,
+    seed, steps, every."""
     write_data(folder / "start.data", start, charges={"O": -0.82, "H": 0.41})
-    variables = {"data": "start.data", "temperature": temperature, "seed": seed}
-    variables |= {"steps": steps, "every": every, "dump": "frames.dump"}
-    return _lammps(folder, HERE / "spcfw.in", variables, start)
+    return _lammps("spcfw.in", folder, start, variables)
 
 
-def lammps_nvt(
-    folder: Path,
-    start: Atoms,
-    model: Path,
-    *,
-    temperature: float,
-    seed: int,
-    steps: int,
-    every: int,
-) -> list[Atoms]:
+def lammps_nvt(folder: Path, start: Atoms, model: Path, **variables) -> list[Atoms]:
     """NVT with `pair_style soap/gpr` through nvt.in, the script the demo uses."""
     write_data(folder / "start.data", start)
-    variables = {"data": "start.data", "model": model.resolve(), "temperature": temperature}
-    variables |= {"seed": seed, "steps": steps, "every": every, "dump": "frames.dump"}
-    return _lammps(folder, HERE / "nvt.in", variables, start)
+    return _lammps("nvt.in", folder, start, variables | {"model": model.resolve()})
 
 
-def _pimd_input(name: str, *, temperature: float, seed: int, steps: int, every: int, beads: int):
-    """pimd.xml with the numbers of this run put in."""
-    tree = ElementTree.parse(HERE / "pimd.xml")
-    root = tree.getroot()
-    root.find("ffsocket/address").text = name
-    root.find("total_steps").text = str(steps)
-    root.find("prng/seed").text = str(seed)
-    root.find("system/initialize").set("nbeads", str(beads))
-    root.find("system/initialize/velocities").text = str(temperature)
-    root.find("system/ensemble/temperature").text = str(temperature)
-    for trajectory in root.findall("output/trajectory"):
-        trajectory.set("stride", str(every))
-    return tree
+def _lammps(script: str, folder: Path, start: Atoms, variables: dict) -> list[Atoms]:
+    files = {"data": "start.data", "dump": "frames.dump"}
+    run_lammps(script, folder, "lammps.log", **files, **variables)
+    return [_like(start, frame) for frame in read_dump(folder / "frames.dump")]
 
 
-def ipi_pimd(
-    folder: Path,
-    start: Atoms,
-    model: Path,
-    *,
-    temperature: float,
-    seed: int,
-    steps: int,
-    every: int,
-    beads: int,
-) -> list[Atoms]:
-    """Beads from path-integral MD: i-PI with `soap-gpr drive` over a UNIX socket.
+def ipi_pimd(folder: Path, start: Atoms, model: Path, **values) -> list[Atoms]:
+    """Beads from path-integral MD; values: temperature, seed, steps, every, beads.
 
     Consecutive output times give different beads (0, 1, 2, ...), one frame per output time.
     """
-    name = f"water-{folder.name}"
-    tree = _pimd_input(
-        name, temperature=temperature, seed=seed, steps=steps, every=every, beads=beads
+    write(folder / "start.xyz", start, format="extxyz")
+    run_pimd(folder, str(model.resolve()), "start.xyz", **values)
+    _, frames = read_pimd(folder, seconds=0.0)
+    return [_like(start, beads[k % len(beads)]) for k, beads in enumerate(frames)][1:]
+
+
+def _like(start: Atoms, frame: Atoms) -> Atoms:
+    return Atoms(start.symbols, frame.positions, cell=start.cell, pbc=True)
+
+
+def label(atoms: Atoms) -> Atoms:
+    """The frame with its GFN2-xTB energy, forces and, if it is periodic, stress.
+
+    Positions are rounded, so that labels belong to what the file will hold. Accuracy 0.1 tightens
+    tblite's self-consistency until forces are converged to 1e-5 eV/Å at no measurable cost. Raises
+    ase's CalculationFailed when the SCF does not converge.
+    """
+    from tblite.ase import TBLite
+
+    frame = atoms.copy()
+    frame.positions = np.round(frame.positions, DECIMALS)
+    frame.cell = np.round(frame.cell.array, DECIMALS)
+    multiplicity = MULTIPLICITY[atoms.symbols[0]] if len(atoms) == 1 else 1
+    frame.calc = TBLite(
+        method="GFN2-xTB", accuracy=0.1, multiplicity=multiplicity, charge=0, verbosity=0
     )
-    tree.write(folder / "input.xml")
-    write_ipi_start(folder / "start.xyz", start)
-    with open(folder / "ipi.txt", "w") as server_log, open(folder / "drive.txt", "w") as client_log:
-        server = subprocess.Popen(
-            [str(BIN / "i-pi"), "input.xml"], cwd=folder, stdout=server_log, stderr=server_log
-        )
-        client = None
+    results = {"energy": frame.get_potential_energy(), "forces": frame.get_forces()}
+    if atoms.pbc.all():
+        results["stress"] = frame.get_stress()
+    frame.calc = SinglePointCalculator(frame, **results)
+    return frame
+
+
+def label_file(candidates: Path, labelled: Path, *, progress=lambda text: None) -> int:
+    """Label every frame of `candidates` that `labelled` does not hold yet; returns how many.
+
+    Frames are appended one by one and a `.done` file counts those tried, so an interrupted run
+    continues where it stopped. Frames whose SCF fails are left out.
+    """
+    counter = labelled.with_suffix(".done")
+    tried = int(counter.read_text()) if counter.exists() else 0
+    done = 0
+    for index, atoms in enumerate(iread(candidates, index=":")):
+        if index < tried:
+            continue
         try:
-            socket = Path(f"/tmp/ipi_{name}")
-            while not socket.exists() and server.poll() is None:
-                time.sleep(0.2)
-            drive = [str(BIN / "soap-gpr"), "drive", str(model.resolve())]
-            drive += ["--template", "start.xyz", "--unix", name]
-            client = subprocess.Popen(drive, cwd=folder, stdout=client_log, stderr=client_log)
-            while server.poll() is None:
-                if client.poll():
-                    raise RuntimeError(f"soap-gpr drive failed; see {folder / 'drive.txt'}")
-                time.sleep(0.5)
-        finally:
-            for process in (client, server):
-                if process is not None and process.poll() is None:
-                    process.terminate()
-    if server.returncode:
-        raise RuntimeError(f"i-pi ended with code {server.returncode}; see {folder / 'ipi.txt'}")
-    files = sorted(folder.glob("pimd.positions_*.xyz"))
-    beads_read = [list(iread(file, index=":", format="xyz")) for file in files]
-    return [
-        Atoms(start.symbols, beads_read[k % beads][k].positions, cell=start.cell, pbc=True)
-        for k in range(1, len(beads_read[0]))
-    ]
-
-
-def write_ipi_start(path: Path, atoms: Atoms) -> None:
-    """i-PI's xyz: the cell and the units live in the comment line."""
-    lengths = " ".join(f"{x:.8f}" for x in atoms.cell.lengths())
-    lines = [
-        str(len(atoms)),
-        f"# CELL(abcABC): {lengths} 90 90 90 positions{{angstrom}} cell{{angstrom}}",
-    ]
-    lines += [
-        f"{s} {r[0]:.8f} {r[1]:.8f} {r[2]:.8f}"
-        for s, r in zip(atoms.symbols, atoms.positions, strict=True)
-    ]
-    path.write_text("\n".join(lines) + "\n")
+            write(labelled, label(atoms), format="extxyz", append=True)
+            progress(f"{candidates.name} frame {index} labelled")
+        except CalculationFailed as error:
+            progress(f"{candidates.name} frame {index} left out: {error}")
+        counter.write_text(str(index + 1))
+        done += 1
+    return done
