@@ -182,13 +182,17 @@ def _add_timing(page: Page, results: Results) -> None:
     page.text(
         "Wall time on this machine, per atom and step, and the same multiplied by the number of "
         "processes. A step of a path integral counts once for every bead; i-PI's own work is "
-        "included. The runs use the compressed model, whose forces differ by less than 1 meV/Å "
-        "from those of the fitted one."
+        "included."
     )
+    if "compress" in results.commands:
+        page.text(
+            "The runs use the compressed model: forces differ from those of the fitted one by at "
+            "most 1 meV/Å on training structures."
+        )
     rows = [
         [step, "", f"{results.seconds[step]:.0f}", "", ""]
         for step in ("fit", "test", "compress")
-        if step in results.seconds
+        if results.commands.get(step)
     ]
     runs = {"LAMMPS, NVT": results.nvt, "LAMMPS, NVE": results.nve, "i-PI, PIMD": results.pimd}
     for name, run in runs.items():

@@ -71,7 +71,7 @@ def _plan() -> list[Trajectory]:
 
 PLAN = _plan()
 PIMD_BEADS = 16
-STEPS_PER_FRAME = {"classical": 600, "pimd": 160}  # of 0.5 fs and of 0.25 fs
+STEPS_PER_FRAME = {"classical": 600, "pimd": 80}  # of 0.5 fs
 
 
 def tag(frames: list[Atoms], config_type: str, **info) -> list[Atoms]:

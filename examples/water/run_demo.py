@@ -122,7 +122,7 @@ class Demo:
     def report(self, _: Show) -> str:
         results = Results(
             model=self.folder / MODEL,
-            test_data=HERE / "test.xyz",
+            test_data=Path(relpath(HERE / "test.xyz")),
             fraction=self.fraction,
             seconds=self.seconds,
             commands=self.commands,
@@ -215,8 +215,8 @@ def run_steps(job: Demo, names: list[str]) -> None:
             progress.done(getattr(job, name)(progress.update))
         except (DemoError, SoapGprError) as error:
             job.failed[name] = str(error)
-        except OSError as error:
-            job.failed[name] = f"{error.filename}: {error.strerror}"
+        except Exception as error:  # whatever it is, the other steps do not need to know
+            job.failed[name] = f"{type(error).__name__}: {error}"
         if name in job.failed:
             progress.done(f"failed: {job.failed[name]}")
         if name != "report":
