@@ -40,9 +40,9 @@ from runs import (
 from potential.errors import SoapGprError
 
 # Steps, and how many lie between two frames.
-NVT, NVT_EVERY = 8_000, 20  # 4 ps
-NVE, NVE_EVERY = 8_000, 20  # 2 ps
-PIMD, PIMD_EVERY = 1_200, 10  # 0.6 ps
+NVT, NVT_EVERY = 6_000, 20  # 3 ps
+NVE, NVE_EVERY = 6_000, 20  # 1.5 ps
+PIMD, PIMD_EVERY = 1_000, 10  # 0.5 ps
 TOLERANCE = 1e-3  # eV/Å: what compression may change of a force
 LARGEST_DRIFT = 0.1  # meV/atom/ps at constant energy, of runs long enough to tell
 LONG_ENOUGH = 1.0  # ps
