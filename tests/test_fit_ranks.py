@@ -56,9 +56,14 @@ def reference(folder):
 
 def run_fit(folder, *options, ranks=1, settings="fit.toml"):
     """A finished ``soap-gpr fit`` on so many ranks."""
-    launcher = [str(BIN / "mpirun"), "-n", str(ranks)] if ranks > 1 else []
+    return run_in(folder, BIN / "soap-gpr", "fit", settings, *options, ranks=ranks)
+
+
+def run_in(folder, *command, ranks):
+    """A finished command on so many ranks."""
+    launcher = [BIN / "mpirun", "-n", str(ranks)] if ranks > 1 else []
     return subprocess.run(
-        [*launcher, str(BIN / "soap-gpr"), "fit", settings, *options],
+        [*launcher, *command],
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -116,14 +121,7 @@ def test_an_error_that_one_rank_alone_knows_of_ends_all_of_them(folder, tmp_path
         "if os.environ['PMI_RANK'] == '0': accumulation.merge = fails\n"
         "sys.exit(main(['fit', 'fit.toml', '-o', 'fails.sgpr']))\n"
     )
-    done = subprocess.run(
-        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=HANG,
-    )
+    done = run_in(folder, sys.executable, script, ranks=2)
     assert done.returncode != 0 and "rank 0: MemoryError" in done.stderr
 
 
@@ -220,13 +218,7 @@ def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path):
         "Model.save = full\n"
         "sys.exit(main(['fit', 'fit.toml', '-o', 'full.sgpr', '--checkpoint', 'kept']))\n"
     )
-    done = subprocess.run(
-        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_in(folder, sys.executable, script, ranks=2)
     assert done.returncode == 1
     assert done.stderr.count("full.sgpr: cannot be written: disk full") == 1
     assert sorted(path.name for path in folder.glob("kept*")) == ["kept.0of2", "kept.1of2"]
@@ -242,13 +234,7 @@ def test_each_rank_warns_of_a_checkpoint_that_it_cannot_write(folder, tmp_path):
         "checkpoint.write_state = full\n"
         "sys.exit(main(['fit', 'fit.toml', '-o', 'warned.sgpr', '--checkpoint', 'none']))\n"
     )
-    done = subprocess.run(
-        [str(BIN / "mpirun"), "-n", "2", sys.executable, str(script)],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_in(folder, sys.executable, script, ranks=2)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("warning: none.1of2: cannot be written: full; the fit went on") == 1
 
