@@ -80,7 +80,7 @@ def _duplicates(structures: Sequence[Structure]) -> Iterator[Finding]:
         if original is not s:
             (same if _same_labels(original, s) else different).append((s, original))
     for pairs, kind, what, advice in (
-        (same, "duplicates", "repeat another", "drop them, or they count twice"),
+        (same, "duplicates", "with the geometry of another", "drop them, or they count twice"),
         (
             different,
             "contradictions",

@@ -213,7 +213,7 @@ def test_command(tmp_path, capsys):
     assert main(["check", clean, "--strict"]) == 0
     assert "6 structures, 48 atoms" in (out := capsys.readouterr().out) and "nothing odd" in out
     assert main(["check", clean, clean]) == 0
-    assert "- duplicates: 6 frames repeat another" in capsys.readouterr().out
+    assert "- duplicates: 6 frames with the geometry of another" in capsys.readouterr().out
     assert main(["check", clean, clean, "--strict", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["counts"]["structures"] == 12
