@@ -80,11 +80,16 @@ def _duplicates(structures: Sequence[Structure]) -> Iterator[Finding]:
         if original is not s:
             (same if _same_labels(original, s) else different).append((s, original))
     for pairs, kind, what, advice in (
-        (same, "duplicates", "with the geometry of another", "drop them, or they count twice"),
+        (
+            same,
+            "duplicates",
+            "with the geometry and labels of another",
+            "drop them, or they count twice",
+        ),
         (
             different,
             "contradictions",
-            "repeat the geometry of another with other labels",
+            "with the geometry of another and other labels",
             "find out which calculation is right and drop the other",
         ),
     ):

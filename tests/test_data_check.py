@@ -213,7 +213,9 @@ def test_command(tmp_path, capsys):
     assert main(["check", clean, "--strict"]) == 0
     assert "6 structures, 48 atoms" in (out := capsys.readouterr().out) and "nothing odd" in out
     assert main(["check", clean, clean]) == 0
-    assert "- duplicates: 6 frames with the geometry of another" in capsys.readouterr().out
+    assert (
+        "- duplicates: 6 frames with the geometry and labels of another" in capsys.readouterr().out
+    )
     assert main(["check", clean, clean, "--strict", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["counts"]["structures"] == 12
@@ -225,7 +227,7 @@ def test_findings_are_warnings_of_a_fit(tmp_path):
     frames = emt_frames(6)
     train = write_frames(tmp_path / "train.xyz", [*frames, frames[0]])
     warnings = fit(small_settings(train, n_sparse=5), progress=False).warnings
-    assert len(warnings) == 1 and "1 frame repeat" in warnings[0]
+    assert len(warnings) == 1 and "1 frame with the geometry and labels of another" in warnings[0]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs /work/shared/data")
