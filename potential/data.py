@@ -81,7 +81,8 @@ def read_data_set(
         _require_volumes(unusable_stresses(frames, structures, names), keys.stress_key)
     if any(structure.has_labels for structure in structures):
         about = frames, structures, names
-        return DataSet(structures, names, doubts(*about), notes(*about))
+        said = doubts(*about)
+        return DataSet(structures, names, said, notes(*about, said))
     if require_labels:
         raise SoapGprError(f"{', '.join(specs)}: {no_labels(frames, structures, names)}")
     return DataSet(structures, names)

@@ -45,14 +45,18 @@ def doubts(
 
 
 def notes(
-    frames: Sequence[ase.Atoms], structures: Sequence[Structure], names: LabelNames
+    frames: Sequence[ase.Atoms],
+    structures: Sequence[Structure],
+    names: LabelNames,
+    said: Sequence[str],
 ) -> list[str]:
-    """Choices among what the frames carry, and what they carry that was not used."""
+    """Choices among what the frames carry, and what they carry that was not used, but for names in
+    the doubts that were said."""
     return [
         *_renamed(names, frames),
         *_free_energy(frames, names),
         *_weights(frames, structures, names),
-        *_not_used(frames, structures, names),
+        *_not_used(frames, names, said),
     ]
 
 
@@ -244,13 +248,11 @@ def _weight_names(frames: Sequence[ase.Atoms], names: LabelNames) -> str:
     return ", ".join(key for key in keys if key in carried)
 
 
-def _not_used(
-    frames: Sequence[ase.Atoms], structures: Sequence[Structure], names: LabelNames
-) -> Iterator[str]:
+def _not_used(frames: Sequence[ase.Atoms], names: LabelNames, said: Sequence[str]) -> Iterator[str]:
     known = names.all | set(_versions(names))
     if set(names.energy) <= set(STANDARD.energy):
         known |= set(STANDARD.energy)
-    hinted = " ".join(_missed(frames, structures, names))
+    hinted = " ".join(said)
     left = [
         name
         for name in _carried(frames)
