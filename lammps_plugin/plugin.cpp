@@ -15,7 +15,7 @@
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
 
-#include "cpu.hpp"
+#include "base/cpu.hpp"
 #include "exceptions.h"
 
 #if defined(OMPI_MAJOR_VERSION)

@@ -10,10 +10,10 @@
 #include <chrono>
 #include <cstring>
 
-#include "cpu.hpp"
+#include "base/cpu.hpp"
+#include "file/tensor_file.hpp"
 #include "soap_gpr.hpp"
-#include "tensor_file.hpp"
-#include "training.hpp"
+#include "training/training.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;

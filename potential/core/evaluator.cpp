@@ -5,10 +5,10 @@
 #include <exception>
 #include <new>
 
-#include "environment_block.hpp"
-#include "kernel.hpp"
+#include "base/threads.hpp"
 #include "model_data.hpp"
-#include "threads.hpp"
+#include "soap/environment_block.hpp"
+#include "soap/kernel.hpp"
 
 namespace soap_gpr {
 

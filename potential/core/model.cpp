@@ -4,7 +4,7 @@
 #include <new>
 #include <set>
 
-#include "term_readers.hpp"
+#include "file/term_readers.hpp"
 
 namespace soap_gpr {
 

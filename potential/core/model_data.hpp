@@ -5,11 +5,11 @@
 #include <variant>
 #include <vector>
 
-#include "pair_term.hpp"
-#include "radial_table.hpp"
+#include "clusters/pair_term.hpp"
+#include "clusters/triplet_term.hpp"
+#include "soap/radial_table.hpp"
+#include "soap/spherical_harmonics.hpp"
 #include "soap_gpr.hpp"
-#include "spherical_harmonics.hpp"
-#include "triplet_term.hpp"
 
 namespace soap_gpr {
 

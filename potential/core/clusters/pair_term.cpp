@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "clusters/pair_term.hpp"
+
+#include <cmath>
+
+#include "base/distance.hpp"
+#include "training/design_rows.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+/// The six numbers of a function that decide its value at r, and how.
+struct Stencil {
+  std::size_t first;
+  HermiteWeights value;
+  HermiteSlopes slope;
+
+  static Stencil at(const RadialGrid &grid, double r) {
+    double t, inverse_h;
+    const int knot = grid.locate(r, t, inverse_h);
+    return {3 * std::size_t(knot), HermiteWeights(t), HermiteSlopes(t, inverse_h)};
+  }
+};
+
+}  // namespace
+
+void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
+                   const std::size_t *centers, int n, double *energy, double (*f_ij)[3]) {
+  for (int c = 0; c < n; ++c) {
+    const std::size_t i = centers[c];
+    for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
+      const double *d = environments.r_ij[k], r = std::sqrt(squared_distance(d));
+      const PairFunction &function = term.functions[pair_index(
+          environments.species[i], environments.neighbor_species[k], n_species)];
+      if (r >= function.grid.end()) continue;
+      const Stencil stencil = Stencil::at(function.grid, r);
+      double value = 0, slope = 0;
+      for (int s = 0; s < 6; ++s) {
+        value += stencil.value.h[s] * function.knots[stencil.first + s];
+        slope += stencil.slope.h[s] * function.knots[stencil.first + s];
+      }
+      energy[i] += 0.5 * value;
+      if (!f_ij) continue;
+      for (int x = 0; x < 3; ++x) f_ij[k][x] -= 0.5 * slope * d[x] / r;
+    }
+  }
+}
+
+void pair_design(const PairTerm &term, std::size_t function, const Environments &environments,
+                 std::size_t n_species, const std::size_t *neighbor, double *rows) {
+  const RadialGrid &grid = term.functions[function].grid;
+  DesignRows design(environments.n_atoms, 3 * std::size_t(grid.n_knots()), rows);
+  for (std::size_t i = 0; i < environments.n_atoms; ++i)
+    for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
+      const double *d = environments.r_ij[k], r = std::sqrt(squared_distance(d));
+      const std::size_t own =
+          pair_index(environments.species[i], environments.neighbor_species[k], n_species);
+      if (own != function || r >= grid.end()) continue;
+      const Stencil stencil = Stencil::at(grid, r);
+      for (int s = 0; s < 6; ++s) {
+        const std::size_t column = stencil.first + s;
+        design.energy(column) += 0.5 * stencil.value.h[s];
+        if (neighbor) design.add_gradient(column, i, neighbor[k], d, 0.5 * stencil.slope.h[s] / r);
+      }
+    }
+}
+
+}  // namespace soap_gpr

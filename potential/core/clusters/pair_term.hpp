@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pair terms, docs/theory.md eq. (20): one spline of the distance for every pair of species.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "soap/radial_grid.hpp"
+#include "soap_gpr.hpp"
+
+namespace soap_gpr {
+
+/// V(r) in eV, zero from grid.end() on.
+struct PairFunction {
+  RadialGrid grid;
+  std::vector<double> knots;  ///< [n_knots][3]: V, h V', h² V''
+};
+
+struct PairTerm {
+  double cutoff = 0;
+  std::size_t n_weights = 0;
+  std::vector<PairFunction> functions;  ///< [pair_index]
+};
+
+/// Place of an unordered pair of species in the order 00, 01, ..., 11, 12, ...
+constexpr std::size_t pair_index(std::size_t a, std::size_t b, std::size_t n_species) {
+  const std::size_t low = a < b ? a : b, high = a < b ? b : a;
+  return low * n_species - low * (low + 1) / 2 + high;
+}
+
+/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null. Throws Error
+/// when two atoms are at the same place.
+void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
+                   const std::size_t *centers, int n, double *energy, double (*f_ij)[3]);
+
+/// Rows of one structure whose product with the knots of one function gives its energy, forces and
+/// virial: rows[1 + 3 n_atoms + 6][3 n_knots], or only the first without `neighbor`.
+void pair_design(const PairTerm &term, std::size_t function, const Environments &environments,
+                 std::size_t n_species, const std::size_t *neighbor, double *rows);
+
+}  // namespace soap_gpr

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Triplet terms, docs/theory.md eq. (22): a function of three distances for every species of the
+// centre and pair of species of two of its neighbours.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/simd.hpp"
+#include "clusters/pair_term.hpp"
+#include "clusters/triplet_process.hpp"
+#include "clusters/uniform_spline.hpp"
+#include "soap_gpr.hpp"
+
+namespace soap_gpr {
+
+/// G(r_ij, r_ik, r_jk) in eV as B-spline coefficients, and processes to be added; G = 0 where both
+/// are empty.
+struct TripletFunction {
+  AlignedVector coefficients;  ///< [radial][radial][row], rows padded
+  std::vector<TripletProcess> processes;
+};
+
+struct TripletTerm {
+  double cutoff = 0, cutoff_width = 0;
+  bool cluster = false;  ///< a third factor shares triplets of mutual neighbours, eq. (22a)
+  bool shared = false;   ///< the energy of a triplet is that of all its atoms, eq. (22e)
+  bool ordered = false;  ///< neighbours of one species count in the caller's order, eq. (22f)
+  UniformGrid radial, third;
+  std::size_t n_weights = 0;
+  std::vector<TripletFunction> functions;  ///< [triplet_index]
+
+  /// Length of a row of coefficients with room for whole vectors from any first coefficient.
+  std::size_t row() const { return padded(third.n_coefficients() + 2); }
+};
+
+/// Place of a centre's species and its neighbours' pair: all pairs of centre 0, those of 1, ...
+constexpr std::size_t triplet_index(std::size_t center, std::size_t a, std::size_t b,
+                                    std::size_t n_species) {
+  return center * (n_species * (n_species + 1) / 2) + pair_index(a, b, n_species);
+}
+
+/// A neighbour within the term's cutoff.
+struct TripletNeighbor {
+  std::size_t pair;  ///< its place among all pairs of the environments
+  int species;
+  double r, r_ij[3], unit[3];
+  double factor, factor_slope;  ///< f_c(r_ij)
+  SplinePoint point;            ///< r_ij on the radial grid
+};
+
+/// The distance between two neighbours of a centre.
+struct ThirdSide {
+  double r, unit[3];            ///< from j to k
+  double factor, factor_slope;  ///< h(r_jk)
+  SplinePoint point;
+
+  ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const TripletNeighbor &k);
+};
+
+/// Neighbours of centre i in ascending order of their species, those of one species in the order of
+/// the environments. Throws Error when two atoms are at the same place.
+void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
+                     std::vector<TripletNeighbor> &neighbors);
+
+/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null, and so may
+/// transfers[pair], to which a shared term adds.
+void add_triplet_term(const TripletTerm &term, const Environments &environments,
+                      std::size_t n_species, const std::size_t *centers, int n, double *energy,
+                      double (*f_ij)[3], Transfer *transfers);
+
+/// Sparse points of one function, eq. (22c): for each the coefficients of its factors in r_ij, r_ik
+/// and r_jk, which make G when multiplied by the weights and added up.
+struct TripletBasis {
+  std::size_t size = 0;                              ///< sparse points
+  const double *first = nullptr, *second = nullptr;  ///< [n_coefficients of radial][size]
+  const double *third = nullptr;                     ///< [n_coefficients of third][size]
+};
+
+/// Rows of one structure whose product with the weights of one function gives its energy, forces
+/// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without `neighbor`.
+void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
+                    const Environments &environments, std::size_t n_species,
+                    const std::size_t *neighbor, double *rows);
+
+}  // namespace soap_gpr

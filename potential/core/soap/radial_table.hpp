@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Quintic Hermite tables of S^l_{a,q}(r), all channels of one neighbour species at once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/simd.hpp"
+#include "soap/radial_grid.hpp"
+
+namespace soap_gpr {
+
+/// Channels that one species feeds for one l: [q_begin, q_begin + size) of the density channels,
+/// stored at [offset, offset + padded(size)) of the table's output; the padding is zero.
+struct ChannelGroup {
+  int q_begin, size, offset;
+};
+
+class RadialTable {
+ public:
+  RadialTable() = default;
+  /// values[n_knots][3][Σ size]: S, h S', h² S'' at every knot of every segment.
+  RadialTable(const std::vector<Segment> &segments, std::vector<ChannelGroup> groups,
+              const double *values);
+
+  const std::vector<ChannelGroup> &groups() const { return groups_; }
+  int n_padded() const { return n_padded_; }
+
+  /// s[n_padded] at 0 <= r <= cutoff.
+  void values(double r, double *s) const;
+  /// s[n_padded] and ds = dS/dr at n distances, lanes over distances; the lanes beyond n are not
+  /// meant to be read.
+  void derivatives(const Lanes &r, int n, Lanes *s, Lanes *ds) const;
+
+ private:
+  const double *locate(double r, double &t, double &inverse_h) const;
+
+  RadialGrid grid_;
+  std::vector<ChannelGroup> groups_;
+  int n_padded_ = 0;
+  AlignedVector knots_;  ///< [n_knots][3][n_padded]
+};
+
+}  // namespace soap_gpr

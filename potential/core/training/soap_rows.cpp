@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "training/soap_rows.hpp"
+
+#include <algorithm>
+
+#include "base/block_product.hpp"
+#include "soap/kernel.hpp"
+#include "training/feature_gradients.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+/// k[m] = δ² (p̂·p̂_m)^ζ and slope[m] = δ² ζ (p̂·p̂_m)^(ζ-1) / |p|, dot[m] = p̂·p̂_m.
+struct KernelRow {
+  AlignedVector dot, k, slope;
+  KernelRow(const SoapTerm &term, const SparseSet &sparse, const double *p_hat, double norm)
+      : dot(sparse.size), k(sparse.size), slope(sparse.size) {
+    const double delta2 = term.kernel.delta * term.kernel.delta;
+    for (int m = 0; m < sparse.size; ++m) {
+      const double *point = &sparse.points[std::size_t(m) * term.n_features];
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int f = 0; f < term.n_features; ++f) sum += p_hat[f] * point[f];
+      dot[m] = sum;
+      const double power = delta2 * integer_power(dot[m], term.kernel.integer_zeta - 1);
+      k[m] = power * dot[m];
+      slope[m] = norm > 0 ? term.kernel.zeta * power / norm : 0;
+    }
+  }
+};
+
+/// The gradients of one centre with p̂ projected out, in panels with the rows side by side.
+class GradientPanels {
+ public:
+  /// Projects the rows of `packed` in place.
+  void fill(int n_features, int n_rows, const double *p_hat, AlignedVector &packed) {
+    n_features_ = n_features;
+    n_rows_ = n_rows;
+    packed.resize(std::size_t(padded(n_rows)) * n_features);  // zeros at the end
+    for (int row = 0; row < n_rows; ++row)
+      project(n_features, p_hat, &packed[std::size_t(row) * n_features]);
+    values_.resize(packed.size());
+    for (int first = 0; first < n_rows; first += kPanelWidth)
+      for (int r = 0; r < width(first); r += kLanes)
+        load_rows(&packed[std::size_t(first + r) * n_features], width(first), panel(first) + r);
+  }
+  int n_rows() const { return n_rows_; }
+  int width(int first) const { return std::min(kPanelWidth, padded(n_rows_ - first)); }
+  double *panel(int first) { return &values_[std::size_t(first) * n_features_]; }
+
+ private:
+  static void project(int n_features, const double *p_hat, double *dp) {
+    double along = 0;
+#pragma omp simd reduction(+ : along)
+    for (int f = 0; f < n_features; ++f) along += dp[f] * p_hat[f];
+#pragma omp simd
+    for (int f = 0; f < n_features; ++f) dp[f] -= along * p_hat[f];
+  }
+
+  /// kLanes rows of n_features into as many columns.
+  void load_rows(const double *rows, int width, double *columns) const {
+    Lanes block[kLanes];
+    int f = 0;
+    for (; f + kLanes <= n_features_; f += kLanes) {
+      for (int i = 0; i < kLanes; ++i) block[i] = load(rows + std::size_t(i) * n_features_ + f);
+      transpose(block);
+      for (int i = 0; i < kLanes; ++i) store(columns + std::size_t(f + i) * width, block[i]);
+    }
+    for (; f < n_features_; ++f)
+      for (int i = 0; i < kLanes; ++i)
+        columns[std::size_t(f) * width + i] = rows[std::size_t(i) * n_features_ + f];
+  }
+
+  int n_features_ = 0, n_rows_ = 0;
+  AlignedVector values_;
+};
+
+/// targets[r][m] -= slope[m] dots[m][r] for n points and the rows of a panel.
+void subtract_panel(int n, int n_rows, int width, const double *dots, const double *slope,
+                    double *const *targets) {
+  Lanes block[kLanes];
+  for (int r = 0; r < n_rows; r += kLanes) {
+    const int size = std::min(kLanes, n_rows - r);
+    int m = 0;
+    for (; m + kLanes <= n; m += kLanes) {
+      for (int i = 0; i < kLanes; ++i) block[i] = load(dots + std::size_t(m + i) * width + r);
+      transpose(block);
+      for (int i = 0; i < size; ++i) {
+        double *out = targets[r + i] + m;
+        store(out, load(out) - load(slope + m) * block[i]);
+      }
+    }
+    for (; m < n; ++m)
+      for (int i = 0; i < size; ++i)
+        targets[r + i][m] -= slope[m] * dots[std::size_t(m) * width + r + i];
+  }
+}
+
+/// Subtracts ∂ε_i/∂(atom or strain) of one centre from its rows of forces and virial.
+void subtract_gradients(const SparseSet &sparse, const KernelRow &kernel, GradientPanels &gradients,
+                        const std::vector<double *> &targets) {
+  const std::size_t n_features = sparse.rank;
+  alignas(64) double dots[kKernelTile * kPanelWidth];
+  std::vector<double *> own(targets);
+  for (int begin = 0; begin < sparse.size; begin += kKernelTile) {
+    const int n = std::min(kKernelTile, sparse.size - begin);
+    for (int first = 0; first < gradients.n_rows(); first += kPanelWidth) {
+      const int width = gradients.width(first);
+      panel_product<false>(width, n, sparse.rank,
+                           {&sparse.points[begin * n_features], n_features, 1},
+                           gradients.panel(first), dots);
+      subtract_panel(n, std::min(width, gradients.n_rows() - first), width, dots,
+                     &kernel.slope[begin], &own[first]);
+    }
+    for (double *&target : own) target += n;
+  }
+}
+
+/// Where the rows of FeatureGradients go in the rows of a structure.
+std::vector<double *> target_rows(const FeatureGradients &gradients, std::size_t n_atoms,
+                                  std::size_t n_columns, double *rows) {
+  std::vector<double *> targets;
+  for (std::size_t atom : gradients.atoms())
+    for (int x = 0; x < 3; ++x) targets.push_back(rows + (1 + 3 * atom + x) * n_columns);
+  for (int v = 0; v < 6; ++v) targets.push_back(rows + (1 + 3 * n_atoms + v) * n_columns);
+  return targets;
+}
+
+}  // namespace
+
+void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns,
+                   const Environments &environments, const std::size_t *neighbor,
+                   std::size_t n_columns, double *rows) {
+  EnvironmentBlock block(term, 1);
+  FeatureGradients gradients(term, neighbor ? environments.n_atoms : 0);
+  GradientPanels panels;
+  AlignedVector packed;
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) {
+    const int a = environments.species[i];
+    const SparseSet &sparse = term.sparse[a];
+    if (sparse.size == 0) continue;
+    block.compute(environments, &i, 1);
+    const KernelRow kernel(term, sparse, block.p_hat(), block.norm()[0]);
+    double *own = rows + columns[a];
+    for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
+    if (!neighbor) continue;
+    gradients.compute(block, i, environments, neighbor);
+    gradients.pack(packed);
+    panels.fill(term.n_features, int(gradients.n_rows()), block.p_hat(), packed);
+    subtract_gradients(sparse, kernel, panels,
+                       target_rows(gradients, environments.n_atoms, n_columns, own));
+  }
+}
+
+}  // namespace soap_gpr
