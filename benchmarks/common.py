@@ -60,7 +60,7 @@ def cache_folder() -> Path:
 
 def machine(packages: Sequence[str] = ()) -> dict[str, Any]:
     """Processor, compiler, load and the versions of the named distributions."""
-    from potential.benchmark import processor  # imports numpy, after pin_to_one_core
+    from potential.scores.benchmark import processor  # imports numpy, after pin_to_one_core
 
     compiler = shutil.which("c++") or shutil.which("g++")
     return {

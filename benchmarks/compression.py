@@ -29,10 +29,10 @@ from dataclasses import asdict  # noqa: E402
 import ase  # noqa: E402
 
 from potential import _core  # noqa: E402
-from potential.benchmark import first_structure  # noqa: E402
-from potential.compression import compress  # noqa: E402
-from potential.data import read_geometries  # noqa: E402
 from potential.model import Model  # noqa: E402
+from potential.model.compression import compress  # noqa: E402
+from potential.scores.benchmark import first_structure  # noqa: E402
+from potential.structures.read import read_geometries  # noqa: E402
 
 FULL, QUIP = "as fitted", "QUIP through quippy"
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, replace  # noqa: E402
 import matplotlib  # noqa: E402
 from systems import Size, crystal, random_model  # noqa: E402
 
-from potential.benchmark import benchmark  # noqa: E402
-from potential.structure import structure_from_atoms  # noqa: E402
+from potential.scores.benchmark import benchmark  # noqa: E402
+from potential.structures.structure import structure_from_atoms  # noqa: E402
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402

@@ -19,12 +19,12 @@ import time  # noqa: E402
 import numpy as np  # noqa: E402
 from systems import crystal  # noqa: E402
 
-from potential.benchmark import benchmark  # noqa: E402
-from potential.kernels import structure_rows  # noqa: E402
 from potential.model import build_model  # noqa: E402
+from potential.scores.benchmark import benchmark  # noqa: E402
 from potential.settings import TripletTermSettings  # noqa: E402
-from potential.structure import structure_from_atoms  # noqa: E402
-from potential.triplet import triplet_term  # noqa: E402
+from potential.structures.structure import structure_from_atoms  # noqa: E402
+from potential.terms.kernels import structure_rows  # noqa: E402
+from potential.terms.triplet import triplet_term  # noqa: E402
 
 CASES = {
     "cutoff 3.5 Å": ("Si", {"cutoff": 3.5}),

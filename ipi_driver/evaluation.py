@@ -14,8 +14,8 @@ from ipi_driver.units import (
     HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
     HARTREE_PER_EV,
 )
-from potential.data import read_atoms
 from potential.errors import SoapGprError
+from potential.structures.read import read_atoms
 
 
 class Evaluator:

@@ -10,7 +10,7 @@ from ipi.pes.dummy import Dummy_driver
 
 from ipi_driver.evaluation import Evaluator
 from potential.model import Model
-from potential.parallel import thread_count
+from potential.runtime.parallel import thread_count
 
 __DRIVER_NAME__ = "soap_gpr"
 __DRIVER_CLASS__ = "SoapGprDriver"

@@ -11,9 +11,9 @@ from importlib import import_module
 _EXPORTS = {
     "Evaluation": "potential.model",
     "Model": "potential.model",
-    "SoapGprCalculator": "potential.calculator",
+    "SoapGprCalculator": "potential.model.calculator",
     "SoapGprError": "potential.errors",
-    "fit": "potential.fitting",
+    "fit": "potential.training.fitting",
 }
 __all__ = list(_EXPORTS)
 

@@ -6,9 +6,9 @@ import numpy as np
 from models import random_structure
 from numerical import numerical_forces, numerical_virial
 
-from potential.baseline import baseline_labels
-from potential.kernels import structure_rows
-from potential.structure import VOIGT, structure_from_atoms
+from potential.structures.structure import VOIGT, structure_from_atoms
+from potential.terms.kernels import structure_rows
+from potential.training.baseline import baseline_labels
 
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
 

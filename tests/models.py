@@ -4,15 +4,15 @@
 import ase
 import numpy as np
 
-from potential import fixed_triplet, pair, triplet
 from potential.basis import tabulate
 from potential.basis.settings import SoapBasis
-from potential.kernels import features
 from potential.model import Model, build_model
-from potential.repulsion import fixed_terms
 from potential.settings import BaselineSettings, PairTermSettings, TripletTermSettings, ZblSettings
-from potential.structure import structure_from_atoms
-from potential.structure_arrays import to_arrays
+from potential.structures.arrays import to_arrays
+from potential.structures.structure import structure_from_atoms
+from potential.terms import fixed_triplet, pair, triplet
+from potential.terms.fixed_pair import fixed_terms
+from potential.terms.kernels import features
 
 
 def random_model(

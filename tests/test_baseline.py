@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from potential.baseline import isolated_atom_energies
 from potential.errors import SoapGprError
-from potential.noise import label_sigmas, unused_config_types
 from potential.settings import BaselineSettings, NoiseSettings, Sigmas
-from potential.structure import Structure
+from potential.structures.structure import Structure
+from potential.training.baseline import isolated_atom_energies
+from potential.training.noise import label_sigmas, unused_config_types
 
 H, O = 1, 8
 

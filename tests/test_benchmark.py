@@ -11,9 +11,9 @@ from ase.geometry import get_distances
 from models import body_order_model, random_model, random_structure
 
 from potential import _core
-from potential.benchmark import PHASES, benchmark, first_structure, made_up_structure
 from potential.cli import main
-from potential.structure import structure_from_atoms
+from potential.scores.benchmark import PHASES, benchmark, first_structure, made_up_structure
+from potential.structures.structure import structure_from_atoms
 
 
 def test_made_up_structure_has_the_species_and_density_of_crystals():

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 from training_data import emt_frames, small_settings, write_frames
 
-from potential.data import fingerprint
 from potential.errors import SoapGprError
-from potential.estimate import estimate
-from potential.fitting import as_settings, fit
-from potential.learning_curve import learning_curve
 from potential.settings import (
     BaselineSettings,
     DataSettings,
@@ -27,7 +23,11 @@ from potential.settings import (
     TripletTermSettings,
     ZblSettings,
 )
-from potential.training_rows import Data, hold_out, read_data
+from potential.structures.read import fingerprint
+from potential.training.estimate import estimate
+from potential.training.fitting import as_settings, fit
+from potential.validation.learning_curve import learning_curve
+from potential.validation.row_store import Data, hold_out, read_data
 
 SOAP = SoapTermSettings(cutoff=4.0, n_max=4, l_max=3, zeta=2, n_sparse=20)
 FULL = FitSettings(

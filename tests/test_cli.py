@@ -276,7 +276,7 @@ def test_interrupt_is_one_line(run, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("potential.fitting.fit", interrupted)
+    monkeypatch.setattr("potential.training.fitting.fit", interrupted)
     assert run("fit fit.toml") == (130, "", "soap-gpr: interrupted\n")
 
 

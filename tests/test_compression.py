@@ -9,10 +9,10 @@ from numerical import numerical_forces, numerical_virial
 
 from potential import Model, SoapGprError
 from potential.cli import main
-from potential.compression import compress, deviation
-from potential.evaluation import evaluate_structures
-from potential.kernels import sparse_kernel, structure_rows
-from potential.structure import structure_from_atoms
+from potential.model.compression import compress, deviation
+from potential.model.evaluation import evaluate_structures
+from potential.structures.structure import structure_from_atoms
+from potential.terms.kernels import sparse_kernel, structure_rows
 
 
 def frames(n=3):

@@ -9,10 +9,10 @@ from training_data import emt_frames, write_frames
 
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.fitting import fit
 from potential.gap.convert import ALIASES, convert, to_toml
-from potential.gap.option_text import options, split
-from potential.settings_file import load_settings, parse_settings
+from potential.gap.read.option_text import options, split
+from potential.settings.file import load_settings, parse_settings
+from potential.training.fitting import fit
 
 SOAP = (
     "soap cutoff=4.0 cutoff_transition_width=1.0 atom_sigma=0.5 n_max=4 l_max=3 zeta=2 delta=0.7 "

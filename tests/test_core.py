@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.kernels import features, sparse_kernel, structure_rows
+from potential.terms.kernels import features, sparse_kernel, structure_rows
 
 TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
 SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])

@@ -9,22 +9,22 @@ from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 from training_data import emt_frames, small_settings, write_frames
 
-from potential import metrics
-from potential.accumulation import weighted_rows
-from potential.cross_validation import FoldFactors
-from potential.evaluation import evaluate_structures
-from potential.kernels import sparse_kernel
-from potential.marginal_likelihood import (
+from potential.model.evaluation import evaluate_structures
+from potential.scores import metrics
+from potential.settings import Sigmas
+from potential.settings.file import parse_settings
+from potential.terms.kernels import sparse_kernel
+from potential.training.accumulation import weighted_rows
+from potential.training.noise import label_sigmas
+from potential.training.regression import StreamingQR, solve
+from potential.validation.cross_validation import FoldFactors
+from potential.validation.marginal_likelihood import (
     MarginalLikelihood,
     log_marginal_likelihood,
     maximum_likelihood_noise,
     scaled_noise,
 )
-from potential.noise import label_sigmas
-from potential.regression import StreamingQR, solve
-from potential.settings import Sigmas
-from potential.settings_file import parse_settings
-from potential.training_rows import prepare, read_data
+from potential.validation.row_store import prepare, read_data
 
 NOISE = {
     "energy_per_atom": 0.004,

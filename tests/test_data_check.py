@@ -14,10 +14,10 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential import fit
 from potential.cli import main
-from potential.data import read_structures
-from potential.data_check import check
 from potential.errors import SoapGprError
-from potential.structure import structure_from_atoms
+from potential.structures.check import check
+from potential.structures.read import read_structures
+from potential.structures.structure import structure_from_atoms
 
 SHARED = Path("/work/shared/data")
 KBAR = 1602.1766208

@@ -7,15 +7,15 @@ from models import derivative_model, random_structure
 from numerical import numerical_forces, numerical_virial
 from training_data import emt_frames, small_settings, write_frames
 
-from potential.derivative_basis import polarisation
 from potential.errors import SoapGprError
-from potential.estimate import estimate
-from potential.fitting import fit
-from potential.kernels import features, sparse_kernel, structure_rows
 from potential.model import Model
-from potential.provenance import summary
-from potential.regression import StreamingQR, solve
-from potential.structure import VOIGT, structure_from_atoms
+from potential.structures.structure import VOIGT, structure_from_atoms
+from potential.terms.derivatives import polarisation
+from potential.terms.kernels import features, sparse_kernel, structure_rows
+from potential.training.estimate import estimate
+from potential.training.fitting import fit
+from potential.training.provenance import summary
+from potential.training.regression import StreamingQR, solve
 
 TRICLINIC = [[5.1, 0, 0], [1.3, 4.4, 0], [-1, 1, 5]]
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]  # smaller than the cutoff

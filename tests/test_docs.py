@@ -12,7 +12,7 @@ from models import body_order_model, random_model
 
 from potential import settings
 from potential.cli import COMMANDS, _parser
-from potential.settings_file import parse_settings
+from potential.settings.file import parse_settings
 
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "docs").is_dir():
@@ -151,7 +151,7 @@ def check_documented(text, model):
 def test_provenance_is_documented(tmp_path):
     from training_data import emt_frames, small_settings, write_frames
 
-    from potential.fitting import fit
+    from potential.training.fitting import fit
 
     train = write_frames(tmp_path / "train.xyz", emt_frames(2))
     record = fit(small_settings(train, n_sparse=4), progress=False).provenance

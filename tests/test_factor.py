@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from training_data import emt_frames, small_settings, write_frames
 
-from potential.accumulation import accumulate
-from potential.data import read_structures
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
-from potential.factor import FactorStore
-from potential.fitting import FitRun, as_settings, fit
-from potential.progress import silent
-from potential.ranks import Ranks
+from potential.model.evaluation import evaluate_structures
+from potential.runtime.progress import silent
+from potential.runtime.ranks import Ranks
 from potential.settings import NoiseSettings, Sigmas
-from potential.structure import structure_from_atoms
+from potential.structures.read import read_structures
+from potential.structures.structure import structure_from_atoms
+from potential.training.accumulation import accumulate
+from potential.training.factor_store import FactorStore
+from potential.training.fitting import FitRun, as_settings, fit
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def no_rows(monkeypatch):
     def fail(*arguments):
         raise AssertionError("rows were made")
 
-    monkeypatch.setattr("potential.accumulation.structure_rows", fail)
+    monkeypatch.setattr("potential.training.accumulation.structure_rows", fail)
 
 
 def test_first_fit_with_a_factor_is_an_ordinary_fit(problem):
@@ -100,13 +100,13 @@ def test_new_structures_are_added_to_the_old(problem, tmp_path, monkeypatch):
     settings["data"]["train"] = [write_frames(tmp_path / "more.xyz", train)]
     settings["solver"] = {"jitter": 1e-9}
     seen = []
-    rows = __import__("potential.accumulation", fromlist=["structure_rows"]).structure_rows
+    rows = __import__("potential.training.accumulation", fromlist=["structure_rows"]).structure_rows
 
     def count(model, structure, gradients=True):
         seen.append(structure.source)
         return rows(model, structure, gradients)
 
-    monkeypatch.setattr("potential.accumulation.structure_rows", count)
+    monkeypatch.setattr("potential.training.accumulation.structure_rows", count)
     added = fit(settings, progress=False, factor=factor)
     assert len(seen) == 6
     assert added.provenance["fitted_labels"] == 22 * 31

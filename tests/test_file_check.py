@@ -9,8 +9,8 @@ import ase.io
 import pytest
 
 from ipi_driver.evaluation import Evaluator
-from potential.data import read_frames
 from potential.errors import SoapGprError
+from potential.structures.read import read_frames
 
 GOOD = "O 0 0 0\nH 0 0 1\n"
 FRAME = f'2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\n{GOOD}'

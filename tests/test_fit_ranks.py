@@ -14,17 +14,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from patience import HANG
 from training_data import emt_frames, small_settings, write_frames
 
-from potential import checkpoint as checkpoint_module
 from potential.cli import main
-from potential.data import read_structures
 from potential.errors import SoapGprError
-from potential.estimate import estimate
-from potential.fitting import FitRun, as_settings, fit
 from potential.model import Model
-from potential.progress import silent
-from potential.ranks import Ranks, world
-from potential.regression import StreamingQR
-from potential.state_file import read_state
+from potential.runtime.progress import silent
+from potential.runtime.ranks import Ranks, world
+from potential.runtime.state_file import read_state
+from potential.structures.read import read_structures
+from potential.training import checkpoint as checkpoint_module
+from potential.training.estimate import estimate
+from potential.training.fitting import FitRun, as_settings, fit
+from potential.training.regression import StreamingQR
 
 BIN = Path(sys.executable).parent
 SETTINGS = """\
@@ -116,7 +116,8 @@ def test_an_error_of_one_rank_ends_all_of_them_with_one_sentence(folder):
 def test_an_error_that_one_rank_alone_knows_of_ends_all_of_them(folder, tmp_path):
     script = tmp_path / "fails.py"
     script.write_text(
-        "import os, sys\nfrom potential import accumulation\nfrom potential.cli import main\n"
+        "import os, sys\nfrom potential.cli import main\n"
+        "from potential.training import accumulation\n"
         "def fails(*arguments, **options): raise MemoryError\n"
         "if os.environ['PMI_RANK'] == '0': accumulation.merge = fails\n"
         "sys.exit(main(['fit', 'fit.toml', '-o', 'fails.sgpr']))\n"
@@ -157,13 +158,13 @@ class Interrupting(StreamingQR):
 
 def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monkeypatch, tmp_path):
     file = tmp_path / "fit.checkpoint"
-    monkeypatch.setattr("potential.accumulation.StreamingQR", Interrupting)
+    monkeypatch.setattr("potential.training.accumulation.StreamingQR", Interrupting)
     with pytest.raises(KeyboardInterrupt):
         fit(folder / "fit.toml", progress=False, checkpoint=file)
     monkeypatch.undo()
     assert read_state(file, "checkpoint")[0]["n_done"] == 8
     # what is in the file must be used, not computed again
-    monkeypatch.setattr("potential.fitting.sparse_points", None)
+    monkeypatch.setattr("potential.training.fitting.sparse_points", None)
     result = fit(folder / "fit.toml", progress=False, checkpoint=file)
     assert result.model.arrays.keys() == reference.arrays.keys()
     for name, array in reference.arrays.items():
@@ -179,8 +180,8 @@ def test_killed_fit_goes_on_from_its_last_state(folder, reference, tmp_path):
     """
     script = (
         "import itertools, sys, threading\n"
-        "from potential import accumulation, checkpoint\n"
-        "from potential.fitting import fit\n"
+        "from potential.training import accumulation, checkpoint\n"
+        "from potential.training.fitting import fit\n"
         "checkpoint.INTERVAL = 0.0\n"
         "rows, count = accumulation.weighted_rows, itertools.count(1)\n"
         "def few(*a): return threading.Event().wait() if next(count) >= 10 else rows(*a)\n"
@@ -227,7 +228,7 @@ def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path):
 def test_each_rank_warns_of_a_checkpoint_that_it_cannot_write(folder, tmp_path):
     script = tmp_path / "full.py"
     script.write_text(
-        "import sys\nfrom potential import checkpoint\nfrom potential.cli import main\n"
+        "import sys\nfrom potential.training import checkpoint\nfrom potential.cli import main\n"
         "from potential.errors import SoapGprError\n"
         "def full(path, *arguments):\n"
         "    if path.name == 'none.1of2': raise SoapGprError(f'{path}: cannot be written: full')\n"

@@ -9,15 +9,15 @@ import pytest
 from threadpoolctl import threadpool_info
 from training_data import emt_frames, small_settings, write_frames
 
-from potential.accumulation import weighted_rows
-from potential.data import read_structures
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
-from potential.fitting import fit
-from potential.kernels import features
 from potential.model import Model
-from potential.regression import solve
-from potential.settings_file import parse_settings
+from potential.model.evaluation import evaluate_structures
+from potential.settings.file import parse_settings
+from potential.structures.read import read_structures
+from potential.terms.kernels import features
+from potential.training.accumulation import weighted_rows
+from potential.training.fitting import fit
+from potential.training.regression import solve
 
 
 @pytest.fixture(scope="module")
@@ -210,13 +210,13 @@ def test_blas_threads_stay_out_of_the_way_of_ours(files, monkeypatch):
         seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return solve(*arguments, **options)
 
-    monkeypatch.setattr("potential.fitting.solve", solve_and_look)
+    monkeypatch.setattr("potential.training.fitting.solve", solve_and_look)
     fit(small_settings(files[0]), progress=False)
     assert seen
     assert set(seen) == {1}
 
 
 def test_too_little_memory_is_said_before_the_work(files, monkeypatch):
-    monkeypatch.setattr("potential.resources.available_bytes", lambda: 1000)
+    monkeypatch.setattr("potential.runtime.memory.available_bytes", lambda: 1000)
     with pytest.raises(SoapGprError, match="lower n_sparse"):
         fit(small_settings(files[0], n_sparse=5), progress=False)

@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.gap import xml_file
+from potential.gap.read import xml_file
 from potential.gap.importing import import_gap
 
 PUBLISHED = Path(__file__).parents[2] / "shared/data/gap_potentials"

@@ -12,10 +12,10 @@ from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, structures, train, turbo
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.gap import variance
-from potential.gap.gap_file import read_gap
 from potential.gap.importing import import_gap
+from potential.gap.read.gap_file import read_gap
 from potential.gap.variance import GapVariance
-from potential.structure import structure_from_atoms
+from potential.structures.structure import structure_from_atoms
 
 # name: (descriptors, species)
 MODELS = {

@@ -8,10 +8,10 @@ import pytest
 from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, add_glue, assert_same, structures, train
 
 from potential.cli import main
-from potential.compression import compress
 from potential.gap.importing import import_gap
-from potential.gap.radial import rounding
-from potential.structure import structure_from_atoms
+from potential.gap.soap.radial import rounding
+from potential.model.compression import compress
+from potential.structures.structure import structure_from_atoms
 
 # name: (descriptors, further options)
 MODELS = {

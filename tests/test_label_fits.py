@@ -14,22 +14,23 @@ from ase.optimize import BFGS
 from scipy.stats import multivariate_normal
 from training_data import emt_frames, small_settings, write_frames
 
-from potential import SoapGprCalculator, metrics
-from potential.accumulation import weighted_rows
-from potential.checkpoint import structure_digest
+from potential import SoapGprCalculator
 from potential.cli import main
-from potential.cross_validation import FoldFactors
 from potential.errors import SoapGprError
-from potential.estimate import n_labels
-from potential.evaluation import evaluate_structures
-from potential.fitting import fit
-from potential.kernels import sparse_kernel, structure_rows
-from potential.learning_curve import learning_curve
-from potential.marginal_likelihood import log_marginal_likelihood
-from potential.regression import StreamingQR, solve
-from potential.settings_file import parse_settings
-from potential.structure import structure_from_atoms
-from potential.training_rows import prepare, read_data
+from potential.model.evaluation import evaluate_structures
+from potential.scores import metrics
+from potential.settings.file import parse_settings
+from potential.structures.structure import structure_from_atoms
+from potential.terms.kernels import sparse_kernel, structure_rows
+from potential.training.accumulation import weighted_rows
+from potential.training.checkpoint import structure_digest
+from potential.training.estimate import n_labels
+from potential.training.fitting import fit
+from potential.training.regression import StreamingQR, solve
+from potential.validation.cross_validation import FoldFactors
+from potential.validation.learning_curve import learning_curve
+from potential.validation.marginal_likelihood import log_marginal_likelihood
+from potential.validation.row_store import prepare, read_data
 
 NOISE = {
     "energy_per_atom": 0.004,

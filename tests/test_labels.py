@@ -14,12 +14,12 @@ from gap_models import gap_fit_program
 from training_data import emt_frames, write_frames
 
 from potential.cli.label_options import KEYS
-from potential.data import read_data_set
 from potential.errors import SoapGprError
-from potential.label_names import LabelNames, choose_names, from_dict
-from potential.provenance import counts
 from potential.settings import LabelKeys
-from potential.structure import structure_from_atoms
+from potential.structures.label_names import LabelNames, choose_names, from_dict
+from potential.structures.read import read_data_set
+from potential.structures.structure import structure_from_atoms
+from potential.training.provenance import counts
 
 MASK = np.arange(8) % 3 == 0
 

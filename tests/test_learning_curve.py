@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from training_data import emt_frames, small_settings, write_frames
 
-from potential import metrics
-from potential.accumulation import extended_rows, weighted_rows
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
-from potential.fitting import fit
-from potential.learning_curve import automatic_sizes, fitted_slope, learning_curve
-from potential.learning_curve_report import format_curve, read_curve
-from potential.regression import StreamingQR, solve
-from potential.settings_file import parse_settings
-from potential.training_rows import RowStore, prepare, random_parts, read_data
+from potential.model.evaluation import evaluate_structures
+from potential.reports.learning_curve import format_curve, read_curve
+from potential.scores import metrics
+from potential.settings.file import parse_settings
+from potential.training.accumulation import extended_rows, weighted_rows
+from potential.training.fitting import fit
+from potential.training.regression import StreamingQR, solve
+from potential.validation.learning_curve import automatic_sizes, fitted_slope, learning_curve
+from potential.validation.row_store import RowStore, prepare, random_parts, read_data
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from potential import metrics
-from potential.structure import Structure
+from potential.scores import metrics
+from potential.structures.structure import Structure
 
 
 def structure(n=2, config_type="a", energy=None, forces=None, virial=None, pbc=True):

@@ -18,7 +18,7 @@ from models import (
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
-from potential.kernels import structure_rows
+from potential.terms.kernels import structure_rows
 
 
 @pytest.fixture(scope="module")

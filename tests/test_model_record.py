@@ -13,9 +13,9 @@ from training_data import emt_frames, small_settings, write_frames
 from potential import Model, SoapGprError
 from potential.cli import main
 from potential.cli.label_options import KEYS, label_keys
-from potential.fitting import fit
-from potential.html_page import Page
-from potential.report import add_model
+from potential.reports.page import Page
+from potential.reports.report import add_model
+from potential.training.fitting import fit
 
 VALUES = [None, 0, -1, 1e308, "x", [], {}, True, [1, 2], {"a": 1}, "\0", "\x1b[31m", "\ud800"]
 VALUES += ["<script>alert(1)</script>", 10**30, [[]], "a\nb"]

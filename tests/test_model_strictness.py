@@ -16,8 +16,8 @@ from models import (
 )
 
 from potential import Model, SoapGprError, _core
-from potential.compression import compress
-from potential.structure import structure_from_atoms
+from potential.model.compression import compress
+from potential.structures.structure import structure_from_atoms
 
 NEWER = "; a newer soap-gpr may read it"
 

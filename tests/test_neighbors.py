@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list as ase_neighbor_list
 
 from potential.errors import SoapGprError
-from potential.neighbors import neighbor_list, two_of
+from potential.structures.neighbors import neighbor_list, two_of
 
 CELLS = {
     "cube": 6.0 * np.eye(3),
@@ -96,7 +96,7 @@ def cells(monkeypatch):
             assert np.all(periodic) or not np.any(periodic)
             return super().compute(points, box, periodic, **options)
 
-    monkeypatch.setattr("potential.neighbors.vesin.NeighborList", Spy)
+    monkeypatch.setattr("potential.structures.neighbors.vesin.NeighborList", Spy)
     return calls
 
 
@@ -201,7 +201,7 @@ def test_too_many_neighbours_are_refused_before_memory_is_taken(cell, pbc, exten
 
 
 def test_pairs_beyond_the_free_memory_are_refused(monkeypatch):
-    monkeypatch.setattr("potential.resources.available_bytes", lambda: 2**30)
+    monkeypatch.setattr("potential.runtime.memory.available_bytes", lambda: 2**30)
     positions = np.random.default_rng(0).uniform(0, 20.0, (20_000, 3))
     with pytest.raises(SoapGprError, match=r"GiB and 1\.0 GiB are free"):
         neighbor_list(positions, 20.0 * np.eye(3), True, 5.0)
@@ -214,10 +214,10 @@ def test_estimated_number_of_neighbours_is_near_the_real_one(monkeypatch, pbc, e
     positions = np.random.default_rng(0).uniform(0, extent, (500, 3))
     cell = extent * np.eye(3)
     found = neighbor_list(positions, cell, pbc, 3.0).counts.mean()
-    monkeypatch.setattr("potential.neighbors.MOST_NEIGHBORS", found / 5)
+    monkeypatch.setattr("potential.structures.neighbors.MOST_NEIGHBORS", found / 5)
     with pytest.raises(SoapGprError, match="neighbours of each atom"):
         neighbor_list(positions, cell, pbc, 3.0)
-    monkeypatch.setattr("potential.neighbors.MOST_NEIGHBORS", found * 5)
+    monkeypatch.setattr("potential.structures.neighbors.MOST_NEIGHBORS", found * 5)
     neighbor_list(positions, cell, pbc, 3.0)
 
 

@@ -15,7 +15,7 @@ from training_data import emt_frames, write_frames
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.output import atomic_file, require_outputs, require_writable
+from potential.runtime.output import atomic_file, require_outputs, require_writable
 
 SETTINGS = """
 [data]

@@ -15,16 +15,16 @@ from models import body_order_model, random_structure
 from slow_twin import shifted_cosine
 from training_data import emt_frames, small_settings, write_frames
 
-from potential import pair
 from potential.errors import SoapGprError
-from potential.fitting import fit
-from potential.kernels import sparse_kernel
 from potential.model import Model, build_model
-from potential.neighbors import neighbor_list
-from potential.provenance import summary
-from potential.repulsion import fixed_terms, read_pair_table
 from potential.settings import BaselineSettings, ZblSettings
-from potential.structure import VOIGT
+from potential.structures.neighbors import neighbor_list
+from potential.structures.structure import VOIGT
+from potential.terms import pair
+from potential.terms.fixed_pair import fixed_terms, read_pair_table
+from potential.terms.kernels import sparse_kernel
+from potential.training.fitting import fit
+from potential.training.provenance import summary
 
 
 def twin_fitted(model, t, p, r):

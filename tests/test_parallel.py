@@ -9,10 +9,10 @@ import pytest
 from models import random_model, random_structure
 
 from potential import SoapGprCalculator, _core
-from potential.benchmark import benchmark
 from potential.errors import SoapGprError
-from potential.parallel import local_ranks, ordered_map, thread_count
-from potential.structure import structure_from_atoms
+from potential.runtime.parallel import local_ranks, ordered_map, thread_count
+from potential.scores.benchmark import benchmark
+from potential.structures.structure import structure_from_atoms
 
 ABSURD = [0, -1, 1025, 10**30, 2.5, "two", True]
 

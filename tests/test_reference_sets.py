@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from potential.fitting import fit
+from potential.training.fitting import fit
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason=f"no reference data at {DATA}")

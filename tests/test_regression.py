@@ -9,8 +9,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from potential.errors import SoapGprError
-from potential.regression import StreamingQR, merge, solve
-from potential.resources import regression_bytes
+from potential.runtime.memory import regression_bytes
+from potential.training.regression import StreamingQR, merge, solve
 
 
 def random_problem(n_rows=500, M=30, seed=0):

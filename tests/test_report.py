@@ -11,13 +11,13 @@ import pytest
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
-from potential.fitting import fit
-from potential.html_page import Page, data_url
-from potential.output import atomic_file
-from potential.parallel import ordered_map
-from potential.report import write_report
-from potential.report_plots import COLORS, OTHERS, figure, merged, palette
+from potential.model.evaluation import evaluate_structures
+from potential.reports.page import Page, data_url
+from potential.reports.plots import COLORS, OTHERS, figure, merged, palette
+from potential.reports.report import write_report
+from potential.runtime.output import atomic_file
+from potential.runtime.parallel import ordered_map
+from potential.training.fitting import fit
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from ase.build import bulk
 from ase.md.langevin import Langevin
 from training_data import emt_frames, small_settings, write_frames
 
-from potential.calculator import SoapGprCalculator
-from potential.fitting import fit
+from potential.model.calculator import SoapGprCalculator
+from potential.training.fitting import fit
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 
 import pytest
 
-from potential import resources
 from potential.errors import SoapGprError
+from potential.runtime import memory as resources
 
 MIB = 2**20
 

@@ -16,7 +16,7 @@ from potential.settings import (
     SoapTermSettings,
     SolverSettings,
 )
-from potential.settings_file import load_settings, parse_settings
+from potential.settings.file import load_settings, parse_settings
 
 FULL = """
 [data]

@@ -12,8 +12,6 @@ from training_data import emt_frames, write_frames
 
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.fitting import fit
-from potential.search_space import TuneSettings, parse_tune
 from potential.settings import (
     BaselineSettings,
     LabelKeys,
@@ -24,7 +22,9 @@ from potential.settings import (
     TripletTermSettings,
     ZblSettings,
 )
-from potential.tuning import tune
+from potential.training.fitting import fit
+from potential.validation.search_space import TuneSettings, parse_tune
+from potential.validation.tuning import tune
 
 TERMS = {
     "soap": {"cutoff": 3.0, "n_max": 2, "l_max": 1, "zeta": 2, "n_sparse": 4},

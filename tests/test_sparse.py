@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from potential.errors import SoapGprError
-from potential.sparse import distinct, select
+from potential.selection.select import distinct, select
 
 METHODS = ("fps", "cur", "leverage", "random", "kmeans")
 

@@ -6,9 +6,9 @@ import pytest
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
-from potential.fitting import fit
-from potential.kernels import features
-from potential.settings_file import load_settings
+from potential.settings.file import load_settings
+from potential.terms.kernels import features
+from potential.training.fitting import fit
 
 TABLES = [f"term0.sparse_points.{a}" for a in range(2)]
 

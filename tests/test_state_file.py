@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from training_data import emt_frames, write_frames
 
-from potential import checkpoint as checkpoint_module
-from potential.checkpoint import Checkpoint, digest
 from potential.cli import main
-from potential.data import read_structures
 from potential.errors import SoapGprError
-from potential.factor import FactorStore
-from potential.fitting import fit
 from potential.model import Model
-from potential.ranks import Ranks
-from potential.regression import StreamingQR
-from potential.settings_file import load_settings
-from potential.state_file import read_state, write_state
+from potential.runtime.ranks import Ranks
+from potential.runtime.state_file import read_state, write_state
+from potential.settings.file import load_settings
+from potential.structures.read import read_structures
+from potential.training import checkpoint as checkpoint_module
+from potential.training.checkpoint import Checkpoint, digest
+from potential.training.factor_store import FactorStore
+from potential.training.fitting import fit
+from potential.training.regression import StreamingQR
 
 SETTINGS = """
 [data]
@@ -236,7 +236,9 @@ def test_the_same_problem_in_another_folder_goes_on(folder, tmp_path, monkeypatc
     os.rename(second / "train.xyz", second / "data.xyz")
     text = (second / "other.toml").read_text().replace("train.xyz", "data.xyz")
     (second / "other.toml").write_text(text)
-    monkeypatch.setattr("potential.accumulation.structure_rows", None)  # no row is made again
+    monkeypatch.setattr(
+        "potential.training.accumulation.structure_rows", None
+    )  # no row is made again
     found = fit(second / "other.toml", progress=False, **{kind: second / kind}).model
     for name, array in expected.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
@@ -257,7 +259,7 @@ def test_interrupted_fit_says_that_its_checkpoint_cannot_be_written(folder, tmp_
     def full(*arguments):
         raise SoapGprError("state: cannot be written: No space left on device")
 
-    monkeypatch.setattr("potential.accumulation.StreamingQR", Interrupting)
+    monkeypatch.setattr("potential.training.accumulation.StreamingQR", Interrupting)
     monkeypatch.setattr(checkpoint_module, "write_state", full)
     with pytest.raises(SoapGprError, match="No space left"):
         fit(folder / "fit.toml", progress=False, checkpoint=tmp_path / "state")

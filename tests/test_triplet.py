@@ -15,10 +15,10 @@ from body_order import (
 from models import triplet_model
 from slow_twin import shifted_cosine
 
-from potential import triplet
-from potential.kernels import sparse_kernel
 from potential.model import Model
-from potential.neighbors import neighbor_list
+from potential.structures.neighbors import neighbor_list
+from potential.terms import triplet
+from potential.terms.kernels import sparse_kernel
 
 
 def twin_fitted(model, t, p, r_ij, r_ik, r_jk):

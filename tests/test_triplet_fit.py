@@ -7,14 +7,14 @@ import pytest
 from stillinger_weber import energy, frames, three_body, trimer, two_body
 from training_data import emt_frames, write_frames
 
-from potential import fixed_triplet, triplet, triplet_points
-from potential.data import read_structures
 from potential.errors import SoapGprError
-from potential.estimate import estimate
-from potential.fitting import fit
-from potential.provenance import summary
 from potential.settings import LabelKeys, TripletTermSettings
-from potential.settings_file import parse_settings
+from potential.settings.file import parse_settings
+from potential.structures.read import read_structures
+from potential.terms import fixed_triplet, triplet, triplet_points
+from potential.training.estimate import estimate
+from potential.training.fitting import fit
+from potential.training.provenance import summary
 
 SHARP = {"energy_per_atom": 1e-4, "force": 1e-3, "virial_per_atom": 1e-3}
 PAIR = {"kind": "pair", "cutoff": 3.77, "cutoff_width": 1.5, "length_scale": 0.5, "n_sparse": 25}

@@ -7,7 +7,7 @@ from body_order import assert_forces_are_derivatives, structures
 from models import process_model
 from slow_twin import shifted_cosine
 
-from potential import triplet
+from potential.terms import triplet
 
 
 def shape(kernel, d):

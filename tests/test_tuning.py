@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import pytest
 from training_data import emt_frames, write_frames
 
-from potential import tuning
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.search_space import TuneSettings, parse_tune
-from potential.settings_file import load_settings
-from potential.tuning import tune
-from potential.tuning_report import write_best
+from potential.reports.tuning import write_best
+from potential.settings.file import load_settings
+from potential.validation import tuning
+from potential.validation.search_space import TuneSettings, parse_tune
+from potential.validation.tuning import tune
 
 pytest.importorskip("tomli_w")
 
@@ -240,6 +240,6 @@ def test_every_key_of_the_table_is_documented_with_its_default():
 
 
 def test_several_ranks_are_refused(folder, monkeypatch):
-    monkeypatch.setattr("potential.training_rows.world", lambda: SimpleNamespace(size=4))
+    monkeypatch.setattr("potential.validation.row_store.world", lambda: SimpleNamespace(size=4))
     with pytest.raises(SoapGprError, match="found 4 MPI ranks, expected one process"):
         tune(settings_of(folder, GRID))

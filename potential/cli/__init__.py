@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from potential.errors import SoapGprError
-from potential.printable import printable
+from potential.runtime.printable import printable
 
 # name: (module, one line). Modules are imported when asked for, so that --help is quick.
 COMMANDS = {

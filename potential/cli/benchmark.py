@@ -9,7 +9,7 @@ import sys
 
 from potential.cli.numbers import integer, number
 from potential.cli.output_options import add_output
-from potential.limits import MOST_THREADS
+from potential.settings.limits import MOST_THREADS
 
 EXAMPLE = """\
 examples:
@@ -53,18 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print times by phase and what to expect; write JSON when asked."""
-    from potential.benchmark import (
+    from potential.model import Model
+    from potential.model.evaluation import naming
+    from potential.runtime.output import atomic_file, require_outputs
+    from potential.runtime.parallel import thread_count
+    from potential.scores.benchmark import (
         benchmark,
         first_structure,
         format_report,
         made_up_structure,
         processor,
     )
-    from potential.data import files_of
-    from potential.evaluation import naming
-    from potential.model import Model
-    from potential.output import atomic_file, require_outputs
-    from potential.parallel import thread_count
+    from potential.structures.read import files_of
 
     to_stdout, data = args.json == "-", [args.data] if args.data else []
     require_outputs([None if to_stdout else args.json], [args.model, *files_of(data)])

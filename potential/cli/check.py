@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per finding; 1 only when --strict and there are any."""
-    from potential.data import read_data_set
-    from potential.data_check import Finding, check
     from potential.settings import LabelKeys
+    from potential.structures.check import Finding, check
+    from potential.structures.read import read_data_set
 
     keys = LabelKeys(**{name: getattr(args, name) for name in KEYS})
     data = read_data_set(args.data, keys)

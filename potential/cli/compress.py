@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the smaller model and print what it has lost."""
-    from potential.compression import compress
-    from potential.data import files_of, read_geometries
     from potential.model import Model
-    from potential.output import require_outputs
-    from potential.progress import bar
+    from potential.model.compression import compress
+    from potential.runtime.output import require_outputs
+    from potential.runtime.progress import bar
+    from potential.structures.read import files_of, read_geometries
 
     require_outputs([args.output], [args.model, *files_of(args.data)])
     model = Model.load(args.model)

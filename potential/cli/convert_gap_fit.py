@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write fit.toml, notes as comments above; the notes also to standard error."""
     from potential.gap.convert import convert, to_toml
-    from potential.output import atomic_file, require_outputs
+    from potential.runtime.output import atomic_file, require_outputs
 
     require_outputs([args.output], [word for word in args.command_line if isfile(word)])
     result = convert(_text(args.command_line))

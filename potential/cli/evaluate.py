@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the error table; write predictions and JSON when asked."""
-    from potential import metrics
-    from potential.data import files_of
-    from potential.evaluation import evaluate_structures
     from potential.model import Model
-    from potential.output import atomic_file, require_outputs
-    from potential.predictions import write_predictions
-    from potential.progress import bar
+    from potential.model.evaluation import evaluate_structures
+    from potential.runtime.output import atomic_file, require_outputs
+    from potential.runtime.progress import bar
+    from potential.scores import metrics
+    from potential.scores.predictions import write_predictions
+    from potential.structures.read import files_of
 
     to_stdout = args.json == "-"
     written = (args.output, None if to_stdout else args.json)

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, write the model, print the summary; on several MPI ranks only the first does so."""
-    from potential.ranks import abort_all, is_first_process
+    from potential.runtime.ranks import abort_all, is_first_process
 
     try:
         return _run(args)
@@ -67,12 +67,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from potential.estimate import estimate
-    from potential.fitting import fit
-    from potential.output import require_outputs
-    from potential.provenance import summary
-    from potential.ranks import is_first_process, world
-    from potential.settings_file import load_settings
+    from potential.runtime.output import require_outputs
+    from potential.runtime.ranks import is_first_process, world
+    from potential.settings.file import load_settings
+    from potential.training.estimate import estimate
+    from potential.training.fitting import fit
+    from potential.training.provenance import summary
 
     settings = load_settings(args.settings)
     require_outputs((args.output, args.checkpoint, args.factor), files_read(settings))

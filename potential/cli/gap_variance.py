@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the variances and print a table of their square roots by species."""
-    from potential.data import files_of, read_geometries
-    from potential.evaluation import naming
     from potential.gap.variance import GapVariance, table
-    from potential.output import require_outputs
-    from potential.predictions import write_frames
-    from potential.progress import bar
-    from potential.structure import atoms_from_structure
+    from potential.model.evaluation import naming
+    from potential.runtime.output import require_outputs
+    from potential.runtime.progress import bar
+    from potential.scores.predictions import write_frames
+    from potential.structures.read import files_of, read_geometries
+    from potential.structures.structure import atoms_from_structure
 
     require_outputs([args.output], [args.gap, *files_of(args.data)])
     numbers = atomic_numbers_of(args.species)

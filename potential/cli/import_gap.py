@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the model and say what is in it."""
-    from potential.data import files_of, read_geometries
     from potential.gap.importing import describe, import_gap
-    from potential.output import require_outputs
-    from potential.progress import bar
+    from potential.runtime.output import require_outputs
+    from potential.runtime.progress import bar
+    from potential.structures.read import files_of, read_geometries
 
     checked = [args.check] if args.check else []
     require_outputs([args.output], [args.gap, *files_of(checked)])
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(model, structures, args: argparse.Namespace) -> None:
     from potential.gap.check import compare
-    from potential.progress import bar
+    from potential.runtime.progress import bar
 
     found = compare(model, args.gap, structures, args.label, bar)
     print(

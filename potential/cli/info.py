@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the model file says about itself."""
     from potential.model import Model
-    from potential.printable import printable_values
-    from potential.provenance import summary
-    from potential.structure import symbol
+    from potential.runtime.printable import printable_values
+    from potential.structures.structure import symbol
+    from potential.training.provenance import summary
 
     model = Model.load(args.model)
     species = [symbol(z) for z in model.species]

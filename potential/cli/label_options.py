@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from potential.data import DataSet
     from potential.model import Model
     from potential.settings import LabelKeys
+    from potential.structures.read import DataSet
 
 # Fields of LabelKeys without _key, and what the name is that of.
 NAMES = {
@@ -43,8 +43,8 @@ def add_key_options(parser: argparse.ArgumentParser, default: str = "") -> None:
 
 def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bool) -> DataSet:
     """The data on the command line, with labels as in training; doubts and notes to stderr."""
-    from potential.data import read_data_set
-    from potential.label_names import from_dict
+    from potential.structures.label_names import from_dict
+    from potential.structures.read import read_data_set
 
     data = read_data_set(
         args.data,

@@ -9,7 +9,7 @@ import sys
 
 from potential.cli.numbers import integer, number
 from potential.cli.output_options import add_output, files_read
-from potential.limits import MOST_REPEATS, MOST_SEED
+from potential.settings.limits import MOST_REPEATS, MOST_SEED
 
 EXAMPLE = """\
 examples:
@@ -52,12 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit the subsets, print the table, write the plot and the numbers."""
-    from potential import training_rows
-    from potential.learning_curve import learning_curve
-    from potential.learning_curve_report import format_curve, require_image_name, write_curve
-    from potential.output import atomic_file, require_outputs
-    from potential.progress import bar
-    from potential.settings_file import load_settings
+    from potential.reports.learning_curve import format_curve, require_image_name, write_curve
+    from potential.runtime.output import atomic_file, require_outputs
+    from potential.runtime.progress import bar
+    from potential.settings.file import load_settings
+    from potential.validation import row_store as training_rows
+    from potential.validation.learning_curve import learning_curve
 
     to_stdout = args.json == "-"
     if args.output:

@@ -18,7 +18,7 @@ def add_output(parser: argparse.ArgumentParser, *names: str, help: str, **option
 
 def files_read(settings: FitSettings) -> list[str]:
     """The settings file with all files that it names. Raises SoapGprError where one is missing."""
-    from potential.data import files_of
+    from potential.structures.read import files_of
 
     data = files_of([*settings.data.train, *settings.data.test])
     return [settings.file, *settings.other_files, *data]

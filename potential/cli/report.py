@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate the data and write the page."""
-    from potential.data import files_of
-    from potential.evaluation import evaluate_structures
-    from potential.learning_curve_report import read_curve
     from potential.model import Model
-    from potential.output import require_outputs
-    from potential.progress import bar
-    from potential.report import write_report
+    from potential.model.evaluation import evaluate_structures
+    from potential.reports.learning_curve import read_curve
+    from potential.reports.report import write_report
+    from potential.runtime.output import require_outputs
+    from potential.runtime.progress import bar
+    from potential.structures.read import files_of
 
     require_outputs([args.output], [args.model, args.learning_curve, *files_of(args.data)])
     curve = read_curve(args.learning_curve) if args.learning_curve else None

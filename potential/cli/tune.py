@@ -43,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
 
     from potential.cli import INTERRUPTED
     from potential.errors import SoapGprError
-    from potential.output import atomic_file, require_outputs
-    from potential.progress import bar
-    from potential.search_space import parse_tune
-    from potential.toml_table import read_toml
-    from potential.tuning import Tuning, tune
-    from potential.tuning_report import format_tuning, toml_writer, write_best, write_page
+    from potential.reports.tuning import format_tuning, toml_writer, write_best, write_page
+    from potential.runtime.output import atomic_file, require_outputs
+    from potential.runtime.progress import bar
+    from potential.settings.table import read_toml
+    from potential.validation.search_space import parse_tune
+    from potential.validation.tuning import Tuning, tune
 
     toml_writer()
     settings = parse_tune(read_toml(Path(args.settings)), args.settings)

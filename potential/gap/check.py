@@ -9,12 +9,12 @@ from pathlib import Path
 import ase
 import numpy as np
 
-from potential.compression import Deviation, deviation
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
 from potential.model import Evaluation, Model
-from potential.progress import Progress, silent
-from potential.structure import Structure
+from potential.model.compression import Deviation, deviation
+from potential.model.evaluation import evaluate_structures
+from potential.runtime.progress import Progress, silent
+from potential.structures.structure import Structure
 
 VACUUM = 100.0  # Å of cell for what is not periodic: QUIP always has a cell
 

@@ -18,8 +18,8 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from potential.errors import SoapGprError
 from potential.gap.descriptors import term_of
-from potential.gap.option_text import bare, options, split
-from potential.gap.read_values import number, sigmas, table, truth
+from potential.gap.read.option_text import bare, options, split
+from potential.gap.read.values import number, sigmas, table, truth
 
 ALIASES = {
     "at_file": "atoms_filename",

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from potential.errors import SoapGprError
-from potential.gap.descriptor_text import KNOWN, OF_THE_FIT, name_among
-from potential.gap.option_text import options
-from potential.gap.read_values import count, number, table, truth
+from potential.gap.read.descriptor_text import KNOWN, OF_THE_FIT, name_among
+from potential.gap.read.option_text import options
+from potential.gap.read.values import count, number, table, truth
 
 ALIASES = {
     "energy_scale": "delta",

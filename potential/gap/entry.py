@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from potential.errors import SoapGprError
-from potential.gap.gap_file import Coordinate
+from potential.gap.read.gap_file import Coordinate
 
 
 class Entry(NamedTuple):

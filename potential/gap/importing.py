@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.gap import glue, pair_functions, triplet_functions
-from potential.gap.descriptor_text import parse, species_named, takes_any
 from potential.gap.entry import Entry
-from potential.gap.gap_file import GapFile, read_gap
-from potential.gap.soap import SoapOptions, rounding_warnings
+from potential.gap.functions.glue import glue_term, glue_types
+from potential.gap.functions.pairs import gaussian_process_term, merged
+from potential.gap.functions.triplets import triplet_terms
+from potential.gap.read.descriptor_text import parse, species_named, takes_any
+from potential.gap.read.gap_file import GapFile, read_gap
+from potential.gap.soap.importing import SoapOptions, rounding_warnings
+from potential.gap.soap.term import Descriptor, soap_term
 from potential.gap.soap_options import read_soap
-from potential.gap.soap_term import Descriptor, soap_term
-from potential.gap.soap_turbo import TurboOptions, basis_warnings
+from potential.gap.soap_turbo.importing import TurboOptions, basis_warnings
 from potential.model import Model, build_model
-from potential.progress import Progress, silent
-from potential.provenance import function_names
-from potential.structure import symbol
+from potential.runtime.progress import Progress, silent
+from potential.structures.structure import symbol
+from potential.training.provenance import function_names
 from potential.version import package_version
 
 COMPACT = 1596837814  # gap_version from which on distance_Nb has compact clusters unless told
@@ -58,7 +60,7 @@ def _import(
     warnings += own
     terms = _scaled(terms, file.e_scale)  # the pair potential beside them is not
     if file.glue is not None:
-        terms.append(glue.glue_term(file.glue, chosen, str(file.path)))
+        terms.append(glue_term(file.glue, chosen, str(file.path)))
     if not terms:
         raise SoapGprError(f"{file.path}: found no sparse points and no pair potential")
     e0 = [file.e_scale * file.e0[z] for z in chosen]
@@ -96,14 +98,14 @@ def _terms(
             key, centers = read_soap(entry, version)
             groups.setdefault(key, []).append((entry.coordinate, centers))
         elif entry.kind == "pair":
-            pairs.append(pair_functions.gaussian_process_term(entry, species))
+            pairs.append(gaussian_process_term(entry, species))
         else:
             triplets.append(entry)
     soaps = [_soap_term(key, own, species) for key, own in groups.items()]
-    terms, warnings = triplet_functions.triplet_terms(triplets, species, literal, progress)
+    terms, warnings = triplet_terms(triplets, species, literal, progress)
     warnings += basis_warnings(key for key in groups if isinstance(key, TurboOptions))
     warnings += rounding_warnings(key for key in groups if isinstance(key, SoapOptions))
-    return soaps + pair_functions.merged(pairs) + terms, warnings
+    return soaps + merged(pairs) + terms, warnings
 
 
 def _soap_term(key: Descriptor, own: list, species: Sequence[int]) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def species_of(
         return sorted(set(wanted))
     found = file.trained_on.union(*(species_named(entry.values) for entry in entries))
     if not found and file.glue is not None:
-        types = glue.glue_types(file.glue, str(file.path))
+        types = glue_types(file.glue, str(file.path))
         for entry in file.glue.walk("per_pair_data"):
             found |= {types.get(entry.attributes.get(k, ""), 0) for k in ("type1", "type2")}
     found -= {0}

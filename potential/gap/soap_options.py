@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from potential.gap.entry import Entry
-from potential.gap.soap import read_options
-from potential.gap.soap_term import Descriptor
-from potential.gap.soap_turbo_options import read_turbo
+from potential.gap.soap.importing import read_options
+from potential.gap.soap.term import Descriptor
+from potential.gap.soap_turbo.options import read_turbo
 
 
 def read_soap(entry: Entry, version: int) -> tuple[Descriptor, tuple[int, ...]]:

@@ -16,21 +16,22 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import erf
 
-from potential import _core, triplet
+from potential import _core
 from potential.basis.cutoff import taper
 from potential.errors import SoapGprError
-from potential.gap.covariance import covariance
 from potential.gap.entry import Entry
-from potential.gap.gap_file import Coordinate, read_gap
+from potential.gap.functions.covariance import covariance
+from potential.gap.functions.pairs import matches, pair_options
+from potential.gap.functions.triplets import parts_of
 from potential.gap.importing import read_entries, species_of
-from potential.gap.pair_functions import matches, pair_options
+from potential.gap.read.gap_file import Coordinate, read_gap
+from potential.gap.soap.term import soap_term, sparse_points
 from potential.gap.soap_options import read_soap
-from potential.gap.soap_term import soap_term, sparse_points
-from potential.gap.triplet_functions import parts_of
 from potential.model import build_model
-from potential.neighbors import NeighborList, in_order, neighbor_list, two_of
-from potential.structure import Structure, symbol
-from potential.text_table import text_table
+from potential.runtime.text_table import text_table
+from potential.structures.neighbors import NeighborList, in_order, neighbor_list, two_of
+from potential.structures.structure import Structure, symbol
+from potential.terms import triplet
 
 CHUNK = 2048  # instances at a time
 

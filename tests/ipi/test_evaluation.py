@@ -12,8 +12,8 @@ from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import BOHR_PER_ANGSTROM, HARTREE_PER_EV
 from potential import SoapGprCalculator
 from potential.errors import SoapGprError
-from potential.evaluation import evaluate_structures
-from potential.structure import structure_from_atoms
+from potential.model.evaluation import evaluate_structures
+from potential.structures.structure import structure_from_atoms
 
 
 def evaluate(evaluator, atoms):

@@ -8,9 +8,9 @@ from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import assert_agrees, measure, python
 from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
 
-from potential.compression import compress
 from potential.gap.importing import import_gap
-from potential.structure import structure_from_atoms
+from potential.model.compression import compress
+from potential.structures.structure import structure_from_atoms
 
 TRICLINIC = [[7.1, 0, 0], [1.3, 6.4, 0], [-0.9, 0.8, 6.8]]
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]

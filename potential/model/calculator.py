@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""ASE calculator."""
+
+from typing import ClassVar
+
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from potential.model.model import Model
+from potential.runtime.parallel import thread_count
+from potential.structures.labels import volume_of
+
+
+class SoapGprCalculator(Calculator):
+    """A model as an ASE calculator.
+
+    model: a Model or the path of a *.sgpr file. n_threads: by default OMP_NUM_THREADS or all cores.
+    Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell of three
+    vectors that is periodic in one or more directions (its vacuum included, as with ASE's EMT),
+    stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
+    (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
+    """
+
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        "stresses",
+    ]
+
+    def __init__(self, model, n_threads: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model if isinstance(model, Model) else Model.load(model)
+        self.n_threads = thread_count(n_threads)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        atoms = self.atoms
+        wants_forces = not set(properties) <= {"energy", "free_energy", "energies"}
+        result = self.model.evaluate(
+            atoms.numbers,
+            atoms.positions,
+            atoms.cell.array,
+            atoms.pbc,
+            forces=wants_forces,
+            n_threads=self.n_threads,
+        )
+        self.results = {
+            "energy": result.energy,
+            "free_energy": result.energy,
+            "energies": result.energies,
+        }
+        if not wants_forces:
+            return
+        self.results["forces"] = result.forces
+        volume = volume_of(atoms.cell.array, atoms.pbc)
+        if volume and result.virials is not None:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(-result.virial / volume)
+            symmetric = 0.5 * (result.virials + result.virials.transpose(0, 2, 1))
+            self.results["stresses"] = full_3x3_to_voigt_6_stress(-symmetric / volume)

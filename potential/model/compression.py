@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A smaller form of the same function: the kernel sum over fewer dimensions.
+
+p̂·p̂_m becomes (Aᵀ p̂)·(Bᵀ p̂_m) with A, B (n_features, rank). An error in p̂ counts where p̂ varies
+(covariance C of p̂) and where the energy depends on it (covariance D of g = ∂ε/∂p̂): the best A and B
+follow from the singular values of D^(1/2) C^(1/2), energies in eV, as in balanced truncation
+(Moore, IEEE Trans. Autom. Control 26, 17 (1981)). Both covariances are those of the sparse points;
+the tolerance is held by measuring forces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model.evaluation import evaluate_structures
+from potential.model.model import Evaluation, Model
+from potential.runtime.progress import Progress, silent
+from potential.structures.structure import Structure, symbol
+
+_CHUNK = 1000  # sparse points whose gradients are in memory at a time
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Largest absolute differences between two models, and the RMS of the forces; eV and Å."""
+
+    force: float  # of any component
+    force_rms: float
+    energy_per_atom: float
+    virial_per_atom: float
+
+
+@dataclass(frozen=True)
+class Compression:
+    """The smaller model, its deviation, and (before, after) of each compressed sparse set."""
+
+    model: Model
+    deviation: Deviation
+    ranks: dict[tuple[int, str], tuple[int, int]]  # (term, chemical symbol): dimensions
+    costs: tuple[float, float]  # multiplications of the kernels of one atom, mean over species
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """A, B (n_features, n) with their columns by falling singular value (n,) in eV."""
+
+    A: np.ndarray
+    B: np.ndarray
+    values: np.ndarray
+
+    def rank(self, threshold: float) -> int:
+        return max(1, int(np.count_nonzero(self.values >= threshold)))
+
+
+def compress(
+    model: Model,
+    structures: Sequence[Structure],
+    tolerance: float = 1e-5,
+    progress: Progress = silent,
+) -> Compression:
+    """The smallest projection whose forces differ by at most tolerance (eV/Å) on the structures.
+
+    Sparse sets that would not become quicker stay as they are. Raises SoapGprError when that is
+    all of them, or when the model is compressed already or has no soap term.
+    """
+    if model.compressed:
+        raise SoapGprError("the model is compressed already; start from the model that was fitted")
+    factors = _all_factors(model)
+    if not factors:
+        raise SoapGprError("found no soap term with weights, which alone can be compressed")
+    values = np.sort(np.concatenate([[np.inf], *[f.values for f in factors.values()]]))[::-1]
+    reference = evaluate_structures(model, structures, progress, "reference")
+    best = None
+    low, high = 0, len(values)  # number of singular values kept: too few, enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        candidate = _projected(model, factors, values[middle])
+        found = evaluate_structures(candidate[0], structures, progress, f"{middle} dimensions")
+        measured = deviation(structures, reference, found)
+        if measured.force <= tolerance:
+            high, best = middle, (*candidate, measured)
+        else:
+            low = middle
+    if best is None or not best[1]:
+        raise SoapGprError(
+            f"nothing to gain: forces within {tolerance:g} eV/Å take nearly all dimensions; "
+            "keep the model, or allow a larger tolerance"
+        )
+    smaller, ranks, measured = best
+    record = {"tolerance": tolerance, "deviation": asdict(measured)}
+    costs = _mean_cost(model), _mean_cost(smaller)
+    provenance = model.metadata["provenance"] | {"compression": record}
+    return Compression(smaller.with_arrays({}, provenance), measured, ranks, costs)
+
+
+def deviation(
+    structures: Sequence[Structure], reference: Sequence[Evaluation], found: Sequence[Evaluation]
+) -> Deviation:
+    """Differences of two lists of evaluations of the same structures."""
+    force, energy, virial = [np.zeros(0)], [0.0], [0.0]
+    for structure, a, b in zip(structures, reference, found, strict=True):
+        assert a.forces is not None and b.forces is not None
+        force.append(np.ravel(b.forces - a.forces))
+        energy.append(abs(b.energy - a.energy) / len(structure))
+        virial.append(float(np.abs(b.virial - a.virial).max()) / len(structure))
+    forces = np.concatenate(force)
+    return Deviation(
+        float(np.abs(forces).max()), float(np.sqrt(np.mean(forces**2))), max(energy), max(virial)
+    )
+
+
+def _all_factors(model: Model) -> dict[tuple[int, int], _Factors]:
+    """Of every sparse set with weights, by (term, species index)."""
+    factors = {}
+    for t, term in model.soap_terms:
+        for a, points in model.sparse_points(t).items():
+            weights = model.arrays[f"term{t}.weights.{a}"]
+            if np.any(weights):
+                factors[t, a] = _factors(points, term["delta"] ** 2 * weights, term)
+    return factors
+
+
+def _factors(X: np.ndarray, weights: np.ndarray, term: dict) -> _Factors:
+    """X (M, n_features): sparse points, which also are the sample of environments."""
+    zeta, offset = term["zeta"], term.get("offset", 0.0)
+    gradients = [
+        zeta * (weights * _power(X[begin : begin + _CHUNK] @ X.T + offset, zeta - 1)) @ X
+        for begin in range(0, len(X), _CHUNK)
+    ]
+    # C = R_pᵀ R_p and D = R_gᵀ R_g; with U S Vᵀ = R_g R_pᵀ both Aᵀ C A and Bᵀ D B are S
+    R_p, R_g = _triangle(X), _triangle(np.concatenate(gradients))
+    U, values, Vt = np.linalg.svd(R_g @ R_p.T)
+    n = int(np.count_nonzero(values > 1e-15 * values[0]))
+    scale = 1.0 / np.sqrt(values[:n])
+    return _Factors(R_g.T @ U[:, :n] * scale, R_p.T @ Vt[:n].T * scale, values[:n])
+
+
+def _power(x: np.ndarray, exponent: float) -> np.ndarray:
+    """As in docs/theory.md eq. (7b)."""
+    return x**exponent if exponent == int(exponent) else np.maximum(x, 0) ** exponent
+
+
+def _triangle(rows: np.ndarray) -> np.ndarray:
+    """R with RᵀR = covariance of the rows (M, n_features), about zero."""
+    return np.asarray(np.linalg.qr(rows / np.sqrt(len(rows)), mode="r"))
+
+
+def _projected(
+    model: Model, factors: dict[tuple[int, int], _Factors], threshold: float
+) -> tuple[Model, dict[tuple[int, str], tuple[int, int]]]:
+    """The model without the singular values below threshold, and the dimensions of its sets."""
+    arrays, ranks = {}, {}
+    for (t, a), own in factors.items():
+        points, rank = model.sparse_points(t)[a], own.rank(threshold)
+        term, (size, n_features) = model.terms[t], points.shape
+        if _cost(term, size, n_features, rank) >= _cost(term, size, n_features):
+            continue
+        arrays[f"term{t}.projection.{a}"] = own.A[:, :rank].T
+        arrays[f"term{t}.sparse_points.{a}"] = points @ own.B[:, :rank]
+        ranks[t, symbol(model.species[a])] = n_features, rank
+    return model.with_arrays(arrays), ranks
+
+
+def _cost(term: dict, size: int, n_features: int, rank: int | None = None) -> float:
+    """Multiplications of one atom's kernel sum and gradient; rank None: not projected."""
+    zeta = term["zeta"] if term.get("offset", 0) == 0 else 0  # only then the sum collapses
+    project, length = (0, n_features) if rank is None else (2 * n_features * rank, rank)
+    if zeta == 1:
+        return project + length
+    return project + min(2 * size * length, length**2 if zeta == 2 else np.inf)
+
+
+def _mean_cost(model: Model) -> float:
+    total = 0.0
+    for t, term in model.soap_terms:
+        for a, points in model.sparse_points(t).items():
+            size, length = points.shape
+            projection = model.arrays.get(f"term{t}.projection.{a}")
+            if projection is None:
+                total += _cost(term, size, length)
+            else:
+                total += _cost(term, size, projection.shape[1], length)
+    return total / len(model.species)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Many structures through one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from potential._core import CoreError
+from potential.errors import SoapGprError
+from potential.model.model import Evaluation, Model
+from potential.runtime.parallel import ordered_map
+from potential.runtime.progress import Progress, silent
+from potential.structures.structure import Structure
+
+
+@contextmanager
+def naming(structure: Structure) -> Iterator[None]:
+    """Put the origin of the structure in front of what the core or the model has to say."""
+    try:
+        yield
+    except (SoapGprError, CoreError) as error:
+        raise SoapGprError(f"{structure.source}: {error}") from None
+
+
+def evaluate_structures(
+    model: Model,
+    structures: Sequence[Structure],
+    progress: Progress = silent,
+    what: str = "evaluation",
+) -> list[Evaluation]:
+    """One Evaluation per structure; errors name the structure."""
+
+    def evaluate(structure: Structure) -> Evaluation:
+        with naming(structure):
+            return model.evaluate(
+                structure.numbers, structure.positions, structure.cell, structure.pbc
+            )
+
+    return list(ordered_map(evaluate, progress(structures, what)))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Settings and provenance of a model file, checked once when they are read.
+
+Any key may be absent and others may be there, as in files of other programs; what our readers rely
+on has the type that docs/model_file.md says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from potential.errors import SoapGprError
+from potential.runtime.printable import printable
+from potential.scores.metrics import STATISTICS
+from potential.settings import LabelKeys
+
+MAX_DEPTH = 32  # of nested lists and tables: ours have seven levels
+MAX_INTEGER = 2**53  # beyond which a number of JSON is no longer exact everywhere
+
+Check = Callable[[Any, str], None]  # of a value and the name of its place; raises SoapGprError
+
+
+def read_record(key: str, text: str, source: str) -> dict[str, Any]:
+    """The settings or the provenance (key) of the file ``source`` from their JSON text."""
+    verb = "are" if key.endswith("s") else "is"
+    unreadable = SoapGprError(f"{source}: the {key} {verb} not readable, expected JSON")
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):  # not JSON; integers of thousands of digits; deep nesting
+        raise unreadable from None
+    if not isinstance(record, dict):
+        raise unreadable
+    if _is_deeper(record, MAX_DEPTH):
+        raise SoapGprError(f"{source}: the {key} {verb} nested deeper than {MAX_DEPTH} levels")
+    _CHECKS[key](record, f"{source}: {key}")
+    return record
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        tables = [item for item in level if isinstance(item, dict)]
+        level = [item for own in level if isinstance(own, list) for item in own]
+        level += [item for own in tables for item in own.values()]
+    return bool(level)
+
+
+def _text(value: Any, where: str) -> None:
+    _require(isinstance(value, str), value, where, "a string")
+
+
+def _text_or_null(value: Any, where: str) -> None:
+    _require(value is None or isinstance(value, str), value, where, "a string or null")
+
+
+def _number(value: Any, where: str) -> None:
+    exact = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+    _require(exact or isinstance(value, float), value, where, "a number")
+
+
+def _list_of(check: Check) -> Check:
+    def checked(value: Any, where: str) -> None:
+        _require(isinstance(value, list), value, where, "a list")
+        for k, item in enumerate(value):
+            check(item, f"{where}[{k}]")
+
+    return checked
+
+
+def _each(check: Check) -> Check:
+    """A table of any keys."""
+
+    def checked(value: Any, where: str) -> None:
+        _require(isinstance(value, dict), value, where, "a table")
+        for key, item in value.items():
+            check(item, f"{where}.{key}")
+
+    return checked
+
+
+def _table(checks: Mapping[str, Check], required: bool = False) -> Check:
+    """A table of these keys, which must be there when they are required, and others."""
+
+    def checked(value: Any, where: str) -> None:
+        _require(isinstance(value, dict), value, where, "a table")
+        for key, check in checks.items():
+            if key in value:
+                check(value[key], f"{where}.{key}")
+            elif required:
+                raise SoapGprError(printable(f"{where}: lacks the key {key}"))
+
+    return checked
+
+
+def _require(good: bool, value: Any, where: str, expected: str) -> None:
+    if not good:
+        found = json.dumps(value)
+        found = found if len(found) <= 60 else found[:57] + "..."
+        raise SoapGprError(printable(f"{where}: found {found}, expected {expected}"))
+
+
+COUNTS = ("structures", "atoms", "energies", "force_components", "virials", "config_types")
+REGRESSION = ("fitted_labels", "weights", "condition_number", "residual_per_label")
+
+_COUNTS = _table(dict.fromkeys(COUNTS, _number) | {"config_types": _each(_number)})
+_STATISTICS = _table(dict.fromkeys(STATISTICS, _number), required=True)
+_ERRORS = _table({"errors": _each(_each(_STATISTICS))})
+_DEVIATION = _table({"force": _number}, required=True)
+_CHECKS = {
+    "settings": _table(
+        {"data": _table({field.name: _text_or_null for field in fields(LabelKeys)})}
+    ),
+    "provenance": _table(
+        {
+            **dict.fromkeys(("program", "date", "settings_file"), _text_or_null),
+            **dict.fromkeys(("train", "test"), _COUNTS),
+            **dict.fromkeys(REGRESSION, _number),
+            **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
+            "sha256": _each(_text),
+            "compression": _table({"deviation": _DEVIATION}, required=True),
+            "seconds": _each(_number),
+            "warnings": _list_of(_text),
+        }
+    ),
+}

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The report on a model: how well it reproduces labelled structures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from potential.model import Evaluation, Model
+from potential.reports.learning_curve import add_curve
+from potential.reports.page import Page
+from potential.reports.plots import error_histogram, parity
+from potential.scores import metrics
+from potential.scores.metrics import Pairs
+from potential.structures.structure import Structure
+from potential.training.baseline import composition
+from potential.training.provenance import summary
+from potential.version import package_version
+
+_NAMES = {"energy": "energy above e0", "force": "force", "virial": "virial", "stress": "stress"}
+_WORST = 8
+
+
+def write_report(
+    path: str | Path,
+    model: Model,
+    structures: Sequence[Structure],
+    predictions: Sequence[Evaluation],
+    title: str = "soap-gpr model",
+    curve: dict[str, Any] | None = None,
+) -> None:
+    """Write the page; structures and predictions belong together one by one.
+
+    curve: what ``LearningCurve.to_dict`` returns, to be shown as well.
+    """
+    files = sorted({structure.source.rpartition("#")[0] for structure in structures})
+    lead = f"{len(structures)} structures from {', '.join(files)}"
+    page = Page(title, lead)
+    add_accuracy(page, model, structures, predictions)
+    if curve is not None:
+        add_curve(page, curve)
+    add_model(page, model)
+    page.footer(f"Written by soap-gpr {package_version()}.")
+    page.write(path)
+
+
+def add_accuracy(
+    page: Page,
+    model: Model,
+    structures: Sequence[Structure],
+    predictions: Sequence[Evaluation],
+) -> None:
+    """Key numbers, parity plots, histograms, errors by config_type, worst structures."""
+    errors = metrics.errors(structures, predictions)
+    pairs = metrics.label_pairs(structures, predictions)
+    page.cards(_cards(errors))
+    types = np.array([structure.config_type for structure in structures])
+    plots = []
+    for label in _shown(pairs):
+        of_label = (
+            _without_e0(model, structures, pairs[label]) if label == "energy" else pairs[label]
+        )
+        plots.append((label, of_label, types[of_label.structure]))
+    page.heading("Predicted against reference values")
+    page.figures(_parity(*plot) for plot in plots)
+    page.heading("Distribution of errors")
+    page.figures(_histogram(*plot) for plot in plots)
+    page.heading("Errors by config_type")
+    titles = ("config_type", "label", "count", "RMSE", "MAE", "largest", "unit")
+    page.table(titles, metrics.rows(errors), text_columns=(0, 1, 6))
+    page.heading("Structures with the largest errors")
+    head, rows = _worst(structures, pairs)
+    page.table(head, rows, text_columns=(0, 1))
+
+
+def add_model(page: Page, model: Model) -> None:
+    """The training summary and the settings as stored in the model file."""
+    page.heading("Model")
+    if model.metadata["provenance"].get("train"):
+        page.details("Training summary", summary(model))
+    if model.metadata["settings"]:
+        page.details("Settings", json.dumps(model.metadata["settings"], indent=2))
+
+
+def _shown(pairs: dict[str, Pairs]) -> list[str]:
+    """Stress stands for the virial wherever every virial has one."""
+    same = "stress" in pairs and pairs["stress"].reference.size == pairs["virial"].reference.size
+    return [label for label in pairs if not (same and label == "virial")]
+
+
+def _cards(errors: metrics.Errors) -> list[tuple[str, str, str, str]]:
+    cards = []
+    for label, values in errors[metrics.ALL].items():
+        _, unit, factor = metrics.UNITS[label]
+        note = f"MAE {factor * values.mae:.3g}, largest {factor * values.largest:.3g}"
+        cards.append((f"{label.capitalize()} RMSE", f"{factor * values.rmse:.3g}", unit, note))
+    return cards
+
+
+def _without_e0(model: Model, structures: Sequence[Structure], pairs: Pairs) -> Pairs:
+    e0 = model.arrays["e0"]
+    shift = np.array(
+        [
+            e0 @ composition(structures[k], model.species) / len(structures[k])
+            for k in pairs.structure
+        ]
+    )
+    return Pairs(pairs.reference - shift, pairs.predicted - shift, pairs.structure)
+
+
+def _parity(label: str, pairs: Pairs, groups: np.ndarray):
+    inside, shown, factor = metrics.UNITS[label]
+    unit, scale = (shown, factor) if label == "stress" else (inside, 1.0)
+    figure = parity(scale * pairs.reference, scale * pairs.predicted, groups, _NAMES[label], unit)
+    return figure, f"{_NAMES[label].capitalize()}: {pairs.reference.size} values"
+
+
+def _histogram(label: str, pairs: Pairs, groups: np.ndarray):
+    _, unit, factor = metrics.UNITS[label]
+    error = factor * (pairs.predicted - pairs.reference)
+    figure = error_histogram(error, groups, label, unit)
+    caption = f"Predicted minus reference {label}; values beyond the axis are in its last bins"
+    return figure, caption
+
+
+def _worst(structures: Sequence[Structure], pairs: dict[str, Pairs]):
+    """(head, rows): by the largest RMSE of forces, or of energies where there are no forces."""
+    labels = _shown(pairs)
+    rmse = np.full((len(labels), len(structures)), np.nan)
+    for row, label in zip(rmse, labels, strict=True):
+        square = (pairs[label].predicted - pairs[label].reference) ** 2
+        count = np.bincount(pairs[label].structure, minlength=len(structures))
+        total = np.bincount(pairs[label].structure, square, minlength=len(structures))
+        row[count > 0] = np.sqrt(total[count > 0] / count[count > 0])
+    key = rmse[labels.index("force") if "force" in labels else 0]
+    order = np.argsort(-np.nan_to_num(key, nan=-1.0), kind="stable")[:_WORST]
+    head = ["structure", "config_type", "atoms"]
+    head += [f"{label} RMSE ({metrics.UNITS[label][1]})" for label in labels]
+    rows = []
+    for k in order:
+        numbers = [
+            "–" if np.isnan(row[k]) else f"{metrics.UNITS[label][2] * row[k]:.3f}"
+            for row, label in zip(rmse, labels, strict=True)
+        ]
+        structure = structures[k]
+        rows.append([structure.source, structure.config_type, str(len(structure)), *numbers])
+    return head, rows

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The results of a search: table, page, and the best settings as a fit.toml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from potential.errors import SoapGprError
+from potential.reports.page import Page
+from potential.reports.plots import COLORS, INK, figure
+from potential.runtime.output import atomic_file
+from potential.runtime.text_table import text_table
+from potential.scores.metrics import UNITS
+from potential.settings.file import parse_settings
+from potential.settings.table import read_toml
+from potential.validation.search_space import with_parameters
+from potential.validation.tuning import Trial, Tuning
+from potential.version import package_version
+
+
+def format_tuning(tuning: Tuning) -> str:
+    """A table of plain text; the best trial is marked."""
+    return f"{lead(tuning)}\n\n{text_table(*table(tuning))}"
+
+
+def lead(tuning: Tuning) -> str:
+    """What was done, in one sentence."""
+    settings = tuning.settings
+    names = {"combined": "mean over labels of RMSE / level in [noise] at the start"}
+    value = names.get(settings.objective, f"RMSE of {settings.objective}")
+    text = f"{settings.folds}-fold cross-validation of {settings.file}; value: {value}"
+    return text + ("; interrupted" if tuning.interrupted else "")
+
+
+def table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
+    """(head, rows): one row per trial; trial 0 is fit.toml as it stood."""
+    keys = [item.key for item in tuning.settings.search]
+    labels = list(dict.fromkeys(label for trial in tuning.trials for label in trial.rmse))
+    noise = list(dict.fromkeys(key for trial in tuning.trials for key in _levels(trial)))
+    head = ["", "trial", "value", *(f"{label}, {UNITS[label][1]}" for label in labels)]
+    rows = []
+    for trial in tuning.trials:
+        row = ["*" if trial is tuning.best else "", str(trial.number)]
+        row.append(_show_value(tuning, trial))
+        row += [
+            f"{UNITS[label][2] * trial.rmse[label]:.3g}" if label in trial.rmse else "-"
+            for label in labels
+        ]
+        row += [_show(_value_of(tuning, trial, key)) for key in keys]
+        row += [_show(_levels(trial).get(key)) for key in noise]
+        rows.append(row)
+    return [*head, *keys, *(f"noise.{key}" for key in noise)], rows
+
+
+def write_page(path: str | Path, tuning: Tuning) -> None:
+    """Value against trial and against each key, importance, all trials."""
+    page = Page(f"Tuning of {tuning.settings.file}", lead(tuning))
+    page.heading("Value by trial")
+    page.figures([(_history(tuning), "Value of each trial, the best so far, and the start")])
+    page.heading("Value by setting")
+    page.figures((_scatter(tuning, item.key), item.key) for item in tuning.settings.search)
+    if tuning.importance:
+        page.heading("Importance")
+        page.text("Share of each key in what sets the best trials apart (PED-ANOVA).")
+        rows = [(key, f"{value:.2f}") for key, value in tuning.importance.items()]
+        page.table(("key", "importance"), rows)
+    page.heading("Trials")
+    page.table(*table(tuning))
+    failed = [f"Trial {t.number}: {t.error}" for t in tuning.trials if t.error]
+    if failed:
+        page.details("Trials that failed", "\n".join(failed))
+    page.footer(f"Written by soap-gpr {package_version()}.")
+    page.write(path)
+
+
+def write_best(path: str | Path, tuning: Tuning) -> None:
+    """The fit.toml of the best trial; data files are named relative to its folder.
+
+    It is read back before it is put in place. Raises SoapGprError when nothing was evaluated or
+    tomli-w is missing.
+    """
+    best, settings = tuning.best, tuning.settings
+    if best is None:
+        raise SoapGprError(f"{path}: not written, because no trial could be evaluated")
+    values = with_parameters(settings.values, best.parameters, settings.file)
+    if best.noise is not None:
+        values["noise"] = best.noise
+    expected = parse_settings(values, file=str(path), folder=Path(settings.file).parent)
+    values["data"] = _moved(values["data"], Path(settings.file).parent, Path(path).parent)
+    head = f"# Trial {best.number} of soap-gpr tune {settings.file}\n"
+    text = head + _toml(values)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        found = parse_settings(read_toml(temporary), file=str(path), folder=Path(path).parent)
+        if found.terms != expected.terms or found.noise != expected.noise:
+            raise AssertionError(f"{path} does not say what was to be written")
+
+
+def toml_writer() -> Any:
+    """The package tomli_w; raises SoapGprError when it is missing."""
+    try:
+        import tomli_w
+    except ImportError:
+        raise SoapGprError(
+            "soap-gpr tune needs tomli-w, which is not installed: pip install 'soap-gpr[tune]'"
+        ) from None
+    return tomli_w
+
+
+def _toml(values: Mapping[str, Any]) -> str:
+    """The settings with one [[terms]] after the other, as people write them."""
+    dumps = toml_writer().dumps
+    parts = [dumps({"data": values["data"]})]
+    for term in values.get("terms", []):
+        tables = {key: value for key, value in term.items() if isinstance(value, dict)}
+        plain = {key: value for key, value in term.items() if key not in tables}
+        parts.append("[[terms]]\n" + dumps(plain) + (dumps({"terms": tables}) if tables else ""))
+    others = {key: value for key, value in values.items() if key not in ("data", "terms")}
+    return "\n".join([*parts, dumps(others)])
+
+
+def _moved(data: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """[data] with files named from another folder."""
+    moved = dict(data)
+    for key in ("train", "test"):
+        if key in moved and old.resolve() != new.resolve():
+            names = [moved[key]] if isinstance(moved[key], str) else moved[key]
+            moved[key] = [
+                name if os.path.isabs(name) else os.path.relpath(old / name, new) for name in names
+            ]
+    return moved
+
+
+def _history(tuning: Tuning) -> Figure:
+    fig, axes = figure(6.4, 3.6)
+    done = [trial for trial in tuning.trials if trial.value is not None]
+    numbers, values = [t.number for t in done], np.array([t.value for t in done], dtype=float)
+    axes.scatter(numbers, values, s=16, color=COLORS[0], label="trial")
+    if done:
+        best = np.minimum.accumulate(values)
+        axes.step(numbers, best, where="post", color=COLORS[1], label="best so far")
+    if done and done[0].number == 0:
+        axes.axhline(values[0], color=INK, linewidth=0.8, linestyle=":", label="start")
+    axes.set_xlabel("trial", color=INK)
+    axes.set_ylabel("value", color=INK)
+    axes.legend(fontsize=8, frameon=False)
+    return fig
+
+
+def _scatter(tuning: Tuning, key: str) -> Figure:
+    fig, axes = figure()
+    done = [(t, t.value) for t in tuning.trials if t.value is not None and key in t.parameters]
+    settings = [t.parameters[key] for t, _ in done]
+    numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in settings)
+    where = settings if numeric else [_show(x) for x in settings]
+    axes.scatter(where, [value for _, value in done], s=16, color=COLORS[0])
+    item = next(item for item in tuning.settings.search if item.key == key)
+    if getattr(item, "log", False):
+        axes.set_xscale("log")
+    axes.set_xlabel(key, color=INK)
+    axes.set_ylabel("value", color=INK)
+    return fig
+
+
+def _show_value(tuning: Tuning, trial: Trial) -> str:
+    if trial.value is None:
+        return "failed"
+    factor = UNITS.get(tuning.settings.objective, ("", "", 1.0))[2]
+    return f"{factor * trial.value:.4g}"
+
+
+def _value_of(tuning: Tuning, trial: Trial, key: str) -> Any:
+    """The value of a searched key; for trial 0 that of fit.toml or its default."""
+    if trial.number:
+        return trial.parameters.get(key)
+    place: Any = tuning.settings.start.to_dict()
+    for word in key.replace("noise.", "noise.default.", 1).split("."):
+        if isinstance(place, list) and word.isdecimal() and int(word) < len(place):
+            place = place[int(word)]
+        else:
+            place = place.get(word) if isinstance(place, dict) else None
+    return "as it was" if place is None else place
+
+
+def _levels(trial: Trial) -> dict[str, Any]:
+    return {k: v for k, v in (trial.noise or {}).items() if k != "config_type"}
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

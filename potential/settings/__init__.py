@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The settings of a fit: fit.toml, declared, read and checked."""
+
+from potential.settings.fit_settings import (
+    BASELINES,
+    BASES,
+    MOST_LENGTH_SCALES,
+    RADIAL_SCALING,
+    SPARSE_BASES,
+    SPARSE_METHODS,
+    BaselineSettings,
+    DataSettings,
+    FitSettings,
+    LabelKeys,
+    NoiseSettings,
+    PairTermSettings,
+    Sigmas,
+    SoapTermSettings,
+    SolverSettings,
+    TermSettings,
+    TripletTermSettings,
+    ZblSettings,
+    plain,
+)
+
+__all__ = [
+    "BASELINES",
+    "BASES",
+    "MOST_LENGTH_SCALES",
+    "RADIAL_SCALING",
+    "SPARSE_BASES",
+    "SPARSE_METHODS",
+    "BaselineSettings",
+    "DataSettings",
+    "FitSettings",
+    "LabelKeys",
+    "NoiseSettings",
+    "PairTermSettings",
+    "Sigmas",
+    "SoapTermSettings",
+    "SolverSettings",
+    "TermSettings",
+    "TripletTermSettings",
+    "ZblSettings",
+    "plain",
+]

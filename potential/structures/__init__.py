@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Atoms and their labels: reading, checking, neighbours."""

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sparse points that a file gives: marked atoms of structures, or those of another model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.model.evaluation import naming
+from potential.selection.select import DUPLICATE, distinct
+from potential.settings import SoapTermSettings
+from potential.structures.read import geometry, read_frames
+from potential.terms.derivatives import has_derivatives
+from potential.terms.kernels import features
+
+MARK = "sparse"
+
+
+def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dict[int, np.ndarray]:
+    """Sparse points (M_a, n_features) by species index, duplicates dropped.
+
+    model: the term's tables, without sparse points. The file is a model (``*.sgpr``) with a term of
+    the same basis and species, or structures in a format that ASE reads: all their environments or,
+    with a column ``sparse``, those where it is not zero. Raises SoapGprError when it is neither.
+    """
+    file = settings.sparse_file
+    assert file is not None
+    if file.endswith(".sgpr"):
+        return _of_model(model, term, Model.load(file), file)
+    found: dict[int, list[np.ndarray]] = {a: [] for a in range(len(model.species))}
+    for atoms, source in read_frames([file]):
+        mark = np.asarray(atoms.arrays.get(MARK, np.ones(len(atoms))))
+        if mark.shape != (len(atoms),) or mark.dtype.kind not in "biuf":
+            raise SoapGprError(f"{source}: found a column {MARK!r} that is not one number per atom")
+        structure = geometry(atoms, source)
+        with naming(structure):
+            X = features(model, term, structure)
+        species = model.species_indices(structure.numbers)
+        for a, own in found.items():
+            own.append(X[(species == a) & (mark != 0)])
+    points = {a: np.concatenate(own) for a, own in found.items() if own}
+    points = {a: X[np.einsum("ij,ij->i", X, X) > DUPLICATE] for a, X in points.items()}
+    if not any(len(X) for X in points.values()):
+        raise SoapGprError(f"{file}: found no marked atom with a neighbour, expected sparse points")
+    return {a: X[distinct(X)] for a, X in points.items()}
+
+
+def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.ndarray]:
+    if other.species == model.species and not other.compressed:
+        for t, entry in other.soap_terms:
+            if not has_derivatives(entry) and _same_basis(model, term, other, t):
+                return other.sparse_points(t)
+    raise SoapGprError(
+        f"{file}: found no soap term with the basis and the species of this one, expected a model "
+        "that was fitted with the same cutoff, n_max, l_max, basis and atom_sigma, not compressed"
+    )
+
+
+def _same_basis(model: Model, term: int, other: Model, other_term: int) -> bool:
+    for name in ("table", "central"):
+        for a in range(len(model.species)):
+            own = model.arrays[f"term{term}.{name}.{a}"]
+            its = other.arrays[f"term{other_term}.{name}.{a}"]
+            if own.shape != its.shape or not np.allclose(own, its, rtol=1e-12, atol=1e-14):
+                return False
+    return True

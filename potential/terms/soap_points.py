@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sparse points of one term: features of the training environments, then the choice per species."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.model.evaluation import naming
+from potential.runtime.parallel import ordered_map
+from potential.runtime.progress import Progress, silent
+from potential.selection.select import select
+from potential.settings import FitSettings, SoapTermSettings
+from potential.settings.table import nearest
+from potential.structures.read import fingerprint
+from potential.structures.structure import Structure, symbol
+from potential.terms.kernels import features
+from potential.terms.points_file import points_from_file
+
+# Features of candidate environments are kept in memory up to this size, per species.
+CANDIDATE_BYTES = 256 * 2**20
+# A config_type with a quota keeps at least so many candidates for each of its points.
+PER_QUOTA = 10
+
+
+def sparse_points(
+    model: Model,
+    term: int,
+    settings: SoapTermSettings,
+    structures: Sequence[Structure],
+    progress: Progress = silent,
+) -> tuple[dict[int, np.ndarray], list[str]]:
+    """Sparse points (M_a, n_features) by species index, and warnings.
+
+    model: the term's tables, without sparse points. The choice does not depend on the order of the
+    structures.
+    """
+    if settings.sparse_method == "file":
+        return points_from_file(model, term, settings), []
+    quotas = settings.n_sparse_config_type
+    points, warnings = {}, unused_quotas(term, quotas, structures)
+    for a, (X, groups) in _candidates(model, term, settings, structures, progress).items():
+        name = symbol(model.species[a])
+        wanted = n_sparse(settings, name)
+        chosen = select(
+            X,
+            wanted,
+            settings.sparse_method,
+            zeta=settings.zeta,
+            seed=settings.seed,
+            progress=progress,
+            groups=groups,
+            quotas=quotas,
+        )
+        points[a] = X[chosen]
+        if len(chosen) < wanted:
+            warnings.append(
+                f"term {term + 1}: only {len(chosen)} distinct environments of {name}, "
+                f"{wanted} sparse points were asked for"
+            )
+    return points, warnings
+
+
+def unused_quotas(
+    term: int, quotas: Mapping[str, int], structures: Sequence[Structure]
+) -> list[str]:
+    """Warnings for quotas that apply to no structure."""
+    present = sorted({structure.config_type for structure in structures})
+    return [
+        f"term {term + 1}: n_sparse_config_type: {name} applies to no structure"
+        + (nearest(name, present) or f"; config_types found: {', '.join(present)}")
+        for name in quotas
+        if name not in present
+    ]
+
+
+def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:
+    """Warnings for values of species that are in no structure."""
+    present = {symbol(z) for structure in structures for z in np.unique(structure.numbers).tolist()}
+    tables: dict[str, Any] = {
+        "[baseline] isolated_atom_energies": settings.baseline.isolated_atom_energies
+    }
+    for k, term in enumerate(settings.terms):
+        if isinstance(term, SoapTermSettings):
+            tables[f"term {k + 1}: n_sparse"] = term.n_sparse
+            tables[f"term {k + 1}: atom_sigma"] = term.atom_sigma
+    return [
+        f"{name}: {species} is in no training structure"
+        for name, values in tables.items()
+        if isinstance(values, Mapping)
+        for species in values
+        if species not in present
+    ]
+
+
+def n_sparse(settings: SoapTermSettings, name: str) -> int:
+    """The number of sparse points asked for a species, by chemical symbol."""
+    if isinstance(settings.n_sparse, int):
+        return settings.n_sparse
+    if name not in settings.n_sparse:
+        raise SoapGprError(
+            f"[[terms]] n_sparse: found {', '.join(settings.n_sparse)}, expected {name} as well, "
+            "which the training structures contain"
+        )
+    return settings.n_sparse[name]
+
+
+def _candidates(model, term, settings, structures, progress):
+    """Features (n, n_features) and config_types (n,) by species index, thinned at random where
+    there are too many."""
+    indices = [model.species_indices(structure.numbers) for structure in structures]
+    share = _shares(model, term, settings, structures, indices)
+
+    def of_structure(item):
+        structure, species = item
+        with naming(structure):
+            X = features(model, term, structure)
+        # Seeded by the geometry, not by a running stream: other structures change nothing here.
+        rng = np.random.default_rng([settings.seed, *fingerprint(structure)])
+        keep = rng.random(len(structure)) < share[structure.config_type][species]
+        return X[keep], species[keep], np.full(keep.sum(), structure.config_type, dtype=object)
+
+    items = list(zip(structures, indices, strict=True))
+    parts = list(zip(*ordered_map(of_structure, progress(items, "features")), strict=True))
+    species, groups = np.concatenate(parts[1]), np.concatenate(parts[2])
+    return {
+        a: (
+            np.concatenate([X[own == a] for X, own in zip(parts[0], parts[1], strict=True)]),
+            groups[species == a],
+        )
+        for a in range(len(model.species))
+        if np.any(species == a)
+    }
+
+
+def _shares(model, term, settings, structures, indices):
+    """By config_type, what part of the environments of each species (n_species,) to keep."""
+    n_species = len(model.species)
+    counts: dict[str, np.ndarray] = {}
+    for structure, species in zip(structures, indices, strict=True):
+        own = counts.setdefault(structure.config_type, np.zeros(n_species))
+        own += np.bincount(species, minlength=n_species)
+    room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
+    plain = room / np.maximum(sum(counts.values()), 1.0)
+    quotas = settings.n_sparse_config_type
+    return {
+        name: np.minimum(1.0, np.maximum(plain, PER_QUOTA * quotas.get(name, 0) / np.maximum(n, 1)))
+        for name, n in counts.items()
+    }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Triplet terms: functions of three distances, kept as splines (docs/theory.md eq. 22 to 22d).
+
+Entry: the term's entry in the model file's list of terms. The kernel of a sparse point is a product
+of functions of one distance each, and so is its spline: rows of the design matrix and the model's
+coefficients come from the same three factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from potential.basis import uniform_spline
+from potential.runtime.progress import Progress, silent
+from potential.selection.select import select
+from potential.settings import TripletTermSettings
+from potential.structures.structure import Structure, symbol
+from potential.terms import pair
+from potential.terms.triplet_points import candidates
+
+# Of the spline, per length scale: an error of 1e-7 of a sparse point's kernel.
+INTERVALS_PER_LENGTH = 6
+# Candidates for sparse points: one triplet of each cube with this edge, in length scales.
+CUBE = 1 / 6
+
+
+def functions(n_species: int) -> list[tuple[int, int, int]]:
+    """Species indices (centre, neighbour, neighbour) of every function, in the file's order."""
+    return [(a, *both) for a in range(n_species) for both in pair.pairs(n_species)]
+
+
+def names(species: Sequence[int]) -> list[str]:
+    """Such as H-O-H, the centre in the middle, one per function."""
+    symbols = [symbol(z) for z in species]
+    return [f"{symbols[b]}-{symbols[a]}-{symbols[c]}" for a, b, c in functions(len(species))]
+
+
+def kernel(entry: Mapping[str, Any], points: np.ndarray, symmetric: bool) -> np.ndarray:
+    """K_MM (M, M) in eV² of sparse points (M, 3) in Å, docs/theory.md eq. (22d).
+
+    symmetric: the two neighbours are of one species.
+    """
+
+    def gaussian(others):
+        difference = (points[:, None] - others) / entry["length_scale"]
+        return np.exp(-0.5 * np.einsum("ijx,ijx->ij", difference, difference))
+
+    mirrored = gaussian(points[:, [1, 0, 2]]) if symmetric else 0.0
+    return entry["delta"] ** 2 * (gaussian(points) + mirrored)
+
+
+def factors(entry: Mapping[str, Any], points: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients (n, M) of the three factors of each sparse point's kernel, eq. (22c)."""
+    axes = []
+    for axis in range(3):
+        n, end = axis_grid(entry, axis)
+        x = (uniform_spline.sites(n, end)[:, None] - points[:, axis]) / entry["length_scale"]
+        axes.append(uniform_spline.coefficients(np.exp(-0.5 * x**2), n))
+    axes[2] *= entry["delta"] ** 2
+    return tuple(np.ascontiguousarray(axis) for axis in axes)
+
+
+def table(
+    entry: Mapping[str, Any], points: np.ndarray, weights: np.ndarray, symmetric: bool
+) -> np.ndarray:
+    """Spline coefficients (n, n, m) in eV of one function; (0, n, m) without sparse points."""
+    first, second, third = factors(entry, points)
+    if len(points) == 0:
+        return np.zeros((0, len(first), len(third)))
+    product = np.einsum("im,jm->ijm", first, weights * second) @ third.T
+    return product + product.swapaxes(0, 1) if symmetric else product
+
+
+def is_symmetric(n_species: int) -> list[bool]:
+    """Whether the neighbours of each function are of one species."""
+    return [b == c for _, b, c in functions(n_species)]
+
+
+def triplet_term(
+    settings: TripletTermSettings,
+    species: Sequence[int],
+    structures: Sequence[Structure],
+    progress: Progress = silent,
+) -> tuple[dict[str, Any], list[str]]:
+    """A term for ``build_model`` with its sparse points and no weights, and warnings.
+
+    Sparse points are the farthest points among the triplets of the structures, whose order plays
+    no part; a function without triplets has none, and no energy.
+    """
+    n = int(np.ceil(INTERVALS_PER_LENGTH * settings.cutoff / settings.length_scale))
+    entry: dict[str, Any] = {
+        "kind": "triplet",
+        "fixed": False,
+        "cutoff": settings.cutoff,
+        "cutoff_width": settings.cutoff_width,
+        "third_factor": "none",
+        "length_scale": settings.length_scale,
+        "delta": settings.delta,
+        "n_intervals": [max(n, 4), 2 * max(n, 4)],
+    }
+    kinds, edge = functions(len(species)), CUBE * settings.length_scale
+    found = candidates(structures, settings.cutoff, species, kinds, edge, progress)
+    points, warnings, missing = {}, [], []
+    for p, name in enumerate(names(species)):
+        X = found[p] / settings.length_scale
+        chosen = select(X, settings.n_sparse, "fps", seed=settings.seed)
+        points[p] = found[p][chosen]
+        if len(X) == 0:
+            missing.append(name)
+        elif len(chosen) < settings.n_sparse:
+            warnings.append(
+                f"triplet term: only {len(chosen)} distinct triplets {name}, {settings.n_sparse} "
+                "sparse points were asked for"
+            )
+    if missing:
+        warnings.append(
+            f"triplet term: no triplets {', '.join(missing)} within {settings.cutoff:g} Å among "
+            "the training structures"
+        )
+    return entry | {"sparse_points": points}, warnings
+
+
+def interpolate(entry: Mapping[str, Any], table: np.ndarray, distances) -> np.ndarray:
+    """G (n,) in eV from its coefficients, at three arrays of distances (n,) in Å."""
+    (i, a), (j, b), (k, c) = (
+        uniform_spline.nonzero(distances[axis], *axis_grid(entry, axis)) for axis in range(3)
+    )
+    own = table[i[:, :, None, None], j[:, None, :, None], k[:, None, None, :]]
+    return np.einsum("nijk,ni,nj,nk->n", own, a, b, c, optimize=True)
+
+
+def axis_grid(entry, axis):
+    """Intervals and end, Å, of the spline along r_ij, r_ik or r_jk."""
+    n_radial, n_third = entry["n_intervals"]
+    return (n_third, 2 * entry["cutoff"]) if axis == 2 else (n_radial, entry["cutoff"])

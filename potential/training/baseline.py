@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is taken off the labels before the regression and added back after it: e0, fixed terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model import Model, build_model
+from potential.model.evaluation import naming
+from potential.settings import BaselineSettings
+from potential.structures.labels import LARGEST
+from potential.structures.structure import VOIGT, Structure, symbol
+from potential.terms.fixed_pair import fixed_terms
+
+# Weights, relative to the rows of ordinary structures, of what decides where those leave e0 open.
+_ISOLATED_WEIGHT = 1e-3
+_AVERAGE_WEIGHT = 1e-6
+
+
+def isolated_atom_energies(
+    settings: BaselineSettings, structures: Sequence[Structure], species: Sequence[int]
+) -> np.ndarray:
+    """e0 (n_species,) in eV, in the order of ``species`` (atomic numbers).
+
+    The energies of fixed terms are taken off first. Raises SoapGprError when the settings or the
+    structures lack a species.
+    """
+    structures = _without_fixed_terms(settings, structures, species)
+    method = settings.isolated_atom_energies
+    if not isinstance(method, str):
+        return _given(method, species)
+    if method == "isolated_atom":
+        return _from_isolated_atoms(structures, species)
+    energies = [(s, s.energy) for s in structures if s.energy is not None]
+    if not energies:
+        return np.zeros(len(species))
+    ordinary = [(s, energy) for s, energy in energies if not s.is_isolated_atom]
+    average = float(np.mean([energy / len(s) for s, energy in ordinary or energies]))
+    if method == "average":
+        return np.full(len(species), average)
+    return _fitted(energies, species, average)
+
+
+def baseline_labels(model: Model, structure: Structure) -> np.ndarray:
+    """Energy, forces and virial (1 + 3N + 6,) of e0 and the fixed terms, docs/theory.md eq. (15).
+
+    The order is that of the rows of ``kernels.structure_rows``. Raises SoapGprError where fixed
+    terms are absurdly large.
+    """
+    if model.fixed_part is not None:
+        return _evaluated(model.fixed_part, structure)
+    labels = np.zeros(7 + 3 * len(structure))
+    labels[0] = model.arrays["e0"] @ composition(structure, model.species)
+    return labels
+
+
+def _without_fixed_terms(settings, structures, species):
+    """The structures with the energies of fixed terms taken off their energies."""
+    terms = fixed_terms(settings, species)
+    if not terms:
+        return structures
+    model = build_model(species, np.zeros(len(species)), terms)
+    return [
+        structure
+        if structure.energy is None
+        else replace(structure, energy=structure.energy - _evaluated(model, structure)[0])
+        for structure in structures
+    ]
+
+
+def _evaluated(model: Model, structure: Structure) -> np.ndarray:
+    with naming(structure):
+        found = model.evaluate(
+            structure.numbers, structure.positions, structure.cell, structure.pbc
+        )
+    assert found.forces is not None
+    labels = np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
+    largest = float(np.abs(labels).max()) / len(structure)
+    if not largest <= LARGEST:
+        raise SoapGprError(
+            f"{structure.source}: found {largest:.3g} eV per atom or eV/Å from [baseline], "
+            f"expected at most {LARGEST:g}: atoms are too close, or the table is not in eV"
+        )
+    return labels
+
+
+def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:
+    """Number of atoms of each species (n_species,)."""
+    return np.array([np.count_nonzero(structure.numbers == z) for z in species], dtype=float)
+
+
+def _given(energies, species):
+    missing = [symbol(z) for z in species if symbol(z) not in energies]
+    if missing:
+        raise SoapGprError(
+            f"[baseline] isolated_atom_energies: found {', '.join(energies)}, expected "
+            f"{', '.join(missing)} as well, which the training structures contain"
+        )
+    return np.array([energies[symbol(z)] for z in species])
+
+
+def _from_isolated_atoms(structures, species):
+    found: dict[int, Structure] = {}
+    for structure in structures:
+        if not structure.is_isolated_atom or structure.energy is None:
+            continue
+        first = found.setdefault(int(structure.numbers[0]), structure)
+        if abs(first.energy - structure.energy) > 1e-4:
+            raise SoapGprError(
+                f"{structure.source}: found the isolated-atom energy {structure.energy:.6f} eV for "
+                f"{symbol(structure.numbers[0])}, expected {first.energy:.6f} as in {first.source}"
+            )
+    missing = [symbol(z) for z in species if z not in found]
+    if missing:
+        raise SoapGprError(
+            '[baseline] isolated_atom_energies = "isolated_atom": found no structure with '
+            f"config_type=isolated_atom and an energy for {', '.join(missing)}, expected one each"
+        )
+    return np.array([found[z].energy for z in species])
+
+
+def _fitted(energies, species, average):
+    """Least squares of E = sum_a N_a e0_a, each energy with an error that grows as sqrt(N).
+
+    Compositions that never vary (H2O, always 1:2) leave a combination of the e0 open: then
+    isolated atoms decide, and without them the average energy per atom.
+    """
+    rows, targets = [_AVERAGE_WEIGHT * np.eye(len(species))], [np.zeros(len(species))]
+    for structure, energy in energies:
+        weight = _ISOLATED_WEIGHT if structure.is_isolated_atom else len(structure) ** -0.5
+        rows.append(weight * composition(structure, species)[None])
+        targets.append(np.array([weight * (energy - len(structure) * average)]))
+    return average + np.linalg.lstsq(np.concatenate(rows), np.concatenate(targets), rcond=None)[0]

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The state of a regression under way, so that an interrupted fit goes on to the same model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.runtime.output import require_writable
+from potential.runtime.ranks import Ranks
+from potential.runtime.state_file import damaged, read_state, write_state
+from potential.settings import FitSettings
+from potential.structures.read import fingerprint
+from potential.structures.structure import Structure
+from potential.training.regression import StreamingQR
+from potential.version import package_version
+
+_KIND = "checkpoint"
+INTERVAL = 60.0  # seconds between two writings: what a process that is killed outright loses
+
+
+class Checkpoint:
+    """One file per rank: the model with its sparse points, and how far the regression has come."""
+
+    def __init__(self, path: str | Path, ranks: Ranks, problem: str):
+        """problem: what ``digest`` says of settings and structures. Raises SoapGprError when the
+        file cannot be written, is damaged or is that of another fit."""
+        self.path = checkpoint_path(path, ranks)
+        self.warning = ""  # why the file could not be written at some time
+        require_writable(self.path)
+        self._problem = problem
+        self._model: Model | None = None
+        self._state: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
+        if self.path.exists():
+            self._load()
+        self._written = time.monotonic()
+
+    @property
+    def model(self) -> Model | None:
+        """The model with its sparse points and without weights, if the file has one."""
+        return self._model
+
+    def resume(self, qr: StreamingQR, n_structures: int) -> int:
+        """Bring qr up to the state of the file; the number of structures, of so many, it has seen.
+
+        Raises SoapGprError when the state is not one of such a regression.
+        """
+        if self._state is None:
+            return 0
+        (values, arrays), self._state = self._state, None
+        try:
+            n_rows, n_done = int(values["n_rows"]), int(values["n_done"])
+            if n_rows < 0 or not 0 <= n_done <= n_structures:
+                raise ValueError("found counts of another regression")
+            qr.restore(arrays["R"], arrays["waiting"], n_rows)
+        except (KeyError, TypeError, ValueError):
+            raise damaged(self.path, _KIND) from None
+        return n_done
+
+    def save(self, model: Model, qr: StreamingQR, n_done: int) -> None:
+        """Write the state. Raises SoapGprError when that is impossible."""
+        self._written = time.monotonic()
+        values = {"problem": self._problem, "n_rows": qr.n_rows, "n_done": n_done}
+        stored = np.frombuffer(model.to_bytes(), dtype=np.uint8)
+        write_state(self.path, _KIND, values, {"model": stored, "R": qr.R, "waiting": qr.waiting})
+
+    def save_at_times(
+        self, model: Model, qr: StreamingQR, n_done: int, *, now: bool = False
+    ) -> None:
+        """Write the state, at most once in INTERVAL seconds unless ``now``.
+
+        A file that cannot be written is not worth the fit, and only noted in ``warning``.
+        """
+        if not now and time.monotonic() - self._written < INTERVAL:
+            return
+        try:
+            self.save(model, qr, n_done)
+        except SoapGprError as error:
+            self.warning = f"{error}; the fit went on without this checkpoint"
+
+    def remove(self) -> None:
+        """The fit is done."""
+        Path(os.path.realpath(self.path)).unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        values, arrays = self._state = read_state(self.path, _KIND)
+        if values.get("problem") != self._problem:
+            raise SoapGprError(
+                f"{self.path}: found the checkpoint of a fit with other settings, data or another "
+                "version, expected this one's, or no file: delete it or choose another name"
+            )
+        self._model = read_model(self.path, _KIND, arrays)
+
+
+def checkpoint_path(path: str | Path, ranks: Ranks) -> Path:
+    """The file of this rank."""
+    return Path(f"{path}.{ranks.rank}of{ranks.size}" if ranks.size > 1 else path)
+
+
+def read_model(path: Path, kind: str, arrays: dict[str, np.ndarray]) -> Model:
+    """The model in a file that a fit reads back. Raises SoapGprError when there is none."""
+    try:
+        return Model(arrays["model"].tobytes())
+    except (KeyError, SoapGprError):
+        raise damaged(path, kind) from None
+
+
+def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
+    """Equal for two fits that must give the same model: settings, geometries, labels, version.
+
+    Names of files play no part, but what is in them.
+    """
+    hashed = hashlib.sha256(package_version().encode())
+    values = nameless(settings)
+    hashed.update(json.dumps(values, sort_keys=True).encode())
+    for structure in structures:
+        hashed.update(structure_digest(structure))
+    return hashed.hexdigest()
+
+
+def nameless(settings: FitSettings) -> dict[str, Any]:
+    """[[terms]], [baseline], [noise] and [solver], with digests in the place of files that they
+    name. Raises SoapGprError when one cannot be read."""
+    values = settings.to_dict()
+    for table in (values["baseline"], *values["terms"]):
+        for key in ("pair_table", "sparse_file"):
+            if table.get(key) is not None:
+                table[key] = _file_digest(table[key])
+    return {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
+
+
+def _file_digest(name: str) -> str:
+    try:
+        with open(name, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise SoapGprError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def structure_digest(structure: Structure) -> bytes:
+    """Equal for structures of the same geometry, labels, expected errors and weights."""
+    s = structure
+    hashed = hashlib.sha256(fingerprint(s))
+    hashed.update(repr((s.energy, s.config_type)).encode())
+    hashed.update(repr((s.weight_energy, s.weight_force, s.weight_virial)).encode())
+    for value in (s.forces, s.virial, s.sigma_energy, s.sigma_force, s.sigma_virial):
+        array = np.array([] if value is None else value, dtype=np.float64)
+        hashed.update(repr(array.shape).encode() + array.tobytes())
+    return hashed.digest()
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM only enter the list, for work that must end in a state it can save."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(name, lambda number, _: received.append(number)) for name in names]
+    try:
+        yield received
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)

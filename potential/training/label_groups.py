@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Labels by kind and by the level of [noise] that applies to them, for rows of unit noise.
+
+Rows that have not met any level of [noise] can be used again with others: rows of one label and
+group are all divided by the same level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from potential.settings import NoiseSettings, Sigmas
+from potential.structures.structure import Structure
+from potential.training.noise import row_sigmas
+
+# Kinds of labels with their keys in [noise].
+LABELS = {"energy": "energy_per_atom", "force": "force", "virial": "virial_per_atom"}
+UNIT_NOISE = NoiseSettings(Sigmas(1.0, 1.0, 1.0))
+# In the place of a config_type: labels with expected errors of their own, whatever [noise] says.
+OWN = "\0own"
+
+
+@dataclass(frozen=True)
+class LabelRows:
+    """The rows of one label of a structure among its rows for UNIT_NOISE."""
+
+    label: str
+    group: str  # config_type, or OWN
+    rows: slice
+    sigma: np.ndarray  # (count,) what they were divided by
+
+    @property
+    def count(self) -> int:
+        return len(self.sigma)
+
+
+def label_rows(structure: Structure) -> Iterator[LabelRows]:
+    """The labels of a structure that have rows, in their order."""
+    sigmas, begin = row_sigmas(UNIT_NOISE, structure), 0
+    for label, own, rows in (
+        ("energy", structure.sigma_energy, slice(0, 1)),
+        ("force", structure.sigma_force, slice(1, -6)),
+        ("virial", structure.sigma_virial, slice(-6, None)),
+    ):
+        sigma = sigmas[rows]
+        sigma = sigma[np.isfinite(sigma)]
+        if not len(sigma):
+            continue
+        group = structure.config_type if own is None else OWN
+        yield LabelRows(label, group, slice(begin, begin + len(sigma)), sigma)
+        begin += len(sigma)
+
+
+def level(noise: NoiseSettings, label: str, group: str) -> float:
+    """The level of [noise] that rows of a label and group are to be divided by; 1 for OWN."""
+    if group == OWN:
+        return 1.0
+    return getattr(noise.config_type.get(group, noise.default), LABELS[label])

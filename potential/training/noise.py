@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The expected error of every label of a structure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from potential.settings import NoiseSettings
+from potential.settings.table import nearest
+from potential.structures.labels import VOIGT
+from potential.structures.structure import Structure
+
+
+@dataclass(frozen=True)
+class LabelSigmas:
+    """Absolute: eV for the total energy, eV/Å per force and eV per virial component."""
+
+    energy: float
+    force: float | np.ndarray  # (N, 3)
+    virial: float | np.ndarray  # (3, 3)
+
+
+def label_sigmas(noise: NoiseSettings, structure: Structure) -> LabelSigmas:
+    """Sigmas of one structure: its own where it has them, else its config_type's, else [noise].
+
+    Settings are per atom and grow with sqrt(N) for the energy and the virial, as if the atoms'
+    errors were independent (gap_fit's sigma_per_atom); the structure's own are absolute. A weight w
+    divides either by sqrt(w), and makes it infinite when it is 0.
+    """
+    s, sigmas = structure, noise.config_type.get(structure.config_type, noise.default)
+    root = math.sqrt(len(s))
+    energy = sigmas.energy_per_atom * root if s.sigma_energy is None else s.sigma_energy
+    force = sigmas.force if s.sigma_force is None else s.sigma_force
+    virial = sigmas.virial_per_atom * root if s.sigma_virial is None else s.sigma_virial
+    return LabelSigmas(
+        energy=energy * _factor(s.weight_energy),
+        force=force * _factor(s.weight_force),
+        virial=virial * _factor(s.weight_virial),
+    )
+
+
+def _factor(weight: float) -> float:
+    return 1.0 / math.sqrt(weight) if weight > 0 else math.inf
+
+
+def row_sigmas(noise: NoiseSettings, structure: Structure) -> np.ndarray:
+    """(1 + 3N + 6,) sigma of every label in the order of ``Structure.labels``; inf: not fitted."""
+    sigmas = label_sigmas(noise, structure)
+    rows = np.empty(7 + 3 * len(structure))
+    rows[0] = sigmas.energy
+    rows[1:-6] = np.ravel(sigmas.force)
+    rows[-6:] = np.broadcast_to(sigmas.virial, (3, 3))[VOIGT]
+    rows[np.isnan(structure.labels)] = np.inf
+    return rows
+
+
+def unused_config_types(noise: NoiseSettings, structures: Sequence[Structure]) -> list[str]:
+    """Warnings for [noise.config_type.X] that no structure has."""
+    present = sorted({structure.config_type for structure in structures})
+    return [
+        f"[noise.config_type.{name}] applies to no structure"
+        + (nearest(name, present) or f"; config_types found: {', '.join(present)}")
+        for name in noise.config_type
+        if name not in present
+    ]

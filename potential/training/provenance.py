@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where a model comes from: the record that its file carries, and its summary for people."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from potential.model import Model
+from potential.model.record import COUNTS, REGRESSION
+from potential.model.terms import is_fixed
+from potential.runtime.printable import printable, printable_values
+from potential.scores import metrics
+from potential.settings import FitSettings
+from potential.structures.read import file_hashes
+from potential.structures.structure import Structure, symbol
+from potential.terms import pair, triplet
+from potential.terms.derivatives import has_derivatives
+from potential.training.regression import Solution
+from potential.version import package_version
+
+_NAMES = {"pair": pair.names, "triplet": triplet.names}
+
+
+def provenance(
+    settings: FitSettings,
+    model: Model,
+    train: Sequence[Structure],
+    test: Sequence[Structure],
+    train_errors: metrics.Errors,
+    test_errors: metrics.Errors,
+    solution: Solution,
+    n_rows: int,
+) -> dict[str, Any]:
+    """Everything in plain JSON types; eV and Å, energies and virials per atom."""
+    files = [*settings.data.train, *settings.data.test, *settings.other_files]
+    return {
+        "program": f"soap-gpr {package_version()}",
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings_file": settings.file,
+        "sha256": file_hashes(files),
+        "train": counts(train),
+        "test": counts(test),
+        "sparse_points": [sparse_counts(model, t) for t in range(len(model.terms))],
+        "fitted_labels": n_rows,
+        "weights": model.n_weights,
+        "condition_number": solution.condition_number,
+        "largest_weight": float(np.abs(solution.weights).max()),
+        "residual_per_label": solution.residual / n_rows,
+        "train_errors": metrics.to_json(train_errors),
+        "test_errors": metrics.to_json(test_errors),
+    }
+
+
+def sparse_counts(model: Model, t: int) -> dict[str, int]:
+    """Sparse points of a term by sparse set; sparse structures, with their coordinates."""
+    if has_derivatives(model.terms[t]):
+        n_structures = len(model.arrays[f"term{t}.structures.sizes"])
+        return {"structures": n_structures, "coordinates": model.n_term_weights(t)}
+    points = model.sparse_points(t)
+    return {name: len(points[a]) for a, name in enumerate(model.set_names(t))}
+
+
+def function_names(model: Model, t: int) -> list[str]:
+    """Pairs or triplets of species of which a fixed term has a function that is not zero."""
+    names = _NAMES[model.terms[t]["kind"]](model.species)
+    summed = {process["function"] for process in model.terms[t].get("processes", ())}
+    return [
+        name
+        for a, name in enumerate(names)
+        if a in summed or model.arrays[f"term{t}.table.{a}"].any()
+    ]
+
+
+def counts(structures: Sequence[Structure]) -> dict[str, Any]:
+    """How many structures, atoms and labels of each kind; structures by config_type."""
+    return {
+        "structures": len(structures),
+        "atoms": sum(len(s) for s in structures),
+        "energies": sum(s.energy is not None for s in structures),
+        "force_components": sum(int(np.isfinite(s.labels[1:-6]).sum()) for s in structures),
+        "virials": sum(s.virial is not None for s in structures),
+        "config_types": dict(sorted(Counter(s.config_type for s in structures).items())),
+    }
+
+
+def summary(model: Model) -> str:
+    """What there is to know about a model, and of its fit when it was fitted, as text."""
+    record = printable_values(model.metadata["provenance"])
+    parts = [_data_lines(record), _model_lines(model, record)]
+    for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
+        errors = metrics.from_json(record.get(key, {}))
+        if errors.get(metrics.ALL):
+            parts.append(["", metrics.format_table(errors, title)])
+    parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
+    return "\n".join(line for part in parts for line in part)
+
+
+def _data_lines(record: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, title in (("train", "Training data"), ("test", "Test data")):
+        n = record.get(key, {})
+        if n.keys() >= set(COUNTS) and n["structures"]:
+            types = ", ".join(f"{name} {count}" for name, count in n["config_types"].items())
+            lines.append(
+                f"{title:<14s} {n['structures']} structures, {n['atoms']} atoms, "
+                f"{n['energies']} energies, {n['force_components']} force components, "
+                f"{n['virials']} virials"
+            )
+            if len(n["config_types"]) > 1:
+                lines.append(f"{'':<14s} {types}")
+    return lines
+
+
+def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
+    e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
+    lines = [f"{'e0':<14s} {e0}"]
+    for t in range(len(model.terms)):
+        chosen = ", ".join(f"{name} {count}" for name, count in sparse_counts(model, t).items())
+        if is_fixed(model.terms[t]):
+            chosen = (
+                f"{printable(model.terms[t].get('name', ''))} {', '.join(function_names(model, t))}"
+            )
+        title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
+        lines.append(f"{title:<14s} {chosen} ({_term_line(model.terms[t])})")
+    if record.keys() >= set(REGRESSION):
+        lines.append(
+            f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
+            f"condition number {record['condition_number']:.1e}, "
+            f"residual per label {record['residual_per_label']:.2f}"
+        )
+    for t, term in enumerate(model.terms):
+        lines += [
+            f"{'Compressed':<14s} {symbol(z)}: {projection.shape[1]} features to "
+            f"{projection.shape[0]} dimensions ({term['kind']}, cutoff {term['cutoff']:g} Å)"
+            for a, z in enumerate(model.species)
+            if (projection := model.arrays.get(f"term{t}.projection.{a}")) is not None
+        ]
+    if "compression" in record:
+        lines.append(
+            f"{'':<14s} forces changed by at most "
+            f"{1e3 * record['compression']['deviation']['force']:.2g} meV/Å"
+        )
+    seconds = record.get("seconds", {})
+    if seconds:
+        steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())
+        lines.append(f"{'Time':<14s} {steps}")
+    return lines
+
+
+def _term_line(term: dict[str, Any]) -> str:
+    if term["kind"] in ("pair", "triplet"):
+        line = f"{term['kind']}, cutoff {term['cutoff']:g} Å"
+        if is_fixed(term):
+            return line
+        return f"{line}, length scale {term['length_scale']:g} Å, delta {term['delta']:g} eV"
+    basis = ", derivatives" if has_derivatives(term) else ""
+    channels = ", ".join(map(str, sorted(set(term["n_channels"]), reverse=True)))
+    return (
+        f"{term['kind']}{basis}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "
+        f"{channels} density channels, zeta {term['zeta']}, delta {term['delta']:g} eV"
+    )

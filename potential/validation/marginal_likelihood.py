@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Noise levels by maximum marginal likelihood, from triangular factors (docs/theory.md eq. 13d)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.optimize import minimize
+
+from potential.settings import FitSettings, NoiseSettings, Sigmas
+from potential.training.label_groups import LABELS, OWN, level
+from potential.training.regression import StreamingQR, prior_factor
+from potential.validation.cross_validation import FoldFactors
+
+RANGE = 1e3  # a level moves at most by this factor, up or down
+
+
+class MarginalLikelihood:
+    """log p(y) of all training labels as a function of one factor per label on its noise levels.
+
+    The ratios between the config_types stay, and so do the structures' own sigmas.
+    """
+
+    def __init__(self, factors: FoldFactors, settings: FitSettings):
+        prepared = factors.prepared
+        e0 = prepared.model.arrays["e0"]
+        pieces: dict[str, list[np.ndarray]] = {}
+        counts: dict[str, int] = {}
+        for key, R in factors.weighted(settings.noise):
+            group = OWN if key[2] == OWN else key[1]
+            pieces.setdefault(group, []).append(R)
+            counts[group] = counts.get(group, 0) + factors.counts[key]
+        self._fixed = prepared.collapse(pieces.pop(OWN, []), e0)
+        self._counts = counts
+        self.labels = list(pieces)
+        self._factors = [prepared.collapse(of_label, e0) for of_label in pieces.values()]
+        self._n = np.array([counts[label] for label in self.labels], dtype=float)
+        self._U = prior_factor(prepared.K_MM, settings.solver.jitter)
+        self._constant = _log_norm(factors, settings.noise)
+
+    def __call__(self, log_factors: np.ndarray) -> tuple[float, np.ndarray]:
+        """log p(y) and its derivatives by the logarithms of the factors (n_labels,)."""
+        M = len(self._U)
+        scaled = [
+            R * np.exp(-x) for R, x in zip(self._factors, np.asarray(log_factors), strict=True)
+        ]
+        qr = StreamingQR(M)
+        qr.add(self._U, np.zeros(M))
+        for R in (self._fixed, *scaled):
+            qr.add(R[:, :M], R[:, M])
+        triangle = qr.triangle()
+        R = triangle[:M, :M]
+        weights = solve_triangular(R, triangle[:M, M])
+        log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(self._U))
+        value = -0.5 * (triangle[M, M] ** 2 + log_det) - self._n @ log_factors - self._constant
+        misfit = [np.sum((T[:, :M] @ weights - T[:, M]) ** 2) for T in scaled]
+        # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
+        trace = [np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2) for T in scaled]
+        return float(value), np.array(misfit) + np.array(trace) - self._n
+
+
+def log_marginal_likelihood(factors: FoldFactors, settings: FitSettings) -> float:
+    """log p(y) of the training labels, for sparse points as chosen (docs/theory.md eq. 13d)."""
+    likelihood = MarginalLikelihood(factors, settings)
+    return likelihood(np.zeros(len(likelihood.labels)))[0]
+
+
+def maximum_likelihood_noise(factors: FoldFactors, settings: FitSettings) -> NoiseSettings:
+    """The noise levels, one factor for each label, at which the labels are most likely."""
+    likelihood = MarginalLikelihood(factors, settings)
+
+    def negative(log_factors: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = likelihood(log_factors)
+        return -value, -gradient
+
+    n = len(likelihood.labels)
+    if n == 0:
+        return settings.noise
+    limit = np.log(RANGE)
+    found = minimize(
+        negative,
+        np.zeros(n),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-limit, limit)] * n,
+        options={"maxiter": 60, "gtol": 1e-3, "ftol": 1e-10},
+    )
+    factor = dict(zip(likelihood.labels, np.exp(found.x).tolist(), strict=True))
+    return scaled_noise(settings.noise, factor)
+
+
+def scaled_noise(noise: NoiseSettings, factor: dict[str, float]) -> NoiseSettings:
+    """All levels of a label times its factor, to four digits, as they are written to a file."""
+
+    def scaled(sigmas: Sigmas) -> Sigmas:
+        levels = {
+            key: float(f"{getattr(sigmas, key) * factor.get(label, 1.0):.4g}")
+            for label, key in LABELS.items()
+        }
+        return replace(sigmas, **levels)
+
+    tables = {name: scaled(sigmas) for name, sigmas in noise.config_type.items()}
+    return replace(noise, default=scaled(noise.default), config_type=tables)
+
+
+def _log_norm(factors: FoldFactors, noise: NoiseSettings) -> float:
+    """Σ log(sigma sqrt(2 pi)) over all labels that are fitted."""
+    total = 0.0
+    counts: dict[tuple[str, str], int] = {}
+    for (_, label, table), n in factors.counts.items():
+        counts[label, table] = counts.get((label, table), 0) + n
+    for (label, table), n in counts.items():
+        sigma = level(noise, label, table)
+        if np.isfinite(sigma):
+            total += factors.log_sigma[label, table] + n * np.log(sigma * np.sqrt(2 * np.pi))
+    return total
+
+
+def _log_diagonal(R: np.ndarray) -> float:
+    return float(np.sum(np.log(np.abs(np.diag(R)))))

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Search for settings with small cross-validation errors."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from potential.errors import SoapGprError
+from potential.runtime.progress import Progress, silent
+from potential.scores.metrics import UNITS
+from potential.settings import FitSettings, NoiseSettings
+from potential.training.label_groups import LABELS
+from potential.validation.cross_validation import CrossValidation, FoldFactors
+from potential.validation.marginal_likelihood import (
+    log_marginal_likelihood,
+    maximum_likelihood_noise,
+)
+from potential.validation.row_store import prepare, read_data
+from potential.validation.search_space import Choice, Range, TuneSettings
+
+CACHE_BYTES = 2 * 2**30  # triangular factors kept for trials that need no new rows
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of values; value is None where the fit failed, and error says why."""
+
+    number: int  # 0: the settings as they stood
+    parameters: dict[str, Any]
+    value: float | None
+    rmse: dict[str, float] = field(default_factory=dict)  # eV/atom, eV/Å, eV/atom
+    fold_rmse: dict[str, list[float]] = field(default_factory=dict)
+    log_likelihood: float | None = None
+    noise: dict[str, Any] | None = None  # [noise] by marginal likelihood
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass
+class Tuning:
+    """All trials so far."""
+
+    settings: TuneSettings
+    trials: list[Trial] = field(default_factory=list)
+    importance: dict[str, float] = field(default_factory=dict)  # of the searched keys, sum 1
+    warnings: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial of the smallest value, the first one of equals."""
+        done = [(trial.value, trial) for trial in self.trials if trial.value is not None]
+        return min(done, key=lambda pair: pair[0])[1] if done else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        tune = asdict(self.settings)
+        keys = ("folds", "trials", "method", "objective", "noise", "seed", "search")
+        return {
+            "settings": self.settings.file,
+            "tune": {key: tune[key] for key in keys},
+            "units": {label: UNITS[label][0] for label in LABELS},
+            "best": self.best.number if self.best else None,
+            "interrupted": self.interrupted,
+            "importance": self.importance,
+            "warnings": self.warnings,
+            "trials": [_finite(asdict(trial)) for trial in self.trials],
+        }
+
+
+def tune(
+    settings: TuneSettings,
+    *,
+    progress: Progress = silent,
+    after_trial: Callable[[Tuning], None] = lambda tuning: None,
+) -> Tuning:
+    """Evaluate trial after trial; an interrupt ends the search and leaves what there is.
+
+    after_trial is called with the results so far. Raises SoapGprError when optuna is missing or
+    the data cannot be used; a trial that cannot be fitted only counts as failed.
+    """
+    tuning = Tuning(settings)
+    strategy = Tpe(settings) if settings.method == "tpe" else Grid(settings)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            evaluator = Evaluator(settings, progress, tuning.warnings)
+            proposals = itertools.chain([{}], strategy.parameters())
+            for number, parameters in enumerate(proposals):
+                trial = evaluator.trial(number, parameters)
+                tuning.trials.append(trial)
+                strategy.tell(trial)
+                after_trial(tuning)
+    except KeyboardInterrupt:
+        tuning.interrupted = True
+    tuning.importance = strategy.importance()
+    return tuning
+
+
+class Evaluator:
+    """Cross-validation of trials; factors are kept for those that differ in noise, jitter
+    or delta."""
+
+    def __init__(self, settings: TuneSettings, progress: Progress, warnings: list[str]):
+        self._settings, self._progress = settings, progress
+        start = settings.start
+        self._reference = vars(start.noise.default)
+        self._data = read_data(replace(start, data=replace(start.data, test=())))
+        self._factors: OrderedDict[str, FoldFactors] = OrderedDict()
+        self._known: dict[str, Trial] = {}
+        self._warnings = warnings
+        self._warnings += self._data.warnings
+
+    def trial(self, number: int, parameters: Mapping[str, Any]) -> Trial:
+        """The trial of these values of the searched keys."""
+        begin = time.perf_counter()
+        same = self._known.get(json.dumps(dict(parameters), sort_keys=True))
+        if same is not None:
+            return replace(same, number=number, seconds=0.0)
+        try:
+            trial = self._evaluated(number, parameters)
+        except SoapGprError as error:
+            trial = Trial(number, dict(parameters), None, error=str(error))
+        trial = replace(trial, seconds=round(time.perf_counter() - begin, 3))
+        self._known[json.dumps(dict(parameters), sort_keys=True)] = trial
+        return trial
+
+    def _evaluated(self, number: int, parameters: Mapping[str, Any]) -> Trial:
+        fit_settings = self._settings.fit_settings(parameters)
+        factors = self._factors_of(fit_settings)
+        noise = None
+        if self._settings.noise == "marginal_likelihood":
+            levels = maximum_likelihood_noise(factors, fit_settings)
+            fit_settings = replace(fit_settings, noise=levels)
+            noise = noise_table(levels)
+        result = factors.cross_validate(fit_settings)
+        return Trial(
+            number,
+            dict(parameters),
+            self._value(result),
+            result.rmse,
+            result.fold_rmse,
+            log_marginal_likelihood(factors, fit_settings),
+            noise,
+        )
+
+    def _value(self, result: CrossValidation) -> float:
+        """Error of one label, or the mean over labels of error / level in [noise] at the start."""
+        objective = self._settings.objective
+        if objective != "combined":
+            if objective not in result.rmse:
+                raise SoapGprError(
+                    f"{self._settings.file}: [tune] objective: found {objective!r}, expected a "
+                    f"label that the training structures carry: {', '.join(result.rmse)}"
+                )
+            return result.rmse[objective]
+        levels = {label: self._reference[LABELS[label]] for label in result.rmse}
+        ratios = [result.rmse[k] / level for k, level in levels.items() if math.isfinite(level)]
+        if not ratios:
+            raise SoapGprError(
+                f"{self._settings.file}: [noise]: found inf for every label that the training "
+                "structures carry, expected a number"
+            )
+        return sum(ratios) / len(ratios)
+
+    def _factors_of(self, settings: FitSettings) -> FoldFactors:
+        """Factors for these settings, whatever their noise levels, solver and delta."""
+        values = settings.to_dict() | {"solver": None}
+        values["noise"] = sorted(settings.noise.config_type)
+        values["terms"] = [term | {"delta": None} for term in values["terms"]]
+        key = json.dumps(values, sort_keys=True)
+        if key not in self._factors:
+            prepared = prepare(settings, self._data, self._progress)
+            new = FoldFactors(prepared, self._settings.folds, self._settings.seed, self._progress)
+            while self._factors and self._kept_bytes() + new.nbytes > CACHE_BYTES:
+                self._factors.popitem(last=False)
+            self._factors[key] = new
+            news = [text for text in prepared.warnings if text not in self._warnings]
+            self._warnings += news
+        self._factors.move_to_end(key)
+        return self._factors[key].with_delta(settings)
+
+    def _kept_bytes(self) -> int:
+        return sum(factors.nbytes for factors in self._factors.values())
+
+
+class Grid:
+    """All combinations, in an order that uses rows again."""
+
+    def __init__(self, settings: TuneSettings):
+        self._settings = settings
+
+    def parameters(self) -> Iterator[dict[str, Any]]:
+        return self._settings.grid()
+
+    def tell(self, trial: Trial) -> None:
+        """Nothing that was found changes the order."""
+
+    def importance(self) -> dict[str, float]:
+        return {}
+
+
+class Tpe:
+    """Tree-structured Parzen estimator of optuna: later trials look where the best ones were."""
+
+    def __init__(self, settings: TuneSettings):
+        self._optuna = _optuna()
+        self._settings = settings
+        sampler = self._optuna.samplers.TPESampler(seed=settings.seed)
+        self._study = self._optuna.create_study(sampler=sampler)
+        self._asked: Any = None
+
+    def parameters(self) -> Iterator[dict[str, Any]]:
+        for _ in range(self._settings.trials):
+            self._asked = self._study.ask()
+            yield {item.key: self._suggested(item) for item in self._settings.search}
+
+    def tell(self, trial: Trial) -> None:
+        if self._asked is None:  # the settings as they stood were no proposal of the study
+            return
+        if trial.value is None:
+            self._study.tell(self._asked, state=self._optuna.trial.TrialState.FAIL)
+        else:
+            self._study.tell(self._asked, trial.value)
+
+    def importance(self) -> dict[str, float]:
+        """Share of each key in what sets the best trials apart; {} for fewer than ten trials."""
+        done = self._study.get_trials(states=[self._optuna.trial.TrialState.COMPLETE])
+        if len(done) < 10 or len(self._settings.search) < 2:
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()
+            found = self._optuna.importance.get_param_importances(self._study, evaluator=evaluator)
+        return {key: float(value) for key, value in found.items()}
+
+    def _suggested(self, item: Choice | Range) -> Any:
+        if isinstance(item, Choice):  # by number: values may be tables or lists
+            return item.values[self._asked.suggest_categorical(item.key, range(len(item.values)))]
+        suggest = self._asked.suggest_int if item.is_integer else self._asked.suggest_float
+        return item.rounded(suggest(item.key, item.low, item.high, log=item.log))
+
+
+def noise_table(noise: NoiseSettings) -> dict[str, Any]:
+    """[noise] as in a fit.toml."""
+    table: dict[str, Any] = dict(vars(noise.default))
+    if noise.config_type:
+        table["config_type"] = {name: dict(vars(own)) for name, own in noise.config_type.items()}
+    return table
+
+
+def _optuna() -> Any:
+    """The package, which takes seconds to import."""
+    try:
+        import optuna
+    except ImportError:
+        raise SoapGprError(
+            'soap-gpr tune with method = "tpe" needs optuna, which is not installed: '
+            "pip install 'soap-gpr[tune]'"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _finite(value: Any) -> Any:
+    """The same without nan and inf, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
