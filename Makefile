@@ -37,6 +37,8 @@ lint: $(VENV)/installed-lint $(VENV)/installed
 	@$(BIN)/clang-format --dry-run -Werror $(CPP_SOURCES)
 	@echo "lint: mypy"
 	@$(BIN)/mypy --no-error-summary --python-executable $(BIN)/python potential ipi_driver
+	@echo "lint: imports"
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 clean:
 	rm -rf $(VENV) build demo

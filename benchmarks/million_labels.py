@@ -23,10 +23,10 @@ def main() -> None:
     arguments = _arguments()
     if not DATA.exists():
         raise SystemExit(f"{DATA} was not found: the benchmark repeats the frames of that file")
-    from potential.runtime.memory import regression_bytes
     from potential.runtime.ranks import Ranks
     from potential.structures.read import read_structures
     from potential.training.fitting import FitRun, as_settings
+    from potential.training.memory import regression_bytes
 
     structures = read_structures([str(DATA)])
     labels = sum(1 + 3 * len(s) + (6 if s.virial is not None else 0) for s in structures)

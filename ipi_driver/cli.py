@@ -11,7 +11,7 @@ from pathlib import Path
 from ipi_driver.client import DEFAULT_PREFIX, DEFAULT_TIMEOUT, Client, connect_tcp, connect_unix
 from ipi_driver.evaluation import Evaluator
 from potential.errors import SoapGprError
-from potential.settings.limits import MOST_THREADS
+from potential.runtime.parallel import MOST_THREADS
 
 EXAMPLE = """\
 examples:

@@ -217,6 +217,6 @@ def test_blas_threads_stay_out_of_the_way_of_ours(files, monkeypatch):
 
 
 def test_too_little_memory_is_said_before_the_work(files, monkeypatch):
-    monkeypatch.setattr("potential.runtime.memory.available_bytes", lambda: 1000)
+    monkeypatch.setattr("potential.training.memory.available_bytes", lambda: 1000)
     with pytest.raises(SoapGprError, match="lower n_sparse"):
         fit(small_settings(files[0], n_sparse=5), progress=False)

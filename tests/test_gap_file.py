@@ -13,8 +13,8 @@ from ase.data import atomic_numbers
 
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.gap.read import xml_file
 from potential.gap.importing import import_gap
+from potential.gap.read import xml_file
 
 PUBLISHED = Path(__file__).parents[2] / "shared/data/gap_potentials"
 

@@ -9,7 +9,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from potential.errors import SoapGprError
-from potential.runtime.memory import regression_bytes
+from potential.training.memory import regression_bytes
 from potential.training.regression import StreamingQR, merge, solve
 
 

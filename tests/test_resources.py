@@ -4,7 +4,8 @@
 import pytest
 
 from potential.errors import SoapGprError
-from potential.runtime import memory as resources
+from potential.runtime.memory import _control_groups
+from potential.training import memory
 
 MIB = 2**20
 
@@ -34,18 +35,18 @@ def test_limits_of_control_groups_count(tmp_path, version):
             memory__usage_in_bytes=40 * MIB,
             memory__stat=stat,
         )
-    assert list(resources._control_groups(groups, root)) == [62 * MIB]
-    assert list(resources._control_groups(tmp_path / "none", root)) == []
+    assert list(_control_groups(groups, root)) == [62 * MIB]
+    assert list(_control_groups(tmp_path / "none", root)) == []
 
 
 def test_ranks_of_one_machine_share_its_memory(monkeypatch):
     monkeypatch.setenv("MPI_LOCALNRANKS", "4")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    needed = resources.regression_bytes(500, 10)
-    monkeypatch.setattr(resources, "available_bytes", lambda: 3 * needed)
-    resources.require_memory(500, 10)  # one process, whatever the batch system could start
-    resources.require_memory(500, 10, n_ranks=3)
+    needed = memory.regression_bytes(500, 10)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 3 * needed)
+    memory.require_memory(500, 10)  # one process, whatever the batch system could start
+    memory.require_memory(500, 10, n_ranks=3)
     with pytest.raises(SoapGprError, match=r"on each of 4 ranks of this machine .* fewer ranks"):
-        resources.require_memory(500, 10, n_ranks=4)
+        memory.require_memory(500, 10, n_ranks=4)
     with pytest.raises(SoapGprError, match=r"about 0\.\d GiB and 0\.\d GiB are free: lower n_sp"):
-        resources.require_memory(500, 10, more=3 * needed)
+        memory.require_memory(500, 10, more=3 * needed)

@@ -9,7 +9,7 @@ import sys
 
 from potential.cli.numbers import integer, number
 from potential.cli.output_options import add_output
-from potential.settings.limits import MOST_THREADS
+from potential.runtime.parallel import MOST_THREADS
 
 EXAMPLE = """\
 examples:

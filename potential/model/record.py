@@ -14,7 +14,6 @@ from typing import Any
 
 from potential.errors import SoapGprError
 from potential.runtime.printable import printable
-from potential.scores.metrics import STATISTICS
 from potential.settings import LabelKeys
 
 MAX_DEPTH = 32  # of nested lists and tables: ours have seven levels
@@ -106,7 +105,7 @@ COUNTS = ("structures", "atoms", "energies", "force_components", "virials", "con
 REGRESSION = ("fitted_labels", "weights", "condition_number", "residual_per_label")
 
 _COUNTS = _table(dict.fromkeys(COUNTS, _number) | {"config_types": _each(_number)})
-_STATISTICS = _table(dict.fromkeys(STATISTICS, _number), required=True)
+_STATISTICS = _table(dict.fromkeys(("count", "rmse", "mae", "largest"), _number), required=True)
 _ERRORS = _table({"errors": _each(_each(_STATISTICS))})
 _DEVIATION = _table({"force": _number}, required=True)
 _CHECKS = {

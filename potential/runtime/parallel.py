@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from potential.errors import SoapGprError
-from potential.settings.limits import MOST_THREADS
 
+MOST_THREADS = 1024
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

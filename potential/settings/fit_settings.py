@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from potential.basis import SoapBasis
+from potential.structures.label_names import LabelKeys
 
 BASES = ("gto", "laplacian")
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
@@ -21,26 +22,12 @@ BASELINES = ("fit", "average", "isolated_atom")
 
 
 @dataclass(frozen=True)
-class LabelKeys:
-    """Names in a data file; None: those of ``choose_names``. Expected errors are ``energy_`` and
-    the like before sigma_key."""
-
-    energy_key: str | None = None
-    forces_key: str | None = None
-    virial_key: str | None = None
-    stress_key: str | None = None
-    force_mask_key: str | None = None
-    sigma_key: str | None = None
-    weight_key: str | None = None
-
-
-@dataclass(frozen=True)
 class DataSettings:
     """[data]: files as ``name``, ``glob*`` or ``name@start:stop:step``, absolute or as given."""
 
     train: tuple[str, ...]
     test: tuple[str, ...] = ()
-    keys: LabelKeys = LabelKeys()
+    keys: LabelKeys = field(default_factory=LabelKeys)
 
 
 @dataclass(frozen=True)

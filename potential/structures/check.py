@@ -13,9 +13,8 @@ from ase.data import covalent_radii
 
 from potential.structures.pair_virials import pairs_within
 from potential.structures.read import fingerprint
-from potential.structures.structure import Structure, is_complete, symbol
+from potential.structures.structure import Structure, composition, is_complete, symbol
 from potential.structures.units import Labelled, force_units, length_units, virial_units
-from potential.training.baseline import composition
 
 LARGEST_FORCE = 50.0  # eV/Å; beyond it the frame decides the fit
 CLOSEST = 0.5  # of the sum of two covalent radii

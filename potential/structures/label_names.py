@@ -9,10 +9,22 @@ from typing import Any
 
 import ase
 
-from potential.settings import LabelKeys
-
 SIGMAS = ("energy", "force", "force_atom", "force_component", "virial", "virial_component")
 WEIGHTS = ("energy", "forces", "virials", "stress")
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Names in a data file; None: those of ``choose_names``. Expected errors are ``energy_`` and
+    the like before sigma_key."""
+
+    energy_key: str | None = None
+    forces_key: str | None = None
+    virial_key: str | None = None
+    stress_key: str | None = None
+    force_mask_key: str | None = None
+    sigma_key: str | None = None
+    weight_key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,15 @@ import numpy as np
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
-from potential.settings import LabelKeys
 from potential.structures.file_check import check_file
 from potential.structures.label_messages import doubts, no_labels, notes, unusable_stresses
-from potential.structures.label_names import SIGMAS, LabelNames, choose_names, frame_names
+from potential.structures.label_names import (
+    SIGMAS,
+    LabelKeys,
+    LabelNames,
+    choose_names,
+    frame_names,
+)
 from potential.structures.structure import Structure, structure_from_atoms
 
 _INDEX = re.compile(r"^-?\d{0,18}(:-?\d{0,18}){0,2}$")

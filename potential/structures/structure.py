@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from potential.errors import SoapGprError
-from potential.settings import LabelKeys
 from potential.structures.geometry import check_geometry
-from potential.structures.label_names import STANDARD, LabelNames, choose_names
+from potential.structures.label_names import STANDARD, LabelKeys, LabelNames, choose_names
 from potential.structures.labels import (
     VOIGT,
     read_energy,
@@ -167,3 +166,8 @@ def is_complete(label: np.ndarray | None) -> bool:
 def symbol(number: int) -> str:
     """The chemical symbol of an atomic number, or the number where there is no such element."""
     return chemical_symbols[number] if 0 <= number < len(chemical_symbols) else str(number)
+
+
+def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:
+    """Number of atoms of each species (n_species,)."""
+    return np.array([np.count_nonzero(structure.numbers == z) for z in species], dtype=float)

@@ -13,9 +13,9 @@ from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
-from potential.structures.structure import Structure
+from potential.structures.structure import Structure, composition
 from potential.terms.kernels import structure_rows
-from potential.training.baseline import baseline_labels, composition
+from potential.training.baseline import baseline_labels
 from potential.training.checkpoint import Checkpoint, deferred_interrupts
 from potential.training.noise import row_sigmas
 from potential.training.regression import StreamingQR, merge

@@ -13,7 +13,7 @@ from potential.model import Model, build_model
 from potential.model.evaluation import naming
 from potential.settings import BaselineSettings
 from potential.structures.labels import LARGEST
-from potential.structures.structure import VOIGT, Structure, symbol
+from potential.structures.structure import VOIGT, Structure, composition, symbol
 from potential.terms.fixed_pair import fixed_terms
 
 # Weights, relative to the rows of ordinary structures, of what decides where those leave e0 open.
@@ -86,11 +86,6 @@ def _evaluated(model: Model, structure: Structure) -> np.ndarray:
             f"expected at most {LARGEST:g}: atoms are too close, or the table is not in eV"
         )
     return labels
-
-
-def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:
-    """Number of atoms of each species (n_species,)."""
-    return np.array([np.count_nonzero(structure.numbers == z) for z in species], dtype=float)
 
 
 def _given(energies, species):

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential.model import Model
-from potential.runtime.memory import available_bytes, regression_bytes
+from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import thread_count
 from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks, world
@@ -26,6 +26,7 @@ from potential.terms.soap_points import n_sparse
 from potential.training.accumulation import row_cost, weighted_rows
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.fitting import FitRun, as_settings, require_weights
+from potential.training.memory import regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 

@@ -17,7 +17,6 @@ from potential.basis import tabulate
 from potential.errors import SoapGprError
 from potential.model import Model, build_model
 from potential.model.evaluation import evaluate_structures
-from potential.runtime.memory import require_memory
 from potential.runtime.output import require_outputs
 from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
@@ -44,6 +43,7 @@ from potential.training.accumulation import accumulate
 from potential.training.baseline import isolated_atom_energies
 from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.training.factor_store import FactorStore, factor_bytes
+from potential.training.memory import require_memory
 from potential.training.noise import unused_config_types
 from potential.training.provenance import provenance
 from potential.training.regression import Solution, solve
