@@ -59,7 +59,7 @@ def compile_misfit(folder, options):
     target = folder / "soapgprplugin.so"
     command = [compiler, "-std=c++17", "-shared", "-fPIC", *options, *includes]
     core = SOURCE.parent / "potential/core"
-    sources = [SOURCE / "plugin.cpp", core / "cpu_check.cpp", core / "cpu_required.cpp"]
+    sources = [SOURCE / "plugin.cpp", core / "base/cpu_check.cpp", core / "base/cpu_required.cpp"]
     subprocess.check_call([*command, f"-I{core}", *sources, "-o", target])
 
 
