@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 
 from potential.model import Model  # noqa: E402
 from potential.structures.read import read_geometries  # noqa: E402
-from potential.terms.kernels import features  # noqa: E402
+from potential.terms.features import features  # noqa: E402
 
 BLOCK = 48  # atoms
 STEP = 1e-4  # Å

@@ -10,8 +10,9 @@ import numpy as np
 from ase.build import bulk
 
 from potential.basis import SoapBasis, tabulate
-from potential.model import Model, build_model
-from potential.terms.kernels import features
+from potential.model import Model
+from potential.terms import build_model
+from potential.terms.features import features
 
 LATTICE = {"Si": ("diamond", 5.43), "SiC": ("zincblende", 4.36)}
 # Species at random on the sites of silicon: the number of species is all that changes.

@@ -19,12 +19,11 @@ import time  # noqa: E402
 import numpy as np  # noqa: E402
 from systems import crystal  # noqa: E402
 
-from potential.model import build_model  # noqa: E402
 from potential.scores.benchmark import benchmark  # noqa: E402
 from potential.settings import TripletTermSettings  # noqa: E402
 from potential.structures.structure import structure_from_atoms  # noqa: E402
-from potential.terms.kernels import structure_rows  # noqa: E402
-from potential.terms.triplet import triplet_term  # noqa: E402
+from potential.terms import build_model  # noqa: E402
+from potential.terms.triplet import TripletTerm  # noqa: E402
 
 CASES = {
     "cutoff 3.5 Å": ("Si", {"cutoff": 3.5}),
@@ -55,7 +54,7 @@ def _measure(name: str, species: str, changes: dict, seconds: float) -> dict:
     frame = structure_from_atoms(crystal(species, 64))
     numbers = sorted(set(frame.numbers.tolist()))
     hot = structure_from_atoms(crystal(species, 64, 0.3))
-    term, _ = triplet_term(TripletTermSettings(**changes), numbers, [hot])
+    term, _ = TripletTerm.draft(TripletTermSettings(**changes), numbers, [hot])
     rng = np.random.default_rng(0)
     term["weights"] = {p: rng.normal(size=len(x)) for p, x in term["sparse_points"].items()}
     model = build_model(numbers, np.zeros(len(numbers)), [term])
@@ -65,9 +64,9 @@ def _measure(name: str, species: str, changes: dict, seconds: float) -> dict:
     times = []
     for _ in range(9):
         start = time.perf_counter()
-        structure_rows(model, frame)
+        model.rows(model.environments(frame))
         times.append(time.perf_counter() - start)
-    counts = model.structure(atoms.numbers, atoms.positions, atoms.cell, True).n_pairs / 512
+    counts = model.environments(atoms).n_pairs / 512
     tables = [array for key, array in model.arrays.items() if ".table." in key]
     return {
         "case": name,

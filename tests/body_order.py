@@ -3,11 +3,10 @@
 
 import ase
 import numpy as np
-from models import random_structure
+from models import random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 
 from potential.structures.structure import VOIGT, structure_from_atoms
-from potential.terms.kernels import structure_rows
 from potential.training.baseline import baseline_labels
 
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
@@ -36,7 +35,9 @@ def weights_of(model):
 
 def assert_rows_are_the_evaluation(model, atoms):
     structure = structure_from_atoms(atoms)
-    found = structure_rows(model, structure) @ weights_of(model) + baseline_labels(model, structure)
+    environments = model.environments(structure)
+    baseline = baseline_labels(model, structure, environments)
+    found = model.rows(environments) @ weights_of(model) + baseline
     evaluation = evaluate(model, atoms)
     virial = evaluation.virial[VOIGT]
     expected = np.concatenate([[evaluation.energy], evaluation.forces.ravel(), virial])

@@ -6,18 +6,21 @@ import numpy as np
 
 from potential.basis import tabulate
 from potential.basis.settings import SoapBasis
-from potential.model import Model, build_model
 from potential.settings import BaselineSettings, PairTermSettings, TripletTermSettings, ZblSettings
 from potential.structures.arrays import to_arrays
 from potential.structures.structure import structure_from_atoms
-from potential.terms import fixed_triplet, pair, triplet
-from potential.terms.fixed_pair import fixed_terms
-from potential.terms.kernels import features
+from potential.terms import TrainingModel, build_model
+from potential.terms.baseline import fixed_terms
+from potential.terms.clusters import triplets as places_of
+from potential.terms.features import features
+from potential.terms.fixed_triplet import Process, fixed_triplet_draft
+from potential.terms.pair import PairTerm
+from potential.terms.triplet import TripletTerm
 
 
 def random_model(
     species=(1, 8), n_max=4, l_max=3, cutoff=3.5, n_sparse=5, zeta=2, seed=0, weight=1.0, n_terms=1
-) -> Model:
+) -> TrainingModel:
     """SOAP terms; sparse points are environments of random atoms, weights are N(0, weight²).
 
     species: atomic numbers in any order; n_sparse per species; e0 is −Z eV. Each further term has a
@@ -38,7 +41,7 @@ def random_model(
     return build_model(species, e0, terms)
 
 
-def general_model(species=(1, 8), seed=0) -> Model:
+def general_model(species=(1, 8), seed=0) -> TrainingModel:
     """Three SOAP terms of the forms that only imported models have: a selection of products, some
     of them twice, and a real ζ; power spectra as they are and an offset; both, for one species."""
     species = tuple(sorted(species))
@@ -60,13 +63,13 @@ def general_model(species=(1, 8), seed=0) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
-def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> Model:
+def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:
     """Pair terms with random weights, ZBL and, if wanted, SOAP and triplets, to 3.5 Å."""
     species = tuple(sorted(species))
     rng = np.random.default_rng(seed)
     atoms = random_structure(np.repeat(species, 4), seed=seed)
     settings = PairTermSettings(cutoff=3.0, cutoff_width=0.8, length_scale=0.5, n_sparse=6)
-    pairs, _ = pair.pair_term(settings, species, [atoms])
+    pairs, _ = PairTerm.draft(settings, species, [atoms])
     pairs["weights"] = {
         p: rng.normal(scale=0.1, size=len(points)) for p, points in pairs["sparse_points"].items()
     }
@@ -80,22 +83,22 @@ def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> Model:
     return build_model(species, [-float(z) for z in species], terms)
 
 
-def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> Model:
+def triplet_model(species=(1, 8), known=None, seed=0, shared=False) -> TrainingModel:
     """A triplet term with random weights, cutoff 3 Å; with known(p), functions of three distances
     by their place, a fixed term with the third factor and cutoff 2.8 Å as well, of shared energy if
     wanted."""
     species = tuple(sorted(species))
     terms = [_triplets(species, seed)]
     if known is not None:
-        functions = {p: known(p) for p in range(len(triplet.functions(len(species))))}
-        own = fixed_triplet.fixed_term(
+        functions = {p: known(p) for p in range(len(places_of(len(species))))}
+        own = fixed_triplet_draft(
             "known", 2.8, 0.7, species, functions, "cluster", shared_energy=shared
         )
         terms.append(own)
     return build_model(species, [-float(z) for z in species], terms)
 
 
-def process_model(species=(1, 8), seed=0, shared=False) -> Model:
+def process_model(species=(1, 8), seed=0, shared=False) -> TrainingModel:
     """A fixed triplet term of processes alone, cutoff 3 Å: both kernels, distances and angles, with
     a norm and without; neighbours are told apart by their order. Of shared energy if wanted."""
     rng = np.random.default_rng(seed)
@@ -116,7 +119,7 @@ def process_model(species=(1, 8), seed=0, shared=False) -> Model:
         {"kernel": "ard_se", "angle": True, "order": [0, 1, 2], "permutations": []},
     ]
     processes = [
-        fixed_triplet.Process(
+        Process(
             function=p,
             length_scales=[4.0, 3.0, 3.0] if own["angle"] else [2.0, 2.0, 2.0],
             constant=0.1,
@@ -124,10 +127,10 @@ def process_model(species=(1, 8), seed=0, shared=False) -> Model:
             weights=rng.normal(size=11),
             **own,
         )
-        for p in range(len(triplet.functions(len(species))))
+        for p in range(len(places_of(len(species))))
         for own in options[p % 2 :: 2]
     ]
-    term = fixed_triplet.fixed_term(
+    term = fixed_triplet_draft(
         "processes",
         3.0,
         0.8,
@@ -144,7 +147,7 @@ def _triplets(species, seed) -> dict:
     rng = np.random.default_rng(seed)
     atoms = random_structure(np.repeat(species, 4), seed=seed)
     settings = TripletTermSettings(cutoff=3.0, cutoff_width=0.8, length_scale=0.8, n_sparse=7)
-    term, _ = triplet.triplet_term(settings, species, [structure_from_atoms(atoms)])
+    term, _ = TripletTerm.draft(settings, species, [structure_from_atoms(atoms)])
     term["weights"] = {
         p: rng.normal(scale=0.3, size=len(points)) for p, points in term["sparse_points"].items()
     }
@@ -156,6 +159,11 @@ def derivative_model(structures, zeta=3, species=(1, 8)):
     term = tabulated_term(species, zeta=zeta) | {"sparse_basis": "derivatives"}
     term["structures"] = to_arrays([structure_from_atoms(atoms) for atoms in structures])
     return build_model(species, [0.0] * len(species), [term])
+
+
+def structure_rows(model, atoms, gradients=True) -> np.ndarray:
+    """Rows of the design matrix (1 + 3N + 6, n_weights), or the first alone."""
+    return model.rows(model.environments(atoms), gradients)
 
 
 def _entry(model) -> dict:

@@ -167,7 +167,8 @@ def test_info_tells_a_model_that_was_never_fitted(run):
 def test_info_tells_a_model_of_another_program(run, folder):
     model = random_model()
     record = {"program": "other 1.0", "train": {"structures": 3}, "fitted_labels": 7}
-    model.with_weights(np.zeros(model.n_weights), provenance=record).save(folder / "other.sgpr")
+    zero = model.with_weights(np.zeros(model.n_weights))
+    zero.with_record(provenance=record).save(folder / "other.sgpr")
     code, out, _ = run("info other.sgpr")
     assert code == 0 and "other 1.0" in out and "H 5, O 5" in out
 

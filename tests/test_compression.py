@@ -4,7 +4,7 @@
 import ase.io
 import numpy as np
 import pytest
-from models import body_order_model, random_model, random_structure
+from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 
 from potential import Model, SoapGprError
@@ -12,7 +12,6 @@ from potential.cli import main
 from potential.model.compression import compress, deviation
 from potential.model.evaluation import evaluate_structures
 from potential.structures.structure import structure_from_atoms
-from potential.terms.kernels import sparse_kernel, structure_rows
 
 
 def frames(n=3):
@@ -107,7 +106,7 @@ def test_compressed_model_cannot_be_fitted_again(smaller):
     with pytest.raises(SoapGprError, match="compressed for its own weights"):
         structure_rows(smaller.model, frames()[0])
     with pytest.raises(SoapGprError, match="compressed for its own weights"):
-        sparse_kernel(smaller.model)
+        smaller.model.kernel_matrix()
     with pytest.raises(SoapGprError, match="compressed already"):
         compress(smaller.model, structures())
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import slow_twin
 from ase.build import make_supercell
-from models import body_order_model, general_model, random_model, random_structure
+from models import body_order_model, general_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 from scipy.spatial.transform import Rotation
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.terms.kernels import features, sparse_kernel, structure_rows
+from potential.terms.features import features
 
 TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
 SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])
@@ -253,4 +253,4 @@ def test_kernels_of_imported_models_cannot_be_fitted():
     with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
         structure_rows(general_model(), structures()["cubic"])
     with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
-        sparse_kernel(general_model())
+        general_model().kernel_matrix()

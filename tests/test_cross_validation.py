@@ -13,7 +13,6 @@ from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.settings import Sigmas
 from potential.settings.file import parse_settings
-from potential.terms.kernels import sparse_kernel
 from potential.training.accumulation import weighted_rows
 from potential.training.noise import label_sigmas
 from potential.training.regression import StreamingQR, solve
@@ -74,7 +73,7 @@ def test_values_equal_those_of_refits(settings, factors, change):
         model = prepared.model.with_arrays({"e0": prepared.e0(rest)})
         qr = StreamingQR(model.n_weights)
         qr.add(*stacked(model, rest, new))
-        weights = solve(qr.triangle(), sparse_kernel(model), new.solver.jitter).weights
+        weights = solve(qr.triangle(), model.kernel_matrix(), new.solver.jitter).weights
         own = [s for s, k in zip(prepared.train, part, strict=True) if k == fold]
         own = [
             replace(s, virial=None if s.sigma_virial else s.virial) for s in own
@@ -109,7 +108,7 @@ def test_likelihood_equals_that_of_the_dense_gaussian(settings, factors):
     for new in (settings, changed(settings)):
         model, train = factors.prepared.model, factors.prepared.train
         A, y = stacked(model, train, new)
-        K = sparse_kernel(model)
+        K = model.kernel_matrix()
         K += new.solver.jitter * np.mean(np.diag(K)) * np.eye(len(K))
         covariance = A @ np.linalg.solve(K, A.T) + np.eye(len(y))
         dense = multivariate_normal(cov=0.5 * (covariance + covariance.T)).logpdf(y)
@@ -145,7 +144,7 @@ def test_maximum_likelihood_finds_the_noise_that_was_added(tmp_path):
     settings = parse_settings(small_settings(train, n_sparse=6))
     prepared = prepare(settings, read_data(settings))
     rng = np.random.default_rng(0)
-    K = sparse_kernel(prepared.model)
+    K = prepared.model.kernel_matrix()
     weights = 0.05 * np.linalg.solve(np.linalg.cholesky(K).T, rng.standard_normal(len(K)))
     model = prepared.model.with_weights(weights)
     noisy = [

@@ -3,15 +3,16 @@
 
 import numpy as np
 import pytest
-from models import derivative_model, random_structure
+from models import derivative_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.structures.structure import VOIGT, structure_from_atoms
-from potential.terms.derivatives import polarisation
-from potential.terms.kernels import features, sparse_kernel, structure_rows
+from potential.terms import TrainingModel
+from potential.terms.features import features
+from potential.terms.gradients import polarisation
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
@@ -99,7 +100,7 @@ def test_forces_and_virial_of_the_compiled_model_are_derivatives():
 def test_kernel_matrix_is_the_mixed_second_derivative_and_leaves_translations_out():
     structures = sparse_structures()
     model = derivative_model(structures, zeta=2)
-    K = sparse_kernel(model)
+    K = model.kernel_matrix()
     np.testing.assert_allclose(K, K.T)
     A, B = structures[0], structures[1]
     step = 1e-3
@@ -139,7 +140,7 @@ def test_force_labels_alone_give_the_full_gaussian_process_on_forces():
     qr = StreamingQR(48)
     for A, own in zip(train, forces.reshape(4, 12), strict=True):
         qr.add(structure_rows(model, structure_from_atoms(A))[1:-6] / sigma, own / sigma)
-    weights = solve(qr.triangle(), sparse_kernel(model), jitter=1e-12).weights
+    weights = solve(qr.triangle(), model.kernel_matrix(), jitter=1e-12).weights
     np.testing.assert_allclose(rows @ weights, expected, rtol=1e-6, atol=1e-8)
     assert np.abs(expected).max() > 1e-2
 
@@ -173,8 +174,8 @@ def test_fit_beside_other_terms_keeps_what_a_refit_needs(tmp_path):
     found = evaluate(again.model, atoms)
     np.testing.assert_allclose(found.forces, expected.forces, atol=1e-6)
     assert np.abs(evaluate(result.model, atoms).forces - expected.forces).max() > 1e-4
-    loaded = Model(plain.model.to_bytes())
-    assert loaded.n_weights == 144 and sparse_kernel(loaded).shape == (144, 144)
+    loaded = TrainingModel(plain.model.to_bytes())
+    assert loaded.n_weights == 144 and loaded.kernel_matrix().shape == (144, 144)
     assert "Weights        at most 154" in estimate(settings)
 
 

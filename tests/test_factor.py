@@ -16,6 +16,7 @@ from potential.runtime.ranks import Ranks
 from potential.settings import NoiseSettings, Sigmas
 from potential.structures.read import read_structures
 from potential.structures.structure import structure_from_atoms
+from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate
 from potential.training.factor_store import FactorStore
 from potential.training.fitting import FitRun, as_settings, fit
@@ -48,7 +49,7 @@ def no_rows(monkeypatch):
     def fail(*arguments):
         raise AssertionError("rows were made")
 
-    monkeypatch.setattr("potential.training.accumulation.structure_rows", fail)
+    monkeypatch.setattr(TrainingModel, "rows", fail)
 
 
 def test_first_fit_with_a_factor_is_an_ordinary_fit(problem):
@@ -100,13 +101,13 @@ def test_new_structures_are_added_to_the_old(problem, tmp_path, monkeypatch):
     settings["data"]["train"] = [write_frames(tmp_path / "more.xyz", train)]
     settings["solver"] = {"jitter": 1e-9}
     seen = []
-    rows = __import__("potential.training.accumulation", fromlist=["structure_rows"]).structure_rows
+    rows = TrainingModel.rows
 
-    def count(model, structure, gradients=True):
-        seen.append(structure.source)
-        return rows(model, structure, gradients)
+    def count(model, environments, gradients=True):
+        seen.append(environments)
+        return rows(model, environments, gradients)
 
-    monkeypatch.setattr("potential.training.accumulation.structure_rows", count)
+    monkeypatch.setattr(TrainingModel, "rows", count)
     added = fit(settings, progress=False, factor=factor)
     assert len(seen) == 6
     assert added.provenance["fitted_labels"] == 22 * 31

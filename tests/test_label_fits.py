@@ -11,6 +11,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
+from models import structure_rows
 from scipy.stats import multivariate_normal
 from training_data import emt_frames, small_settings, write_frames
 
@@ -21,7 +22,6 @@ from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.settings.file import parse_settings
 from potential.structures.structure import structure_from_atoms
-from potential.terms.kernels import sparse_kernel, structure_rows
 from potential.training.accumulation import weighted_rows
 from potential.training.checkpoint import structure_digest
 from potential.training.estimate import n_labels
@@ -174,7 +174,7 @@ def test_cross_validation_equals_refits(settings, prepared):
 def test_likelihood_equals_that_of_the_dense_gaussian(settings, prepared):
     parts = [weighted_rows(prepared.model, s, settings) for s in prepared.train]
     A, y = (np.concatenate([part[k] for part in parts]) for k in range(2))
-    K = sparse_kernel(prepared.model)
+    K = prepared.model.kernel_matrix()
     K += settings.solver.jitter * np.mean(np.diag(K)) * np.eye(len(K))
     covariance = A @ np.linalg.solve(K, A.T) + np.eye(len(y))
     dense = multivariate_normal(cov=0.5 * (covariance + covariance.T)).logpdf(y)

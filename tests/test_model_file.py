@@ -14,11 +14,13 @@ from models import (
     process_model,
     random_model,
     random_structure,
+    structure_rows,
 )
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
-from potential.terms.kernels import structure_rows
+from potential.structures.structure import structure_from_atoms
+from potential.terms import TrainingModel
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,34 @@ def test_with_weights_replaces_weights_only(model):
     changed = model.with_weights(weights)
     np.testing.assert_array_equal(changed.arrays["term1.weights.0"], weights[10:15])
     np.testing.assert_array_equal(changed.arrays["e0"], model.arrays["e0"])
+
+
+def test_other_records_are_in_the_file_and_change_no_number(model, tmp_path):
+    changed = model.with_record(settings={"file": "fit.toml"}, provenance={"program": "other"})
+    changed.save(tmp_path / "m.sgpr")
+    loaded = Model.load(tmp_path / "m.sgpr")
+    assert loaded.metadata["settings"] == changed.metadata["settings"] == {"file": "fit.toml"}
+    assert loaded.metadata["provenance"] == {"program": "other"} != model.metadata["provenance"]
+    assert loaded.with_record(provenance={}).metadata["settings"] == {"file": "fit.toml"}
+    for name, array in model.arrays.items():
+        np.testing.assert_array_equal(loaded.arrays[name], array)
+
+
+def test_a_structure_is_given_whole_or_as_arrays(model):
+    atoms = random_structure([1, 8, 8])
+    found = model.evaluate(atoms)
+    expected = model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    np.testing.assert_array_equal(found.forces, expected.forces)
+    without = model.evaluate(structure_from_atoms(atoms), forces=False)
+    assert without.energy == pytest.approx(expected.energy) and without.forces is None
+    for wrong in [(atoms.numbers,), (atoms, None, atoms.cell), (atoms, None, None, True)]:
+        with pytest.raises(TypeError, match="a structure alone, or numbers and positions"):
+            model.evaluate(*wrong)
+
+
+def test_a_model_says_what_it_is(model):
+    assert repr(model) == "<TrainingModel of H, O: terms soap 3.5 Å, soap 2.625 Å; 20 weights>"
+    assert repr(Model.from_bytes(model.to_bytes())).startswith("<Model of H, O: terms soap 3.5 Å")
 
 
 def test_every_truncation_is_refused(model):
@@ -163,7 +193,7 @@ def check_odd_values(model, seed, fitted=True, inside=None):
             parsed[name] = mutated(parsed[name], rng)
         data = with_header(parsed, payload)
         try:
-            loaded = Model.from_bytes(data)
+            loaded = TrainingModel.from_bytes(data)
             loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
             if fitted:
                 structure_rows(loaded, atoms)

@@ -11,7 +11,7 @@ import pytest
 from model_bytes import change_term
 
 from potential import Model, SoapGprError
-from potential.model import build_model
+from potential.terms import build_model
 
 # Evaluates a model in so many MiB of addresses more than the imports take.
 LIMITED = """

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
         "warnings": ["something is odd"],
         "seconds": {"rows": 1.5},
     }
-    model.with_arrays({}, record).save(folder / "model.sgpr")
+    model.with_record(provenance=record).save(folder / "model.sgpr")
     return folder
 
 

@@ -16,13 +16,13 @@ from slow_twin import shifted_cosine
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
-from potential.model import Model, build_model
 from potential.settings import BaselineSettings, ZblSettings
 from potential.structures.neighbors import neighbor_list
 from potential.structures.structure import VOIGT
-from potential.terms import pair
-from potential.terms.fixed_pair import fixed_terms, read_pair_table
-from potential.terms.kernels import sparse_kernel
+from potential.terms import TrainingModel, build_model
+from potential.terms.baseline import fixed_terms
+from potential.terms.clusters import pairs
+from potential.terms.pair_table import read_pair_table
 from potential.training.fitting import fit
 from potential.training.provenance import summary
 
@@ -49,7 +49,7 @@ def twin_energies(model, atoms):
     """Per atom, e0 included: every pair in a loop. The fitted term is the first, ZBL the second."""
     neighbors = neighbor_list(atoms.positions, atoms.cell.array, atoms.pbc, model.cutoff)
     energies = np.array([model.e0[z] for z in atoms.numbers])
-    places = [(model.species[a], model.species[b]) for a, b in pair.pairs(len(model.species))]
+    places = [(model.species[a], model.species[b]) for a, b in pairs(len(model.species))]
     for i, z in enumerate(atoms.numbers):
         for k in range(neighbors.offset[i], neighbors.offset[i + 1]):
             other = atoms.numbers[int(neighbors.neighbor[k])]
@@ -79,7 +79,7 @@ def test_forces_and_virial_are_derivatives(name):
 
 def test_refitting_a_loaded_model_gives_the_same_splines():
     model = body_order_model()
-    loaded = Model.from_bytes(model.to_bytes())
+    loaded = TrainingModel.from_bytes(model.to_bytes())
     weights = weights_of(model)
     again = loaded.with_weights(weights)
     for name, array in model.arrays.items():
@@ -91,7 +91,7 @@ def test_refitting_a_loaded_model_gives_the_same_splines():
 
 def test_sparse_kernel_has_no_cutoff_and_one_block_for_each_pair():
     model = body_order_model(soap=False, triplets=False)
-    K, points = sparse_kernel(model), model.sparse_points(0)
+    K, points = model.kernel_matrix(), model.sparse_points(0)
     assert K.shape == (18, 18)
     expected = 25.0 * np.exp(-((points[1][2] - points[1][4]) ** 2) / (2 * 0.5**2))
     assert K[6 + 2, 6 + 4] == pytest.approx(expected)

@@ -7,7 +7,7 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
 from potential.settings.file import load_settings
-from potential.terms.kernels import features
+from potential.terms.features import features
 from potential.training.fitting import fit
 
 TABLES = [f"term0.sparse_points.{a}" for a in range(2)]

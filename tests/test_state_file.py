@@ -17,6 +17,7 @@ from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import read_state, write_state
 from potential.settings.file import load_settings
 from potential.structures.read import read_structures
+from potential.terms import TrainingModel
 from potential.training import checkpoint as checkpoint_module
 from potential.training.checkpoint import Checkpoint, digest
 from potential.training.factor_store import FactorStore
@@ -236,9 +237,7 @@ def test_the_same_problem_in_another_folder_goes_on(folder, tmp_path, monkeypatc
     os.rename(second / "train.xyz", second / "data.xyz")
     text = (second / "other.toml").read_text().replace("train.xyz", "data.xyz")
     (second / "other.toml").write_text(text)
-    monkeypatch.setattr(
-        "potential.training.accumulation.structure_rows", None
-    )  # no row is made again
+    monkeypatch.setattr(TrainingModel, "rows", None)  # no row is made again
     found = fit(second / "other.toml", progress=False, **{kind: second / kind}).model
     for name, array in expected.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)

@@ -15,17 +15,16 @@ from body_order import (
 from models import triplet_model
 from slow_twin import shifted_cosine
 
-from potential.model import Model
 from potential.structures.neighbors import neighbor_list
-from potential.terms import triplet
-from potential.terms.kernels import sparse_kernel
+from potential.terms import TrainingModel
+from potential.terms.clusters import triplets
 
 
 def twin_fitted(model, t, p, r_ij, r_ik, r_jk):
     """G of eq. (22c): a sum of Gaussians of three distances, mirrored for equal neighbours."""
     term, points = model.terms[t], model.sparse_points(t)[p]
     weights = model.arrays[f"term{t}.weights.{p}"]
-    _, b, c = triplet.functions(len(model.species))[p]
+    _, b, c = triplets(len(model.species))[p]
     total = 0.0
     for point, weight in zip(points, weights, strict=True):
         for x in [(r_ij, r_ik, r_jk)] + ([(r_ik, r_ij, r_jk)] if b == c else []):
@@ -48,7 +47,7 @@ def twin_energies(model, atoms):
     """Per atom, e0 included: every triplet in a loop; the third factor of eq. (22a)."""
     neighbors = neighbor_list(atoms.positions, atoms.cell.array, atoms.pbc, model.cutoff)
     energies = np.array([model.e0[z] for z in atoms.numbers])
-    places = [tuple(model.species[a] for a in own) for own in triplet.functions(len(model.species))]
+    places = [tuple(model.species[a] for a in own) for own in triplets(len(model.species))]
     for i, z in enumerate(atoms.numbers):
         own = range(neighbors.offset[i], neighbors.offset[i + 1])
         for j, k in itertools.combinations(own, 2):
@@ -101,18 +100,18 @@ def test_forces_and_virial_are_derivatives(model, name):
 
 
 def test_refitting_a_loaded_model_gives_the_same_splines(model):
-    loaded = Model.from_bytes(model.to_bytes())
+    loaded = TrainingModel.from_bytes(model.to_bytes())
     again = loaded.with_weights(weights_of(model))
     for name, array in model.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array, err_msg=name)
 
 
 def test_sparse_kernel_is_symmetrised_for_equal_neighbours_alone(model):
-    K, points = sparse_kernel(model), model.sparse_points(0)
+    K, points = model.kernel_matrix(), model.sparse_points(0)
     begin = np.cumsum([0, *map(len, points.values())])
     assert len(K) == begin[-1]
     length, delta = model.terms[0]["length_scale"], model.terms[0]["delta"]
-    for p, (_, b, c) in enumerate(triplet.functions(2)):
+    for p, (_, b, c) in enumerate(triplets(2)):
         x, y = points[p][1], points[p][3]
         expected = np.exp(-np.sum((x - y) ** 2) / (2 * length**2))
         if b == c:

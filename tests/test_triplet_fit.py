@@ -11,7 +11,10 @@ from potential.errors import SoapGprError
 from potential.settings import LabelKeys, TripletTermSettings
 from potential.settings.file import parse_settings
 from potential.structures.read import read_structures
-from potential.terms import fixed_triplet, triplet, triplet_points
+from potential.terms import triplet_points
+from potential.terms.clusters import triplet_names
+from potential.terms.fixed_triplet import fixed_triplet_draft
+from potential.terms.triplet import TripletTerm, interpolate
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
@@ -85,9 +88,9 @@ def test_sparse_points_do_not_depend_on_the_order_of_structures(tmp_path):
     train = write_frames(tmp_path / "train.xyz", emt_frames(4))
     structures = read_structures([train], LabelKeys())
     options = TripletTermSettings(n_sparse=20)
-    one, _ = triplet.triplet_term(options, (29, 79), structures)
-    other, _ = triplet.triplet_term(options, (29, 79), structures[::-1])
-    for p, name in enumerate(triplet.names((29, 79))):
+    one, _ = TripletTerm.draft(options, (29, 79), structures)
+    other, _ = TripletTerm.draft(options, (29, 79), structures[::-1])
+    for p, name in enumerate(triplet_names((29, 79))):
         np.testing.assert_array_equal(one["sparse_points"][p], other["sparse_points"][p])
         assert len(one["sparse_points"][p]) == 20, name
     # neighbours of one species: the shorter distance first
@@ -108,7 +111,7 @@ def test_thinning_bounds_the_candidates_and_ignores_their_order(monkeypatch):
 
 def test_kinds_of_triplets_that_are_missing_are_named(silicon):
     structures = read_structures([silicon], LabelKeys())
-    _, warnings = triplet.triplet_term(TripletTermSettings(), (8, 14), structures)
+    _, warnings = TripletTerm.draft(TripletTermSettings(), (8, 14), structures)
     assert warnings == [
         "triplet term: no triplets O-O-O, O-O-Si, Si-O-Si, O-Si-O, O-Si-Si within 4 Å among the "
         "training structures"
@@ -138,6 +141,14 @@ def test_bad_settings_are_one_sentence(changes, message):
         parse_settings({"data": {"train": ["x"]}, "terms": [TRIPLET | changes]})
 
 
+def random_triplets(cutoff, n, seed):
+    """Distances (3, n) from an atom to two others within the cutoff, and between these."""
+    rng = np.random.default_rng(seed)
+    r_ij, r_ik = rng.uniform(0, cutoff, (2, n))
+    cosine = rng.uniform(-1, 1, n)
+    return np.stack([r_ij, r_ik, np.sqrt(r_ij**2 + r_ik**2 - 2 * r_ij * r_ik * cosine)])
+
+
 def test_fixed_functions_are_as_exact_as_asked():
     """A kernel in GAP's coordinates, whose axes ask for different resolutions."""
     rng = np.random.default_rng(0)
@@ -156,12 +167,12 @@ def test_fixed_functions_are_as_exact_as_asked():
         return items
 
     for tolerance in (1e-5, 1e-7):
-        term = fixed_triplet.fixed_term(
+        term = fixed_triplet_draft(
             "g", 3.5, 1.0, (14,), {0: known}, tolerance=tolerance, progress=progress
         )
-        probes = fixed_triplet._probes(3.5, 500, seed=7)
+        probes = random_triplets(3.5, 500, seed=7)
         value = known(*probes)
-        error = np.abs(triplet.interpolate(term, term["tables"][0], probes) - value).max()
+        error = np.abs(interpolate(term, term["tables"][0], probes) - value).max()
         assert error < 2 * tolerance * np.abs(value).max()
         sizes.append(term["n_intervals"])
     assert sizes[1][0] > 1.5 * sizes[0][0] and sizes[1][0] > 1.2 * sizes[1][1]
@@ -169,9 +180,9 @@ def test_fixed_functions_are_as_exact_as_asked():
 
 
 def test_splines_of_absurd_size_are_refused(monkeypatch):
-    monkeypatch.setattr(fixed_triplet, "MAX_BYTES", 1e4)
+    monkeypatch.setattr("potential.terms.fixed_triplet.MAX_BYTES", 1e4)
     with pytest.raises(SoapGprError, match="expected smoother or fewer ones"):
-        fixed_triplet.fixed_term("large", 3.0, 1.0, (14,), {0: lambda x, y, z: x * y * z})
+        fixed_triplet_draft("large", 3.0, 1.0, (14,), {0: lambda x, y, z: x * y * z})
 
 
 def test_functions_that_no_spline_follows_are_refused():
@@ -179,4 +190,4 @@ def test_functions_that_no_spline_follows_are_refused():
         return np.abs(r_jk - 2.0)
 
     with pytest.raises(SoapGprError, match="expected a smoother one"):
-        fixed_triplet.fixed_term("rough", 3.0, 1.0, (14,), {0: rough})
+        fixed_triplet_draft("rough", 3.0, 1.0, (14,), {0: rough})

@@ -7,7 +7,7 @@ from body_order import assert_forces_are_derivatives, structures
 from models import process_model
 from slow_twin import shifted_cosine
 
-from potential.terms import triplet
+from potential.terms.clusters import triplets
 
 
 def shape(kernel, d):
@@ -41,7 +41,7 @@ def twin(model, p, r_ij, r_ik, r_jk):
 def test_energies_of_a_trimer_are_the_sum_over_sparse_points(numbers):
     model = process_model()
     positions = np.array([[0, 0, 0], [1.2, 0.3, 0.1], [-0.4, 1.1, 0.9]])
-    functions = triplet.functions(2)
+    functions = triplets(2)
     expected = -np.array(numbers, dtype=float)
     for i in range(3):
         j, k = [n for n in range(3) if n != i]

@@ -22,10 +22,11 @@ from potential.gap.soap.importing import SoapOptions, rounding_warnings
 from potential.gap.soap.term import Descriptor, soap_term
 from potential.gap.soap_options import read_soap
 from potential.gap.soap_turbo.importing import TurboOptions, basis_warnings
-from potential.model import Model, build_model
+from potential.model import Model
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import symbol
-from potential.training.provenance import function_names
+from potential.terms import build_model, terms_of
+from potential.terms.term import FixedTerm
 from potential.version import package_version
 
 COMPACT = 1596837814  # gap_version from which on distance_Nb has compact clusters unless told
@@ -157,7 +158,7 @@ def _scaled(terms, factor: float) -> list[dict[str, Any]]:
         return terms
     scaled = []
     for term in terms:
-        key = "weights" if term["kind"] == "soap" else "tables"
+        key = "weights" if "weights" in term else "tables"
         own = term | {key: {a: factor * values for a, values in term[key].items()}}
         if "processes" in term:
             own["process_weights"] = [factor * weights for weights in term["process_weights"]]
@@ -187,22 +188,16 @@ def _provenance(file: GapFile, warnings: list[str]) -> dict[str, Any]:
 def describe(model: Model) -> list[str]:
     """One line for each term."""
     lines = []
-    for t, term in enumerate(model.terms):
-        what = f"cutoff {term['cutoff']:g} Å"
-        if term["kind"] == "soap":
-            points = [
-                f"{symbol(z)} {len(own)}"
-                for z, own in zip(model.species, model.sparse_points(t).values(), strict=True)
-            ]
-            n_features = next(iter(model.sparse_points(t).values())).shape[1]
-            what += f", {n_features} features, sparse points {', '.join(points)}"
+    for t, term in enumerate(terms_of(model)):
+        what = f"cutoff {term.entry['cutoff']:g} Å"
+        if isinstance(term, FixedTerm):
+            what = f"{', '.join(term.given_functions)}, {what}"
         else:
-            what = f"{', '.join(function_names(model, t))}, {what}"
-        if "processes" in term:
+            what += f", {model.core.n_features(t)} features, sparse points {term.contents}"
+        if "processes" in term.entry:
             n = sum(
-                model.arrays[f"term{t}.process.{k}.weights"].size
-                for k in range(len(term["processes"]))
+                term.array(f"process.{k}.weights").size for k in range(len(term.entry["processes"]))
             )
             what += f", {n} permuted sparse points summed at run time"
-        lines.append(f"Term {t + 1}: {term['kind']}, {what}")
+        lines.append(f"Term {t + 1}: {term.entry['kind']}, {what}")
     return lines

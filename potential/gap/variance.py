@@ -27,11 +27,11 @@ from potential.gap.importing import read_entries, species_of
 from potential.gap.read.gap_file import Coordinate, read_gap
 from potential.gap.soap.term import soap_term, sparse_points
 from potential.gap.soap_options import read_soap
-from potential.model import build_model
 from potential.runtime.text_table import text_table
 from potential.structures.neighbors import NeighborList, in_order, neighbor_list, two_of
 from potential.structures.structure import Structure, symbol
-from potential.terms import triplet
+from potential.terms import build_model
+from potential.terms.clusters import triplets
 
 CHUNK = 2048  # instances at a time
 
@@ -131,9 +131,7 @@ class _Soap:
         return self._options.delta**2 * products**self._options.zeta
 
     def add(self, structure: Structure, total: np.ndarray) -> None:
-        own = self._model.structure(
-            structure.numbers, structure.positions, structure.cell, structure.pbc
-        )
+        own = self._model.environments(structure)
         centers = np.flatnonzero(
             [0 in self._centers or z in self._centers for z in structure.numbers]
         )
@@ -202,7 +200,7 @@ class _Triplets(_Functions):
         self._parts, self.ambiguous = parts_of(entry, species)
         self._literal = literal  # the order of neighbours matters, docs/theory.md eq. (22f)
         self._index = {z: a for a, z in enumerate(species)}
-        self._places = {own: p for p, own in enumerate(triplet.functions(len(species)))}
+        self._places = {own: p for p, own in enumerate(triplets(len(species)))}
         super().__init__(entry, regularisation)
 
     def add(self, structure: Structure, total: np.ndarray) -> None:
@@ -218,7 +216,7 @@ class _Triplets(_Functions):
                 np.add.at(total, own, v / 3)
 
     def _clusters(self, structure: Structure) -> Iterator[tuple[int, list, list]]:
-        """By species: place in ``triplet.functions``, atoms (3 arrays, the centre first) and
+        """By species: place in ``clusters.triplets``, atoms (3 arrays, the centre first) and
         distances r_ij, r_ik, r_jk."""
         neighbors = self._neighbors(structure)
         if self._literal:

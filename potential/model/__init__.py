@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Model files: made, read, evaluated, compressed; the ASE calculator."""
+"""Model files: read, evaluated, compressed; the ASE calculator."""
 
-from potential.model.model import COMPRESSED, Evaluation, Model, build_model
+from potential.model.environments import Environments
+from potential.model.model import Evaluation, Model
 
-__all__ = ["COMPRESSED", "Evaluation", "Model", "build_model"]
+__all__ = ["Environments", "Evaluation", "Model"]

@@ -39,14 +39,7 @@ class SoapGprCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
         wants_forces = not set(properties) <= {"energy", "free_energy", "energies"}
-        result = self.model.evaluate(
-            atoms.numbers,
-            atoms.positions,
-            atoms.cell.array,
-            atoms.pbc,
-            forces=wants_forces,
-            n_threads=self.n_threads,
-        )
+        result = self.model.evaluate(atoms, forces=wants_forces, n_threads=self.n_threads)
         self.results = {
             "energy": result.energy,
             "free_energy": result.energy,

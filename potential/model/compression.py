@@ -69,6 +69,7 @@ def compress(
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
+    record = model.metadata["provenance"]  # if it cannot be read, say so before the search
     factors = _all_factors(model)
     if not factors:
         raise SoapGprError("found no soap term with weights, which alone can be compressed")
@@ -91,10 +92,10 @@ def compress(
             "keep the model, or allow a larger tolerance"
         )
     smaller, ranks, measured = best
-    record = {"tolerance": tolerance, "deviation": asdict(measured)}
+    made = {"tolerance": tolerance, "deviation": asdict(measured)}
     costs = _mean_cost(model), _mean_cost(smaller)
-    provenance = model.metadata["provenance"] | {"compression": record}
-    return Compression(smaller.with_arrays({}, provenance), measured, ranks, costs)
+    smaller = smaller.with_record(provenance=record | {"compression": made})
+    return Compression(smaller, measured, ranks, costs)
 
 
 def deviation(
@@ -113,10 +114,16 @@ def deviation(
     )
 
 
+def _terms_of_features(model: Model) -> list[int]:
+    """Places of the terms whose kernel is a power of products of features."""
+    return [t for t, term in enumerate(model.terms) if "zeta" in term]
+
+
 def _all_factors(model: Model) -> dict[tuple[int, int], _Factors]:
     """Of every sparse set with weights, by (term, species index)."""
     factors = {}
-    for t, term in model.soap_terms:
+    for t in _terms_of_features(model):
+        term = model.terms[t]
         for a, points in model.sparse_points(t).items():
             weights = model.arrays[f"term{t}.weights.{a}"]
             if np.any(weights):
@@ -176,7 +183,8 @@ def _cost(term: dict, size: int, n_features: int, rank: int | None = None) -> fl
 
 def _mean_cost(model: Model) -> float:
     total = 0.0
-    for t, term in model.soap_terms:
+    for t in _terms_of_features(model):
+        term = model.terms[t]
         for a, points in model.sparse_points(t).items():
             size, length = points.shape
             projection = model.arrays.get(f"term{t}.projection.{a}")

@@ -33,8 +33,6 @@ def evaluate_structures(
 
     def evaluate(structure: Structure) -> Evaluation:
         with naming(structure):
-            return model.evaluate(
-                structure.numbers, structure.positions, structure.cell, structure.pbc
-            )
+            return model.evaluate(structure)
 
     return list(ordered_map(evaluate, progress(structures, what)))

@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model: made from arrays or read from a file, evaluated on structures."""
+"""A model: made of metadata and arrays or read from a file, evaluated on structures."""
 
+from __future__ import annotations
+
+import itertools
 import json
-import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from potential import _core
 from potential.errors import SoapGprError
+from potential.model.environments import Environments
 from potential.model.record import read_record
-from potential.model.terms import arrays_of, entry_of, function_table, is_fixed, set_names
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
-from potential.structures.neighbors import NeighborList, in_order, neighbor_list
+from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
-from potential.terms.derivatives import DerivativeBasis, has_derivatives
 
 FORMAT_VERSION = "2"
-COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
 
 
 @dataclass(frozen=True)
@@ -56,29 +57,40 @@ class _Evaluators(threading.local):
 class Model:
     """An immutable soap-gpr model. Evaluation is thread-safe.
 
-    species: atomic numbers, ascending; cutoff in Å; n_weights of all terms and species together.
+    species: atomic numbers, ascending; cutoff in Å.
     """
 
     def __init__(self, data: bytes, source: str = "model"):
+        """Raises SoapGprError, which begins with source, when data is not an intact model file."""
         try:
-            self.core = _core.Model.from_bytes(data)
+            core = _core.Model.from_bytes(data)
         except _core.CoreError as error:
             raise SoapGprError(f"{source}: {error}") from None
-        self._bytes, self._source = data, source
-        self.species: tuple[int, ...] = tuple(self.core.species)
-        self.cutoff: float = self.core.cutoff
-        self._derivative_bases: dict[int, DerivativeBasis] = {}
-        self._locks: dict[int, threading.Lock] = {}
+        self._data: bytes | None = data
+        self._start(core, source)
+
+    def _start(self, core: _core.Model, source: str) -> None:
+        self.core, self._source = core, source
+        self.species: tuple[int, ...] = tuple(core.species)
+        self.cutoff: float = core.cutoff
         self._species_index = {z: a for a, z in enumerate(self.species)}
         self._evaluators = _Evaluators()
 
     @classmethod
-    def from_bytes(cls, data: bytes, source: str = "model") -> "Model":
+    def from_bytes(cls, data: bytes, source: str = "model") -> Self:
         """Raises SoapGprError when the bytes are not an intact model file."""
         return cls(data, source)
 
     @classmethod
-    def load(cls, path) -> "Model":
+    def from_arrays(cls, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Self:
+        """The model of these metadata and arrays of docs/model_file.md, in the newest format.
+
+        Raises SoapGprError when they are not those of a model.
+        """
+        return cls(_packed(metadata, arrays))
+
+    @classmethod
+    def load(cls, path) -> Self:
         """Raises SoapGprError when the file cannot be read or is not an intact model file."""
         try:
             data = Path(path).read_bytes()
@@ -89,14 +101,26 @@ class Model:
     def save(self, path) -> None:
         """Writes the model in one step: a reader sees the old file or the new one."""
         with atomic_file(path) as temporary:
-            temporary.write_bytes(self._bytes)
+            temporary.write_bytes(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        return self._bytes
+        """The model file."""
+        if self._data is None:
+            self._data = _packed(*self._contents)
+        return self._data
+
+    def __repr__(self) -> str:
+        elements = ", ".join(map(symbol, self.species))
+        terms = ", ".join(
+            f"{'fixed ' if term.get('fixed', False) else ''}{term['kind']} {term['cutoff']:g} Å"
+            for term in self.terms
+        )
+        name = type(self).__name__
+        return f"<{name} of {elements}: terms {terms or 'none'}; {self.n_weights} weights>"
 
     @cached_property
-    def _contents(self):
-        return _core.unpack(self._bytes)
+    def _contents(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+        return _core.unpack(self._data)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -115,11 +139,12 @@ class Model:
             key: read_record(key, metadata.get(key, "{}"), self._source)
             for key in ("settings", "provenance")
         }
-        return metadata | {"terms": json.loads(metadata["terms"])} | records  # terms: the core's
+        return metadata | {"terms": self.terms} | records
 
-    @property
-    def terms(self) -> list[dict]:
-        return self.metadata["terms"]
+    @cached_property
+    def terms(self) -> list[dict[str, Any]]:
+        """Entries of the terms, docs/model_file.md."""
+        return json.loads(self._contents[0]["terms"])  # checked by the core
 
     @property
     def e0(self) -> dict[int, float]:
@@ -133,26 +158,13 @@ class Model:
 
     @cached_property
     def n_weights(self) -> int:
-        """Of the regression: of all terms and sparse sets together."""
-        return sum(self.n_term_weights(t) for t in range(len(self.terms)))
-
-    def n_term_weights(self, term: int) -> int:
-        """Of one term: its sparse points, or three for each atom of its sparse structures."""
-        if has_derivatives(self.terms[term]):
-            return self.arrays[f"term{term}.structures.coefficients"].size
-        return sum(map(len, self.sparse_points(term).values()))
-
-    def derivative_basis(self, term: int) -> DerivativeBasis:
-        """Functions of a term with ``sparse_basis = "derivatives"``; kept once they are made."""
-        # by process: in one made by fork nobody may be left to open the parent's lock
-        with self._locks.setdefault(os.getpid(), threading.Lock()):
-            if term not in self._derivative_bases:
-                self._derivative_bases[term] = DerivativeBasis(self, term)
-        return self._derivative_bases[term]
-
-    def set_names(self, term: int) -> list[str]:
-        """What the sparse sets of a term are for: centre species (Si), pairs of species (Si-O)."""
-        return set_names(self.terms[term], self.species)
+        """Numbers that a regression found: coefficients of sparse structures in terms that have
+        them, weights of sparse points in others; all terms and sparse sets together."""
+        total = 0
+        for t in range(len(self.terms)):
+            own = self.arrays.get(f"term{t}.structures.coefficients")
+            total += sum(map(len, self.sparse_points(t).values())) if own is None else own.size
+        return total
 
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
         """Sparse points of a term by sparse set, none of a fixed term.
@@ -160,85 +172,23 @@ class Model:
         soap: (M, n_features) by species index, compressed: (M, rank); pair: (M,) Å;
         triplet: (M, 3) Å.
         """
-        n_sets = len(self.set_names(term))
-        return {a: self.arrays[f"term{term}.sparse_points.{a}"] for a in range(n_sets)}
+        names = (f"term{term}.sparse_points.{a}" for a in itertools.count())
+        own = itertools.takewhile(lambda name: name in self.arrays, names)
+        return {a: self.arrays[name] for a, name in enumerate(own)}
 
-    @cached_property
-    def soap_terms(self) -> list[tuple[int, dict]]:
-        """(index, entry) of the terms of kind soap."""
-        return [(t, term) for t, term in enumerate(self.terms) if term["kind"] == "soap"]
+    def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The same model with these arrays added or replaced."""
+        return type(self).from_arrays(self._contents[0], {**self.arrays, **arrays})
 
-    def plain_kernel(self, term: int) -> bool:
-        """Whether a soap term is of the form that training knows: docs/theory.md eq. (5) to (7)."""
-        entry = self.terms[term]
-        return (
-            entry["normalize"]
-            and entry.get("offset", 0) == 0
-            and entry["zeta"] == int(entry["zeta"])
-            and f"term{term}.features" not in self.arrays
-        )
-
-    @cached_property
-    def fixed_part(self) -> "Model | None":
-        """The model of e0 and the terms without weights alone; None when it has no such terms."""
-        fixed = [t for t, term in enumerate(self.terms) if is_fixed(term)]
-        if not fixed:
-            return None
-        arrays = {name: self.arrays[name] for name in ("species", "e0")}
-        for new, t in enumerate(fixed):
-            for name, array in self.arrays.items():
-                if name.startswith(f"term{t}."):
-                    arrays[name.replace(f"term{t}.", f"term{new}.", 1)] = array
-        metadata = self._contents[0] | {"terms": json.dumps([self.terms[t] for t in fixed])}
-        return _packed(metadata, arrays)
-
-    def with_weights(self, weights, provenance: dict | None = None) -> "Model":
-        """The same model with other weights (n_weights,), ordered by term, sparse set, point, or
-        by coordinate of the sparse structures."""
-        weights = np.asarray(weights, dtype=np.float64)
-        if weights.shape != (self.n_weights,):
-            raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
-        arrays, begin = dict[str, np.ndarray](), 0
-        for t in range(len(self.terms)):
-            end = begin + self.n_term_weights(t)
-            arrays |= self._weight_arrays(t, weights[begin:end])
-            begin = end
-        return self.with_arrays(arrays, provenance)
-
-    def _weight_arrays(self, t: int, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """What the weights of one term change in the file."""
-        term, arrays, begin = self.terms[t], dict[str, np.ndarray](), 0
-        if has_derivatives(term):
-            if self.compressed:
-                raise SoapGprError(COMPRESSED)
-            arrays[f"term{t}.structures.coefficients"] = weights.reshape(-1, 3).copy()
-            for a, (points, own) in enumerate(self.derivative_basis(t).compile(weights)):
-                arrays |= {f"term{t}.sparse_points.{a}": points, f"term{t}.weights.{a}": own}
-            return arrays
-        for a, points in self.sparse_points(t).items():
-            own = weights[begin : begin + len(points)].copy()
-            arrays[f"term{t}.weights.{a}"] = own
-            begin += len(points)
-            if term["kind"] != "soap":
-                arrays[f"term{t}.table.{a}"] = function_table(
-                    term, len(self.species), a, points, own
-                )
-        return arrays
-
-    def with_arrays(
-        self, arrays: Mapping[str, np.ndarray], provenance: dict | None = None
-    ) -> "Model":
-        """The same model with these arrays added or replaced, and with another provenance."""
-        metadata = dict(self._contents[0])
-        if provenance is not None:
-            metadata["provenance"] = json.dumps(provenance)
-        return _packed(metadata, {**self.arrays, **arrays})
-
-    def with_settings(self, settings: dict, e0) -> "Model":
-        """The same model with other settings on record and e0 (n_species,) in eV."""
-        metadata = self._contents[0] | {"settings": json.dumps(settings)}
-        arrays = self.arrays | {"e0": np.array(e0, dtype=np.float64)}
-        return _packed(metadata, arrays)
+    def with_record(self, settings: dict | None = None, provenance: dict | None = None) -> Self:
+        """The same model with other settings or another provenance on record, where given."""
+        given = {"settings": settings, "provenance": provenance}
+        records = {key: json.dumps(own) for key, own in given.items() if own is not None}
+        metadata, arrays = self._contents
+        changed = type(self).__new__(type(self))
+        changed._data, changed._contents = None, (metadata | records, arrays)
+        changed._start(self.core, self._source)
+        return changed
 
     def species_indices(self, numbers) -> np.ndarray:
         """(N,) index of each atom's species; SoapGprError names a species the model lacks."""
@@ -250,85 +200,69 @@ class Model:
             raise SoapGprError(f"the model does not know {names}, it was trained for {known}")
         return np.array([self._species_index[z] for z in numbers.tolist()], dtype=np.int32)
 
-    def structure(self, numbers, positions, cell=None, pbc=False) -> "_core.Structure":
-        """The core's view of a structure: species and neighbours."""
+    def environments(self, atoms, positions=None, cell=None, pbc=None) -> Environments:
+        """Species and neighbours of every atom; arguments and errors as of ``evaluate``."""
+        numbers, positions, cell, pbc = geometry_of(atoms, positions, cell, pbc)
         species = self.species_indices(numbers)
         if len(species) == 0:
             raise SoapGprError("found a structure without atoms")
         neighbors = neighbor_list(positions, cell, pbc, self.cutoff)
         if self.core.ordered_neighbors:
             neighbors = in_order(neighbors, positions, cell, pbc)
-        return core_structure(species, neighbors)
+        return Environments(species, neighbors)
 
     def evaluate(
-        self, numbers, positions, cell=None, pbc=False, *, forces=True, n_threads: int = 1
+        self,
+        atoms,
+        positions=None,
+        cell=None,
+        pbc=None,
+        *,
+        forces: bool = True,
+        n_threads: int = 1,
     ) -> Evaluation:
         """Energies, forces and virials of a structure.
 
-        numbers (N,), positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None, pbc a
-        bool or three; n_threads as ``parallel.thread_count`` takes it. Raises SoapGprError for an
-        unknown species, coincident atoms, anything that is not finite, and as ``neighbor_list``.
+        atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
+        numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
+        pbc a bool or three, by default False. n_threads as ``parallel.thread_count`` takes it.
+        Raises SoapGprError for an unknown species, coincident atoms, anything that is not finite,
+        and as ``neighbor_list``.
         """
-        structure = self.structure(numbers, positions, cell, pbc)
+        environments = self.environments(atoms, positions, cell, pbc)
+        return self.evaluate_environments(environments, forces=forces, n_threads=n_threads)
+
+    def evaluate_environments(
+        self, environments: Environments, *, forces: bool = True, n_threads: int = 1
+    ) -> Evaluation:
+        """As ``evaluate``, of environments that this model made, or another with the same species,
+        the same order of neighbours and no shorter cutoff."""
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         try:
-            return Evaluation(*evaluators[n_threads].evaluate(structure, forces))
+            return Evaluation(*evaluators[n_threads].evaluate(environments, forces))
         except _core.CoreError as error:
             raise SoapGprError(str(error)) from None
 
     def __reduce__(self):
-        return Model, (self._bytes,)
+        return type(self), (self.to_bytes(),)
+
+
+def geometry_of(atoms, positions=None, cell=None, pbc=None) -> tuple[Any, Any, Any, Any]:
+    """Numbers, positions, cell and pbc from the arguments of ``Model.evaluate``."""
+    if positions is not None:
+        return atoms, positions, cell, False if pbc is None else pbc
+    if cell is not None or pbc is not None or not hasattr(atoms, "positions"):
+        raise TypeError("expected a structure alone, or numbers and positions")
+    return atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc
 
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def core_structure(species: np.ndarray, neighbors: NeighborList) -> "_core.Structure":
-    """species (N,) int32 species indices."""
-    neighbor_species = species[neighbors.neighbor.astype(np.int64)]
-    return _core.Structure(
-        species, neighbors.offset, neighbors.neighbor, neighbor_species, neighbors.r_ij
-    )
-
-
-def build_model(
-    species: Sequence[int],
-    e0: Sequence[float] | np.ndarray,
-    terms: Sequence[Mapping],
-    settings: dict | None = None,
-    provenance: dict | None = None,
-) -> Model:
-    """A model from its parts.
-
-    species: ascending atomic numbers; e0: eV, one per species. Each soap term holds kind, cutoff,
-    l_max, zeta, delta, normalize, everything that ``basis.tabulate`` returns, and ``sparse_points``
-    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; both default to none, weights to zeros. It
-    may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b). A term
-    of ``sparse_basis = "derivatives"`` has ``structures`` instead (``structure_arrays.to_arrays``).
-    A pair or triplet term is what ``pair.pair_term``, ``repulsion.fixed_terms``,
-    ``triplet.triplet_term`` or ``fixed_triplet.fixed_term`` return.
-    """
-    arrays = {
-        "species": np.array(species, dtype=np.int64),
-        "e0": np.array(e0, dtype=np.float64),
-    }
-    for t, term in enumerate(terms):
-        own = arrays_of(term, len(species))
-        arrays |= {f"term{t}.{name}": array for name, array in own.items()}
-    metadata = {
-        "format": "soap-gpr",
-        "units": "eV,angstrom",
-        "terms": json.dumps([entry_of(term) for term in terms]),
-        "settings": json.dumps(settings or {}),
-        "provenance": json.dumps(provenance or {}),
-    }
-    return _packed(metadata, arrays)
-
-
-def _packed(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Model:
+def _packed(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> bytes:
     """Written in the newest format, whatever format they were read from."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return Model(_core.pack({**metadata, "format_version": FORMAT_VERSION}, contiguous))
+    return _core.pack({**metadata, "format_version": FORMAT_VERSION}, contiguous)

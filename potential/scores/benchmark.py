@@ -46,10 +46,9 @@ def benchmark(
     thread with forces, and runs: per number of threads and with or without forces µs/atom of the
     model alone. Raises SoapGprError for a species that the model does not know.
     """
-    geometry = structure.numbers, structure.positions, structure.cell, structure.pbc
     cases = [(n, forces) for n in threads for forces in (True, False)]
     evaluators = {n: _core.Evaluator(model.core, thread_count(n)) for n in (1, *threads)}
-    environments = model.structure(*geometry)
+    environments = model.environments(structure)
     for n, forces in cases:
         evaluators[n].evaluate(environments, forces)
     phases: dict[str, list[float]] = {name: [] for name in PHASES}
@@ -57,7 +56,7 @@ def benchmark(
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(phases["rest"]) < LEAST_ROUNDS:
         start = time.perf_counter()
-        environments = model.structure(*geometry)
+        environments = model.environments(structure)
         phases["neighbor_list"].append(time.perf_counter() - start)
         profile = evaluators[1].profile(environments)
         total = profile.pop("elapsed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Triplet terms of functions that are given and not fitted (docs/theory.md eq. 22 to 22g)."""
+"""Fixed terms of triplets: given functions of three distances (docs/theory.md eq. 22 to 22g)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 from potential.basis import uniform_spline
 from potential.errors import SoapGprError
 from potential.runtime.progress import Progress, silent
+from potential.terms.clusters import triplet_names
+from potential.terms.term import Draft, Entry, FixedTerm
 from potential.terms.triplet import axis_grid, interpolate, is_symmetric
 
 MAX_INTERVALS = 160
@@ -27,10 +29,10 @@ Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class Process:
     """A Gaussian process of a fixed term, docs/theory.md eq. (22g), summed at run time.
 
-    function: place in ``functions``; kernel: "ard_se" or "pp"; angle: whether its numbers are those
-    of an angle instead of the distances in ``order``; length_scales θ: Å, of the second number of
-    an angle Å²; permutations: in the norm, none for no norm; constant: eV; points (3, n): in length
-    scales, those permuted included; weights (n,): eV.
+    function: place in ``clusters.triplets``; kernel: "ard_se" or "pp"; angle: whether its numbers
+    are those of an angle instead of the distances in ``order``; length_scales θ: Å, of the second
+    number of an angle Å²; permutations: in the norm, none for no norm; constant: eV; points (3, n):
+    in length scales, those permuted included; weights (n,): eV.
     """
 
     function: int
@@ -44,7 +46,34 @@ class Process:
     weights: np.ndarray
 
 
-def fixed_term(
+class FixedTripletTerm(FixedTerm):
+    """A draft holds the entry and ``tables`` {p: (n, n, m)} of every triplet of species, with
+    ``process_points`` and ``process_weights``, lists in the order of its ``processes``."""
+
+    ARRAYS = ("tables", "process_points", "process_weights")
+
+    @staticmethod
+    def describes(entry: Entry) -> bool:
+        return entry["kind"] == "triplet" and bool(entry.get("fixed", False))
+
+    @classmethod
+    def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
+        arrays = {f"table.{p}": table for p, table in draft["tables"].items()}
+        for what in ("points", "weights"):
+            own = draft.get(f"process_{what}", ())
+            arrays |= {f"process.{n}.{what}": array for n, array in enumerate(own)}
+        return arrays
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return triplet_names(species)
+
+    def is_given(self, p: int) -> bool:
+        processes = self.entry.get("processes", ())
+        return super().is_given(p) or any(process["function"] == p for process in processes)
+
+
+def fixed_triplet_draft(
     name: str,
     cutoff: float,
     cutoff_width: float,
@@ -57,10 +86,10 @@ def fixed_term(
     processes: Sequence[Process] = (),
     near: Mapping[int, np.ndarray] | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
-    """A term without weights for ``build_model`` from functions G of eq. (22).
+) -> Draft:
+    """A draft of functions G of eq. (22).
 
-    callables: by place in ``triplet.functions``, G(r_ij, r_ik, r_jk) in eV of arrays in Å, smooth
+    callables: by place in ``clusters.triplets``, G(r_ij, r_ik, r_jk) in eV of arrays in Å, smooth
     up to the ends of [0, cutoff]² × [0, 2 cutoff], the first distance that to the neighbour of
     lower species; functions left out are zero. third_factor: "none" or "cluster", eq. (22a).
     shared_energy: eq. (22e). ordered: eq. (22f), functions are taken as they are where they are not

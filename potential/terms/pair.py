@@ -1,93 +1,117 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pair terms: Gaussian processes of one distance, kept as splines (docs/theory.md eq. 20, 20a).
 
-Entry: the term's entry in the model file's list of terms. Everything here is linear in the weights:
-knots of the spline = basis @ weights, so that rows of the knots times the basis are rows of the
-weights.
+Everything here is linear in the weights: knots of the spline = knots of the sparse points' kernels
+@ weights, so that rows of the knots times those of the kernels are rows of the weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from potential import _core
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
+from potential.model import Environments
+from potential.runtime.progress import Progress, silent
 from potential.settings import PairTermSettings
-from potential.structures.neighbors import neighbors_of
-from potential.structures.structure import Structure, symbol
+from potential.structures.structure import Structure
+from potential.terms.clusters import ClusterTerm, pair_names, shortest_distances
+from potential.terms.term import Draft, Entry
 
 TOLERANCE = 1e-10  # error of a basis function's spline, relative to its largest value
 
 
-def pairs(n_species: int) -> list[tuple[int, int]]:
-    """Species indices of every function, in the order of the model file."""
-    return [(a, b) for a in range(n_species) for b in range(a, n_species)]
+class PairTerm(ClusterTerm):
+    """One weight for each sparse distance; sparse sets are pairs of species."""
+
+    @staticmethod
+    def describes(entry: Entry) -> bool:
+        return entry["kind"] == "pair" and not entry.get("fixed", False)
+
+    @staticmethod
+    def takes(settings: Any) -> bool:
+        return isinstance(settings, PairTermSettings)
+
+    @classmethod
+    def draft(
+        cls,
+        settings: PairTermSettings,
+        species: Sequence[int],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        """Sparse points lie at equal distances from the shortest distance among the structures to
+        the cutoff; a pair of species that never meets has none, and no energy. Raises SoapGprError
+        when no spline follows the functions."""
+        shortest = shortest_distances(settings.cutoff, species, structures)
+        entry: dict[str, Any] = {
+            "kind": "pair",
+            "fixed": False,
+            "cutoff": settings.cutoff,
+            "cutoff_width": settings.cutoff_width,
+            "length_scale": settings.length_scale,
+            "delta": settings.delta,
+        }
+        points = {
+            p: np.linspace(begin, settings.cutoff, settings.n_sparse + 1)[:-1]
+            if np.isfinite(begin)
+            else np.zeros(0)
+            for p, begin in enumerate(shortest)
+        }
+        try:
+            entry["segments"] = [
+                _segments(entry, own) if len(own) else [] for own in points.values()
+            ]
+        except SoapGprError:
+            raise SoapGprError(
+                f"pair term: length_scale: found {settings.length_scale:g} Å with cutoff_width = "
+                f"{settings.cutoff_width:g} Å, expected both long enough for a table of "
+                f"{spline.MAX_INTERVALS} intervals up to cutoff = {settings.cutoff:g} Å"
+            ) from None
+        warnings = [
+            f"pair term: no {name} distance below {settings.cutoff:g} Å among the training "
+            "structures"
+            for name, begin in zip(pair_names(species), shortest, strict=True)
+            if not np.isfinite(begin)
+        ]
+        return entry | {"sparse_points": points}, warnings
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return pair_names(species)
+
+    def set_rows(
+        self, p: int, points: np.ndarray, environments: Environments, gradients: bool
+    ) -> np.ndarray:
+        rows = _core.function_rows(self.model.core, self.index, p, environments, gradients)
+        return rows @ _knots(self.entry, p, points)
+
+    def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
+        """docs/theory.md eq. (20a)."""
+        difference = (points[:, None] - points) / self.entry["length_scale"]
+        out[:] = self.entry["delta"] ** 2 * np.exp(-0.5 * difference**2)
+
+    @staticmethod
+    def table(
+        entry: Entry, n_species: int, p: int, points: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        return (_knots(entry, p, points) @ weights).reshape(-1, 3)
 
 
-def names(species: Sequence[int]) -> list[str]:
-    """Such as Si-O, one per function."""
-    return [f"{symbol(species[a])}-{symbol(species[b])}" for a, b in pairs(len(species))]
-
-
-def kernel(entry: Mapping[str, Any], points: np.ndarray) -> np.ndarray:
-    """K_MM (M, M) in eV² of sparse points (M,) in Å, docs/theory.md eq. (20a)."""
-    difference = (points[:, None] - points) / entry["length_scale"]
-    return entry["delta"] ** 2 * np.exp(-0.5 * difference**2)
-
-
-def basis(entry: Mapping[str, Any], function: int, points: np.ndarray) -> np.ndarray:
-    """(3 n_knots, M): V, h V′, h² V″ at the knots of one function for each weight alone."""
+def _knots(entry: Entry, p: int, points: np.ndarray) -> np.ndarray:
+    """(3 n_knots, M): V, h V′, h² V″ at the knots of function p for each weight alone."""
     parts = [
         spline.knot_values(piece, begin, end, n_intervals).reshape(-1, len(points))
-        for begin, end, n_intervals in entry["segments"][function]
+        for begin, end, n_intervals in entry["segments"][p]
         for piece in [_piece(entry, points, end)]
     ]
     return np.concatenate([np.zeros((0, len(points))), *parts])
-
-
-def pair_term(
-    settings: PairTermSettings, species: Sequence[int], structures: Sequence[Structure]
-) -> tuple[dict[str, Any], list[str]]:
-    """A term for ``build_model`` with its sparse points and no weights, and warnings.
-
-    Sparse points lie at equal distances from the shortest distance among the structures to the
-    cutoff; a pair of species that never meets has none, and no energy. Raises SoapGprError when no
-    spline follows the functions.
-    """
-    shortest = shortest_distances(settings.cutoff, species, structures)
-    entry: dict[str, Any] = {
-        "kind": "pair",
-        "fixed": False,
-        "cutoff": settings.cutoff,
-        "cutoff_width": settings.cutoff_width,
-        "length_scale": settings.length_scale,
-        "delta": settings.delta,
-    }
-    points = {
-        p: np.linspace(begin, settings.cutoff, settings.n_sparse + 1)[:-1]
-        if np.isfinite(begin)
-        else np.zeros(0)
-        for p, begin in enumerate(shortest)
-    }
-    try:
-        entry["segments"] = [_segments(entry, own) if len(own) else [] for own in points.values()]
-    except SoapGprError:
-        raise SoapGprError(
-            f"pair term: length_scale: found {settings.length_scale:g} Å with cutoff_width = "
-            f"{settings.cutoff_width:g} Å, expected both long enough for a table of "
-            f"{spline.MAX_INTERVALS} intervals up to cutoff = {settings.cutoff:g} Å"
-        ) from None
-    warnings = [
-        f"pair term: no {name} distance below {settings.cutoff:g} Å among the training structures"
-        for name, begin in zip(names(species), shortest, strict=True)
-        if not np.isfinite(begin)
-    ]
-    return entry | {"sparse_points": points}, warnings
 
 
 def _piece(entry, points, end):
@@ -118,24 +142,3 @@ def _segments(entry, points):
         ]
         for begin, end in zip([0.0, *ends], ends, strict=False)
     ]
-
-
-def shortest_distances(
-    cutoff: float, species: Sequence[int], structures: Sequence[Structure]
-) -> np.ndarray:
-    """Shortest distance in Å of each pair of species (n_functions,), inf where none is below the
-    cutoff."""
-    index = {z: a for a, z in enumerate(species)}
-    place = {pair: p for p, pair in enumerate(pairs(len(species)))}
-    shortest = np.full(len(place), np.inf)
-    for structure in structures:
-        neighbors = neighbors_of(structure, cutoff)
-        own = np.array([index[int(z)] for z in structure.numbers])
-        first = np.repeat(own, neighbors.counts)
-        second = own[neighbors.neighbor.astype(np.int64)]
-        r = np.linalg.norm(neighbors.r_ij, axis=1)
-        for (a, b), p in place.items():
-            # a < b appears in both directions
-            of_pair = r[(first == a) & (second == b)]
-            shortest[p] = min(shortest[p], of_pair.min(initial=np.inf))
-    return np.where(shortest < cutoff, shortest, np.inf)

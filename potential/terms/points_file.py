@@ -11,8 +11,7 @@ from potential.model.evaluation import naming
 from potential.selection.select import DUPLICATE, distinct
 from potential.settings import SoapTermSettings
 from potential.structures.read import geometry, read_frames
-from potential.terms.derivatives import has_derivatives
-from potential.terms.kernels import features
+from potential.terms.features import features
 
 MARK = "sparse"
 
@@ -48,8 +47,8 @@ def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dic
 
 def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.ndarray]:
     if other.species == model.species and not other.compressed:
-        for t, entry in other.soap_terms:
-            if not has_derivatives(entry) and _same_basis(model, term, other, t):
+        for t in range(len(other.terms)):
+            if _same_basis(model, term, other, t):
                 return other.sparse_points(t)
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
@@ -58,6 +57,9 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.
 
 
 def _same_basis(model: Model, term: int, other: Model, other_term: int) -> bool:
+    entry, its_entry = model.terms[term], other.terms[other_term]
+    if any(entry.get(key) != its_entry.get(key) for key in ("kind", "sparse_basis")):
+        return False
     for name in ("table", "central"):
         for a in range(len(model.species)):
             own = model.arrays[f"term{term}.{name}.{a}"]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,11 +13,11 @@ from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.selection.select import select
-from potential.settings import FitSettings, SoapTermSettings
+from potential.settings import SoapTermSettings
 from potential.settings.table import nearest
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure, symbol
-from potential.terms.kernels import features
+from potential.terms.features import features
 from potential.terms.points_file import points_from_file
 
 # Features of candidate environments are kept in memory up to this size, per species.
@@ -75,25 +74,6 @@ def unused_quotas(
         + (nearest(name, present) or f"; config_types found: {', '.join(present)}")
         for name in quotas
         if name not in present
-    ]
-
-
-def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:
-    """Warnings for values of species that are in no structure."""
-    present = {symbol(z) for structure in structures for z in np.unique(structure.numbers).tolist()}
-    tables: dict[str, Any] = {
-        "[baseline] isolated_atom_energies": settings.baseline.isolated_atom_energies
-    }
-    for k, term in enumerate(settings.terms):
-        if isinstance(term, SoapTermSettings):
-            tables[f"term {k + 1}: n_sparse"] = term.n_sparse
-            tables[f"term {k + 1}: atom_sigma"] = term.atom_sigma
-    return [
-        f"{name}: {species} is in no training structure"
-        for name, values in tables.items()
-        if isinstance(values, Mapping)
-        for species in values
-        if species not in present
     ]
 
 

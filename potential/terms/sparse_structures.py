@@ -16,7 +16,7 @@ from potential.selection.select import select
 from potential.settings import SoapTermSettings
 from potential.structures.arrays import to_arrays
 from potential.structures.structure import Structure
-from potential.terms.kernels import features
+from potential.terms.features import features
 
 
 def sparse_structures(

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Triplet terms: functions of three distances, kept as splines (docs/theory.md eq. 22 to 22d).
 
-Entry: the term's entry in the model file's list of terms. The kernel of a sparse point is a product
-of functions of one distance each, and so is its spline: rows of the design matrix and the model's
-coefficients come from the same three factors.
+The kernel of a sparse point is a product of functions of one distance each, and so is its spline:
+rows of the design matrix and the model's coefficients come from the same three functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from potential import _core
 from potential.basis import uniform_spline
+from potential.model import Environments
 from potential.runtime.progress import Progress, silent
 from potential.selection.select import select
 from potential.settings import TripletTermSettings
-from potential.structures.structure import Structure, symbol
-from potential.terms import pair
+from potential.structures.structure import Structure
+from potential.terms.clusters import ClusterTerm, triplet_names, triplets
+from potential.terms.term import Draft, Entry
 from potential.terms.triplet_points import candidates
 
 # Of the spline, per length scale: an error of 1e-7 of a sparse point's kernel.
@@ -27,33 +29,103 @@ INTERVALS_PER_LENGTH = 6
 CUBE = 1 / 6
 
 
-def functions(n_species: int) -> list[tuple[int, int, int]]:
-    """Species indices (centre, neighbour, neighbour) of every function, in the file's order."""
-    return [(a, *both) for a in range(n_species) for both in pair.pairs(n_species)]
+class TripletTerm(ClusterTerm):
+    """One weight for each sparse triplet of distances; sparse sets are triplets of species."""
+
+    @staticmethod
+    def describes(entry: Entry) -> bool:
+        return entry["kind"] == "triplet" and not entry.get("fixed", False)
+
+    @staticmethod
+    def takes(settings: Any) -> bool:
+        return isinstance(settings, TripletTermSettings)
+
+    @classmethod
+    def draft(
+        cls,
+        settings: TripletTermSettings,
+        species: Sequence[int],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        """Sparse points are the farthest points among the triplets of the structures, whose order
+        plays no part; a function without triplets has none, and no energy."""
+        n = int(np.ceil(INTERVALS_PER_LENGTH * settings.cutoff / settings.length_scale))
+        entry: dict[str, Any] = {
+            "kind": "triplet",
+            "fixed": False,
+            "cutoff": settings.cutoff,
+            "cutoff_width": settings.cutoff_width,
+            "third_factor": "none",
+            "length_scale": settings.length_scale,
+            "delta": settings.delta,
+            "n_intervals": [max(n, 4), 2 * max(n, 4)],
+        }
+        functions, edge = triplets(len(species)), CUBE * settings.length_scale
+        found = candidates(structures, settings.cutoff, species, functions, edge, progress)
+        points, warnings, missing = {}, [], []
+        for p, name in enumerate(triplet_names(species)):
+            X = found[p] / settings.length_scale
+            chosen = select(X, settings.n_sparse, "fps", seed=settings.seed)
+            points[p] = found[p][chosen]
+            if len(X) == 0:
+                missing.append(name)
+            elif len(chosen) < settings.n_sparse:
+                warnings.append(
+                    f"triplet term: only {len(chosen)} distinct triplets {name}, "
+                    f"{settings.n_sparse} sparse points were asked for"
+                )
+        if missing:
+            warnings.append(
+                f"triplet term: no triplets {', '.join(missing)} within {settings.cutoff:g} Å "
+                "among the training structures"
+            )
+        return entry | {"sparse_points": points}, warnings
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return triplet_names(species)
+
+    def set_rows(
+        self, p: int, points: np.ndarray, environments: Environments, gradients: bool
+    ) -> np.ndarray:
+        axes = _axes(self.entry, points)
+        return _core.triplet_rows(self.model.core, self.index, p, environments, *axes, gradients)
+
+    def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
+        """docs/theory.md eq. (22d)."""
+
+        def gaussian(others):
+            difference = (points[:, None] - others) / self.entry["length_scale"]
+            return np.exp(-0.5 * np.einsum("ijx,ijx->ij", difference, difference))
+
+        symmetric = is_symmetric(len(self.model.species))[a]
+        mirrored = gaussian(points[:, [1, 0, 2]]) if symmetric else 0.0
+        out[:] = self.entry["delta"] ** 2 * (gaussian(points) + mirrored)
+
+    @staticmethod
+    def table(
+        entry: Entry, n_species: int, p: int, points: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Coefficients (n, n, m) in eV; (0, n, m) without sparse points."""
+        first, second, third = _axes(entry, points)
+        if len(points) == 0:
+            return np.zeros((0, len(first), len(third)))
+        product = np.einsum("im,jm->ijm", first, weights * second) @ third.T
+        return product + product.swapaxes(0, 1) if is_symmetric(n_species)[p] else product
+
+    def most_weights(self, settings: TripletTermSettings, structures: Sequence[Structure]) -> int:
+        return settings.n_sparse * sum(len(own) > 0 for own in self.sparse_points.values())
 
 
-def names(species: Sequence[int]) -> list[str]:
-    """Such as H-O-H, the centre in the middle, one per function."""
-    symbols = [symbol(z) for z in species]
-    return [f"{symbols[b]}-{symbols[a]}-{symbols[c]}" for a, b, c in functions(len(species))]
+def is_symmetric(n_species: int) -> list[bool]:
+    """Whether the neighbours of each function are of one species."""
+    return [b == c for _, b, c in triplets(n_species)]
 
 
-def kernel(entry: Mapping[str, Any], points: np.ndarray, symmetric: bool) -> np.ndarray:
-    """K_MM (M, M) in eV² of sparse points (M, 3) in Å, docs/theory.md eq. (22d).
-
-    symmetric: the two neighbours are of one species.
-    """
-
-    def gaussian(others):
-        difference = (points[:, None] - others) / entry["length_scale"]
-        return np.exp(-0.5 * np.einsum("ijx,ijx->ij", difference, difference))
-
-    mirrored = gaussian(points[:, [1, 0, 2]]) if symmetric else 0.0
-    return entry["delta"] ** 2 * (gaussian(points) + mirrored)
-
-
-def factors(entry: Mapping[str, Any], points: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Coefficients (n, M) of the three factors of each sparse point's kernel, eq. (22c)."""
+def _axes(entry: Entry, points: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients (n, M) of the functions of one distance each whose product is the kernel of a
+    sparse point, eq. (22c)."""
     axes = []
     for axis in range(3):
         n, end = axis_grid(entry, axis)
@@ -63,67 +135,7 @@ def factors(entry: Mapping[str, Any], points: np.ndarray) -> tuple[np.ndarray, .
     return tuple(np.ascontiguousarray(axis) for axis in axes)
 
 
-def table(
-    entry: Mapping[str, Any], points: np.ndarray, weights: np.ndarray, symmetric: bool
-) -> np.ndarray:
-    """Spline coefficients (n, n, m) in eV of one function; (0, n, m) without sparse points."""
-    first, second, third = factors(entry, points)
-    if len(points) == 0:
-        return np.zeros((0, len(first), len(third)))
-    product = np.einsum("im,jm->ijm", first, weights * second) @ third.T
-    return product + product.swapaxes(0, 1) if symmetric else product
-
-
-def is_symmetric(n_species: int) -> list[bool]:
-    """Whether the neighbours of each function are of one species."""
-    return [b == c for _, b, c in functions(n_species)]
-
-
-def triplet_term(
-    settings: TripletTermSettings,
-    species: Sequence[int],
-    structures: Sequence[Structure],
-    progress: Progress = silent,
-) -> tuple[dict[str, Any], list[str]]:
-    """A term for ``build_model`` with its sparse points and no weights, and warnings.
-
-    Sparse points are the farthest points among the triplets of the structures, whose order plays
-    no part; a function without triplets has none, and no energy.
-    """
-    n = int(np.ceil(INTERVALS_PER_LENGTH * settings.cutoff / settings.length_scale))
-    entry: dict[str, Any] = {
-        "kind": "triplet",
-        "fixed": False,
-        "cutoff": settings.cutoff,
-        "cutoff_width": settings.cutoff_width,
-        "third_factor": "none",
-        "length_scale": settings.length_scale,
-        "delta": settings.delta,
-        "n_intervals": [max(n, 4), 2 * max(n, 4)],
-    }
-    kinds, edge = functions(len(species)), CUBE * settings.length_scale
-    found = candidates(structures, settings.cutoff, species, kinds, edge, progress)
-    points, warnings, missing = {}, [], []
-    for p, name in enumerate(names(species)):
-        X = found[p] / settings.length_scale
-        chosen = select(X, settings.n_sparse, "fps", seed=settings.seed)
-        points[p] = found[p][chosen]
-        if len(X) == 0:
-            missing.append(name)
-        elif len(chosen) < settings.n_sparse:
-            warnings.append(
-                f"triplet term: only {len(chosen)} distinct triplets {name}, {settings.n_sparse} "
-                "sparse points were asked for"
-            )
-    if missing:
-        warnings.append(
-            f"triplet term: no triplets {', '.join(missing)} within {settings.cutoff:g} Å among "
-            "the training structures"
-        )
-    return entry | {"sparse_points": points}, warnings
-
-
-def interpolate(entry: Mapping[str, Any], table: np.ndarray, distances) -> np.ndarray:
+def interpolate(entry: Entry, table: np.ndarray, distances) -> np.ndarray:
     """G (n,) in eV from its coefficients, at three arrays of distances (n,) in Å."""
     (i, a), (j, b), (k, c) = (
         uniform_spline.nonzero(distances[axis], *axis_grid(entry, axis)) for axis in range(3)

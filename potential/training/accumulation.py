@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from potential.model import Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
 from potential.structures.structure import Structure, composition
-from potential.terms.kernels import structure_rows
+from potential.terms import TrainingModel
 from potential.training.baseline import baseline_labels
 from potential.training.checkpoint import Checkpoint, deferred_interrupts
 from potential.training.noise import row_sigmas
@@ -22,7 +21,7 @@ from potential.training.regression import StreamingQR, merge
 
 
 def accumulate(
-    model: Model,
+    model: TrainingModel,
     structures: Sequence[Structure],
     settings: FitSettings,
     ranks: Ranks,
@@ -72,14 +71,15 @@ def _add_with_checkpoints(qr, model, structures, settings, progress, checkpoint)
 
 
 def weighted_rows(
-    model: Model, structure: Structure, settings: FitSettings
+    model: TrainingModel, structure: Structure, settings: FitSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n_labels, n_weights) and targets (n_labels,) of one structure, both over sigma."""
     sigma = row_sigmas(settings.noise, structure)
     used = np.isfinite(sigma)
     with naming(structure):
-        rows = structure_rows(model, structure, gradients=bool(used[1:].any()))
-    baseline = baseline_labels(model, structure)[: len(rows)]
+        environments = model.environments(structure)
+        rows = model.rows(environments, gradients=bool(used[1:].any()))
+    baseline = baseline_labels(model, structure, environments)[: len(rows)]
     sigma, used = sigma[: len(rows)], used[: len(rows)]
     sigma, target = sigma[used], (structure.labels[: len(rows)] - baseline)[used]
     rows = rows[used]
@@ -87,7 +87,7 @@ def weighted_rows(
     return rows, target / sigma
 
 
-def extended_rows(model: Model, structure: Structure, settings: FitSettings) -> np.ndarray:
+def extended_rows(model: TrainingModel, structure: Structure, settings: FitSettings) -> np.ndarray:
     """[A C y] / sigma (n_labels, n_weights + n_species + 1) of one structure.
 
     C is the composition, for the energy alone: y - C Δe0 are the targets for another e0.

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model import Model, build_model
+from potential.model import Environments, Model
 from potential.model.evaluation import naming
 from potential.settings import BaselineSettings
 from potential.structures.labels import LARGEST
 from potential.structures.structure import VOIGT, Structure, composition, symbol
-from potential.terms.fixed_pair import fixed_terms
+from potential.terms import TrainingModel, build_model
+from potential.terms.baseline import fixed_terms
 
 # Weights, relative to the rows of ordinary structures, of what decides where those leave e0 open.
 _ISOLATED_WEIGHT = 1e-3
@@ -45,14 +46,16 @@ def isolated_atom_energies(
     return _fitted(energies, species, average)
 
 
-def baseline_labels(model: Model, structure: Structure) -> np.ndarray:
+def baseline_labels(
+    model: TrainingModel, structure: Structure, environments: Environments
+) -> np.ndarray:
     """Energy, forces and virial (1 + 3N + 6,) of e0 and the fixed terms, docs/theory.md eq. (15).
 
-    The order is that of the rows of ``kernels.structure_rows``. Raises SoapGprError where fixed
-    terms are absurdly large.
+    The order is that of ``TrainingModel.rows``; environments: those of the structure. Raises
+    SoapGprError where fixed terms are absurdly large.
     """
     if model.fixed_part is not None:
-        return _evaluated(model.fixed_part, structure)
+        return _evaluated(model.fixed_part, structure, environments)
     labels = np.zeros(7 + 3 * len(structure))
     labels[0] = model.arrays["e0"] @ composition(structure, model.species)
     return labels
@@ -67,16 +70,20 @@ def _without_fixed_terms(settings, structures, species):
     return [
         structure
         if structure.energy is None
-        else replace(structure, energy=structure.energy - _evaluated(model, structure)[0])
+        else replace(structure, energy=structure.energy - _energy(model, structure))
         for structure in structures
     ]
 
 
-def _evaluated(model: Model, structure: Structure) -> np.ndarray:
+def _energy(model: Model, structure: Structure) -> float:
     with naming(structure):
-        found = model.evaluate(
-            structure.numbers, structure.positions, structure.cell, structure.pbc
-        )
+        environments = model.environments(structure)
+    return float(_evaluated(model, structure, environments)[0])
+
+
+def _evaluated(model: Model, structure: Structure, environments: Environments) -> np.ndarray:
+    with naming(structure):
+        found = model.evaluate_environments(environments)
     assert found.forces is not None
     labels = np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
     largest = float(np.abs(labels).max()) / len(structure)

@@ -24,6 +24,7 @@ from potential.runtime.state_file import damaged, read_state, write_state
 from potential.settings import FitSettings
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure
+from potential.terms import TrainingModel
 from potential.training.regression import StreamingQR
 from potential.version import package_version
 
@@ -41,14 +42,14 @@ class Checkpoint:
         self.warning = ""  # why the file could not be written at some time
         require_writable(self.path)
         self._problem = problem
-        self._model: Model | None = None
+        self._model: TrainingModel | None = None
         self._state: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
         if self.path.exists():
             self._load()
         self._written = time.monotonic()
 
     @property
-    def model(self) -> Model | None:
+    def model(self) -> TrainingModel | None:
         """The model with its sparse points and without weights, if the file has one."""
         return self._model
 
@@ -109,10 +110,10 @@ def checkpoint_path(path: str | Path, ranks: Ranks) -> Path:
     return Path(f"{path}.{ranks.rank}of{ranks.size}" if ranks.size > 1 else path)
 
 
-def read_model(path: Path, kind: str, arrays: dict[str, np.ndarray]) -> Model:
+def read_model(path: Path, kind: str, arrays: dict[str, np.ndarray]) -> TrainingModel:
     """The model in a file that a fit reads back. Raises SoapGprError when there is none."""
     try:
-        return Model(arrays["model"].tobytes())
+        return TrainingModel(arrays["model"].tobytes())
     except (KeyError, SoapGprError):
         raise damaged(path, kind) from None
 

@@ -4,25 +4,21 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from potential.model import Model
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import thread_count
 from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks, world
-from potential.settings import FitSettings, SoapTermSettings, TripletTermSettings
-from potential.structures.structure import Structure, symbol
-from potential.terms.derivatives import gradient_bytes, has_derivatives
-from potential.terms.points_file import points_from_file
-from potential.terms.soap_points import n_sparse
+from potential.settings import FitSettings
+from potential.structures.structure import Structure
+from potential.terms import TrainingModel
+from potential.terms.choice import most_weights, trial_settings
 from potential.training.accumulation import row_cost, weighted_rows
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.fitting import FitRun, as_settings, require_weights
@@ -30,9 +26,8 @@ from potential.training.memory import regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 
-# Structures whose rows are made for the trial, and sparse points per species of it at most.
+# Structures whose rows are made for the trial.
 _TRIAL_STRUCTURES = 3
-_TRIAL_SPARSE = 200
 
 
 def estimate(
@@ -48,13 +43,13 @@ def estimate(
         train, _, warnings = FitRun(settings, ranks, silent).read()
         trial = _trial_model(settings, train)
         require_weights(trial)
-        weights, new = _most_weights(settings, train, trial), train
+        weights, new = most_weights(settings, train, trial), train
         if factor is not None:
             with ranks.together():
                 store = FactorStore(factor, settings)
                 new = store.new(train)
             if store.model:
-                weights = [store.model.n_term_weights(t) for t in range(len(trial.terms))]
+                weights = [term.n_weights for term in store.model.own_terms]
         n_weights = sum(weights)
         rows, new_rows = (sum(n_labels(settings, s) for s in own) for own in (train, new))
         row_seconds = _row_seconds(trial, new, settings) * n_weights / trial.n_weights
@@ -64,9 +59,8 @@ def estimate(
     seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
     largest = max(len(structure) for structure in train)
     memory = regression_bytes(n_weights, largest)
-    for t, wanted in enumerate(weights):
-        if has_derivatives(trial.terms[t]):  # the trial has a part of the sparse structures
-            memory += round(gradient_bytes(trial, t) * wanted / max(1, trial.n_term_weights(t)))
+    for term, wanted in zip(trial.own_terms, weights, strict=True):
+        memory += round(term.training_bytes * wanted / max(1, term.n_weights))
     if factor is not None:
         memory += factor_bytes(train, n_weights, len(trial.species))
     free = available_bytes()
@@ -84,57 +78,15 @@ def estimate(
     return "\n".join(lines + [f"warning: {warning}" for warning in warnings])
 
 
-def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> Model:
+def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingModel:
     """The model with few sparse points, chosen at random from a part of the structures."""
-    terms = tuple(
-        replace(
-            term,
-            n_sparse=_trial_sparse(term, train),
-            n_sparse_config_type={},
-            sparse_method="random",
-            sparse_file=None,
-        )
-        if isinstance(term, SoapTermSettings)
-        else term
-        for term in settings.terms
-    )
     thinned, missing = [], {int(z) for structure in train for z in structure.numbers}
     for k, structure in enumerate(train):
         if k % (1 + len(train) // 20) == 0 or missing & set(structure.numbers.tolist()):
             thinned.append(structure)
             missing -= set(structure.numbers.tolist())
-    run = FitRun(replace(settings, terms=terms), Ranks(), silent)
+    run = FitRun(trial_settings(settings, train), Ranks(), silent)
     return run.choose_sparse_points(thinned)
-
-
-def _trial_sparse(term: SoapTermSettings, train: Sequence[Structure]) -> int:
-    """Few environments per species, or the coordinates of at least one structure."""
-    if term.sparse_basis == "environments":
-        return _TRIAL_SPARSE
-    assert isinstance(term.n_sparse, int)
-    smallest = min((3 * len(structure) for structure in train if len(structure) > 1), default=1)
-    return min(term.n_sparse, max(_TRIAL_SPARSE, smallest))
-
-
-def _most_weights(settings: FitSettings, train: Sequence[Structure], trial: Model) -> list[int]:
-    """Weights of each term of the fit if all sparse points asked for are found."""
-    atoms = Counter(symbol(z) for structure in train for z in structure.numbers.tolist())
-    coordinates = 3 * sum(len(structure) for structure in train if len(structure) > 1)
-    weights = [trial.n_term_weights(t) for t in range(len(trial.terms))]
-    for t, term in enumerate(settings.terms):
-        if isinstance(term, TripletTermSettings):
-            found = sum(len(points) > 0 for points in trial.sparse_points(t).values())
-            weights[t] = found * term.n_sparse
-        if not isinstance(term, SoapTermSettings):
-            continue
-        if term.sparse_basis == "derivatives":
-            assert isinstance(term.n_sparse, int)
-            weights[t] = min(term.n_sparse, coordinates)
-        elif term.sparse_method == "file":
-            weights[t] = sum(map(len, points_from_file(trial, t, term).values()))
-        else:
-            weights[t] = sum(min(n_sparse(term, name), count) for name, count in atoms.items())
-    return weights
 
 
 def n_labels(settings: FitSettings, structure: Structure) -> int:

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model import Model
 from potential.runtime.output import require_writable
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -24,6 +23,7 @@ from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import damaged, read_state, write_state
 from potential.settings import FitSettings
 from potential.structures.structure import Structure
+from potential.terms import TrainingModel
 from potential.training.accumulation import extended_rows, row_cost
 from potential.training.checkpoint import nameless, read_model, structure_digest
 from potential.training.label_groups import LABELS, UNIT_NOISE, label_rows, level
@@ -48,7 +48,7 @@ class FactorStore:
         """Raises SoapGprError when the file cannot be written, is damaged or is that of other
         terms."""
         self.path = Path(path)
-        self.model: Model | None = None
+        self.model: TrainingModel | None = None
         self.triangles: dict[tuple[str, str], np.ndarray] = {}
         self._n_rows: dict[tuple[str, str], int] = {}
         self._members: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class FactorStore:
 
     def add(
         self,
-        model: Model,
+        model: TrainingModel,
         structures: Sequence[Structure],
         settings: FitSettings,
         ranks: Ranks,

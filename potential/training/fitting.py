@@ -13,32 +13,21 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from potential.basis import tabulate
 from potential.errors import SoapGprError
-from potential.model import Model, build_model
+from potential.model import Model
 from potential.model.evaluation import evaluate_structures
 from potential.runtime.output import require_outputs
 from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
 from potential.scores import metrics
-from potential.settings import (
-    FitSettings,
-    PairTermSettings,
-    SoapTermSettings,
-    TripletTermSettings,
-)
+from potential.settings import FitSettings
 from potential.settings.file import load_settings, parse_settings
 from potential.structures.check import check
 from potential.structures.label_names import STANDARD
 from potential.structures.read import fingerprint, read_data_set
 from potential.structures.structure import Structure, symbol
-from potential.terms.derivatives import gradient_bytes
-from potential.terms.fixed_pair import fixed_terms, zbl_warnings
-from potential.terms.kernels import sparse_kernel
-from potential.terms.pair import pair_term
-from potential.terms.soap_points import sparse_points, unused_species
-from potential.terms.sparse_structures import sparse_structures
-from potential.terms.triplet import triplet_term
+from potential.terms import TrainingModel
+from potential.terms.choice import choose_sparse_points, unused_species
 from potential.training.accumulation import accumulate
 from potential.training.baseline import isolated_atom_energies
 from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
@@ -134,7 +123,7 @@ class FitRun:
             with self._timed("sparse points"):
                 model = self._sparse_model(ordered, checkpoint)
                 if checkpoint:  # made by the same fit, but maybe in another folder
-                    model = model.with_settings(self.settings.to_dict(), model.arrays["e0"])
+                    model = model.with_record(settings=self.settings.to_dict())
             with self._timed("regression"):
                 triangle, n_rows = self._triangle(model, ordered, checkpoint)
         else:
@@ -153,7 +142,7 @@ class FitRun:
             "seconds": self.seconds,
             "warnings": self.warnings,
         }
-        model = model.with_arrays({}, provenance=record)
+        model = model.with_record(provenance=record)
         return FitResult(
             model, train, test, train_errors, test_errors, record, self.warnings, checkpoint
         )
@@ -196,7 +185,7 @@ class FitRun:
         self.warnings += [f"test: {line}" for line in said if line not in self.warnings]
         return test.structures
 
-    def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> Model:
+    def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> TrainingModel:
         """The model with its sparse points chosen and all weights zero, fixed terms at the end."""
         # A rank that was killed before it wrote anything takes up the model of one that did.
         with self.ranks.together():
@@ -205,55 +194,22 @@ class FitRun:
         if any(holders):
             first = holders.index(True)
             own = stored.to_bytes() if stored and self.ranks.rank == first else b""
-            return Model(self.ranks.all_gather(own)[first])
-        made, self.warnings = self.ranks.from_first(
-            lambda: (self.choose_sparse_points(train).to_bytes(), self.warnings)
+            return TrainingModel(self.ranks.all_gather(own)[first])
+        model, self.warnings = self.ranks.from_first(
+            lambda: (self.choose_sparse_points(train), self.warnings)
         )
-        return Model(made)
+        return model
 
-    def choose_sparse_points(self, train: list[Structure]) -> Model:
+    def choose_sparse_points(self, train: list[Structure]) -> TrainingModel:
         """As above, chosen here."""
         species = sorted({int(z) for structure in train for z in structure.numbers})
         e0 = isolated_atom_energies(self.settings.baseline, train, species)
-        terms = []
-        for term in self.settings.terms:
-            if isinstance(term, PairTermSettings):
-                entry, warnings = pair_term(term, species, train)
-                self.warnings += warnings
-            elif isinstance(term, TripletTermSettings):
-                entry, warnings = triplet_term(term, species, train, self.progress)
-                self.warnings += warnings
-            else:
-                entry = self._soap_tables(term, species)
-            terms.append(entry)
-        tables = build_model(species, e0.tolist(), terms)
-        for t, term in enumerate(self.settings.terms):
-            if isinstance(term, SoapTermSettings) and term.sparse_basis == "derivatives":
-                terms[t]["structures"] = sparse_structures(tables, t, term, train, self.progress)
-            elif isinstance(term, SoapTermSettings):
-                points, warnings = sparse_points(tables, t, term, train, self.progress)
-                terms[t]["sparse_points"] = points
-                self.warnings += warnings
-        self.warnings += zbl_warnings(self.settings.baseline, species, train)
-        fixed, settings = fixed_terms(self.settings.baseline, species), self.settings.to_dict()
-        return build_model(species, e0.tolist(), [*terms, *fixed], settings=settings)
-
-    @staticmethod
-    def _soap_tables(term: SoapTermSettings, species: list[int]) -> dict[str, Any]:
-        other = term.sparse_basis != SoapTermSettings.sparse_basis
-        return {
-            "kind": term.kind,
-            **({"sparse_basis": term.sparse_basis} if other else {}),
-            "cutoff": term.cutoff,
-            "l_max": term.l_max,
-            "zeta": term.zeta,
-            "delta": term.delta,
-            "normalize": True,
-            **tabulate(term.soap_basis(), species),
-        }
+        model, warnings = choose_sparse_points(self.settings, train, species, e0, self.progress)
+        self.warnings += warnings
+        return model
 
     def _triangle(
-        self, model: Model, train: list[Structure], checkpoint: Checkpoint | None
+        self, model: TrainingModel, train: list[Structure], checkpoint: Checkpoint | None
     ) -> tuple[np.ndarray, int]:
         self.require_possible(model, train)
         found = accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
@@ -262,7 +218,7 @@ class FitRun:
 
     def _from_factor(
         self, path: str | Path, train: list[Structure]
-    ) -> tuple[Model, np.ndarray, int]:
+    ) -> tuple[TrainingModel, np.ndarray, int]:
         """Model without weights, factor and number of rows, with rows of new structures alone."""
         with self.ranks.together():
             store = FactorStore(path, self.settings)
@@ -277,7 +233,8 @@ class FitRun:
         e0 = isolated_atom_energies(self.settings.baseline, train, model.species)
         triangle, n_rows = self.ranks.from_first(lambda: store.triangle(self.settings, e0))
         self._warn_of_files(self._saved(store) if self.ranks.is_first and new else "")
-        return model.with_settings(self.settings.to_dict(), e0), triangle, n_rows
+        model = model.with_arrays({"e0": e0}).with_record(settings=self.settings.to_dict())
+        return model, triangle, n_rows
 
     @staticmethod
     def _saved(store: FactorStore) -> str:
@@ -292,22 +249,22 @@ class FitRun:
         """What each rank could not write, known to all of them."""
         self.warnings = [*self.warnings, *filter(None, self.ranks.all_gather(warning))]
 
-    def require_possible(self, model: Model, train: list[Structure]) -> None:
+    def require_possible(self, model: TrainingModel, train: list[Structure]) -> None:
         """Raise SoapGprError when there is nothing to fit, or not the memory for it."""
         require_weights(model)
         with self.ranks.together():
             n_atoms = max(len(structure) for structure in train)
-            more = sum(gradient_bytes(model, t) for t in range(len(model.terms)))
+            more = sum(term.training_bytes for term in model.own_terms)
             if self.factor_path is not None:
                 more += factor_bytes(train, model.n_weights, len(model.species))
             require_memory(model.n_weights, n_atoms, more, self.ranks.size)
 
-    def _solve(self, model: Model, triangle: np.ndarray, n_rows: int) -> Solution:
+    def _solve(self, model: TrainingModel, triangle: np.ndarray, n_rows: int) -> Solution:
         if n_rows == 0:
             raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
         jitter = self.settings.solver.jitter
         return self.ranks.from_first(
-            lambda: solve(triangle, sparse_kernel(model), jitter, overwrite=True)
+            lambda: solve(triangle, model.kernel_matrix(), jitter, overwrite=True)
         )
 
     def _errors(self, model: Model, structures: list[Structure], what: str) -> metrics.Errors:

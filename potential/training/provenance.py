@@ -12,18 +12,14 @@ import numpy as np
 
 from potential.model import Model
 from potential.model.record import COUNTS, REGRESSION
-from potential.model.terms import is_fixed
-from potential.runtime.printable import printable, printable_values
+from potential.runtime.printable import printable_values
 from potential.scores import metrics
 from potential.settings import FitSettings
 from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
-from potential.terms import pair, triplet
-from potential.terms.derivatives import has_derivatives
+from potential.terms import terms_of
 from potential.training.regression import Solution
 from potential.version import package_version
-
-_NAMES = {"pair": pair.names, "triplet": triplet.names}
 
 
 def provenance(
@@ -45,7 +41,7 @@ def provenance(
         "sha256": file_hashes(files),
         "train": counts(train),
         "test": counts(test),
-        "sparse_points": [sparse_counts(model, t) for t in range(len(model.terms))],
+        "sparse_points": [term.counts for term in terms_of(model)],
         "fitted_labels": n_rows,
         "weights": model.n_weights,
         "condition_number": solution.condition_number,
@@ -54,26 +50,6 @@ def provenance(
         "train_errors": metrics.to_json(train_errors),
         "test_errors": metrics.to_json(test_errors),
     }
-
-
-def sparse_counts(model: Model, t: int) -> dict[str, int]:
-    """Sparse points of a term by sparse set; sparse structures, with their coordinates."""
-    if has_derivatives(model.terms[t]):
-        n_structures = len(model.arrays[f"term{t}.structures.sizes"])
-        return {"structures": n_structures, "coordinates": model.n_term_weights(t)}
-    points = model.sparse_points(t)
-    return {name: len(points[a]) for a, name in enumerate(model.set_names(t))}
-
-
-def function_names(model: Model, t: int) -> list[str]:
-    """Pairs or triplets of species of which a fixed term has a function that is not zero."""
-    names = _NAMES[model.terms[t]["kind"]](model.species)
-    summed = {process["function"] for process in model.terms[t].get("processes", ())}
-    return [
-        name
-        for a, name in enumerate(names)
-        if a in summed or model.arrays[f"term{t}.table.{a}"].any()
-    ]
 
 
 def counts(structures: Sequence[Structure]) -> dict[str, Any]:
@@ -119,14 +95,7 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
-    for t in range(len(model.terms)):
-        chosen = ", ".join(f"{name} {count}" for name, count in sparse_counts(model, t).items())
-        if is_fixed(model.terms[t]):
-            chosen = (
-                f"{printable(model.terms[t].get('name', ''))} {', '.join(function_names(model, t))}"
-            )
-        title = "Fixed term" if is_fixed(model.terms[t]) else "Sparse points"
-        lines.append(f"{title:<14s} {chosen} ({_term_line(model.terms[t])})")
+    lines += [f"{t.title:<14s} {t.contents} ({t.description})" for t in terms_of(model)]
     if record.keys() >= set(REGRESSION):
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
@@ -150,17 +119,3 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
         steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())
         lines.append(f"{'Time':<14s} {steps}")
     return lines
-
-
-def _term_line(term: dict[str, Any]) -> str:
-    if term["kind"] in ("pair", "triplet"):
-        line = f"{term['kind']}, cutoff {term['cutoff']:g} Å"
-        if is_fixed(term):
-            return line
-        return f"{line}, length scale {term['length_scale']:g} Å, delta {term['delta']:g} eV"
-    basis = ", derivatives" if has_derivatives(term) else ""
-    channels = ", ".join(map(str, sorted(set(term["n_channels"]), reverse=True)))
-    return (
-        f"{term['kind']}{basis}, cutoff {term['cutoff']:g} Å, l_max {term['l_max']}, "
-        f"{channels} density channels, zeta {term['zeta']}, delta {term['delta']:g} eV"
-    )

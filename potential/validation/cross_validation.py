@@ -71,7 +71,7 @@ class FoldFactors:
         scale = np.ones(prepared.width + 1)
         begin = 0
         for t, (before, now) in enumerate(zip(old, settings.terms, strict=True)):
-            end = begin + prepared.model.n_term_weights(t)
+            end = begin + prepared.model.own_terms[t].n_weights
             scale[begin:end] = (now.delta / before.delta) ** 2
             begin = end
         if np.all(scale == 1.0):

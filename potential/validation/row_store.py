@@ -20,7 +20,6 @@ from fractions import Fraction
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model import Model
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -28,7 +27,7 @@ from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure
-from potential.terms.kernels import sparse_kernel
+from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
 from potential.training.fitting import FitRun
 from potential.training.regression import Solution, StreamingQR, solve
@@ -42,7 +41,7 @@ class Prepared:
     """What comes before the regression: structures, and the model with all weights zero."""
 
     settings: FitSettings
-    model: Model  # e0 and sparse points of all training structures
+    model: TrainingModel  # e0 and sparse points of all training structures
     train: list[Structure]  # in an order that files do not set
     test: list[Structure]
     K_MM: np.ndarray
@@ -136,7 +135,7 @@ def prepare(settings: FitSettings, data: Data, progress: Progress = silent) -> P
     model = work.choose_sparse_points(data.train)
     work.require_possible(model, data.train)
     warnings = [*data.warnings, *work.warnings]
-    return Prepared(settings, model, data.train, data.test, sparse_kernel(model), warnings)
+    return Prepared(settings, model, data.train, data.test, model.kernel_matrix(), warnings)
 
 
 def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:

@@ -12,11 +12,11 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from potential.errors import SoapGprError
-from potential.gap.functions.pairs import fixed_term
 from potential.gap.read.values import number
 from potential.gap.read.xml_file import Element
 from potential.structures.structure import symbol
-from potential.terms import pair
+from potential.terms.clusters import pairs
+from potential.terms.fixed_pair import fixed_pair_draft
 
 
 def glue_term(glue: Element, species: Sequence[int], where: str) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def glue_term(glue: Element, species: Sequence[int], where: str) -> dict[str, An
     for entry in glue.walk("per_pair_data"):
         key = sorted(types.get(entry.attributes.get(k, ""), 0) for k in ("type1", "type2"))
         curve = entry.first("potential_pair")
-        for p, (a, b) in enumerate(pair.pairs(len(species))):
+        for p, (a, b) in enumerate(pairs(len(species))):
             if curve is not None and sorted((species[a], species[b])) == key:
                 functions[p] = _glue_function(curve, where)
-    return fixed_term("Glue", functions, species)
+    return fixed_pair_draft("Glue", functions, species)
 
 
 def glue_types(glue: Element, where: str) -> dict[str, int]:

@@ -18,7 +18,8 @@ from potential.errors import SoapGprError
 from potential.gap.entry import Entry
 from potential.gap.functions.covariance import require_stationary
 from potential.gap.read.gap_file import Coordinate
-from potential.terms import pair
+from potential.terms.clusters import pairs
+from potential.terms.fixed_pair import fixed_pair_draft
 
 TOLERANCE = 1e-11  # of the spline, relative to the largest value
 HALVINGS = 6  # of a piece that one table does not follow
@@ -54,10 +55,10 @@ def gaussian_process_term(entry: Entry, species: Sequence[int]) -> dict[str, Any
     _check(own, pieces, np.concatenate([centers + k * widths for k in PROBES]), begin, where)
     places = [
         p
-        for p, (a, b) in enumerate(pair.pairs(len(species)))
+        for p, (a, b) in enumerate(pairs(len(species)))
         if matches(wanted, (species[a], species[b]))
     ]
-    return fixed_term(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
+    return fixed_pair_draft(coordinate.descriptor.split()[0], dict.fromkeys(places, own), species)
 
 
 def pair_options(entry: Entry) -> tuple[list[int], tuple[float, ...], tuple[int, float]]:
@@ -251,20 +252,6 @@ def _segments(function: Jet, begin, end, scale, n, halvings=HALVINGS):
             for part in _segments(function, a, b, scale, max(16, n // 2), halvings - 1)
         ]
     return [([begin, end, n], table[:, :, 0])]
-
-
-def fixed_term(name, functions, species) -> dict[str, Any]:
-    """A fixed pair term from (segments, knots) by pair of species."""
-    n = len(pair.pairs(len(species)))
-    cutoff = max((own[0][-1][1] for own in functions.values()), default=1.0)
-    return {
-        "kind": "pair",
-        "fixed": True,
-        "name": name,
-        "cutoff": cutoff,
-        "segments": [functions[p][0] if p in functions else [] for p in range(n)],
-        "tables": {p: functions[p][1] if p in functions else np.zeros((0, 3)) for p in range(n)},
-    }
 
 
 def merged(terms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

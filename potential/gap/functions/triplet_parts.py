@@ -43,7 +43,7 @@ class Part:
         return np.stack([distances[k] for k in self.order], axis=1)
 
     def process(self, p: int) -> Process:
-        """The same to be summed at run time, for the place p in ``triplet.functions``."""
+        """The same to be summed at run time, for the place p in ``clusters.triplets``."""
         own, theta = self.coordinate, self.coordinate.theta
         several = len(own.permutations) > 1
         if any((theta[order] != theta).any() for order in own.permutations):

@@ -19,13 +19,13 @@ from potential.gap.functions.pairs import matches
 from potential.gap.functions.triplet_parts import Part
 from potential.gap.read.gap_file import Coordinate
 from potential.runtime.progress import Progress, silent
-from potential.terms import triplet
-from potential.terms.fixed_triplet import Function, fixed_term
+from potential.terms.clusters import triplets
+from potential.terms.fixed_triplet import Function, fixed_triplet_draft
 
 # Error of the spline, relative to the largest value: the first of these that can be had.
 TOLERANCES = (1e-9, 1e-8)
 
-Group = dict[int, list[Part]]  # by place in ``triplet.functions``
+Group = dict[int, list[Part]]  # by place in ``clusters.triplets``
 
 
 def triplet_terms(
@@ -65,7 +65,7 @@ def _term(cutoff, width, third, shared, ordered, species, own: Group, progress) 
     near = {p: np.concatenate([part.near(cutoff) for part in parts]) for p, parts in smooth.items()}
     functions = {p: _sum(parts) for p, parts in smooth.items()}
     term = partial(
-        fixed_term,
+        fixed_triplet_draft,
         "GAP",
         cutoff,
         width,
@@ -94,12 +94,12 @@ def _sum(parts: Sequence[Part]) -> Function:
 
 
 def parts_of(entry: Entry, species: Sequence[int]) -> tuple[dict[int, Part], set[int]]:
-    """By place in ``triplet.functions``; those that depend on the order of two neighbours of one
+    """By place in ``clusters.triplets``; those that depend on the order of two neighbours of one
     species. Raises SoapGprError for what cannot be imported."""
     coordinate = entry.coordinate
     require_stationary(coordinate, 3)
     found, ambiguous = dict[int, Part](), set[int]()
-    for p, (a, *others) in enumerate(triplet.functions(len(species))):
+    for p, (a, *others) in enumerate(triplets(len(species))):
         center, neighbors = species[a], [species[b] for b in others]
         order = _order(entry, center, neighbors)
         if order is None:

@@ -75,7 +75,7 @@ def soap_term(
     coordinates: Sequence[tuple[Coordinate, tuple[int, ...]]],
     species: Sequence[int],
 ) -> dict[str, Any]:
-    """A term for ``build_model`` of coordinates with equal options.
+    """A draft of coordinates with equal options.
 
     coordinates: each with the atomic numbers of its centres, 0 for any.
     """

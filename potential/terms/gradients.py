@@ -7,46 +7,24 @@ makes an ordinary model of them, so that nothing else needs to know (eq. 13h).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from potential import _core
-from potential.runtime.parallel import ordered_map, thread_count
+from potential.model import Environments, Model
+from potential.runtime.parallel import ordered_map
 from potential.structures.arrays import from_arrays
-from potential.structures.neighbors import neighbors_of
-from potential.structures.structure import Structure
-
-if TYPE_CHECKING:
-    from potential.model import Model
+from potential.terms.term import n_rows
 
 # Gradients of features, and slopes of the functions, that one thread has in memory at a time.
 CHUNK_BYTES = 32 * 2**20
 
 
-def has_derivatives(term: Mapping) -> bool:
-    """Whether the entry of a term describes one whose weights are those of derivatives."""
-    return term.get("sparse_basis") == "derivatives"
-
-
-def gradient_bytes(model: Model, term: int) -> int:
-    """Memory of the features' gradients of all sparse structures, and of what threads work with."""
-    if not has_derivatives(model.terms[term]):
-        return 0
-    n_pairs = 0
-    for s in from_arrays(model.arrays, f"term{term}.structures."):
-        neighbors = neighbors_of(s, model.terms[term]["cutoff"])
-        center = np.repeat(np.arange(len(s)), neighbors.counts)
-        keys = center * len(s) + neighbors.neighbor.astype(np.int64)
-        n_pairs += len(np.union1d(keys, np.arange(len(s)) * (len(s) + 1)))
-    width = model.core.n_features(term)
-    return 24 * width * n_pairs + 4 * thread_count() * CHUNK_BYTES
-
-
 @dataclass(frozen=True)
-class _Environments:
+class _SparseGradients:
     """The environments of one species in one sparse structure, with gradients sorted by atom."""
 
     first: int  # atom 0 of the structure among those of all sparse structures
@@ -80,23 +58,24 @@ class DerivativeBasis:
     def __init__(self, model: Model, term: int):
         self._model, self._term = model, term
         self._entry: dict[str, Any] = model.terms[term]
-        self.structures = from_arrays(model.arrays, f"term{term}.structures.")
-        firsts = np.cumsum([0, *map(len, self.structures)])
+        structures = from_arrays(model.arrays, f"term{term}.structures.")
+        self._sparse = list(ordered_map(model.environments, structures))
+        firsts = np.cumsum([0, *map(len, self._sparse)])
         self.n_functions = 3 * int(firsts[-1])
-        self._parts: dict[int, list[_Environments]] = {a: [] for a in range(len(model.species))}
-        parts = ordered_map(self._environments, zip(self.structures, firsts[:-1], strict=True))
+        self._parts: dict[int, list[_SparseGradients]] = {a: [] for a in range(len(model.species))}
+        parts = ordered_map(self._gradients, zip(self._sparse, firsts[:-1], strict=True))
         for of_structure in parts:
-            for a, environments in of_structure.items():
-                self._parts[a].append(environments)
+            for a, part in of_structure.items():
+                self._parts[a].append(part)
 
-    def rows(self, structure: Structure, gradients: bool = True) -> np.ndarray:
+    def rows(self, environments: Environments, gradients: bool = True) -> np.ndarray:
         """Rows (1 + 3N + 6, n_functions) of energy, forces and virial, or the first alone.
 
-        docs/theory.md eq. (13e), (13f); units and order as in ``kernels.structure_rows``.
+        docs/theory.md eq. (13e), (13f); units and order as in ``TrainingModel.rows``.
         """
-        n_atoms = len(structure.numbers)
-        rows = np.zeros((7 + 3 * n_atoms if gradients else 1, self.n_functions))
-        for a, chunk in self._chunks(structure, gradients):
+        n_atoms = len(environments)
+        rows = np.zeros((n_rows(environments, gradients), self.n_functions))
+        for a, chunk in self._chunks(environments, gradients):
             for part in self._parts[a]:
                 self._add_rows(rows, part, chunk, n_atoms)
         return rows
@@ -104,7 +83,7 @@ class DerivativeBasis:
     def kernel(self) -> np.ndarray:
         """K_MM (n_functions, n_functions) in eV²/Å², ∂²/∂x_b∂x_b' Σ_m Σ_m' k (eq. 13g)."""
         K, begin = np.zeros((self.n_functions, self.n_functions)), 0
-        for rows in ordered_map(self.rows, self.structures):
+        for rows in ordered_map(self.rows, self._sparse):
             end = begin + len(rows) - 7
             K[begin:end] = -rows[1:-6]
             begin = end
@@ -131,20 +110,17 @@ class DerivativeBasis:
             compiled.append((np.concatenate(points), np.concatenate(weights)))
         return compiled
 
-    def _environments(self, item: tuple[Structure, int]) -> dict[int, _Environments]:
-        structure, first = item
+    def _gradients(self, item: tuple[Environments, int]) -> dict[int, _SparseGradients]:
+        environments, first = item
         parts: dict[int, list[_Chunk]] = {}
-        for a, chunk in self._chunks(structure, True):
+        for a, chunk in self._chunks(environments, True):
             parts.setdefault(a, []).append(chunk)
-        return {a: _by_atom(chunks, first, len(structure)) for a, chunks in parts.items()}
+        return {a: _by_atom(chunks, first, len(environments)) for a, chunks in parts.items()}
 
-    def _chunks(self, structure: Structure, gradients: bool) -> Iterator[tuple[int, _Chunk]]:
+    def _chunks(self, environments: Environments, gradients: bool) -> Iterator[tuple[int, _Chunk]]:
         """The environments of a structure by species, as many as CHUNK_BYTES of gradients allow."""
-        environments = self._model.structure(
-            structure.numbers, structure.positions, structure.cell, structure.pbc
-        )
         width = self._model.core.n_features(self._term)
-        species = self._model.species_indices(structure.numbers)
+        species = environments.species
         mean_rows = 9 + 3 * environments.n_pairs // len(species)
         size = max(1, CHUNK_BYTES // (8 * width * mean_rows))
         X = None if gradients else _core.features(self._model.core, self._term, environments)
@@ -160,7 +136,9 @@ class DerivativeBasis:
                 )
                 yield int(a), _Chunk(p_hat, offset.astype(int), atoms.astype(int), flat)
 
-    def _add_rows(self, rows: np.ndarray, part: _Environments, chunk: _Chunk, n_atoms: int) -> None:
+    def _add_rows(
+        self, rows: np.ndarray, part: _SparseGradients, chunk: _Chunk, n_atoms: int
+    ) -> None:
         delta2, zeta = self._entry["delta"] ** 2, self._entry["zeta"]
         n, width = chunk.p_hat.shape
         block = max(1, CHUNK_BYTES // (24 * n * width))
@@ -199,7 +177,7 @@ class _Chunk:
         return np.concatenate([forces.ravel(), virial]), flat
 
 
-def _by_atom(chunks: list[_Chunk], first: int, n_atoms: int) -> _Environments:
+def _by_atom(chunks: list[_Chunk], first: int, n_atoms: int) -> _SparseGradients:
     """The chunks of one species, with gradients sorted by the atom they belong to."""
     atom, environment, gradients, n = [], [], [], 0
     for chunk in chunks:
@@ -211,7 +189,7 @@ def _by_atom(chunks: list[_Chunk], first: int, n_atoms: int) -> _Environments:
             n += 1
     order = np.argsort(np.concatenate(atom), kind="stable")
     counts = np.bincount(np.concatenate(atom), minlength=n_atoms)
-    return _Environments(
+    return _SparseGradients(
         first,
         np.concatenate([chunk.p_hat for chunk in chunks]),
         np.concatenate(environment)[order],
@@ -221,7 +199,7 @@ def _by_atom(chunks: list[_Chunk], first: int, n_atoms: int) -> _Environments:
 
 
 def _functions(
-    part: _Environments,
+    part: _SparseGradients,
     atoms: range,
     p_hat: np.ndarray,
     dot: np.ndarray,

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The environments of all atoms of a structure, as the core takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from potential import _core
+from potential.structures.neighbors import NeighborList
+
+
+class Environments(_core.Structure):
+    """Species and neighbours of every atom of a structure; ``len`` is the number of atoms.
+
+    species (N,) int32: places in the model's list of species.
+    """
+
+    def __init__(self, species: np.ndarray, neighbors: NeighborList):
+        of_neighbor = species[neighbors.neighbor.astype(np.int64)]
+        super().__init__(species, neighbors.offset, neighbors.neighbor, of_neighbor, neighbors.r_ij)
+        self.species = species
+
+    def __len__(self) -> int:
+        return len(self.species)

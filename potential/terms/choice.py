@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From settings and structures to the model with its sparse points, which has no weights yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from potential.runtime.progress import Progress, silent
+from potential.settings import FitSettings
+from potential.structures.structure import Structure, symbol
+from potential.terms.baseline import fixed_terms
+from potential.terms.kinds import kind_of_settings
+from potential.terms.term import Draft
+from potential.terms.training_model import TrainingModel, build_model
+from potential.terms.zbl import zbl_warnings
+
+
+def choose_sparse_points(
+    settings: FitSettings,
+    structures: Sequence[Structure],
+    species: Sequence[int],
+    e0: np.ndarray,
+    progress: Progress = silent,
+) -> tuple[TrainingModel, list[str]]:
+    """The model with all weights zero, fixed terms at its end, and warnings.
+
+    species: atomic numbers, ascending; e0 (n_species,) eV. The choice does not depend on the order
+    of the structures. Raises SoapGprError.
+    """
+    kinds = [kind_of_settings(own) for own in settings.terms]
+    drafts, warnings = list[Draft](), list[str]()
+    for kind, own in zip(kinds, settings.terms, strict=True):
+        draft, found = kind.draft(own, species, structures, progress)
+        drafts.append(draft)
+        warnings += found
+
+    tables = cache(lambda: build_model(species, e0, drafts))  # not every kind asks for it
+    chosen = list[Draft]()
+    for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
+        draft, found = kind.choose(drafts[t], own, tables, t, structures, progress)
+        chosen.append(draft)
+        warnings += found
+    warnings += zbl_warnings(settings.baseline, species, structures)
+    chosen += fixed_terms(settings.baseline, species)
+    return build_model(species, e0, chosen, settings=settings.to_dict()), warnings
+
+
+def trial_settings(settings: FitSettings, structures: Sequence[Structure]) -> FitSettings:
+    """The same with few sparse points, chosen in little time."""
+    terms = (kind_of_settings(own).trial_settings(own, structures) for own in settings.terms)
+    return replace(settings, terms=tuple(terms))
+
+
+def most_weights(
+    settings: FitSettings, structures: Sequence[Structure], trial: TrainingModel
+) -> list[int]:
+    """Weights of each term of a fit to these structures if all sparse points asked for are found.
+
+    trial: the model of ``trial_settings``.
+    """
+    weights = [term.n_weights for term in trial.own_terms]
+    for t, own in enumerate(settings.terms):  # fixed terms come after them
+        weights[t] = trial.own_terms[t].most_weights(own, structures)
+    return weights
+
+
+def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:
+    """Warnings for values of species that are in no structure."""
+    present = {symbol(z) for structure in structures for z in np.unique(structure.numbers).tolist()}
+    tables: dict[str, Any] = {
+        "[baseline] isolated_atom_energies": settings.baseline.isolated_atom_energies
+    }
+    for k, own in enumerate(settings.terms):
+        for key, values in kind_of_settings(own).values_by_species(own).items():
+            tables[f"term {k + 1}: {key}"] = values
+    return [
+        f"{name}: {species} is in no training structure"
+        for name, values in tables.items()
+        if isinstance(values, Mapping)
+        for species in values
+        if species not in present
+    ]

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""SOAP terms: kernels of power spectra with sparse environments (docs/theory.md eq. 5 to 7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from potential import _core
+from potential.basis import tabulate
+from potential.model import Environments, Model
+from potential.runtime.progress import Progress, silent
+from potential.settings import SoapTermSettings
+from potential.structures.structure import Structure, symbol
+from potential.terms.points_file import points_from_file
+from potential.terms.soap_points import n_sparse, sparse_points
+from potential.terms.term import Draft, Entry, SparseTerm
+
+# Sparse points per species of a trial, at most.
+TRIAL_SPARSE = 200
+
+
+class SoapTerm(SparseTerm):
+    """One weight for each sparse environment; sparse sets are those of the centre species.
+
+    A draft holds the entry with what ``basis.tabulate`` returns, ``sparse_points``
+    {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; it may hold ``offset``, and ``features``
+    with ``feature_scale`` (docs/theory.md eq. 5a, 7b).
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = (
+        "tables",
+        "central",
+        "features",
+        "feature_scale",
+        "sparse_points",
+        "weights",
+    )
+
+    @staticmethod
+    def describes(entry: Entry) -> bool:
+        return entry["kind"] == "soap" and "sparse_basis" not in entry
+
+    @staticmethod
+    def takes(settings: Any) -> bool:
+        return isinstance(settings, SoapTermSettings) and settings.sparse_basis == "environments"
+
+    @classmethod
+    def draft(
+        cls,
+        settings: SoapTermSettings,
+        species: Sequence[int],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        other = settings.sparse_basis != SoapTermSettings.sparse_basis
+        draft = {
+            "kind": settings.kind,
+            **({"sparse_basis": settings.sparse_basis} if other else {}),
+            "cutoff": settings.cutoff,
+            "l_max": settings.l_max,
+            "zeta": settings.zeta,
+            "delta": settings.delta,
+            "normalize": True,
+            **tabulate(settings.soap_basis(), list(species)),
+        }
+        return draft, []
+
+    @classmethod
+    def choose(
+        cls,
+        draft: Draft,
+        settings: SoapTermSettings,
+        tables: Callable[[], Model],
+        index: int,
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        points, warnings = sparse_points(tables(), index, settings, structures, progress)
+        return draft | {"sparse_points": points}, warnings
+
+    @staticmethod
+    def values_by_species(settings: SoapTermSettings) -> dict[str, Mapping[str, Any]]:
+        own = {"n_sparse": settings.n_sparse, "atom_sigma": settings.atom_sigma}
+        return {key: values for key, values in own.items() if isinstance(values, Mapping)}
+
+    @classmethod
+    def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
+        arrays = {}
+        n_features = sum(q * (q + 1) // 2 for q in draft["n_channels"])
+        if "features" in draft:
+            arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
+            arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
+            n_features = len(arrays["features"])
+        points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
+        for a in range(n_species):
+            own = points.get(a, np.zeros((0, n_features)))
+            arrays[f"table.{a}"] = draft["tables"][a]
+            arrays[f"central.{a}"] = draft["central"][a]
+            arrays[f"sparse_points.{a}"] = own
+            arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        return arrays
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return [symbol(z) for z in species]
+
+    def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
+        return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
+
+    def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
+        """δ² (p̂_m·p̂_m')^ζ, in place: K_MM may take a good part of the memory."""
+        np.matmul(points, points.T, out=out)
+        np.power(out, self.entry["zeta"], out=out)
+        out *= self.entry["delta"] ** 2
+
+    def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the kernel is of the form of docs/theory.md eq. (5) to (7)."""
+        return (
+            self.entry["normalize"]
+            and self.entry.get("offset", 0) == 0
+            and self.entry["zeta"] == int(self.entry["zeta"])
+            and f"term{self.index}.features" not in self.model.arrays
+        )
+
+    @staticmethod
+    def trial_settings(
+        settings: SoapTermSettings, structures: Sequence[Structure]
+    ) -> SoapTermSettings:
+        return replace(
+            settings,
+            n_sparse=TRIAL_SPARSE,
+            n_sparse_config_type={},
+            sparse_method="random",
+            sparse_file=None,
+        )
+
+    def most_weights(self, settings: SoapTermSettings, structures: Sequence[Structure]) -> int:
+        if settings.sparse_method == "file":
+            return sum(map(len, points_from_file(self.model, self.index, settings).values()))
+        atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
+        return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+
+    @property
+    def description(self) -> str:
+        entry = self.entry
+        basis = f", {entry['sparse_basis']}" if "sparse_basis" in entry else ""
+        channels = ", ".join(map(str, sorted(set(entry["n_channels"]), reverse=True)))
+        return (
+            f"{entry['kind']}{basis}, cutoff {entry['cutoff']:g} Å, l_max {entry['l_max']}, "
+            f"{channels} density channels, zeta {entry['zeta']}, delta {entry['delta']:g} eV"
+        )
