@@ -45,7 +45,7 @@ class Compression:
 
 
 @dataclass(frozen=True)
-class _Factors:
+class _Projection:
     """A, B (n_features, n) with their columns by falling singular value (n,) in eV."""
 
     A: np.ndarray
@@ -70,16 +70,16 @@ def compress(
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
     record = model.metadata["provenance"]  # if it cannot be read, say so before the search
-    factors = _all_factors(model)
-    if not factors:
+    projections = _all_projections(model)
+    if not projections:
         raise SoapGprError("found no soap term with weights, which alone can be compressed")
-    values = np.sort(np.concatenate([[np.inf], *[f.values for f in factors.values()]]))[::-1]
+    values = np.sort(np.concatenate([[np.inf], *[f.values for f in projections.values()]]))[::-1]
     reference = evaluate_structures(model, structures, progress, "reference")
     best = None
     low, high = 0, len(values)  # number of singular values kept: too few, enough
     while high - low > 1:
         middle = (low + high) // 2
-        candidate = _projected(model, factors, values[middle])
+        candidate = _projected(model, projections, values[middle])
         found = evaluate_structures(candidate[0], structures, progress, f"{middle} dimensions")
         measured = deviation(structures, reference, found)
         if measured.force <= tolerance:
@@ -119,19 +119,19 @@ def _terms_of_features(model: Model) -> list[int]:
     return [t for t, term in enumerate(model.terms) if "zeta" in term]
 
 
-def _all_factors(model: Model) -> dict[tuple[int, int], _Factors]:
+def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
     """Of every sparse set with weights, by (term, species index)."""
-    factors = {}
+    projections = {}
     for t in _terms_of_features(model):
         term = model.terms[t]
         for a, points in model.sparse_points(t).items():
             weights = model.arrays[f"term{t}.weights.{a}"]
             if np.any(weights):
-                factors[t, a] = _factors(points, term["delta"] ** 2 * weights, term)
-    return factors
+                projections[t, a] = _balanced(points, term["delta"] ** 2 * weights, term)
+    return projections
 
 
-def _factors(X: np.ndarray, weights: np.ndarray, term: dict) -> _Factors:
+def _balanced(X: np.ndarray, weights: np.ndarray, term: dict) -> _Projection:
     """X (M, n_features): sparse points, which also are the sample of environments."""
     zeta, offset = term["zeta"], term.get("offset", 0.0)
     gradients = [
@@ -143,7 +143,7 @@ def _factors(X: np.ndarray, weights: np.ndarray, term: dict) -> _Factors:
     U, values, Vt = np.linalg.svd(R_g @ R_p.T)
     n = int(np.count_nonzero(values > 1e-15 * values[0]))
     scale = 1.0 / np.sqrt(values[:n])
-    return _Factors(R_g.T @ U[:, :n] * scale, R_p.T @ Vt[:n].T * scale, values[:n])
+    return _Projection(R_g.T @ U[:, :n] * scale, R_p.T @ Vt[:n].T * scale, values[:n])
 
 
 def _power(x: np.ndarray, exponent: float) -> np.ndarray:
@@ -157,11 +157,11 @@ def _triangle(rows: np.ndarray) -> np.ndarray:
 
 
 def _projected(
-    model: Model, factors: dict[tuple[int, int], _Factors], threshold: float
+    model: Model, projections: dict[tuple[int, int], _Projection], threshold: float
 ) -> tuple[Model, dict[tuple[int, str], tuple[int, int]]]:
     """The model without the singular values below threshold, and the dimensions of its sets."""
     arrays, ranks = {}, {}
-    for (t, a), own in factors.items():
+    for (t, a), own in projections.items():
         points, rank = model.sparse_points(t)[a], own.rank(threshold)
         term, (size, n_features) = model.terms[t], points.shape
         if _cost(term, size, n_features, rank) >= _cost(term, size, n_features):

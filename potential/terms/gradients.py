@@ -49,7 +49,7 @@ class _SparseGradients:
         return self.p_hat[used], u[used]
 
 
-class DerivativeBasis:
+class DerivativeFunctions:
     """The functions f_b(i) = ∂/∂x_b Σ_m k(i, m) of one soap term (docs/theory.md eq. 13e).
 
     b runs over the atoms of all sparse structures and then over x, y, z; n_functions of them.
@@ -93,7 +93,7 @@ class DerivativeBasis:
         """Sparse points (M_a, n_features) and weights (M_a,) of each species: Σ_b w_b f_b as an
         ordinary kernel sum (docs/theory.md eq. 13h). coefficients (n_functions,)."""
         w = coefficients.reshape(-1, 3)
-        nodes, factors, last = polarisation(self._entry["zeta"])
+        nodes, c, last = polarisation(self._entry["zeta"])
         compiled = []
         for parts in self._parts.values():
             points = [np.zeros((0, self._model.core.n_features(self._term)))]
@@ -103,7 +103,7 @@ class DerivativeBasis:
                 length = np.linalg.norm(u, axis=1)
                 u /= length[:, None]
                 points += [p_hat + h * u for h in nodes]
-                weights += [factor * length for factor in factors]
+                weights += [c_k * length for c_k in c]
                 if last:
                     points.append(u)
                     weights.append(last * length)
@@ -227,7 +227,7 @@ def _functions(
 
 
 def polarisation(zeta: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Nodes h, factors c and a last factor c' with, for |û| = 1 and û·p̂_m = 0,
+    """Nodes h, coefficients c and a last one c' with, for |û| = 1 and û·p̂_m = 0,
 
     ζ (p̂·p̂_m)^(ζ-1) p̂·û = Σ_k c_k (p̂·(p̂_m + h_k û))^ζ + c' (p̂·û)^ζ   (docs/theory.md eq. 13h)
 

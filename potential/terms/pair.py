@@ -24,7 +24,7 @@ from potential.structures.structure import Structure
 from potential.terms.clusters import ClusterTerm, pair_names, shortest_distances
 from potential.terms.term import Draft, Entry
 
-TOLERANCE = 1e-10  # error of a basis function's spline, relative to its largest value
+TOLERANCE = 1e-10  # error of the spline of a kernel, relative to its largest value
 
 
 class PairTerm(ClusterTerm):
@@ -115,16 +115,16 @@ def _knots(entry: Entry, p: int, points: np.ndarray) -> np.ndarray:
 
 
 def _piece(entry, points, end):
-    """Basis functions on a segment up to ``end``: a function r (n,) -> jet (3, n, M)."""
+    """Kernels of sparse points on a segment up to ``end``: a function r (n,) -> jet (3, n, M)."""
     r_c, width, scale = (entry[key] for key in ("cutoff", "cutoff_width", "length_scale"))
     taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
-    factor = cutoff_function.plateau if end <= r_c - width * (1 - 1e-9) else taper
+    f_cut = cutoff_function.plateau if end <= r_c - width * (1 - 1e-9) else taper
 
     def function(r):
         x = (r[:, None] - points) / scale
         value = entry["delta"] ** 2 * np.exp(-0.5 * x**2)
         gaussian = np.stack([value, -x / scale * value, (x**2 - 1) / scale**2 * value])
-        return jets.multiply(factor(r)[:, :, None], gaussian)
+        return jets.multiply(f_cut(r)[:, :, None], gaussian)
 
     return function
 

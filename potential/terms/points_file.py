@@ -48,7 +48,7 @@ def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dic
 def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.ndarray]:
     if other.species == model.species and not other.compressed:
         for t in range(len(other.terms)):
-            if _same_basis(model, term, other, t):
+            if _same_features(model, term, other, t):
                 return other.sparse_points(t)
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
@@ -56,7 +56,7 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.
     )
 
 
-def _same_basis(model: Model, term: int, other: Model, other_term: int) -> bool:
+def _same_features(model: Model, term: int, other: Model, other_term: int) -> bool:
     entry, its_entry = model.terms[term], other.terms[other_term]
     if any(entry.get(key) != its_entry.get(key) for key in ("kind", "sparse_basis")):
         return False

@@ -19,7 +19,7 @@ from potential.settings import SoapTermSettings
 from potential.structures.arrays import from_arrays, to_arrays
 from potential.structures.neighbors import neighbors_of
 from potential.structures.structure import Structure
-from potential.terms.gradients import CHUNK_BYTES, DerivativeBasis
+from potential.terms.gradients import CHUNK_BYTES, DerivativeFunctions
 from potential.terms.soap import TRIAL_SPARSE, SoapTerm
 from potential.terms.sparse_structures import sparse_structures
 from potential.terms.term import COMPRESSED, Draft, Entry
@@ -36,7 +36,7 @@ class SoapDerivativesTerm(SoapTerm):
 
     def __init__(self, model: Model, index: int):
         super().__init__(model, index)
-        self._basis: DerivativeBasis | None = None
+        self._functions: DerivativeFunctions | None = None
         self._locks: dict[int, threading.Lock] = {}
 
     @staticmethod
@@ -71,25 +71,25 @@ class SoapDerivativesTerm(SoapTerm):
         return self.array("structures.coefficients").size
 
     @property
-    def basis(self) -> DerivativeBasis:
+    def functions(self) -> DerivativeFunctions:
         """The functions; kept once they are made."""
         # by process: in one made by fork nobody may be left to open the parent's lock
         with self._locks.setdefault(os.getpid(), threading.Lock()):
-            if self._basis is None:
-                self._basis = DerivativeBasis(self.model, self.index)
-        return self._basis
+            if self._functions is None:
+                self._functions = DerivativeFunctions(self.model, self.index)
+        return self._functions
 
     def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
-        return [self.basis.rows(environments, gradients)]
+        return [self.functions.rows(environments, gradients)]
 
     def fill_kernel(self, K: np.ndarray) -> None:
-        K[:] = self.basis.kernel()
+        K[:] = self.functions.kernel()
 
     def weight_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         if self.model.compressed:
             raise SoapGprError(COMPRESSED)
         arrays = {"structures.coefficients": weights.reshape(-1, 3).copy()}
-        for a, (points, own) in enumerate(self.basis.compile(weights)):
+        for a, (points, own) in enumerate(self.functions.compile(weights)):
             arrays |= {f"sparse_points.{a}": points, f"weights.{a}": own}
         return arrays
 

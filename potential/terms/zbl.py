@@ -90,9 +90,9 @@ def zbl(z_a: int, z_b: int) -> Jet:
     def function(r):
         inverse = np.stack([1 / r, -1 / r**2, 2 / r**3])
         screening = np.zeros((3, len(r)))
-        for factor, rate in SCREENING:
+        for amplitude, rate in SCREENING:
             k = -rate / a
-            value = factor * np.exp(k * r)
+            value = amplitude * np.exp(k * r)
             screening += np.stack([value, k * value, k * k * value])
         return COULOMB * z_a * z_b * jets.multiply(inverse, screening)
 
