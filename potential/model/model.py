@@ -255,7 +255,7 @@ def geometry_of(atoms, positions=None, cell=None, pbc=None) -> tuple[Any, Any, A
         return atoms, positions, cell, False if pbc is None else pbc
     if cell is not None or pbc is not None or not hasattr(atoms, "positions"):
         raise TypeError("expected a structure alone, or numbers and positions")
-    return atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc
+    return atoms.numbers, atoms.positions, atoms.cell, atoms.pbc
 
 
 def _reason(error: OSError) -> str:
