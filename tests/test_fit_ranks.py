@@ -164,7 +164,7 @@ def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monke
     monkeypatch.undo()
     assert read_state(file, "checkpoint")[0]["n_done"] == 8
     # what is in the file must be used, not computed again
-    monkeypatch.setattr("potential.training.fitting.sparse_points", None)
+    monkeypatch.setattr("potential.training.fitting.choose_sparse_points", None)
     result = fit(folder / "fit.toml", progress=False, checkpoint=file)
     assert result.model.arrays.keys() == reference.arrays.keys()
     for name, array in reference.arrays.items():
