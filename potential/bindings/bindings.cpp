@@ -12,6 +12,7 @@
 
 #include "base/cpu.hpp"
 #include "file/tensor_file.hpp"
+#include "scatter.hpp"
 #include "soap_gpr.hpp"
 #include "training/training.hpp"
 
@@ -87,8 +88,14 @@ struct Structure {
       fits = neighbor.data()[k] < n_atoms && neighbor_species.data()[k] >= 0 &&
              neighbor_species.data()[k] < n_species;
     if (!fits) throw Error("the arrays of a structure's environments are inconsistent");
-    return {n_atoms, species.data(), offset.data(), neighbor_species.data(),
-            reinterpret_cast<const double(*)[3]>(r_ij.data())};
+    Environments environments;
+    environments.n_atoms = n_atoms;
+    environments.species = species.data();
+    environments.offset = offset.data();
+    environments.neighbor = neighbor.data();
+    environments.neighbor_species = neighbor_species.data();
+    environments.r_ij = reinterpret_cast<const double(*)[3]>(r_ij.data());
+    return environments;
   }
 };
 
@@ -101,50 +108,28 @@ struct Result {
   std::vector<double> energy, force, virial;
 
   Result(Evaluator &evaluator, const Structure &structure, bool forces, Profile *profile)
-      : energy(structure.species.size()) {
+      : energy(structure.species.size()),
+        force(forces ? 3 * energy.size() : 0),
+        virial(forces ? 9 * energy.size() : 0) {
     const Environments environments = structure.environments(evaluator.model());
-    const std::size_t *neighbor = structure.neighbor.data(), n_pairs = structure.neighbor.size();
-    std::vector<double> pair_forces(forces ? 3 * n_pairs : 0);
+    const std::size_t n_pairs = structure.neighbor.size();
+    std::vector<double> energies(energy.size()), f_ij(forces ? 3 * n_pairs : 0);
     std::vector<Transfer> transfers(evaluator.model().shares_energy() ? n_pairs : 0);
-    auto *f_ij = reinterpret_cast<double(*)[3]>(pair_forces.data());
-    evaluator.evaluate(environments, energy.data(), pair_forces.empty() ? nullptr : f_ij,
-                       transfers.empty() ? nullptr : transfers.data(), profile);
+    Outputs outputs;
+    outputs.energies = energies.data();
+    outputs.profile = profile;
+    if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
+    if (!transfers.empty()) outputs.transfers = transfers.data();
+    evaluator.evaluate(environments, outputs);
     const auto start = std::chrono::steady_clock::now();
-    if (forces) scatter(environments, neighbor, f_ij);
-    if (!transfers.empty()) hand_on(environments, neighbor, transfers);
+    AtomArrays atoms;
+    atoms.energies = energy.data();
+    if (forces) {
+      atoms.forces = reinterpret_cast<double(*)[3]>(force.data());
+      atoms.virials = reinterpret_cast<double(*)[9]>(virial.data());
+    }
+    scatter(environments, outputs, atoms);
     if (profile) profile->scatter += seconds_since(start);
-  }
-
- private:
-  void scatter(const Environments &environments, const std::size_t *neighbor,
-               const double (*f_ij)[3]) {
-    force.assign(3 * environments.n_atoms, 0.0);
-    virial.assign(9 * environments.n_atoms, 0.0);
-    for (std::size_t i = 0; i < environments.n_atoms; ++i)
-      for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
-        const std::size_t j = neighbor[k];
-        for (int x = 0; x < 3; ++x) {
-          force[3 * j + x] += f_ij[k][x];
-          force[3 * i + x] -= f_ij[k][x];
-          for (int y = 0; y < 3; ++y)
-            virial[9 * j + 3 * x + y] += f_ij[k][x] * environments.r_ij[k][y];
-        }
-      }
-  }
-
-  /// Shared energies and their virials from the centres to the neighbours.
-  void hand_on(const Environments &environments, const std::size_t *neighbor,
-               const std::vector<Transfer> &transfers) {
-    for (std::size_t i = 0; i < environments.n_atoms; ++i)
-      for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
-        const std::size_t j = neighbor[k];
-        energy[i] -= transfers[k].energy;
-        energy[j] += transfers[k].energy;
-        for (int xy = 0; xy < 9 && !virial.empty(); ++xy) {
-          virial[9 * i + xy] -= transfers[k].virial[xy];
-          virial[9 * j + xy] += transfers[k].virial[xy];
-        }
-      }
   }
 };
 
@@ -207,7 +192,7 @@ nb::tuple python_feature_gradients(const Model &model, std::size_t term, const S
     if (i >= environments.n_atoms) throw Error("the structure has no such atom");
   FeatureRows rows = [&] {
     nb::gil_scoped_release release;
-    return feature_gradients(model, term, environments, structure.neighbor.data(), own);
+    return feature_gradients(model, term, environments, own);
   }();
   const std::size_t width = n_features(model, term), n = own.size(), n_atoms = rows.atoms.size();
   return nb::make_tuple(to_numpy(std::move(rows.p_hat), {n, width}),
@@ -216,7 +201,7 @@ nb::tuple python_feature_gradients(const Model &model, std::size_t term, const S
                         to_numpy(std::move(rows.gradients), {3 * n_atoms + 6 * n, width}));
 }
 
-/// The rows of one structure, `fill(environments, neighbor, rows)`; only the energy's without
+/// The rows of one structure, `fill(environments, rows)`; only the energy's without
 /// gradients.
 template <class Fill>
 Array rows_of(const Model &model, const Structure &structure, bool gradients, std::size_t n_columns,
@@ -226,7 +211,7 @@ Array rows_of(const Model &model, const Structure &structure, bool gradients, st
   std::vector<double> out(n_rows * n_columns);
   {
     nb::gil_scoped_release release;
-    fill(environments, gradients ? structure.neighbor.data() : nullptr, out.data());
+    fill(environments, out.data());
   }
   return to_numpy(std::move(out), {n_rows, n_columns});
 }
@@ -235,8 +220,8 @@ Array python_soap_rows(const Model &model, std::size_t term, const Structure &st
                        bool gradients) {
   if (term >= n_terms(model)) throw Error("the model has no such term");
   return rows_of(model, structure, gradients, n_weights(model, term),
-                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
-                   soap_rows(model, term, environments, neighbor, rows);
+                 [&](const Environments &environments, double *rows) {
+                   soap_rows(model, term, environments, gradients, rows);
                  });
 }
 
@@ -244,8 +229,8 @@ Array python_function_rows(const Model &model, std::size_t term, std::size_t fun
                            const Structure &structure, bool gradients) {
   if (term >= n_terms(model)) throw Error("the model has no such term");
   return rows_of(model, structure, gradients, n_coefficients(model, term, function),
-                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
-                   function_rows(model, term, function, environments, neighbor, rows);
+                 [&](const Environments &environments, double *rows) {
+                   function_rows(model, term, function, environments, gradients, rows);
                  });
 }
 
@@ -262,8 +247,8 @@ Array python_triplet_rows(const Model &model, std::size_t term, std::size_t func
     throw Error("the arrays of a triplet function's sparse points are inconsistent");
   const TripletBasis basis{size, first.data(), second.data(), third.data()};
   return rows_of(model, structure, gradients, size,
-                 [&](const Environments &environments, const std::size_t *neighbor, double *rows) {
-                   triplet_rows(model, term, function, basis, environments, neighbor, rows);
+                 [&](const Environments &environments, double *rows) {
+                   triplet_rows(model, term, function, basis, environments, gradients, rows);
                  });
 }
 

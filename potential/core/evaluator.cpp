@@ -94,9 +94,8 @@ class Stopwatch {
 
 /// Of no more centres than the workspace is for.
 void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environments &environments,
-                   const Block &block, Workspace &work, double *energy, double (*f_ij)[3],
-                   Profile *profile) {
-  Stopwatch watch(profile);
+                   const Block &block, Workspace &work, const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
   work.block.gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
   work.block.expand();
@@ -105,20 +104,19 @@ void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environm
   watch.lap(&Profile::power_spectrum);
   double sums[kBlock] = {};
   kernel_sum(term, sparse, block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(),
-             sums, f_ij ? work.g.data() : nullptr);
-  for (int i = 0; i < block.size; ++i) energy[block.centers[i]] += sums[i];
+             sums, outputs.f_ij ? work.g.data() : nullptr);
+  for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += sums[i];
   watch.lap(&Profile::kernel);
-  if (!f_ij) return;
+  if (!outputs.f_ij) return;
   work.block.power_spectra_adjoint(work.g.data());
   watch.lap(&Profile::power_adjoint);
-  work.block.expansion_adjoint(f_ij);
+  work.block.expansion_adjoint(outputs.f_ij);
   watch.lap(&Profile::expansion_adjoint);
 }
 
 void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
-                    const Block &block, std::unique_ptr<Workspace> &work, double *energy,
-                    double (*f_ij)[3], Transfer *transfers, Profile *profile) {
-  Stopwatch watch(profile);
+                    const Block &block, std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
   if (const auto *soap = std::get_if<SoapTerm>(&term)) {
     const SparseSet &sparse = soap->sparse[environments.species[block.centers[0]]];
     if (sparse.size == 0) return;
@@ -126,15 +124,14 @@ void evaluate_block(const Term &term, const Environments &environments, std::siz
     watch.lap(&Profile::gather);
     for (int begin = 0; begin < block.size; begin += own.size)
       evaluate_soap(*soap, sparse, environments,
-                    {block.centers + begin, std::min(own.size, block.size - begin)}, own, energy,
-                    f_ij, profile);
+                    {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
     return;
   }
   if (const auto *pair = std::get_if<PairTerm>(&term))
-    add_pair_term(*pair, environments, n_species, block.centers, block.size, energy, f_ij);
+    add_pair_term(*pair, environments, n_species, block.centers, block.size, outputs);
   else
     add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
-                     block.size, energy, f_ij, transfers);
+                     block.size, outputs);
   watch.lap(&Profile::body_order);
 }
 
@@ -151,12 +148,12 @@ void add(const std::vector<Profile> &profiles, Profile &total) {
   }
 }
 
-void check_finite(const Environments &environments, const double *energy, const double (*f_ij)[3]) {
+void check_finite(const Environments &environments, const Outputs &outputs) {
   double total = 0;
-  for (std::size_t i = 0; i < environments.n_atoms; ++i) total += energy[i];
-  if (f_ij)
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) total += outputs.energies[i];
+  if (outputs.f_ij)
     for (std::size_t k = 0; k < environments.offset[environments.n_atoms]; ++k)
-      total += f_ij[k][0] + f_ij[k][1] + f_ij[k][2];
+      total += outputs.f_ij[k][0] + outputs.f_ij[k][1] + outputs.f_ij[k][2];
   if (!std::isfinite(total)) throw Error("an energy or force is not finite");
 }
 
@@ -166,36 +163,37 @@ struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
     for (auto &terms : work) terms.resize(model.data().terms.size());
   }
-  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                Transfer *transfers, Profile *profile);
+  void evaluate(const Environments &environments, const Outputs &outputs);
 
   Model model;
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
+  std::vector<double> energies;  ///< where nobody asks for them
 };
 
-void Evaluator::State::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                                Transfer *transfers, Profile *profile) {
+void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
   const ModelData &data = model.data();
   const auto blocks = make_blocks(environments, data.species.size(), order);
   const int n_blocks = int(blocks.size()), n_threads = int(work.size());
-  std::vector<Profile> profiles(profile ? n_threads : 0);
+  std::vector<Profile> profiles(outputs.profile ? n_threads : 0);
   std::exception_ptr failure;
   // every pair and every centre belongs to one block, so that threads never write to the same place
 #pragma omp parallel for schedule(dynamic) num_threads(team_size(n_threads))
   for (int b = 0; b < n_blocks; ++b) {
     const int thread = thread_index();
+    Outputs own = outputs;
+    if (outputs.profile) own.profile = &profiles[thread];
     try {
       for (std::size_t t = 0; t < data.terms.size(); ++t)
         evaluate_block(data.terms[t], environments, data.species.size(), blocks[b], work[thread][t],
-                       energy, f_ij, transfers, profile ? &profiles[thread] : nullptr);
+                       own);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
     }
   }
   if (failure) std::rethrow_exception(failure);
-  if (profile) add(profiles, *profile);
+  if (outputs.profile) add(profiles, *outputs.profile);
 }
 
 Evaluator::Evaluator(Model model, int n_threads) {
@@ -207,21 +205,24 @@ Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }
 
-void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                         Transfer *transfers, Profile *profile) {
-  const ModelData &data = state_->model.data();
-  for (std::size_t i = 0; i < environments.n_atoms; ++i)
-    energy[i] = data.e0[environments.species[i]];
-  const std::size_t n_pairs = environments.offset[environments.n_atoms];
-  if (f_ij) std::fill(&f_ij[0][0], &f_ij[n_pairs][0], 0.0);
-  if (transfers) std::fill_n(transfers, n_pairs, Transfer{});
+void Evaluator::evaluate(const Environments &environments, const Outputs &wanted) {
+  const std::size_t n_atoms = environments.n_atoms, n_pairs = environments.offset[n_atoms];
+  const std::vector<double> &e0 = state_->model.data().e0;
+  Outputs outputs = wanted;
   try {
-    state_->evaluate(environments, energy, f_ij, transfers, profile);
+    if (!outputs.energies) {
+      state_->energies.resize(n_atoms);
+      outputs.energies = state_->energies.data();
+    }
+    for (std::size_t i = 0; i < n_atoms; ++i) outputs.energies[i] = e0[environments.species[i]];
+    if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
+    if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
+    state_->evaluate(environments, outputs);
   } catch (const std::bad_alloc &) {
-    throw Error("an evaluation of " + std::to_string(environments.n_atoms) + " atoms with " +
+    throw Error("an evaluation of " + std::to_string(n_atoms) + " atoms with " +
                 std::to_string(n_pairs) + " neighbours needs more memory than there is");
   }
-  check_finite(environments, energy, f_ij);
+  check_finite(environments, outputs);
 }
 
 }  // namespace soap_gpr

@@ -63,11 +63,11 @@ struct ThirdSide {
 void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
                      std::vector<TripletNeighbor> &neighbors);
 
-/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null, and so may
-/// transfers[pair], to which a shared term adds.
+/// Adds ε_i of some centres to the energies, which are not null, -∂ε_i/∂r_ij to f_ij and what a
+/// shared term hands on to the transfers.
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
-                      std::size_t n_species, const std::size_t *centers, int n, double *energy,
-                      double (*f_ij)[3], Transfer *transfers);
+                      std::size_t n_species, const std::size_t *centers, int n,
+                      const Outputs &outputs);
 
 /// Sparse points of one function, eq. (22c): for each the coefficients of its factors in r_ij, r_ik
 /// and r_jk, which make G when multiplied by the weights and added up.
@@ -78,9 +78,9 @@ struct TripletBasis {
 };
 
 /// Rows of one structure whose product with the weights of one function gives its energy, forces
-/// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without `neighbor`.
+/// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without gradients.
 void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
-                    const Environments &environments, std::size_t n_species,
-                    const std::size_t *neighbor, double *rows);
+                    const Environments &environments, std::size_t n_species, bool gradients,
+                    double *rows);
 
 }  // namespace soap_gpr

@@ -14,8 +14,8 @@ FeatureGradients::FeatureGradients(const SoapTerm &term, std::size_t n_atoms)
 }
 
 void FeatureGradients::compute(EnvironmentBlock &block, std::size_t center,
-                               const Environments &environments, const std::size_t *neighbor) {
-  const std::size_t *own = neighbor + environments.offset[center];
+                               const Environments &environments) {
+  const std::size_t *own = environments.neighbor + environments.offset[center];
   for (std::size_t atom : atoms_) slot_[atom] = -1;
   atoms_.clear();
   add_atom(center);

@@ -20,9 +20,8 @@ class FeatureGradients {
   const std::vector<std::size_t> &atoms() const { return atoms_; }
   std::size_t n_rows() const { return 3 * atoms_.size() + 6; }
 
-  /// Of the only centre of a block that has its power spectrum; neighbor[n_pairs] of the structure.
-  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments,
-               const std::size_t *neighbor);
+  /// Of the only centre of a block that has its power spectrum.
+  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments);
 
   /// packed[n_rows][n_features]
   void pack(AlignedVector &packed) const;

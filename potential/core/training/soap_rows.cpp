@@ -130,10 +130,10 @@ std::vector<double *> target_rows(const FeatureGradients &gradients, std::size_t
 }  // namespace
 
 void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns,
-                   const Environments &environments, const std::size_t *neighbor,
-                   std::size_t n_columns, double *rows) {
+                   const Environments &environments, bool with_gradients, std::size_t n_columns,
+                   double *rows) {
   EnvironmentBlock block(term, 1);
-  FeatureGradients gradients(term, neighbor ? environments.n_atoms : 0);
+  FeatureGradients gradients(term, with_gradients ? environments.n_atoms : 0);
   GradientPanels panels;
   AlignedVector packed;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
@@ -144,8 +144,8 @@ void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns
     const KernelRow kernel(term, sparse, block.p_hat(), block.norm()[0]);
     double *own = rows + columns[a];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
-    if (!neighbor) continue;
-    gradients.compute(block, i, environments, neighbor);
+    if (!with_gradients) continue;
+    gradients.compute(block, i, environments);
     gradients.pack(packed);
     panels.fill(term.n_features, int(gradients.n_rows()), block.p_hat(), packed);
     subtract_gradients(sparse, kernel, panels,

@@ -64,7 +64,7 @@ void features(const Model &model, std::size_t index, const Environments &environ
 }
 
 FeatureRows feature_gradients(const Model &model, std::size_t index,
-                              const Environments &environments, const std::size_t *neighbor,
+                              const Environments &environments,
                               const std::vector<std::size_t> &centers) {
   const SoapTerm &term = trainable_term(model, index);
   const std::size_t width = term.n_features;
@@ -75,7 +75,7 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
   out.offset.push_back(0);
   for (std::size_t i : centers) {
     block.compute(environments, &i, 1);
-    gradients.compute(block, i, environments, neighbor);
+    gradients.compute(block, i, environments);
     gradients.pack(packed);
     const double *p_hat = block.p_hat(), norm = block.norm()[0];
     for (std::size_t row = 0; row < gradients.n_rows(); ++row) {
@@ -93,7 +93,7 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
 }
 
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
-               const std::size_t *neighbor, double *rows) {
+               bool gradients, double *rows) {
   const SoapTerm &term = trainable_term(model, index);
   std::vector<std::size_t> columns;
   std::size_t n_columns = 0;
@@ -103,7 +103,7 @@ void soap_rows(const Model &model, std::size_t index, const Environments &enviro
     columns.push_back(n_columns);
     n_columns += sparse.size;
   }
-  add_soap_rows(term, columns, environments, neighbor, n_columns, rows);
+  add_soap_rows(term, columns, environments, gradients, n_columns, rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {
@@ -113,12 +113,12 @@ std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t fun
 }
 
 void triplet_rows(const Model &model, std::size_t term, std::size_t function,
-                  const TripletBasis &basis, const Environments &environments,
-                  const std::size_t *neighbor, double *rows) {
+                  const TripletBasis &basis, const Environments &environments, bool gradients,
+                  double *rows) {
   const auto *triplet = std::get_if<TripletTerm>(&model.data().terms.at(term));
   if (!triplet || function >= triplet->functions.size())
     throw Error("the model has no such function");
-  triplet_design(*triplet, function, basis, environments, model.species().size(), neighbor, rows);
+  triplet_design(*triplet, function, basis, environments, model.species().size(), gradients, rows);
 }
 
 std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term) {
@@ -129,9 +129,9 @@ std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t 
 }
 
 void function_rows(const Model &model, std::size_t term, std::size_t function,
-                   const Environments &environments, const std::size_t *neighbor, double *rows) {
+                   const Environments &environments, bool gradients, double *rows) {
   pair_design(std::get<PairTerm>(model.data().terms.at(term)), function, environments,
-              model.species().size(), neighbor, rows);
+              model.species().size(), gradients, rows);
 }
 
 }  // namespace soap_gpr

@@ -98,11 +98,11 @@ std::array<std::size_t, 3> species_of(std::size_t function, std::size_t n_specie
 }  // namespace
 
 void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
-                    const Environments &environments, std::size_t n_species,
-                    const std::size_t *neighbor, double *rows) {
+                    const Environments &environments, std::size_t n_species, bool gradients,
+                    double *rows) {
   const auto [center, first, second] = species_of(function, n_species);
   DesignRows design(environments.n_atoms, basis.size, rows);
-  TripletRows sums(term, basis, first == second, neighbor != nullptr);
+  TripletRows sums(term, basis, first == second, gradients);
   std::vector<TripletNeighbor> neighbors;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     if (environments.species[i] != int(center)) continue;
@@ -112,8 +112,9 @@ void triplet_design(const TripletTerm &term, std::size_t function, const Triplet
       for (std::size_t k = j + 1; k < neighbors.size(); ++k)
         if (neighbors[j].species == int(first) && neighbors[k].species == int(second))
           sums.add(neighbors, j, k, &design.energy(0));
-    for (std::size_t k = 0; neighbor && k < neighbors.size(); ++k)
-      design.add_gradients(i, neighbor[neighbors[k].pair], neighbors[k].r_ij, sums.gradient(k));
+    for (std::size_t k = 0; gradients && k < neighbors.size(); ++k)
+      design.add_gradients(i, environments.neighbor[neighbors[k].pair], neighbors[k].r_ij,
+                           sums.gradient(k));
   }
 }
 
