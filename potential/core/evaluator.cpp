@@ -6,9 +6,8 @@
 #include <new>
 
 #include "base/threads.hpp"
-#include "model_data.hpp"
+#include "cpu_layout.hpp"
 #include "soap/environment_block.hpp"
-#include "soap/kernel.hpp"
 
 namespace soap_gpr {
 
@@ -38,36 +37,43 @@ std::vector<Block> make_blocks(const Environments &environments, std::size_t n_s
   return blocks;
 }
 
+/// Numbers that kernel sums hold of n centres.
+std::size_t kernel_scratch(const SoapLayout &soap, int n) {
+  std::size_t size = 0;
+  for (const KernelSum &sum : soap.kernel_sums()) size = std::max(size, sum.scratch_size(n));
+  return size;
+}
+
 /// What a workspace holds for each centre, bytes.
-std::size_t bytes_per_center(const SoapTerm &term) {
-  const std::size_t twice = std::size_t(term.n_coefficients) + term.n_features;
-  return sizeof(double) * (2 * twice + kernel_scratch(term, kLanes) / kLanes);
+std::size_t bytes_per_center(const SoapLayout &soap) {
+  const std::size_t twice = std::size_t(soap.density.n_coefficients) + soap.n_features();
+  return sizeof(double) * (2 * twice + kernel_scratch(soap, kLanes) / kLanes);
 }
 
 /// Centres that a term takes at a time: a whole block unless its features are very many.
-int capacity(const SoapTerm &term) {
-  const std::size_t room = kWorkspaceBytes / bytes_per_center(term);
+int capacity(const SoapLayout &soap) {
+  const std::size_t room = kWorkspaceBytes / bytes_per_center(soap);
   return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
 }
 
 /// One thread's memory for one term.
 struct Workspace {
-  explicit Workspace(const SoapTerm &term)
-      : size(capacity(term)),
-        block(term, size),
-        g(std::size_t(size) * term.n_features),
-        scratch(kernel_scratch(term, size)) {}
+  explicit Workspace(const SoapLayout &soap)
+      : size(capacity(soap)),
+        block(soap, size),
+        g(std::size_t(size) * soap.n_features()),
+        scratch(kernel_scratch(soap, size)) {}
   int size;  ///< centres
   EnvironmentBlock block;
   AlignedVector g, scratch;
 };
 
 /// Made when the first centre with sparse points is met, so that other terms and threads need none.
-Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapTerm &term) {
+Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapLayout &soap) {
   try {
-    if (!work) work = std::make_unique<Workspace>(term);
+    if (!work) work = std::make_unique<Workspace>(soap);
   } catch (const std::bad_alloc &) {
-    throw Error("the model needs " + std::to_string(capacity(term) * bytes_per_center(term) >> 20) +
+    throw Error("the model needs " + std::to_string(capacity(soap) * bytes_per_center(soap) >> 20) +
                 " MB for every thread that evaluates it, more than there is");
   }
   return *work;
@@ -93,40 +99,43 @@ class Stopwatch {
 };
 
 /// Of no more centres than the workspace is for.
-void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environments &environments,
-                   const Block &block, Workspace &work, const Outputs &outputs) {
+void evaluate_soap(const KernelSum &sum, const Environments &environments, const Block &block,
+                   Workspace &work, const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
   work.block.gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
   work.block.expand();
   watch.lap(&Profile::expansion);
-  work.block.power_spectra();
+  work.block.represent();
   watch.lap(&Profile::power_spectrum);
-  double sums[kBlock] = {};
-  kernel_sum(term, sparse, block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(),
-             sums, outputs.f_ij ? work.g.data() : nullptr);
-  for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += sums[i];
+  double energies[kBlock] = {};
+  sum.add(block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(), energies,
+          outputs.f_ij ? work.g.data() : nullptr);
+  for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   watch.lap(&Profile::kernel);
   if (!outputs.f_ij) return;
-  work.block.power_spectra_adjoint(work.g.data());
+  work.block.representation_adjoint(work.g.data());
   watch.lap(&Profile::power_adjoint);
   work.block.expansion_adjoint(outputs.f_ij);
   watch.lap(&Profile::expansion_adjoint);
 }
 
-void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
-                    const Block &block, std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+void evaluate_soap_block(const SoapLayout &soap, const Environments &environments,
+                         const Block &block, std::unique_ptr<Workspace> &work,
+                         const Outputs &outputs) {
+  const KernelSum &sum = soap.kernel_sums()[environments.species[block.centers[0]]];
+  if (sum.empty()) return;
   Stopwatch watch(outputs.profile);
-  if (const auto *soap = std::get_if<SoapTerm>(&term)) {
-    const SparseSet &sparse = soap->sparse[environments.species[block.centers[0]]];
-    if (sparse.size == 0) return;
-    Workspace &own = prepared(work, *soap);
-    watch.lap(&Profile::gather);
-    for (int begin = 0; begin < block.size; begin += own.size)
-      evaluate_soap(*soap, sparse, environments,
-                    {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
-    return;
-  }
+  Workspace &own = prepared(work, soap);
+  watch.lap(&Profile::gather);
+  for (int begin = 0; begin < block.size; begin += own.size)
+    evaluate_soap(sum, environments,
+                  {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
+}
+
+void evaluate_cluster_block(const Term &term, const Environments &environments,
+                            std::size_t n_species, const Block &block, const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
   if (const auto *pair = std::get_if<PairTerm>(&term))
     add_pair_term(*pair, environments, n_species, block.centers, block.size, outputs);
   else
@@ -161,19 +170,36 @@ void check_finite(const Environments &environments, const Outputs &outputs) {
 
 struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
-    for (auto &terms : work) terms.resize(model.data().terms.size());
+    const std::size_t n_terms = model.data().terms.size();
+    for (auto &terms : work) terms.resize(n_terms);
+    for (std::size_t t = 0; t < n_terms; ++t) {
+      soap.push_back(model.cpu().soap(t));
+      if (soap[t]) soap[t]->kernel_sums();  // here, and not at the first evaluation
+    }
   }
   void evaluate(const Environments &environments, const Outputs &outputs);
+  void evaluate(const Environments &environments, const Block &block, int thread,
+                const Outputs &outputs);
 
   Model model;
+  std::vector<const SoapLayout *> soap;                       ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them
 };
 
-void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
+void Evaluator::State::evaluate(const Environments &environments, const Block &block, int thread,
+                                const Outputs &outputs) {
   const ModelData &data = model.data();
-  const auto blocks = make_blocks(environments, data.species.size(), order);
+  for (std::size_t t = 0; t < data.terms.size(); ++t)
+    if (soap[t])
+      evaluate_soap_block(*soap[t], environments, block, work[thread][t], outputs);
+    else
+      evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, outputs);
+}
+
+void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
+  const auto blocks = make_blocks(environments, model.species().size(), order);
   const int n_blocks = int(blocks.size()), n_threads = int(work.size());
   std::vector<Profile> profiles(outputs.profile ? n_threads : 0);
   std::exception_ptr failure;
@@ -184,9 +210,7 @@ void Evaluator::State::evaluate(const Environments &environments, const Outputs 
     Outputs own = outputs;
     if (outputs.profile) own.profile = &profiles[thread];
     try {
-      for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, data.species.size(), blocks[b], work[thread][t],
-                       own);
+      evaluate(environments, blocks[b], thread, own);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
@@ -199,7 +223,11 @@ void Evaluator::State::evaluate(const Environments &environments, const Outputs 
 Evaluator::Evaluator(Model model, int n_threads) {
   if (n_threads < 1)
     throw Error("n_threads: found " + std::to_string(n_threads) + ", expected 1 or more");
-  state_ = std::make_unique<State>(std::move(model), n_threads);
+  try {
+    state_ = std::make_unique<State>(std::move(model), n_threads);
+  } catch (const std::bad_alloc &) {
+    throw Error("the model needs more memory than there is");
+  }
 }
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;

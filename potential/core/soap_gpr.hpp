@@ -63,6 +63,7 @@ struct Outputs {
 };
 
 struct ModelData;
+class CpuLayout;
 
 /// An immutable model: may be shared by any number of threads.
 class Model {
@@ -75,10 +76,14 @@ class Model {
   int species_index(int atomic_number) const;  ///< -1 when the model does not know it
   bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
   bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)
-  const ModelData &data() const { return *data_; }
+
+  // For evaluators, and for training.
+  const ModelData &data() const;  ///< as in the file
+  const CpuLayout &cpu() const;   ///< as the CPU runs it
 
  private:
-  std::shared_ptr<const ModelData> data_;
+  struct Contents;
+  std::shared_ptr<const Contents> contents_;
 };
 
 /// Evaluates a model; owns one workspace per thread. One Evaluator serves one caller at a time.

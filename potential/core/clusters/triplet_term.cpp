@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/distance.hpp"
+#include "base/simd.hpp"
 
 namespace soap_gpr {
 
@@ -55,7 +56,7 @@ struct Value {
 /// The spline and its derivatives: two axes are contracted with whole rows, the third at the end.
 Value interpolate(const TripletTerm &term, const TripletFunction &function, const SplinePoint &j,
                   const SplinePoint &k, const SplinePoint &jk) {
-  const std::size_t row = term.row(), plane = row * term.radial.n_coefficients();
+  const std::size_t row = term.third.n_coefficients(), plane = row * term.radial.n_coefficients();
   const double *corner = &function.coefficients[j.first * plane + k.first * row + jk.first];
   Lanes value[kVectors] = {}, by_j[kVectors] = {}, by_k[kVectors] = {};
 #pragma GCC unroll 6

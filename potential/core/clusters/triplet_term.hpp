@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/simd.hpp"
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_process.hpp"
 #include "clusters/uniform_spline.hpp"
@@ -17,7 +16,8 @@ namespace soap_gpr {
 /// G(r_ij, r_ik, r_jk) in eV as B-spline coefficients, and processes to be added; G = 0 where both
 /// are empty.
 struct TripletFunction {
-  AlignedVector coefficients;  ///< [radial][radial][row], rows padded
+  /// [radial][radial][third], then kSplinePadded zeros: whole vectors are read from anywhere
+  std::vector<double> coefficients;
   std::vector<TripletProcess> processes;
 };
 
@@ -29,9 +29,6 @@ struct TripletTerm {
   UniformGrid radial, third;
   std::size_t n_weights = 0;
   std::vector<TripletFunction> functions;  ///< [triplet_index]
-
-  /// Length of a row of coefficients with room for whole vectors from any first coefficient.
-  std::size_t row() const { return padded(third.n_coefficients() + 2); }
 };
 
 /// Place of a centre's species and its neighbours' pair: all pairs of centre 0, those of 1, ...

@@ -4,9 +4,9 @@
 
 #include <cstddef>
 
-namespace soap_gpr {
+#include "base/voigt.hpp"
 
-constexpr int kVoigt[6][2] = {{0, 0}, {1, 1}, {2, 2}, {1, 2}, {0, 2}, {0, 1}};
+namespace soap_gpr {
 
 /// rows[1 + 3 n_atoms + 6][n_columns]: energy, forces atom by atom, virial xx, yy, zz, yz, xz, xy.
 class DesignRows {

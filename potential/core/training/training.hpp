@@ -18,11 +18,12 @@ std::size_t n_features(const Model &model, std::size_t term);
 std::size_t n_weights(const Model &model);
 std::size_t n_weights(const Model &model, std::size_t term);
 
-/// Unit-length power spectra p_hat[n_atoms][n_features] of one soap term.
+/// Features p_hat[n_atoms][n_features] of one soap term, of unit length where its kernel is
+/// normalised.
 void features(const Model &model, std::size_t term, const Environments &environments,
               double *p_hat);
 
-/// Unit-length power spectra of some environments with their gradients.
+/// The same of some environments with their gradients.
 struct FeatureRows {
   std::vector<double> p_hat;        ///< [n_centers][n_features]
   std::vector<std::size_t> offset;  ///< [n_centers + 1], into atoms

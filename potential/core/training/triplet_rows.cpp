@@ -3,6 +3,7 @@
 // so that the rows are those of the spline that runs, docs/theory.md eq. (22c).
 #include <array>
 
+#include "base/simd.hpp"
 #include "clusters/triplet_term.hpp"
 #include "training/design_rows.hpp"
 
