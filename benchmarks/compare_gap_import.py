@@ -67,7 +67,7 @@ def _measure(size: Size, kind: str, arguments) -> dict:
     model, _ = import_gap(xml)
     atoms = crystal(size.species, arguments.atoms)
     geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
-    structure, evaluator = model.structure(*geometry), _core.Evaluator(model.core, 1)
+    structure, evaluator = model.environments(*geometry), _core.Evaluator(model.core, 1)
     quip = Potential("IP GAP", param_filename=str(xml))
     quip.calculation_always_required = True
     quip.set_default_properties(["energy"])

@@ -114,7 +114,7 @@ def _kernel_flop(case: Case, n_species: int) -> int:
 def _products(size: Size, n_atoms: int, seconds: float) -> dict:
     """The whole evaluation beside K = P Xᵀ and G = A X for all atoms at once."""
     atoms, model = crystal(size.species, n_atoms), random_model(size)
-    structure = model.structure(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    structure = model.environments(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
     evaluator, X = _core.Evaluator(model.core, 1), model.sparse_points(0)[0]
     P = np.random.default_rng(0).normal(size=(len(atoms), X.shape[1]))
     K, G = np.empty((len(atoms), len(X))), np.empty_like(P)
@@ -153,7 +153,7 @@ def _threads(size: Size, seconds: float) -> dict:
     if len(CORES) < 2:
         return {}
     atoms, model = crystal(size.species, 4096), random_model(size)
-    structure = model.structure(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    structure = model.environments(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
     evaluators = {n: _core.Evaluator(model.core, n) for n in (1, 2)}
     times: dict[int, list[float]] = {1: [], 2: []}
     with all_cores():

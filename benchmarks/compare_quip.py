@@ -68,7 +68,7 @@ def evaluations(size: Size, atoms, forces: bool) -> dict:
     """
     model = random_model(size)
     geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
-    structure, evaluator = model.structure(*geometry), _core.Evaluator(model.core, 1)
+    structure, evaluator = model.environments(*geometry), _core.Evaluator(model.core, 1)
     quip = Potential("IP GAP", param_filename=str(gap_file(size)))
     quip.calculation_always_required = True
     quip.set_default_properties(["energy"])

@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _evaluation(model: Model, atoms):
-    structure = model.structure(atoms.numbers, atoms.positions, atoms.cell, atoms.pbc)
+    structure = model.environments(atoms.numbers, atoms.positions, atoms.cell, atoms.pbc)
     evaluator = _core.Evaluator(model.core, 1)
     return lambda: evaluator.evaluate(structure, True)
 

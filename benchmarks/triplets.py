@@ -67,7 +67,7 @@ def _measure(name: str, species: str, changes: dict, seconds: float) -> dict:
         start = time.perf_counter()
         structure_rows(model, frame)
         times.append(time.perf_counter() - start)
-    counts = model.structure(atoms.numbers, atoms.positions, atoms.cell, True).n_pairs / 512
+    counts = model.environments(atoms.numbers, atoms.positions, atoms.cell, True).n_pairs / 512
     tables = [array for key, array in model.arrays.items() if ".table." in key]
     return {
         "case": name,

@@ -39,7 +39,7 @@ def test_small_periodic_cells_are_repeated_and_clusters_are_not(tmp_path):
 def test_profile_covers_the_time_of_one_thread(forces):
     model = body_order_model()
     atoms = random_structure([8, 1, 1] * 40)
-    structure = model.structure(atoms.numbers, atoms.positions, atoms.cell.array, True)
+    structure = model.environments(atoms.numbers, atoms.positions, atoms.cell.array, True)
     evaluator = _core.Evaluator(model.core, 1)
     profiles = [evaluator.profile(structure, forces) for _ in range(20)]
     shares = []

@@ -219,7 +219,7 @@ def test_bad_structures_are_one_clear_sentence(any_model, numbers, positions, me
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200, np.nan])
 def test_distances_that_are_not_finite_are_refused(any_model, value):
     """Neighbours come from any program's list: none is passed over as if it were far away."""
-    structure = _core.Structure(
+    structure = _core.Environments(
         np.array([0, 1], dtype=np.int32),
         np.array([0, 1, 1], dtype=np.uint64),
         np.array([1], dtype=np.uint64),

@@ -131,7 +131,7 @@ class _Soap:
         return self._options.delta**2 * products**self._options.zeta
 
     def add(self, structure: Structure, total: np.ndarray) -> None:
-        own = self._model.structure(
+        own = self._model.environments(
             structure.numbers, structure.positions, structure.cell, structure.pbc
         )
         centers = np.flatnonzero(

@@ -62,7 +62,7 @@ class Model:
     def __init__(self, data: bytes, source: str = "model"):
         try:
             self.core = _core.Model.from_bytes(data)
-        except _core.CoreError as error:
+        except SoapGprError as error:
             raise SoapGprError(f"{source}: {error}") from None
         self._bytes, self._source = data, source
         self.species: tuple[int, ...] = tuple(self.core.species)
@@ -250,7 +250,7 @@ class Model:
             raise SoapGprError(f"the model does not know {names}, it was trained for {known}")
         return np.array([self._species_index[z] for z in numbers.tolist()], dtype=np.int32)
 
-    def structure(self, numbers, positions, cell=None, pbc=False) -> "_core.Structure":
+    def environments(self, numbers, positions, cell=None, pbc=False) -> _core.Environments:
         """The core's view of a structure: species and neighbours."""
         species = self.species_indices(numbers)
         if len(species) == 0:
@@ -258,7 +258,7 @@ class Model:
         neighbors = neighbor_list(positions, cell, pbc, self.cutoff)
         if self.core.ordered_neighbors:
             neighbors = in_order(neighbors, positions, cell, pbc)
-        return core_structure(species, neighbors)
+        return core_environments(species, neighbors)
 
     def evaluate(
         self, numbers, positions, cell=None, pbc=False, *, forces=True, n_threads: int = 1
@@ -269,14 +269,11 @@ class Model:
         bool or three; n_threads as ``parallel.thread_count`` takes it. Raises SoapGprError for an
         unknown species, coincident atoms, anything that is not finite, and as ``neighbor_list``.
         """
-        structure = self.structure(numbers, positions, cell, pbc)
+        environments = self.environments(numbers, positions, cell, pbc)
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
-        try:
-            return Evaluation(*evaluators[n_threads].evaluate(structure, forces))
-        except _core.CoreError as error:
-            raise SoapGprError(str(error)) from None
+        return Evaluation(*evaluators[n_threads].evaluate(environments, forces))
 
     def __reduce__(self):
         return Model, (self._bytes,)
@@ -286,10 +283,10 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def core_structure(species: np.ndarray, neighbors: NeighborList) -> "_core.Structure":
+def core_environments(species: np.ndarray, neighbors: NeighborList) -> _core.Environments:
     """species (N,) int32 species indices."""
     neighbor_species = species[neighbors.neighbor.astype(np.int64)]
-    return _core.Structure(
+    return _core.Environments(
         species, neighbors.offset, neighbors.neighbor, neighbor_species, neighbors.r_ij
     )
 

@@ -49,7 +49,7 @@ def benchmark(
     geometry = structure.numbers, structure.positions, structure.cell, structure.pbc
     cases = [(n, forces) for n in threads for forces in (True, False)]
     evaluators = {n: _core.Evaluator(model.core, thread_count(n)) for n in (1, *threads)}
-    environments = model.structure(*geometry)
+    environments = model.environments(*geometry)
     for n, forces in cases:
         evaluators[n].evaluate(environments, forces)
     phases: dict[str, list[float]] = {name: [] for name in PHASES}
@@ -57,7 +57,7 @@ def benchmark(
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(phases["rest"]) < LEAST_ROUNDS:
         start = time.perf_counter()
-        environments = model.structure(*geometry)
+        environments = model.environments(*geometry)
         phases["neighbor_list"].append(time.perf_counter() - start)
         profile = evaluators[1].profile(environments)
         total = profile.pop("elapsed")

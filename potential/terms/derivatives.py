@@ -140,7 +140,7 @@ class DerivativeBasis:
 
     def _chunks(self, structure: Structure, gradients: bool) -> Iterator[tuple[int, _Chunk]]:
         """The environments of a structure by species, as many as CHUNK_BYTES of gradients allow."""
-        environments = self._model.structure(
+        environments = self._model.environments(
             structure.numbers, structure.positions, structure.cell, structure.pbc
         )
         width = self._model.core.n_features(self._term)

@@ -39,8 +39,10 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
             continue
         for p, points in model.sparse_points(t).items():
             if term["kind"] == "triplet":
-                factors = triplet.factors(term, points)
-                rows = _core.triplet_rows(model.core, t, p, environments, *factors, gradients)
+                first, second, third = triplet.factors(term, points)
+                rows = _core.triplet_rows(
+                    model.core, t, p, environments, first, second, third, gradients
+                )
                 parts.append(rows)
                 continue
             rows = _core.function_rows(model.core, t, p, environments, gradients)
@@ -92,4 +94,4 @@ def _require_fittable(model):
 
 
 def _environments(model, structure):
-    return model.structure(structure.numbers, structure.positions, structure.cell, structure.pbc)
+    return model.environments(structure.numbers, structure.positions, structure.cell, structure.pbc)

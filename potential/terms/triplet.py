@@ -52,7 +52,9 @@ def kernel(entry: Mapping[str, Any], points: np.ndarray, symmetric: bool) -> np.
     return entry["delta"] ** 2 * (gaussian(points) + mirrored)
 
 
-def factors(entry: Mapping[str, Any], points: np.ndarray) -> tuple[np.ndarray, ...]:
+def factors(
+    entry: Mapping[str, Any], points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coefficients (n, M) of the three factors of each sparse point's kernel, eq. (22c)."""
     axes = []
     for axis in range(3):
@@ -60,7 +62,8 @@ def factors(entry: Mapping[str, Any], points: np.ndarray) -> tuple[np.ndarray, .
         x = (uniform_spline.sites(n, end)[:, None] - points[:, axis]) / entry["length_scale"]
         axes.append(uniform_spline.coefficients(np.exp(-0.5 * x**2), n))
     axes[2] *= entry["delta"] ** 2
-    return tuple(np.ascontiguousarray(axis) for axis in axes)
+    first, second, third = map(np.ascontiguousarray, axes)
+    return first, second, third
 
 
 def table(
