@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.terms.kernels import features, sparse_kernel, structure_rows
+from potential.terms.kernels import features, structure_rows
 
 TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
 SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])
@@ -247,10 +247,3 @@ def test_collapsed_kernels_equal_the_sum_over_sparse_points(zeta):
     np.testing.assert_allclose(result.forces.ravel(), predicted[1:-6], rtol=0, atol=1e-11)
     energies = evaluate(model, atoms, forces=False).energies
     np.testing.assert_allclose(energies, result.energies, rtol=1e-13)
-
-
-def test_kernels_of_imported_models_cannot_be_fitted():
-    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
-        structure_rows(general_model(), structures()["cubic"])
-    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
-        sparse_kernel(general_model())

@@ -168,16 +168,6 @@ class Model:
         """(index, entry) of the terms of kind soap."""
         return [(t, term) for t, term in enumerate(self.terms) if term["kind"] == "soap"]
 
-    def plain_kernel(self, term: int) -> bool:
-        """Whether a soap term is of the form that training knows: docs/theory.md eq. (5) to (7)."""
-        entry = self.terms[term]
-        return (
-            entry["normalize"]
-            and entry.get("offset", 0) == 0
-            and entry["zeta"] == int(entry["zeta"])
-            and f"term{term}.features" not in self.arrays
-        )
-
     @cached_property
     def fixed_part(self) -> "Model | None":
         """The model of e0 and the terms without weights alone; None when it has no such terms."""

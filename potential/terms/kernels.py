@@ -24,10 +24,9 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
     (eV/Å), virial −dE/dε as xx, yy, zz, yz, xz, xy (eV). Without gradients only the energy row.
 
     Their product with the weights is what the evaluator returns, less what has no weights
-    (docs/theory.md eq. 10-12). Raises SoapGprError for kernels that cannot be fitted and for
-    compressed models.
+    (docs/theory.md eq. 10-12). Raises SoapGprError for compressed models.
     """
-    _require_fittable(model)
+    _refuse_compressed(model)
     environments = _environments(model, structure)
     parts = []
     for t, term in enumerate(model.terms):
@@ -54,12 +53,12 @@ def structure_rows(model: Model, structure, gradients: bool = True) -> np.ndarra
 
 
 def sparse_kernel(model: Model) -> np.ndarray:
-    """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ of soap terms, zero between sparse
-    sets and terms; eV²/Å² of terms whose functions are derivatives.
+    """K_MM (n_weights, n_weights) in eV²: the kernels of docs/theory.md eq. (7b) for soap terms,
+    zero between sparse sets and terms; eV²/Å² of terms whose functions are derivatives.
 
     Raises SoapGprError for a compressed model, which no longer has the p̂_m.
     """
-    _require_fittable(model)
+    _refuse_compressed(model)
     K = np.zeros((model.n_weights, model.n_weights))
     begin = 0
     for t, term in enumerate(model.terms):
@@ -77,20 +76,24 @@ def sparse_kernel(model: Model) -> np.ndarray:
                 symmetric = triplet.is_symmetric(len(model.species))[p]
                 block[:] = triplet.kernel(term, points, symmetric)
             else:
-                np.matmul(points, points.T, out=block)
-                np.power(block, term["zeta"], out=block)
-                block *= term["delta"] ** 2
+                _soap_kernel(term, points, out=block)
             begin = end
     return K
 
 
-def _require_fittable(model):
+def _soap_kernel(term, points, out):
+    """δ² (p̂_m·p̂_m' + offset)^ζ, where a real ζ takes what is not positive for 0 (eq. 7b)."""
+    np.matmul(points, points.T, out=out)
+    out += term.get("offset", 0.0)
+    if term["zeta"] != int(term["zeta"]):
+        np.maximum(out, 0.0, out=out)
+    np.power(out, term["zeta"], out=out)
+    out *= term["delta"] ** 2
+
+
+def _refuse_compressed(model):
     if model.compressed:
         raise SoapGprError(COMPRESSED)
-    if not all(model.plain_kernel(t) for t, _ in model.soap_terms):
-        raise SoapGprError(
-            "the model has a kernel that cannot be fitted, such as those of imported models"
-        )
 
 
 def _environments(model, structure):
