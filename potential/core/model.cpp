@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From the bytes of a model file to ModelData: every shape and value is checked before use.
 #include <algorithm>
+#include <fstream>
 #include <new>
 #include <set>
+#include <sstream>
 
 #include "cpu_layout.hpp"
 #include "file/term_readers.hpp"
@@ -97,6 +99,18 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
                 " MB needs more memory than there is");
   }
   return model;
+}
+
+Model Model::from_file(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!(bytes << file.rdbuf())) throw Error(path + ": cannot be read");
+  const std::string content = bytes.str();
+  try {
+    return from_bytes(content.data(), content.size());
+  } catch (const Error &error) {
+    throw Error(path + ": " + error.what());
+  }
 }
 
 const ModelData &Model::data() const { return contents_->data; }

@@ -70,6 +70,7 @@ class Model {
  public:
   /// Reads the bytes of a *.sgpr file. Throws Error when anything about them is wrong.
   static Model from_bytes(const char *bytes, std::size_t size);
+  static Model from_file(const std::string &path);
 
   double cutoff() const;                       ///< largest cutoff of all terms, Å
   const std::vector<int> &species() const;     ///< atomic numbers, ascending
