@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The C++ library by itself: built without Python, installed, found by CMake, used by the example."""
+"""The C++ library alone: built without Python, installed, found by CMake, used by the example."""
 
 import shutil
 import subprocess

@@ -105,7 +105,7 @@ nb::dict profile(Evaluator &evaluator, const EnvironmentArrays &arrays, bool for
   seconds["expansion"] = profile.expansion;
   seconds["power_spectrum"] = profile.power_spectrum;
   seconds["kernel"] = profile.kernel;
-  seconds["body_order"] = profile.body_order;
+  seconds["clusters"] = profile.clusters;
   seconds["power_spectrum_adjoint"] = profile.power_adjoint;
   seconds["expansion_adjoint"] = profile.expansion_adjoint;
   seconds["scatter"] = profile.scatter;

@@ -82,10 +82,10 @@ Array python_triplet_rows(const Model &model, std::size_t term, std::size_t func
   if (first.shape(0) != n_radial || second.shape(0) != n_radial || third.shape(0) != n_third ||
       second.shape(1) != size || third.shape(1) != size)
     throw Error("the arrays of a triplet function's sparse points are inconsistent");
-  const TripletBasis basis{size, first.data(), second.data(), third.data()};
+  const TripletPoints points{size, first.data(), second.data(), third.data()};
   return rows_of(model, arrays, gradients, size,
                  [&](const Environments &environments, double *rows) {
-                   triplet_rows(model, term, function, basis, environments, gradients, rows);
+                   triplet_rows(model, term, function, points, environments, gradients, rows);
                  });
 }
 

@@ -141,7 +141,7 @@ void evaluate_cluster_block(const Term &term, const Environments &environments,
   else
     add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
                      block.size, outputs);
-  watch.lap(&Profile::body_order);
+  watch.lap(&Profile::clusters);
 }
 
 /// The sum over threads.
@@ -151,7 +151,7 @@ void add(const std::vector<Profile> &profiles, Profile &total) {
     total.expansion += p.expansion;
     total.power_spectrum += p.power_spectrum;
     total.kernel += p.kernel;
-    total.body_order += p.body_order;
+    total.clusters += p.clusters;
     total.power_adjoint += p.power_adjoint;
     total.expansion_adjoint += p.expansion_adjoint;
   }

@@ -47,7 +47,7 @@ struct Profile {
   double expansion = 0;          ///< splines, spherical harmonics, density coefficients
   double power_spectrum = 0;     ///< and its normalisation
   double kernel = 0;             ///< energies and ∂ε/∂p
-  double body_order = 0;         ///< pair and triplet terms, all stages
+  double clusters = 0;           ///< pair and triplet terms, all stages
   double power_adjoint = 0;      ///< ∂ε/∂c
   double expansion_adjoint = 0;  ///< ∂ε/∂r_ij
   double scatter = 0;            ///< pair forces to atoms: for the caller to fill, who does it

@@ -66,9 +66,9 @@ void add_triplet_term(const TripletTerm &term, const Environments &environments,
                       std::size_t n_species, const std::size_t *centers, int n,
                       const Outputs &outputs);
 
-/// Sparse points of one function, eq. (22c): for each the coefficients of its factors in r_ij, r_ik
+/// Sparse points of one function, eq. (22c): for each the coefficients of its splines in r_ij, r_ik
 /// and r_jk, which make G when multiplied by the weights and added up.
-struct TripletBasis {
+struct TripletPoints {
   std::size_t size = 0;                              ///< sparse points
   const double *first = nullptr, *second = nullptr;  ///< [n_coefficients of radial][size]
   const double *third = nullptr;                     ///< [n_coefficients of third][size]
@@ -76,7 +76,7 @@ struct TripletBasis {
 
 /// Rows of one structure whose product with the weights of one function gives its energy, forces
 /// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without gradients.
-void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
+void triplet_design(const TripletTerm &term, std::size_t function, const TripletPoints &points,
                     const Environments &environments, std::size_t n_species, bool gradients,
                     double *rows);
 

@@ -105,12 +105,12 @@ std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t fun
 }
 
 void triplet_rows(const Model &model, std::size_t term, std::size_t function,
-                  const TripletBasis &basis, const Environments &environments, bool gradients,
+                  const TripletPoints &points, const Environments &environments, bool gradients,
                   double *rows) {
   const auto *triplet = std::get_if<TripletTerm>(&model.data().terms.at(term));
   if (!triplet || function >= triplet->functions.size())
     throw Error("the model has no such function");
-  triplet_design(*triplet, function, basis, environments, model.species().size(), gradients, rows);
+  triplet_design(*triplet, function, points, environments, model.species().size(), gradients, rows);
 }
 
 std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term) {

@@ -49,11 +49,11 @@ std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t fun
 void function_rows(const Model &model, std::size_t term, std::size_t function,
                    const Environments &environments, bool gradients, double *rows);
 
-/// The same for one function of a triplet term, with its sparse points: rows[...][basis.size]. The
-/// numbers of coefficients along r_ij and r_jk say how long the basis is.
+/// The same for one function of a triplet term, with its sparse points: rows[...][points.size]. The
+/// numbers of coefficients along r_ij and r_jk say how long those of the points are.
 std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term);
 void triplet_rows(const Model &model, std::size_t term, std::size_t function,
-                  const TripletBasis &basis, const Environments &environments, bool gradients,
+                  const TripletPoints &points, const Environments &environments, bool gradients,
                   double *rows);
 
 }  // namespace soap_gpr
