@@ -36,6 +36,7 @@ lint: $(VENV)/installed-lint $(VENV)/installed
 	@echo "lint: clang-format"
 	@$(BIN)/clang-format --dry-run -Werror $(CPP_SOURCES)
 	@echo "lint: mypy"
+	@cp $$($(BIN)/python -P -c 'import potential; print(*potential.__path__)')/_core.pyi potential/
 	@$(BIN)/mypy --no-error-summary --python-executable $(BIN)/python potential ipi_driver
 	@echo "lint: imports"
 	@$(BIN)/lint-imports --no-cache --no-logo

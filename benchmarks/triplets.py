@@ -60,7 +60,7 @@ def _measure(name: str, species: str, changes: dict, seconds: float) -> dict:
     model = build_model(numbers, np.zeros(len(numbers)), [term])
     atoms = structure_from_atoms(crystal(species, 512))
     measured = benchmark(model, atoms, [1], seconds)
-    triplets = measured["phases"].pop("body_order")
+    triplets = measured["phases"].pop("clusters")
     times = []
     for _ in range(9):
         start = time.perf_counter()

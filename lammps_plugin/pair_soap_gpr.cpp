@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Conventions: r_ij = r_j - r_i; f_ij = -dε_i/dr_ij acts on j with + and on i with -. The virial of
-// the pair, r_ij (x) f_ij, is ascribed to the neighbour j: with it the heat flux Σ_j W_j·v_j of a
-// many-body potential is right (Fan et al., Phys. Rev. B 92, 094301 (2015); QUIP does the same).
 
 #include "pair_soap_gpr.h"
 
@@ -20,6 +17,7 @@
 #include "memory.h"
 #include "neigh_list.h"
 #include "neighbor.h"
+#include "scatter.hpp"
 #include "update.h"
 #include "utils.h"
 
@@ -29,6 +27,17 @@ namespace {
 
 // Centres given to the core at once by each thread: enough for its blocks, and it bounds memory.
 constexpr int CENTERS_PER_THREAD = 1024;
+
+// Places in f_x r_y, row-major, of LAMMPS' xx yy zz xy xz yz yx zx zy; its "xy" is r_x f_y.
+constexpr int CENTROID_ORDER[9] = {0, 4, 8, 3, 6, 7, 1, 2, 5};
+
+// xx yy zz xy xz yz of f_x r_y, row-major.
+struct Symmetric {
+  double w[6];
+  explicit Symmetric(const double *W)
+      : w{W[0], W[4], W[8], 0.5 * (W[1] + W[3]), 0.5 * (W[2] + W[6]), 0.5 * (W[5] + W[7])} {}
+  double operator[](int k) const { return w[k]; }
+};
 
 }  // namespace
 
@@ -62,21 +71,35 @@ void PairSoapGpr::compute(int eflag, int vflag) {
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
     gather(begin, std::min(begin + block_size, list->inum));
-    soap_gpr::Environments environments;
-    environments.n_atoms = block_.center.size();
-    environments.species = block_.species.data();
-    environments.offset = block_.offset.data();
-    environments.neighbor_species = block_.neighbor_species.data();
-    environments.r_ij = reinterpret_cast<const double(*)[3]>(block_.r_ij.data());
+    const soap_gpr::Environments environments = block_.environments();
+    const soap_gpr::Outputs outputs = block_.outputs();
     try {
-      evaluator_->evaluate(environments, block_.energy.data(),
-                           reinterpret_cast<double(*)[3]>(block_.f_ij.data()),
-                           block_.transfer.empty() ? nullptr : block_.transfer.data());
+      evaluator_->evaluate(environments, outputs);
     } catch (const soap_gpr::Error &e) {
       fail(e.what());
     }
-    scatter();
+    soap_gpr::scatter(environments, outputs, Tally{this});
   }
+}
+
+soap_gpr::Environments PairSoapGpr::Block::environments() const {
+  soap_gpr::Environments environments;
+  environments.n_atoms = center.size();
+  environments.center = center.data();
+  environments.species = species.data();
+  environments.offset = offset.data();
+  environments.neighbor = neighbor.data();
+  environments.neighbor_species = neighbor_species.data();
+  environments.r_ij = reinterpret_cast<const double(*)[3]>(r_ij.data());
+  return environments;
+}
+
+soap_gpr::Outputs PairSoapGpr::Block::outputs() {
+  soap_gpr::Outputs outputs;
+  outputs.energies = energy.data();
+  outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
+  if (!transfer.empty()) outputs.transfers = transfer.data();
+  return outputs;
 }
 
 // Ends all ranks. MPI may drop the last words of a rank that aborts, so that with several ranks the
@@ -160,66 +183,44 @@ void PairSoapGpr::sort_neighbors(std::size_t first) {
   }
 }
 
-// Adds the energies and forces of block_ to LAMMPS' arrays. Forces on ghosts travel home by LAMMPS'
-// reverse communication.
-void PairSoapGpr::scatter() {
-  double *const *const f = atom->f;
-  for (std::size_t a = 0; a < block_.center.size(); ++a) {
-    const int i = block_.center[a];
-    const double unit = energy_unit_ * scale_[atom->type[i]][atom->type[i]];
-    const double energy = unit * block_.energy[a];
-    if (!std::isfinite(energy)) fail("the energy of an atom is not finite");
-    if (eflag_global) eng_vdwl += energy;
-    if (eflag_atom) eatom[i] += energy;
-
-    double f_i[3] = {0.0, 0.0, 0.0};
-    for (std::size_t p = block_.offset[a]; p < block_.offset[a + 1]; ++p) {
-      const int j = block_.neighbor[p];
-      double f_ij[3];
-      for (int k = 0; k < 3; ++k) {
-        f_ij[k] = unit * block_.f_ij[p][k];
-        f[j][k] += f_ij[k];
-        f_i[k] += f_ij[k];
-      }
-      if (vflag_either) tally_pair(j, block_.r_ij[p].data(), f_ij);
-      if (!block_.transfer.empty()) hand_on(i, j, block_.transfer[p], unit);
-    }
-    for (int k = 0; k < 3; ++k) f[i][k] -= f_i[k];
-  }
+// To LAMMPS' units, and with the scale of the centre's type.
+double PairSoapGpr::Tally::scale(std::size_t i) const {
+  const int type = pair->atom->type[i];
+  return pair->energy_unit_ * pair->scale_[type][type];
 }
 
-// Tensors in LAMMPS' order xx yy zz xy xz yz (yx zx zy); "xy" is r_x f_y.
-void PairSoapGpr::tally_pair(int j, const double *r, const double *f) {
-  if (vflag_global || vflag_atom) {
-    const double w[6] = {r[0] * f[0],
-                         r[1] * f[1],
-                         r[2] * f[2],
-                         0.5 * (r[0] * f[1] + r[1] * f[0]),
-                         0.5 * (r[0] * f[2] + r[2] * f[0]),
-                         0.5 * (r[1] * f[2] + r[2] * f[1])};
-    for (int k = 0; k < 6; ++k) {
-      if (vflag_global) virial[k] += w[k];
-      if (vflag_atom) vatom[j][k] += w[k];
-    }
-  }
-  if (cvflag_atom) {
-    const double w[9] = {r[0] * f[0], r[1] * f[1], r[2] * f[2], r[0] * f[1], r[0] * f[2],
-                         r[1] * f[2], r[1] * f[0], r[2] * f[0], r[2] * f[1]};
-    for (int k = 0; k < 9; ++k) cvatom[j][k] += w[k];
-  }
+void PairSoapGpr::Tally::add_energy(std::size_t i, double energy) {
+  if (!std::isfinite(energy)) pair->fail("the energy of an atom is not finite");
+  if (pair->eflag_global) pair->eng_vdwl += energy;
+  if (pair->eflag_atom) pair->eatom[i] += energy;
 }
 
-// Energy and virial of atom i that are its neighbour's, docs/theory.md eq. (22e): the totals stay.
-void PairSoapGpr::hand_on(int i, int j, const soap_gpr::Transfer &transfer, double unit) {
-  const double *const w = transfer.virial;  // f_x r_y
-  const double symmetric[6] = {
-      w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
-  const double full[9] = {w[0], w[4], w[8], w[3], w[6], w[7], w[1], w[2], w[5]};
-  for (const auto &[atom, sign] : {std::pair(i, -unit), std::pair(j, unit)}) {
-    if (eflag_atom) eatom[atom] += sign * transfer.energy;
-    for (int k = 0; vflag_atom && k < 6; ++k) vatom[atom][k] += sign * symmetric[k];
-    for (int k = 0; cvflag_atom && k < 9; ++k) cvatom[atom][k] += sign * full[k];
+// Forces on ghosts travel home by LAMMPS' reverse communication.
+void PairSoapGpr::Tally::add_force(std::size_t i, const double *f) {
+  double *const own = pair->atom->f[i];
+  for (int k = 0; k < 3; ++k) own[k] += f[k];
+}
+
+void PairSoapGpr::Tally::add_virial(std::size_t i, const double *W) {
+  if (pair->vflag_global) {
+    const Symmetric w(W);
+    for (int k = 0; k < 6; ++k) pair->virial[k] += w[k];
   }
+  add_atom_virial(i, W);
+}
+
+void PairSoapGpr::Tally::add_transfer(std::size_t i, double energy, const double *W) {
+  if (pair->eflag_atom) pair->eatom[i] += energy;
+  add_atom_virial(i, W);
+}
+
+void PairSoapGpr::Tally::add_atom_virial(std::size_t i, const double *W) {
+  if (pair->vflag_atom) {
+    const Symmetric w(W);
+    for (int k = 0; k < 6; ++k) pair->vatom[i][k] += w[k];
+  }
+  if (pair->cvflag_atom)
+    for (int k = 0; k < 9; ++k) pair->cvatom[i][k] += W[CENTROID_ORDER[k]];
 }
 
 void PairSoapGpr::settings(int narg, char ** /*arg*/) {
@@ -312,9 +313,10 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
 double PairSoapGpr::memory_usage() {
   const Block &b = block_;
   double bytes = Pair::memory_usage() + presence_.memory_usage();
-  bytes += sizeof(int) * (b.center.capacity() + b.species.capacity() + b.neighbor.capacity() +
-                          b.neighbor_species.capacity());
-  bytes += sizeof(std::size_t) * b.offset.capacity() + sizeof(double) * b.energy.capacity();
+  bytes += sizeof(int) * (b.species.capacity() + b.neighbor_species.capacity());
+  bytes +=
+      sizeof(std::size_t) * (b.center.capacity() + b.offset.capacity() + b.neighbor.capacity());
+  bytes += sizeof(double) * b.energy.capacity();
   bytes += 3 * sizeof(double) * (b.r_ij.capacity() + b.f_ij.capacity());
   bytes += sizeof(soap_gpr::Transfer) * b.transfer.capacity();
   bytes += sizeof(Neighbor) * b.found.capacity();

@@ -1,7 +1,7 @@
 /* -*- c++ -*- */
 // SPDX-License-Identifier: GPL-2.0-only
-// pair_style soap/gpr: gathers LAMMPS' neighbours, lets the core evaluate them, scatters and
-// tallies what comes back. All of the physics is in potential/core.
+// pair_style soap/gpr: gathers LAMMPS' neighbours, lets the core evaluate them and tallies
+// what comes back. All of the physics is in potential/core.
 
 #ifndef LMP_PAIR_SOAP_GPR_H
 #define LMP_PAIR_SOAP_GPR_H
@@ -47,16 +47,32 @@ class PairSoapGpr : public Pair {
   /// Environments of the centres [begin, end) of the neighbour list, and what the core made of
   /// them.
   struct Block {
-    std::vector<int> center;   // LAMMPS index of each centre
-    std::vector<int> species;  // species index of each centre
+    std::vector<std::size_t> center;  // LAMMPS index of each centre
+    std::vector<int> species;         // species index of each centre
     std::vector<std::size_t> offset;
-    std::vector<int> neighbor;  // LAMMPS index of each neighbour, ghosts included
+    std::vector<std::size_t> neighbor;  // LAMMPS index of each neighbour, ghosts included
     std::vector<int> neighbor_species;
     std::vector<std::array<double, 3>> r_ij;
     std::vector<double> energy;
     std::vector<std::array<double, 3>> f_ij;
     std::vector<Neighbor> found;               // neighbours of one centre, to be sorted
     std::vector<soap_gpr::Transfer> transfer;  // empty unless the model shares energies
+
+    soap_gpr::Environments environments() const;
+    soap_gpr::Outputs outputs();
+  };
+
+  /// Sink of soap_gpr::scatter: LAMMPS' arrays.
+  struct Tally {
+    PairSoapGpr *pair;
+
+    double scale(std::size_t i) const;
+    bool wants_virials() const { return pair->vflag_either; }
+    void add_energy(std::size_t i, double energy);
+    void add_force(std::size_t i, const double *f);
+    void add_virial(std::size_t i, const double *W);
+    void add_transfer(std::size_t i, double energy, const double *W);
+    void add_atom_virial(std::size_t i, const double *W);
   };
 
   void allocate();
@@ -64,10 +80,7 @@ class PairSoapGpr : public Pair {
 
   void gather(int begin, int end);
   void sort_neighbors(std::size_t first);
-  void scatter();
   [[noreturn]] void fail(const std::string &what);
-  void tally_pair(int j, const double *r, const double *f);
-  void hand_on(int i, int j, const soap_gpr::Transfer &transfer, double unit);
 
   MappedModel mapped_;
   Presence presence_;

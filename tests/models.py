@@ -63,6 +63,24 @@ def general_model(species=(1, 8), seed=0) -> TrainingModel:
     return build_model(species, [-float(z) for z in species], terms)
 
 
+def kernel_model(
+    zeta=2, selected=False, delta=1.3, n_sparse=6, species=(1, 8), seed=0, **kernel
+) -> TrainingModel:
+    """A SOAP term of any kernel, ``normalize`` and ``offset``, with a selection of products if
+    wanted, some of them twice; weights are N(0, 1)."""
+    rng = np.random.default_rng(seed)
+    term = tabulated_term(species, 3, 2, 3.5, zeta) | {"delta": delta, **kernel}
+    if selected:
+        n_products = sum(q * (q + 1) // 2 for q in term["n_channels"])
+        term["features"] = np.append(rng.permutation(n_products)[: n_products // 2], [3, 3])
+        term["feature_scale"] = rng.uniform(0.2, 2.0, len(term["features"]))
+    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
+    points = features(build_model(species, [0.0] * len(species), [term]), 0, atoms)
+    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+    term["weights"] = {a: rng.normal(size=n_sparse) for a in range(len(species))}
+    return build_model(species, [-float(z) for z in species], [term])
+
+
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:
     """Pair terms with random weights, ZBL and, if wanted, SOAP and triplets, to 3.5 Å."""
     species = tuple(sorted(species))
@@ -154,9 +172,10 @@ def _triplets(species, seed) -> dict:
     return term
 
 
-def derivative_model(structures, zeta=3, species=(1, 8)):
-    """The model whose functions are the derivatives by all coordinates of these structures."""
-    term = tabulated_term(species, zeta=zeta) | {"sparse_basis": "derivatives"}
+def derivative_model(structures, zeta=3, species=(1, 8), **more):
+    """The model whose functions are the derivatives by all coordinates of these structures; more:
+    of its term."""
+    term = tabulated_term(species, zeta=zeta) | {"sparse_basis": "derivatives"} | more
     term["structures"] = to_arrays([structure_from_atoms(atoms) for atoms in structures])
     return build_model(species, [0.0] * len(species), [term])
 

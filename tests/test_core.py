@@ -219,7 +219,7 @@ def test_bad_structures_are_one_clear_sentence(any_model, numbers, positions, me
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200, np.nan])
 def test_distances_that_are_not_finite_are_refused(any_model, value):
     """Neighbours come from any program's list: none is passed over as if it were far away."""
-    structure = _core.Structure(
+    structure = _core.Environments(
         np.array([0, 1], dtype=np.int32),
         np.array([0, 1, 1], dtype=np.uint64),
         np.array([1], dtype=np.uint64),
@@ -247,10 +247,3 @@ def test_collapsed_kernels_equal_the_sum_over_sparse_points(zeta):
     np.testing.assert_allclose(result.forces.ravel(), predicted[1:-6], rtol=0, atol=1e-11)
     energies = evaluate(model, atoms, forces=False).energies
     np.testing.assert_allclose(energies, result.energies, rtol=1e-13)
-
-
-def test_kernels_of_imported_models_cannot_be_fitted():
-    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
-        structure_rows(general_model(), structures()["cubic"])
-    with pytest.raises(SoapGprError, match="a kernel that cannot be fitted"):
-        general_model().kernel_matrix()

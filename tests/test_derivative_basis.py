@@ -75,7 +75,16 @@ def test_functions_are_derivatives_of_the_kernel(zeta):
 @pytest.mark.parametrize("name", targets())
 @pytest.mark.parametrize("zeta", [1, 2, 3, 4, 7])
 def test_rows_times_weights_are_the_compiled_model(name, zeta):
-    model, atoms = derivative_model(sparse_structures(), zeta), targets()[name]
+    rows_are_the_compiled_model(derivative_model(sparse_structures(), zeta), targets()[name])
+
+
+def test_rows_of_selected_features_are_the_compiled_model():
+    selection = {"features": [0, 3, 4, 17, 17, 40], "feature_scale": [1.0, 0.5, 2.0, 1.0, 0.3, 1.0]}
+    model = derivative_model(sparse_structures(), **selection)
+    rows_are_the_compiled_model(model, targets()["triclinic"])
+
+
+def rows_are_the_compiled_model(model, atoms):
     weights = np.random.default_rng(0).normal(size=model.n_weights)
     evaluation = evaluate(Model(model.with_weights(weights).to_bytes()), atoms)
     virial = evaluation.virial[VOIGT]

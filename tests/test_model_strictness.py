@@ -233,7 +233,7 @@ def test_sparse_structures_are_checked(name, array, message):
 
 def test_derivatives_of_a_kernel_that_cannot_be_fitted_are_refused():
     data = change_term(model_of_derivatives(), offset=1.0)
-    refused(data, "sparse_basis with a kernel that cannot be fitted")
+    refused(data, "sparse_basis .derivatives. with another kernel than a normalised one")
 
 
 def test_atoms_of_no_element_are_refused_by_number(model):

@@ -17,8 +17,7 @@ examples:
   soap-gpr import-gap gap.xml -o model.sgpr --clusters literal
 
 Files of sparse points are looked for beside the XML file. The model gives the energies, forces and
-virials of QUIP, in LAMMPS, i-PI and ASE; it cannot be fitted again. docs/gap.md says what can be
-imported.
+virials of QUIP, in LAMMPS, i-PI and ASE. docs/gap.md says what can be imported.
 """
 
 

@@ -6,9 +6,8 @@
 #include <new>
 
 #include "base/threads.hpp"
-#include "model_data.hpp"
+#include "cpu_layout.hpp"
 #include "soap/environment_block.hpp"
-#include "soap/kernel.hpp"
 
 namespace soap_gpr {
 
@@ -38,36 +37,43 @@ std::vector<Block> make_blocks(const Environments &environments, std::size_t n_s
   return blocks;
 }
 
+/// Numbers that kernel sums hold of n centres.
+std::size_t kernel_scratch(const SoapLayout &soap, int n) {
+  std::size_t size = 0;
+  for (const KernelSum &sum : soap.kernel_sums()) size = std::max(size, sum.scratch_size(n));
+  return size;
+}
+
 /// What a workspace holds for each centre, bytes.
-std::size_t bytes_per_center(const SoapTerm &term) {
-  const std::size_t twice = std::size_t(term.n_coefficients) + term.n_features;
-  return sizeof(double) * (2 * twice + kernel_scratch(term, kLanes) / kLanes);
+std::size_t bytes_per_center(const SoapLayout &soap) {
+  const std::size_t twice = std::size_t(soap.density.n_coefficients) + soap.n_features();
+  return sizeof(double) * (2 * twice + kernel_scratch(soap, kLanes) / kLanes);
 }
 
 /// Centres that a term takes at a time: a whole block unless its features are very many.
-int capacity(const SoapTerm &term) {
-  const std::size_t room = kWorkspaceBytes / bytes_per_center(term);
+int capacity(const SoapLayout &soap) {
+  const std::size_t room = kWorkspaceBytes / bytes_per_center(soap);
   return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
 }
 
 /// One thread's memory for one term.
 struct Workspace {
-  explicit Workspace(const SoapTerm &term)
-      : size(capacity(term)),
-        block(term, size),
-        g(std::size_t(size) * term.n_features),
-        scratch(kernel_scratch(term, size)) {}
+  explicit Workspace(const SoapLayout &soap)
+      : size(capacity(soap)),
+        block(soap, size),
+        g(std::size_t(size) * soap.n_features()),
+        scratch(kernel_scratch(soap, size)) {}
   int size;  ///< centres
   EnvironmentBlock block;
   AlignedVector g, scratch;
 };
 
 /// Made when the first centre with sparse points is met, so that other terms and threads need none.
-Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapTerm &term) {
+Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapLayout &soap) {
   try {
-    if (!work) work = std::make_unique<Workspace>(term);
+    if (!work) work = std::make_unique<Workspace>(soap);
   } catch (const std::bad_alloc &) {
-    throw Error("the model needs " + std::to_string(capacity(term) * bytes_per_center(term) >> 20) +
+    throw Error("the model needs " + std::to_string(capacity(soap) * bytes_per_center(soap) >> 20) +
                 " MB for every thread that evaluates it, more than there is");
   }
   return *work;
@@ -93,49 +99,49 @@ class Stopwatch {
 };
 
 /// Of no more centres than the workspace is for.
-void evaluate_soap(const SoapTerm &term, const SparseSet &sparse, const Environments &environments,
-                   const Block &block, Workspace &work, double *energy, double (*f_ij)[3],
-                   Profile *profile) {
-  Stopwatch watch(profile);
+void evaluate_soap(const KernelSum &sum, const Environments &environments, const Block &block,
+                   Workspace &work, const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
   work.block.gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
   work.block.expand();
   watch.lap(&Profile::expansion);
-  work.block.power_spectra();
+  work.block.represent();
   watch.lap(&Profile::power_spectrum);
-  double sums[kBlock] = {};
-  kernel_sum(term, sparse, block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(),
-             sums, f_ij ? work.g.data() : nullptr);
-  for (int i = 0; i < block.size; ++i) energy[block.centers[i]] += sums[i];
+  double energies[kBlock] = {};
+  sum.add(block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(), energies,
+          outputs.f_ij ? work.g.data() : nullptr);
+  for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   watch.lap(&Profile::kernel);
-  if (!f_ij) return;
-  work.block.power_spectra_adjoint(work.g.data());
+  if (!outputs.f_ij) return;
+  work.block.representation_adjoint(work.g.data());
   watch.lap(&Profile::power_adjoint);
-  work.block.expansion_adjoint(f_ij);
+  work.block.expansion_adjoint(outputs.f_ij);
   watch.lap(&Profile::expansion_adjoint);
 }
 
-void evaluate_block(const Term &term, const Environments &environments, std::size_t n_species,
-                    const Block &block, std::unique_ptr<Workspace> &work, double *energy,
-                    double (*f_ij)[3], Transfer *transfers, Profile *profile) {
-  Stopwatch watch(profile);
-  if (const auto *soap = std::get_if<SoapTerm>(&term)) {
-    const SparseSet &sparse = soap->sparse[environments.species[block.centers[0]]];
-    if (sparse.size == 0) return;
-    Workspace &own = prepared(work, *soap);
-    watch.lap(&Profile::gather);
-    for (int begin = 0; begin < block.size; begin += own.size)
-      evaluate_soap(*soap, sparse, environments,
-                    {block.centers + begin, std::min(own.size, block.size - begin)}, own, energy,
-                    f_ij, profile);
-    return;
-  }
+void evaluate_soap_block(const SoapLayout &soap, const Environments &environments,
+                         const Block &block, std::unique_ptr<Workspace> &work,
+                         const Outputs &outputs) {
+  const KernelSum &sum = soap.kernel_sums()[environments.species[block.centers[0]]];
+  if (sum.empty()) return;
+  Stopwatch watch(outputs.profile);
+  Workspace &own = prepared(work, soap);
+  watch.lap(&Profile::gather);
+  for (int begin = 0; begin < block.size; begin += own.size)
+    evaluate_soap(sum, environments,
+                  {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
+}
+
+void evaluate_cluster_block(const Term &term, const Environments &environments,
+                            std::size_t n_species, const Block &block, const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
   if (const auto *pair = std::get_if<PairTerm>(&term))
-    add_pair_term(*pair, environments, n_species, block.centers, block.size, energy, f_ij);
+    add_pair_term(*pair, environments, n_species, block.centers, block.size, outputs);
   else
     add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
-                     block.size, energy, f_ij, transfers);
-  watch.lap(&Profile::body_order);
+                     block.size, outputs);
+  watch.lap(&Profile::clusters);
 }
 
 /// The sum over threads.
@@ -145,18 +151,18 @@ void add(const std::vector<Profile> &profiles, Profile &total) {
     total.expansion += p.expansion;
     total.power_spectrum += p.power_spectrum;
     total.kernel += p.kernel;
-    total.body_order += p.body_order;
+    total.clusters += p.clusters;
     total.power_adjoint += p.power_adjoint;
     total.expansion_adjoint += p.expansion_adjoint;
   }
 }
 
-void check_finite(const Environments &environments, const double *energy, const double (*f_ij)[3]) {
+void check_finite(const Environments &environments, const Outputs &outputs) {
   double total = 0;
-  for (std::size_t i = 0; i < environments.n_atoms; ++i) total += energy[i];
-  if (f_ij)
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) total += outputs.energies[i];
+  if (outputs.f_ij)
     for (std::size_t k = 0; k < environments.offset[environments.n_atoms]; ++k)
-      total += f_ij[k][0] + f_ij[k][1] + f_ij[k][2];
+      total += outputs.f_ij[k][0] + outputs.f_ij[k][1] + outputs.f_ij[k][2];
   if (!std::isfinite(total)) throw Error("an energy or force is not finite");
 }
 
@@ -164,64 +170,87 @@ void check_finite(const Environments &environments, const double *energy, const 
 
 struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
-    for (auto &terms : work) terms.resize(model.data().terms.size());
+    const std::size_t n_terms = model.data().terms.size();
+    for (auto &terms : work) terms.resize(n_terms);
+    for (std::size_t t = 0; t < n_terms; ++t) {
+      soap.push_back(model.cpu().soap(t));
+      if (soap[t]) soap[t]->kernel_sums();  // here, and not at the first evaluation
+    }
   }
-  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                Transfer *transfers, Profile *profile);
+  void evaluate(const Environments &environments, const Outputs &outputs);
+  void evaluate(const Environments &environments, const Block &block, int thread,
+                const Outputs &outputs);
 
   Model model;
+  std::vector<const SoapLayout *> soap;                       ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
+  std::vector<double> energies;  ///< where nobody asks for them
 };
 
-void Evaluator::State::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                                Transfer *transfers, Profile *profile) {
+void Evaluator::State::evaluate(const Environments &environments, const Block &block, int thread,
+                                const Outputs &outputs) {
   const ModelData &data = model.data();
-  const auto blocks = make_blocks(environments, data.species.size(), order);
+  for (std::size_t t = 0; t < data.terms.size(); ++t)
+    if (soap[t])
+      evaluate_soap_block(*soap[t], environments, block, work[thread][t], outputs);
+    else
+      evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, outputs);
+}
+
+void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
+  const auto blocks = make_blocks(environments, model.species().size(), order);
   const int n_blocks = int(blocks.size()), n_threads = int(work.size());
-  std::vector<Profile> profiles(profile ? n_threads : 0);
+  std::vector<Profile> profiles(outputs.profile ? n_threads : 0);
   std::exception_ptr failure;
   // every pair and every centre belongs to one block, so that threads never write to the same place
 #pragma omp parallel for schedule(dynamic) num_threads(team_size(n_threads))
   for (int b = 0; b < n_blocks; ++b) {
     const int thread = thread_index();
+    Outputs own = outputs;
+    if (outputs.profile) own.profile = &profiles[thread];
     try {
-      for (std::size_t t = 0; t < data.terms.size(); ++t)
-        evaluate_block(data.terms[t], environments, data.species.size(), blocks[b], work[thread][t],
-                       energy, f_ij, transfers, profile ? &profiles[thread] : nullptr);
+      evaluate(environments, blocks[b], thread, own);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
     }
   }
   if (failure) std::rethrow_exception(failure);
-  if (profile) add(profiles, *profile);
+  if (outputs.profile) add(profiles, *outputs.profile);
 }
 
 Evaluator::Evaluator(Model model, int n_threads) {
   if (n_threads < 1)
     throw Error("n_threads: found " + std::to_string(n_threads) + ", expected 1 or more");
-  state_ = std::make_unique<State>(std::move(model), n_threads);
+  try {
+    state_ = std::make_unique<State>(std::move(model), n_threads);
+  } catch (const std::bad_alloc &) {
+    throw Error("the model needs more memory than there is");
+  }
 }
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator &&) noexcept = default;
 const Model &Evaluator::model() const { return state_->model; }
 
-void Evaluator::evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                         Transfer *transfers, Profile *profile) {
-  const ModelData &data = state_->model.data();
-  for (std::size_t i = 0; i < environments.n_atoms; ++i)
-    energy[i] = data.e0[environments.species[i]];
-  const std::size_t n_pairs = environments.offset[environments.n_atoms];
-  if (f_ij) std::fill(&f_ij[0][0], &f_ij[n_pairs][0], 0.0);
-  if (transfers) std::fill_n(transfers, n_pairs, Transfer{});
+void Evaluator::evaluate(const Environments &environments, const Outputs &wanted) {
+  const std::size_t n_atoms = environments.n_atoms, n_pairs = environments.offset[n_atoms];
+  const std::vector<double> &e0 = state_->model.data().e0;
+  Outputs outputs = wanted;
   try {
-    state_->evaluate(environments, energy, f_ij, transfers, profile);
+    if (!outputs.energies) {
+      state_->energies.resize(n_atoms);
+      outputs.energies = state_->energies.data();
+    }
+    for (std::size_t i = 0; i < n_atoms; ++i) outputs.energies[i] = e0[environments.species[i]];
+    if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
+    if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
+    state_->evaluate(environments, outputs);
   } catch (const std::bad_alloc &) {
-    throw Error("an evaluation of " + std::to_string(environments.n_atoms) + " atoms with " +
+    throw Error("an evaluation of " + std::to_string(n_atoms) + " atoms with " +
                 std::to_string(n_pairs) + " neighbours needs more memory than there is");
   }
-  check_finite(environments, energy, f_ij);
+  check_finite(environments, outputs);
 }
 
 }  // namespace soap_gpr

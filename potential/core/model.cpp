@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From the bytes of a model file to ModelData: every shape and value is checked before use.
 #include <algorithm>
+#include <fstream>
 #include <new>
 #include <set>
+#include <sstream>
 
+#include "cpu_layout.hpp"
 #include "file/term_readers.hpp"
 
 namespace soap_gpr {
@@ -76,11 +79,17 @@ bool has_triplets(const ModelData &data, bool TripletTerm::*option) {
 
 }  // namespace
 
+struct Model::Contents {
+  explicit Contents(ModelData own) : data(std::move(own)), cpu(data) {}
+  const ModelData data;
+  const CpuLayout cpu;
+};
+
 Model Model::from_bytes(const char *bytes, std::size_t size) {
   Model model;
   const TensorFile file = parse_tensor_file(bytes, size);
   try {
-    model.data_ = std::make_shared<const ModelData>(read_model(file));
+    model.contents_ = std::make_shared<const Contents>(read_model(file));
   } catch (const json::exception &) {
     throw Error("the model file's list of terms is incomplete or of the wrong type");
   } catch (const std::out_of_range &) {
@@ -92,14 +101,29 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
   return model;
 }
 
-double Model::cutoff() const { return data_->cutoff; }
-const std::vector<int> &Model::species() const { return data_->species; }
+Model Model::from_file(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!(bytes << file.rdbuf())) throw Error(path + ": cannot be read");
+  const std::string content = bytes.str();
+  try {
+    return from_bytes(content.data(), content.size());
+  } catch (const Error &error) {
+    throw Error(path + ": " + error.what());
+  }
+}
 
-bool Model::shares_energy() const { return has_triplets(*data_, &TripletTerm::shared); }
-bool Model::ordered_neighbors() const { return has_triplets(*data_, &TripletTerm::ordered); }
+const ModelData &Model::data() const { return contents_->data; }
+const CpuLayout &Model::cpu() const { return contents_->cpu; }
+
+double Model::cutoff() const { return data().cutoff; }
+const std::vector<int> &Model::species() const { return data().species; }
+
+bool Model::shares_energy() const { return has_triplets(data(), &TripletTerm::shared); }
+bool Model::ordered_neighbors() const { return has_triplets(data(), &TripletTerm::ordered); }
 
 int Model::species_index(int atomic_number) const {
-  const auto &species = data_->species;
+  const auto &species = data().species;
   const auto found = std::lower_bound(species.begin(), species.end(), atomic_number);
   return found != species.end() && *found == atomic_number ? int(found - species.begin()) : -1;
 }

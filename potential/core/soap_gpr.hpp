@@ -28,6 +28,10 @@ struct Environments {
   const std::size_t *offset = nullptr;    ///< [n_atoms + 1]
   const int *neighbor_species = nullptr;  ///< [n_pairs] species index of the neighbour
   const double (*r_ij)[3] = nullptr;      ///< [n_pairs] Å
+
+  // Which atoms these are: asked for by training and scatter.hpp, not by evaluation.
+  const std::size_t *neighbor = nullptr;  ///< [n_pairs] atom that the neighbour is an image of
+  const std::size_t *center = nullptr;    ///< [n_atoms] atom of a centre; null: centre i is atom i
 };
 
 /// What the centre of a pair hands on to its neighbour where clusters share their energy among
@@ -43,29 +47,44 @@ struct Profile {
   double expansion = 0;          ///< splines, spherical harmonics, density coefficients
   double power_spectrum = 0;     ///< and its normalisation
   double kernel = 0;             ///< energies and ∂ε/∂p
-  double body_order = 0;         ///< pair and triplet terms, all stages
+  double clusters = 0;           ///< pair and triplet terms, all stages
   double power_adjoint = 0;      ///< ∂ε/∂c
   double expansion_adjoint = 0;  ///< ∂ε/∂r_ij
   double scatter = 0;            ///< pair forces to atoms: for the caller to fill, who does it
 };
 
+/// What an evaluation is asked for: null is not computed.
+struct Outputs {
+  double *energies = nullptr;   ///< [n_atoms] ε_i + e0, eV
+  double (*f_ij)[3] = nullptr;  ///< [n_pairs] -∂ε_i/∂r_ij, eV/Å
+  Transfer *transfers =
+      nullptr;                 ///< [n_pairs] for energies and virials of atoms; virials: with f_ij
+  Profile *profile = nullptr;  ///< times are added to it
+};
+
 struct ModelData;
+class CpuLayout;
 
 /// An immutable model: may be shared by any number of threads.
 class Model {
  public:
   /// Reads the bytes of a *.sgpr file. Throws Error when anything about them is wrong.
   static Model from_bytes(const char *bytes, std::size_t size);
+  static Model from_file(const std::string &path);
 
   double cutoff() const;                       ///< largest cutoff of all terms, Å
   const std::vector<int> &species() const;     ///< atomic numbers, ascending
   int species_index(int atomic_number) const;  ///< -1 when the model does not know it
   bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
   bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)
-  const ModelData &data() const { return *data_; }
+
+  // For evaluators, and for training.
+  const ModelData &data() const;  ///< as in the file
+  const CpuLayout &cpu() const;   ///< as the CPU runs it
 
  private:
-  std::shared_ptr<const ModelData> data_;
+  struct Contents;
+  std::shared_ptr<const Contents> contents_;
 };
 
 /// Evaluates a model; owns one workspace per thread. One Evaluator serves one caller at a time.
@@ -76,12 +95,8 @@ class Evaluator {
   ~Evaluator();
   Evaluator(Evaluator &&) noexcept;
 
-  /// energy[n_atoms]: ε_i + e0 in eV. f_ij[n_pairs]: -∂ε_i/∂r_ij in eV/Å, or null for energies
-  /// only. transfers[n_pairs]: for energies and virials of atoms of a model with shares_energy(),
-  /// or null. Times are added to `profile` if given. Throws Error when a distance or a result is
-  /// not finite.
-  void evaluate(const Environments &environments, double *energy, double (*f_ij)[3],
-                Transfer *transfers = nullptr, Profile *profile = nullptr);
+  /// Throws Error when a distance or a result is not finite.
+  void evaluate(const Environments &environments, const Outputs &outputs);
 
   const Model &model() const;
 

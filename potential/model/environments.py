@@ -9,7 +9,7 @@ from potential import _core
 from potential.structures.neighbors import NeighborList
 
 
-class Environments(_core.Structure):
+class Environments(_core.Environments):
     """Species and neighbours of every atom of a structure; ``len`` is the number of atoms.
 
     species (N,) int32: places in the model's list of species.

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from potential._core import CoreError
 from potential.errors import SoapGprError
 from potential.model.model import Evaluation, Model
 from potential.runtime.parallel import ordered_map
@@ -19,7 +18,7 @@ def naming(structure: Structure) -> Iterator[None]:
     """Put the origin of the structure in front of what the core or the model has to say."""
     try:
         yield
-    except (SoapGprError, CoreError) as error:
+    except SoapGprError as error:
         raise SoapGprError(f"{structure.source}: {error}") from None
 
 

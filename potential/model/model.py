@@ -64,7 +64,7 @@ class Model:
         """Raises SoapGprError, which begins with source, when data is not an intact model file."""
         try:
             core = _core.Model.from_bytes(data)
-        except _core.CoreError as error:
+        except SoapGprError as error:
             raise SoapGprError(f"{source}: {error}") from None
         self._data: bytes | None = data
         self._start(core, source)
@@ -120,7 +120,7 @@ class Model:
 
     @cached_property
     def _contents(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        return _core.unpack(self._data)
+        return _core.unpack(self.to_bytes())
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -240,10 +240,7 @@ class Model:
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
-        try:
-            return Evaluation(*evaluators[n_threads].evaluate(environments, forces))
-        except _core.CoreError as error:
-            raise SoapGprError(str(error)) from None
+        return Evaluation(*evaluators[n_threads].evaluate(environments, forces))
 
     def __reduce__(self):
         return type(self), (self.to_bytes(),)

@@ -27,7 +27,7 @@ PHASES = {
     "expansion": "density expansion",
     "power_spectrum": "power spectrum",
     "kernel": "kernel",
-    "body_order": "pair and triplet terms",
+    "clusters": "pair and triplet terms",
     "power_spectrum_adjoint": "power spectrum, adjoint",
     "expansion_adjoint": "density expansion, adjoint",
     "scatter": "sums of pair forces",
@@ -133,7 +133,7 @@ def format_report(result: dict[str, Any]) -> str:
     lines += [
         f"{PHASES[name]:<30s}{value:9.2f}{100 * value / total:6.0f} %"
         for name, value in phases.items()
-        if value > 0 or name != "body_order"
+        if value > 0 or name != "clusters"
     ]
     lines += [
         "",

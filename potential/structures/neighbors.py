@@ -66,13 +66,13 @@ def neighbor_list(positions, cell, pbc, cutoff: float) -> NeighborList:
     radius = _search_radius(lengths, cutoff)
     half = vesin.NeighborList(cutoff=radius, full_list=False, sorted=False, n_threads=1)
     try:
-        pairs = half.compute(positions, box, pbc, quantities="ijD", copy=False)
+        i, j, r_ij = half.compute(positions, box, pbc, quantities="ijD", copy=False)
     except RuntimeError as error:
         raise SoapGprError(f"the neighbours within {cutoff:g} Å cannot be found: {error}") from None
     if radius > cutoff:
-        near = np.einsum("kx,kx->k", pairs[2], pairs[2]) < cutoff**2
-        pairs = [np.ascontiguousarray(values[near]) for values in pairs]
-    return NeighborList(*_core.both_directions(*pairs, len(positions)))
+        near = np.einsum("kx,kx->k", r_ij, r_ij) < cutoff**2
+        i, j, r_ij = (np.ascontiguousarray(values[near]) for values in (i, j, r_ij))
+    return NeighborList(*_core.both_directions(i, j, r_ij, len(positions)))
 
 
 def neighbors_of(structure, cutoff: float) -> NeighborList:

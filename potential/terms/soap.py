@@ -113,23 +113,18 @@ class SoapTerm(SparseTerm):
         return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
 
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
-        """δ² (p̂_m·p̂_m')^ζ, in place: K_MM may take a good part of the memory."""
+        """δ² (p̂_m·p̂_m' + offset)^ζ, where a real ζ takes what is not positive for 0
+        (docs/theory.md eq. 7b); in place: K_MM may take a good part of the memory."""
+        zeta = self.entry["zeta"]
         np.matmul(points, points.T, out=out)
-        np.power(out, self.entry["zeta"], out=out)
+        out += self.entry.get("offset", 0.0)
+        if zeta != int(zeta):
+            np.maximum(out, 0.0, out=out)
+        np.power(out, zeta, out=out)
         out *= self.entry["delta"] ** 2
 
     def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {}
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the kernel is of the form of docs/theory.md eq. (5) to (7)."""
-        return (
-            self.entry["normalize"]
-            and self.entry.get("offset", 0) == 0
-            and self.entry["zeta"] == int(self.entry["zeta"])
-            and f"term{self.index}.features" not in self.model.arrays
-        )
 
     @staticmethod
     def trial_settings(

@@ -123,11 +123,6 @@ class Term(ABC):
         """Arrays of the file, by their names after ``term{t}.``, that the weights change."""
 
     @property
-    def trainable(self) -> bool:
-        """Whether training knows this form of the kernel."""
-        return True
-
-    @property
     def training_bytes(self) -> int:
         """Memory that is kept while rows are made, beside the rows."""
         return 0

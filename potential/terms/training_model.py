@@ -48,9 +48,9 @@ class TrainingModel(Model):
 
         environments: those that the model made of the structure. The product with the weights is
         what the evaluator returns, less what has no weights (docs/theory.md eq. 10-12). Raises
-        SoapGprError for kernels that cannot be fitted and for compressed models.
+        SoapGprError for compressed models.
         """
-        self.require_trainable()
+        self._refuse_compressed()
         blocks = [b for term in self.own_terms for b in term.row_blocks(environments, gradients)]
         if len(blocks) == 1:
             return blocks[0]
@@ -58,12 +58,12 @@ class TrainingModel(Model):
         return np.concatenate([nothing, *blocks], axis=1)
 
     def kernel_matrix(self) -> np.ndarray:
-        """K_MM (n_weights, n_weights) in eV²: δ² (p̂_m·p̂_m')^ζ of soap terms, zero between sparse
-        sets and terms; eV²/Å² of terms whose functions are derivatives.
+        """K_MM (n_weights, n_weights) in eV²: the kernels of docs/theory.md eq. (7b) for soap
+        terms, zero between sparse sets and terms; eV²/Å² of terms whose functions are derivatives.
 
         Raises SoapGprError for a compressed model, which no longer has the p̂_m.
         """
-        self.require_trainable()
+        self._refuse_compressed()
         K, begin = np.zeros((self.n_weights, self.n_weights)), 0
         for term in self.own_terms:
             end = begin + term.n_weights
@@ -84,14 +84,9 @@ class TrainingModel(Model):
             begin = end
         return self.with_arrays(arrays)
 
-    def require_trainable(self) -> None:
-        """Raise SoapGprError when the model is compressed or has kernels that training lacks."""
+    def _refuse_compressed(self) -> None:
         if self.compressed:
             raise SoapGprError(COMPRESSED)
-        if not all(term.trainable for term in self.own_terms):
-            raise SoapGprError(
-                "the model has a kernel that cannot be fitted, such as those of imported models"
-            )
 
 
 def build_model(

@@ -89,8 +89,10 @@ class TripletTerm(ClusterTerm):
     def set_rows(
         self, p: int, points: np.ndarray, environments: Environments, gradients: bool
     ) -> np.ndarray:
-        axes = _axes(self.entry, points)
-        return _core.triplet_rows(self.model.core, self.index, p, environments, *axes, gradients)
+        first, second, third = _axes(self.entry, points)
+        return _core.triplet_rows(
+            self.model.core, self.index, p, environments, first, second, third, gradients
+        )
 
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         """docs/theory.md eq. (22d)."""
@@ -123,7 +125,7 @@ def is_symmetric(n_species: int) -> list[bool]:
     return [b == c for _, b, c in triplets(n_species)]
 
 
-def _axes(entry: Entry, points: np.ndarray) -> tuple[np.ndarray, ...]:
+def _axes(entry: Entry, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coefficients (n, M) of the functions of one distance each whose product is the kernel of a
     sparse point, eq. (22c)."""
     axes = []
@@ -132,7 +134,8 @@ def _axes(entry: Entry, points: np.ndarray) -> tuple[np.ndarray, ...]:
         x = (uniform_spline.sites(n, end)[:, None] - points[:, axis]) / entry["length_scale"]
         axes.append(uniform_spline.coefficients(np.exp(-0.5 * x**2), n))
     axes[2] *= entry["delta"] ** 2
-    return tuple(np.ascontiguousarray(axis) for axis in axes)
+    first, second, third = map(np.ascontiguousarray, axes)
+    return first, second, third
 
 
 def interpolate(entry: Entry, table: np.ndarray, distances) -> np.ndarray:

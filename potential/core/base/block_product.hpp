@@ -39,8 +39,8 @@ void block_product(int rows, int depth, Strided A, const double *X, double *C) {
       Lanes x[V];
       for (int v = 0; v < V; ++v) x[v] = load(X + (std::size_t(k) * V + v) * kLanes);
       for (int r = 0; r < Rows; ++r) {
-        const double factor = a[r * A.row_stride + k * A.column_stride];
-        for (int v = 0; v < V; ++v) sums[r][v] += factor * x[v];
+        const double element = a[r * A.row_stride + k * A.column_stride];
+        for (int v = 0; v < V; ++v) sums[r][v] += element * x[v];
       }
     }
     for (int r = 0; r < Rows; ++r)

@@ -26,7 +26,7 @@ struct Stencil {
 }  // namespace
 
 void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
-                   const std::size_t *centers, int n, double *energy, double (*f_ij)[3]) {
+                   const std::size_t *centers, int n, const Outputs &outputs) {
   for (int c = 0; c < n; ++c) {
     const std::size_t i = centers[c];
     for (std::size_t k = environments.offset[i]; k < environments.offset[i + 1]; ++k) {
@@ -40,15 +40,15 @@ void add_pair_term(const PairTerm &term, const Environments &environments, std::
         value += stencil.value.h[s] * function.knots[stencil.first + s];
         slope += stencil.slope.h[s] * function.knots[stencil.first + s];
       }
-      energy[i] += 0.5 * value;
-      if (!f_ij) continue;
-      for (int x = 0; x < 3; ++x) f_ij[k][x] -= 0.5 * slope * d[x] / r;
+      outputs.energies[i] += 0.5 * value;
+      if (!outputs.f_ij) continue;
+      for (int x = 0; x < 3; ++x) outputs.f_ij[k][x] -= 0.5 * slope * d[x] / r;
     }
   }
 }
 
 void pair_design(const PairTerm &term, std::size_t function, const Environments &environments,
-                 std::size_t n_species, const std::size_t *neighbor, double *rows) {
+                 std::size_t n_species, bool gradients, double *rows) {
   const RadialGrid &grid = term.functions[function].grid;
   DesignRows design(environments.n_atoms, 3 * std::size_t(grid.n_knots()), rows);
   for (std::size_t i = 0; i < environments.n_atoms; ++i)
@@ -61,7 +61,8 @@ void pair_design(const PairTerm &term, std::size_t function, const Environments 
       for (int s = 0; s < 6; ++s) {
         const std::size_t column = stencil.first + s;
         design.energy(column) += 0.5 * stencil.value.h[s];
-        if (neighbor) design.add_gradient(column, i, neighbor[k], d, 0.5 * stencil.slope.h[s] / r);
+        if (gradients)
+          design.add_gradient(column, i, environments.neighbor[k], d, 0.5 * stencil.slope.h[s] / r);
       }
     }
 }

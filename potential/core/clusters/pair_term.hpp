@@ -28,14 +28,14 @@ constexpr std::size_t pair_index(std::size_t a, std::size_t b, std::size_t n_spe
   return low * n_species - low * (low + 1) / 2 + high;
 }
 
-/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null. Throws Error
-/// when two atoms are at the same place.
+/// Adds ε_i of some centres to the energies, which are not null, and -∂ε_i/∂r_ij to f_ij. Throws
+/// Error when two atoms are at the same place.
 void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
-                   const std::size_t *centers, int n, double *energy, double (*f_ij)[3]);
+                   const std::size_t *centers, int n, const Outputs &outputs);
 
 /// Rows of one structure whose product with the knots of one function gives its energy, forces and
-/// virial: rows[1 + 3 n_atoms + 6][3 n_knots], or only the first without `neighbor`.
+/// virial: rows[1 + 3 n_atoms + 6][3 n_knots], or only the first without gradients.
 void pair_design(const PairTerm &term, std::size_t function, const Environments &environments,
-                 std::size_t n_species, const std::size_t *neighbor, double *rows);
+                 std::size_t n_species, bool gradients, double *rows);
 
 }  // namespace soap_gpr

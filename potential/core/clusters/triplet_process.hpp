@@ -7,8 +7,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/simd.hpp"
-
 namespace soap_gpr {
 
 struct TripletProcess {
@@ -19,8 +17,8 @@ struct TripletProcess {
   std::array<double, 3> inverse_scale{};
   std::vector<std::array<int, 3>> permutations;  ///< in the norm; none: no norm
   double constant = 0;                           ///< eV
-  AlignedVector points[3];                       ///< in length scales, permuted ones included
-  AlignedVector weights;                         ///< eV
+  std::vector<double> points[3];                 ///< in length scales, permuted ones included
+  std::vector<double> weights;                   ///< eV
 };
 
 /// Value in eV, and slopes along r_ij, r_ik and r_jk in eV/Å.

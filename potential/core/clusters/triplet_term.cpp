@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/distance.hpp"
+#include "base/simd.hpp"
 
 namespace soap_gpr {
 
@@ -55,7 +56,7 @@ struct Value {
 /// The spline and its derivatives: two axes are contracted with whole rows, the third at the end.
 Value interpolate(const TripletTerm &term, const TripletFunction &function, const SplinePoint &j,
                   const SplinePoint &k, const SplinePoint &jk) {
-  const std::size_t row = term.row(), plane = row * term.radial.n_coefficients();
+  const std::size_t row = term.third.n_coefficients(), plane = row * term.radial.n_coefficients();
   const double *corner = &function.coefficients[j.first * plane + k.first * row + jk.first];
   Lanes value[kVectors] = {}, by_j[kVectors] = {}, by_k[kVectors] = {};
 #pragma GCC unroll 6
@@ -191,17 +192,17 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
 }
 
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
-                      std::size_t n_species, const std::size_t *centers, int n, double *energy,
-                      double (*f_ij)[3], Transfer *transfers) {
+                      std::size_t n_species, const std::size_t *centers, int n,
+                      const Outputs &outputs) {
   std::vector<TripletNeighbor> neighbors;
   std::vector<ThirdSide> sides;
-  if (!term.shared) transfers = nullptr;
+  Transfer *transfers = term.shared ? outputs.transfers : nullptr;
   for (int c = 0; c < n; ++c) {
     const std::size_t i = centers[c];
     gather_triplets(term, environments, i, neighbors);
-    const int species = environments.species[i];
-    (f_ij ? add_center<true> : add_center<false>)(term, neighbors, species, n_species, sides,
-                                                  energy[i], f_ij, transfers);
+    (outputs.f_ij ? add_center<true> : add_center<false>)(term, neighbors, environments.species[i],
+                                                          n_species, sides, outputs.energies[i],
+                                                          outputs.f_ij, transfers);
   }
 }
 

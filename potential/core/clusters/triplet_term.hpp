@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/simd.hpp"
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_process.hpp"
 #include "clusters/uniform_spline.hpp"
@@ -17,7 +16,8 @@ namespace soap_gpr {
 /// G(r_ij, r_ik, r_jk) in eV as B-spline coefficients, and processes to be added; G = 0 where both
 /// are empty.
 struct TripletFunction {
-  AlignedVector coefficients;  ///< [radial][radial][row], rows padded
+  /// [radial][radial][third], then kSplinePadded zeros: whole vectors are read from anywhere
+  std::vector<double> coefficients;
   std::vector<TripletProcess> processes;
 };
 
@@ -29,9 +29,6 @@ struct TripletTerm {
   UniformGrid radial, third;
   std::size_t n_weights = 0;
   std::vector<TripletFunction> functions;  ///< [triplet_index]
-
-  /// Length of a row of coefficients with room for whole vectors from any first coefficient.
-  std::size_t row() const { return padded(third.n_coefficients() + 2); }
 };
 
 /// Place of a centre's species and its neighbours' pair: all pairs of centre 0, those of 1, ...
@@ -63,24 +60,24 @@ struct ThirdSide {
 void gather_triplets(const TripletTerm &term, const Environments &environments, std::size_t i,
                      std::vector<TripletNeighbor> &neighbors);
 
-/// energy[i] += ε_i and f_ij[pair] -= ∂ε_i/∂r_ij for some centres; f_ij may be null, and so may
-/// transfers[pair], to which a shared term adds.
+/// Adds ε_i of some centres to the energies, which are not null, -∂ε_i/∂r_ij to f_ij and what a
+/// shared term hands on to the transfers.
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
-                      std::size_t n_species, const std::size_t *centers, int n, double *energy,
-                      double (*f_ij)[3], Transfer *transfers);
+                      std::size_t n_species, const std::size_t *centers, int n,
+                      const Outputs &outputs);
 
-/// Sparse points of one function, eq. (22c): for each the coefficients of its factors in r_ij, r_ik
+/// Sparse points of one function, eq. (22c): for each the coefficients of its splines in r_ij, r_ik
 /// and r_jk, which make G when multiplied by the weights and added up.
-struct TripletBasis {
+struct TripletPoints {
   std::size_t size = 0;                              ///< sparse points
   const double *first = nullptr, *second = nullptr;  ///< [n_coefficients of radial][size]
   const double *third = nullptr;                     ///< [n_coefficients of third][size]
 };
 
 /// Rows of one structure whose product with the weights of one function gives its energy, forces
-/// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without `neighbor`.
-void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
-                    const Environments &environments, std::size_t n_species,
-                    const std::size_t *neighbor, double *rows);
+/// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without gradients.
+void triplet_design(const TripletTerm &term, std::size_t function, const TripletPoints &points,
+                    const Environments &environments, std::size_t n_species, bool gradients,
+                    double *rows);
 
 }  // namespace soap_gpr

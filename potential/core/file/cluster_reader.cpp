@@ -26,15 +26,14 @@ bool read_fixed(Entry &entry, double cutoff) {
 TripletFunction read_triplet_function(Arrays &arrays, const std::string &name,
                                       const TripletTerm &term) {
   const std::size_t n_radial = term.radial.n_coefficients(), n_third = term.third.n_coefficients();
-  const AlignedVector values = arrays.read(name, {kAny, n_radial, n_third});
   TripletFunction function;
-  if (values.empty()) return function;
-  if (values.size() != n_radial * n_radial * n_third)
+  function.coefficients = arrays.read(name, {kAny, n_radial, n_third});
+  const std::size_t size = function.coefficients.size();
+  if (size == 0) return function;
+  if (size != n_radial * n_radial * n_third)
     throw Error("array '" + name + "' has the unexpected shape " +
                 json(arrays.find(name).shape).dump());
-  function.coefficients.resize(n_radial * n_radial * term.row() + kLanes);
-  for (std::size_t row = 0; row < n_radial * n_radial; ++row)
-    std::copy_n(&values[row * n_third], n_third, &function.coefficients[row * term.row()]);
+  function.coefficients.resize(size + kSplinePadded);
   return function;
 }
 
@@ -73,7 +72,7 @@ TripletProcess read_process(Arrays &arrays, Entry &entry, const std::string &nam
   }
   process.weights = arrays.read(name + ".weights", {kAny});
   const std::size_t size = process.weights.size();
-  const AlignedVector points = arrays.read(name + ".points", {3, size});
+  const std::vector<double> points = arrays.read(name + ".points", {3, size});
   for (int k = 0; k < 3; ++k)
     process.points[k].assign(points.begin() + k * size, points.begin() + (k + 1) * size);
   return process;

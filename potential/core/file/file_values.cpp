@@ -30,12 +30,12 @@ const Tensor &Arrays::find(const std::string &name, Tensor::Type type, const Sha
   return tensor;
 }
 
-AlignedVector Arrays::read(const std::string &name, const Shape &shape) {
-  const std::vector<double> values = find(name, Tensor::Type::f64, shape).doubles();
+std::vector<double> Arrays::read(const std::string &name, const Shape &shape) {
+  std::vector<double> values = find(name, Tensor::Type::f64, shape).doubles();
   for (double x : values)
     if (!std::isfinite(x))
       throw Error("array " + quoted(name) + " holds a number that is not finite");
-  return AlignedVector(values.begin(), values.end());
+  return values;
 }
 
 std::vector<std::int64_t> Arrays::integers(const std::string &name, const Shape &shape) {

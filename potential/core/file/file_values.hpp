@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/simd.hpp"
 #include "file/json_text.hpp"
 #include "file/tensor_file.hpp"
 #include "soap/radial_grid.hpp"
@@ -33,7 +32,7 @@ class Arrays {
   /// Throws Error when the file has no such array.
   const Tensor &find(const std::string &name);
   /// Values of an array of this shape, checked to be finite.
-  AlignedVector read(const std::string &name, const Shape &shape);
+  std::vector<double> read(const std::string &name, const Shape &shape);
   std::vector<std::int64_t> integers(const std::string &name, const Shape &shape);
   void finish() const;
 

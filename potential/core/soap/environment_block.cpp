@@ -1,52 +1,67 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "soap/environment_block.hpp"
 
-#include "soap/kernel.hpp"
-#include "soap/power_spectrum.hpp"
+#include <algorithm>
+#include <cmath>
 
 namespace soap_gpr {
 
-EnvironmentBlock::EnvironmentBlock(const SoapTerm &term, int capacity)
-    : term_(term), expansion_(term), offset_(capacity), neighborhoods_(capacity) {
-  c_.resize(std::size_t(capacity) * term.n_coefficients);
+namespace {
+
+/// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, rows of
+/// zeros stay.
+void normalize(int n, int n_features, double *p, double *norm) {
+  for (int i = 0; i < n; ++i) {
+    double *row = p + std::size_t(i) * n_features;
+    double square = 0;
+#pragma omp simd reduction(+ : square)
+    for (int f = 0; f < n_features; ++f) square += row[f] * row[f];
+    norm[i] = std::sqrt(square);
+    const double scale = norm[i] > 0 ? 1 / norm[i] : 0;
+    for (int f = 0; f < n_features; ++f) row[f] *= scale;
+  }
+}
+
+}  // namespace
+
+EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, int capacity)
+    : soap_(soap), expansion_(soap.density), offset_(capacity), neighborhoods_(capacity) {
+  c_.resize(std::size_t(capacity) * row());
   g_c_.resize(c_.size());
-  p_hat_.resize(std::size_t(capacity) * term.n_features);
-  norm_.resize(capacity);
-  scratch_.resize(power_spectrum_scratch(term));
+  p_hat_.resize(std::size_t(capacity) * soap.n_features());
+  norm_.assign(capacity, 1.0);
+  scratch_.resize(soap.representation->scratch_size());
 }
 
 void EnvironmentBlock::gather(const Environments &environments, const std::size_t *centers, int n) {
   n_ = n;
   species_ = environments.species[centers[0]];
   for (int i = 0; i < n; ++i) {
-    neighborhoods_[i].gather(term_, environments, centers[i]);
+    neighborhoods_[i].gather(soap_.density, environments, centers[i]);
     offset_[i] = environments.offset[centers[i]];
   }
 }
 
 void EnvironmentBlock::expand() {
-  for (int i = 0; i < n_; ++i)
-    expansion_.coefficients(neighborhoods_[i], species_,
-                            &c_[std::size_t(i) * term_.n_coefficients]);
+  for (int i = 0; i < n_; ++i) expansion_.coefficients(neighborhoods_[i], species_, &c_[i * row()]);
 }
 
-void EnvironmentBlock::power_spectra() {
+void EnvironmentBlock::represent() {
+  const std::size_t n_features = soap_.n_features();
   for (int i = 0; i < n_; ++i)
-    power_spectrum(term_, coefficients(i), scratch_.data(),
-                   &p_hat_[std::size_t(i) * term_.n_features]);
-  normalize(term_, n_, p_hat_.data(), norm_.data());
+    soap_.representation->values(coefficients(i), scratch_.data(), &p_hat_[i * n_features]);
+  if (soap_.term.kernel.normalized) normalize(n_, int(n_features), p_hat_.data(), norm_.data());
 }
 
-void EnvironmentBlock::power_spectra_adjoint(const double *g) {
+void EnvironmentBlock::representation_adjoint(const double *g) {
   for (int i = 0; i < n_; ++i)
-    power_spectrum_adjoint(term_, coefficients(i), g + std::size_t(i) * term_.n_features,
-                           scratch_.data(), &g_c_[std::size_t(i) * term_.n_coefficients]);
+    soap_.representation->adjoint(coefficients(i), g + std::size_t(i) * soap_.n_features(),
+                                  scratch_.data(), &g_c_[i * row()]);
 }
 
 void EnvironmentBlock::expansion_adjoint(double (*f_ij)[3]) {
   for (int i = 0; i < n_; ++i)
-    expansion_.adjoint(neighborhoods_[i], &g_c_[std::size_t(i) * term_.n_coefficients],
-                       f_ij + offset_[i]);
+    expansion_.adjoint(neighborhoods_[i], &g_c_[i * row()], f_ij + offset_[i]);
 }
 
 }  // namespace soap_gpr

@@ -8,13 +8,13 @@
 
 namespace soap_gpr {
 
-void Neighborhood::gather(const SoapTerm &term, const Environments &env, std::size_t center) {
+void Neighborhood::gather(const Density &density, const Environments &env, std::size_t center) {
   batches_.clear();
-  open_.assign(term.tables.size(), -1);
+  open_.assign(density.tables.size(), -1);
   for (std::size_t k = env.offset[center]; k < env.offset[center + 1]; ++k) {
     const double *d = env.r_ij[k];
     const double r2 = squared_distance(d);
-    if (r2 >= term.cutoff * term.cutoff) continue;
+    if (r2 >= density.cutoff * density.cutoff) continue;
     const double r = std::sqrt(r2);
     int &open = open_[env.neighbor_species[k]];
     if (open < 0 || batches_[open].size == kLanes) {
@@ -30,27 +30,27 @@ void Neighborhood::gather(const SoapTerm &term, const Environments &env, std::si
   }
 }
 
-Expansion::Expansion(const SoapTerm &term) : term_(term) {
-  y_.resize(term.harmonics.size());
-  dy_.resize(3 * term.harmonics.size());
+Expansion::Expansion(const Density &density) : density_(density) {
+  y_.resize(density.harmonics.size());
+  dy_.resize(3 * density.harmonics.size());
   int widest = 0;
-  for (const RadialTable &table : term.tables) widest = std::max(widest, table.n_padded());
+  for (const RadialTable &table : density.tables) widest = std::max(widest, table.n_padded());
   s_.resize(std::size_t(kLanes) * widest);
   s_lanes_.resize(widest);
   ds_lanes_.resize(widest);
 }
 
 void Expansion::coefficients(const Neighborhood &neighborhood, int center_species, double *c) {
-  std::fill(c, c + term_.n_coefficients, 0.0);
-  const AlignedVector &central = term_.central[center_species];
+  std::fill(c, c + density_.n_coefficients, 0.0);
+  const std::vector<double> &central = density_.central[center_species];
   std::copy(central.begin(), central.end(), c);
   for (const auto &batch : neighborhood.batches()) {
-    const RadialTable &table = term_.tables[batch.species];
+    const RadialTable &table = density_.tables[batch.species];
     const int width = table.n_padded();
-    term_.harmonics.values(batch.unit, y_.data());
+    density_.harmonics.values(batch.unit, y_.data());
     for (int j = 0; j < batch.size; ++j) table.values(batch.r[j], &s_[std::size_t(j) * width]);
-    for (int l = 0; l <= term_.l_max; ++l) {
-      const Channels &channels = term_.channels[l];
+    for (int l = 0; l <= density_.l_max; ++l) {
+      const Channels &channels = density_.channels[l];
       const ChannelGroup &group = table.groups()[l];
       for (int m = 0; m <= 2 * l; ++m) {
         const double *y = reinterpret_cast<const double *>(&y_[l * l + m]);
@@ -93,11 +93,11 @@ struct PairGradients {
 
 void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]) {
   for (const auto &batch : neighborhood.batches()) {
-    const RadialTable &table = term_.tables[batch.species];
+    const RadialTable &table = density_.tables[batch.species];
     prepare(batch);
     PairGradients gradients;
-    for (int l = 0; l <= term_.l_max; ++l) {
-      const Channels &channels = term_.channels[l];
+    for (int l = 0; l <= density_.l_max; ++l) {
+      const Channels &channels = density_.channels[l];
       const ChannelGroup &group = table.groups()[l];
       const Lanes *s = &s_lanes_[group.offset], *ds = &ds_lanes_[group.offset];
       const double *row = g + channels.offset + group.q_begin;
@@ -118,15 +118,16 @@ void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, doubl
 }
 
 void Expansion::prepare(const Neighborhood::Batch &batch) {
-  term_.harmonics.gradients(batch.unit, y_.data(), dy_.data());
-  term_.tables[batch.species].derivatives(batch.r, batch.size, s_lanes_.data(), ds_lanes_.data());
+  density_.harmonics.gradients(batch.unit, y_.data(), dy_.data());
+  density_.tables[batch.species].derivatives(batch.r, batch.size, s_lanes_.data(),
+                                             ds_lanes_.data());
 }
 
 void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) {
-  const RadialTable &table = term_.tables[batch.species];
+  const RadialTable &table = density_.tables[batch.species];
   const double unit[3] = {batch.unit[0][k], batch.unit[1][k], batch.unit[2][k]};
-  for (int l = 0; l <= term_.l_max; ++l) {
-    const Channels &channels = term_.channels[l];
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
     const ChannelGroup &group = table.groups()[l];
     for (int m = 0; m <= 2 * l; ++m) {
       const int lm = l * l + m;
@@ -135,8 +136,8 @@ void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) 
       for (int x = 0; x < 3; ++x) {
         const double tangent = (slope[x][k] - unit[x] * along) / batch.r[k];
         const double radial = y_[lm][k] * unit[x];
-        double *row =
-            dc + x * term_.n_coefficients + channels.offset + m * channels.stride + group.q_begin;
+        double *row = dc + x * density_.n_coefficients + channels.offset + m * channels.stride +
+                      group.q_begin;
         for (int q = 0; q < group.size; ++q)
           row[q] =
               tangent * s_lanes_[group.offset + q][k] + radial * ds_lanes_[group.offset + q][k];

@@ -5,7 +5,8 @@
 
 #include <vector>
 
-#include "model_data.hpp"
+#include "soap/density.hpp"
+#include "soap_gpr.hpp"
 
 namespace soap_gpr {
 
@@ -18,7 +19,7 @@ class Neighborhood {
     Lanes unit[3], r;  ///< unused lanes hold a valid vector
   };
   /// Throws Error when a distance is zero or not finite.
-  void gather(const SoapTerm &term, const Environments &environments, std::size_t center);
+  void gather(const Density &density, const Environments &environments, std::size_t center);
   const std::vector<Batch> &batches() const { return batches_; }
 
  private:
@@ -28,7 +29,7 @@ class Neighborhood {
 
 class Expansion {
  public:
-  explicit Expansion(const SoapTerm &term);
+  explicit Expansion(const Density &density);
 
   /// c[n_coefficients]
   void coefficients(const Neighborhood &neighborhood, int center_species, double *c);
@@ -42,7 +43,7 @@ class Expansion {
   void prepare(const Neighborhood::Batch &batch);
 
  private:
-  const SoapTerm &term_;
+  const Density &density_;
   std::vector<Lanes, AlignedAllocator<Lanes>> y_, dy_;
   AlignedVector s_;                                                 ///< [kLanes][n_padded]
   std::vector<Lanes, AlignedAllocator<Lanes>> s_lanes_, ds_lanes_;  ///< [n_padded]

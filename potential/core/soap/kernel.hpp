@@ -1,30 +1,50 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m + offset)^ζ for a block of centres of one
-// species, docs/theory.md eq. (7) and (7b), and its gradient. A compressed set has y_i = P p̂_i in
-// place of p̂_i; p̂ = p where the kernel is not normalised.
+// k(y, y_m) = δ² (y · y_m + offset)^ζ, docs/theory.md eq. (7) and (7b): the one place where
+// evaluation and training take its values and slopes from.
 #pragma once
 
-#include "model_data.hpp"
+#include <cmath>
+
+#include "base/simd.hpp"
 
 namespace soap_gpr {
 
-constexpr int kKernelTile = 64;  ///< sparse points at a time: a tile of them stays in L2
+struct Kernel {
+  double delta = 1;
+  double zeta = 1;
+  double offset = 0;
+  bool normalized = true;  ///< y = p / |p| in the place of p
 
-/// Scales each of the n rows p[n][n_features] to unit length; norm[n] gets the length, 0 rows stay.
-/// Kernels that are not normalised leave all rows and get 1.
-void normalize(const SoapTerm &term, int n, double *p, double *norm);
+  /// ζ, or 0 when it is not an integer.
+  int integer_zeta() const { return zeta == std::floor(zeta) ? int(zeta) : 0; }
+};
 
-/// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
-/// scratch[kernel_scratch(term, n)].
-void kernel_sum(const SoapTerm &term, const SparseSet &sparse, int n, const double *p_hat,
-                const double *norm, double *scratch, double *energy, double *g);
+/// The kernel as it is computed, for kLanes dot products at a time.
+class KernelFunction {
+ public:
+  explicit KernelFunction(const Kernel &kernel)
+      : delta2_(kernel.delta * kernel.delta),
+        zeta_(kernel.zeta),
+        offset_(kernel.offset),
+        integer_zeta_(kernel.integer_zeta()) {}
 
-/// Fills sparse.collapsed when ζ allows it and it pays.
-void collapse(const SoapTerm &term, SparseSet &sparse);
+  struct Result {
+    Lanes value, slope;
+  };
+  /// Value and slope with respect to y · y_m, both times a weight. Where ζ is not an integer and
+  /// y · y_m + offset <= 0, which has no such power, both are zero.
+  Result operator()(Lanes dot, double weight) const {
+    const Lanes x = dot + offset_;
+    Lanes power = broadcast(delta2_ * weight);
+    for (int z = 1; z < integer_zeta_; ++z) power *= x;
+    if (!integer_zeta_)
+      for (int i = 0; i < kLanes; ++i) power[i] *= x[i] > 0 ? std::pow(x[i], zeta_ - 1) : 0;
+    return {power * x, zeta_ * power};
+  }
 
-/// Length of the scratch of kernel_sum.
-std::size_t kernel_scratch(const SoapTerm &term, int n);
-
-double integer_power(double x, int exponent);
+ private:
+  double delta2_, zeta_, offset_;
+  int integer_zeta_;
+};
 
 }  // namespace soap_gpr

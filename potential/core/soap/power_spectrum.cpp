@@ -6,22 +6,34 @@
 
 namespace soap_gpr {
 
-namespace {
-
-std::size_t largest_square(const SoapTerm &term) {
-  std::size_t size = 0;
-  for (const Channels &channels : term.channels)
-    size = std::max(size, std::size_t(channels.size) * channels.stride);
-  return size;
+std::unique_ptr<const Representation> make_representation(const SoapTerm &term,
+                                                          const Density &density) {
+  return std::make_unique<PowerSpectrum>(term, density);
 }
 
-/// All products p[n_products].
-void all_products(const SoapTerm &term, const double *c, double *p) {
-  for (int l = 0; l <= term.l_max; ++l) {
-    const Channels &channels = term.channels[l];
+PowerSpectrum::PowerSpectrum(const SoapTerm &term, const Density &density)
+    : term_(term), density_(density) {
+  for (const Channels &channels : density.channels) {
+    const std::size_t square = std::size_t(channels.size) * channels.stride;
+    largest_square_ = std::max(largest_square_, square);
+    all_squares_ += square;
+  }
+}
+
+std::size_t PowerSpectrum::scratch_size() const {
+  return largest_square_ + (term_.selection.empty() ? 0 : term_.n_products());
+}
+
+void PowerSpectrum::select(const double *all, double *p) const {
+  for (int f = 0; f < term_.n_features; ++f)
+    p[f] = term_.feature_scale[f] * all[term_.selection[f]];
+}
+
+void PowerSpectrum::all_products(const double *c, double *p) const {
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
     const double *rows = c + channels.offset;
     const double diagonal = 1.0 / std::sqrt(2.0 * l + 1.0), off_diagonal = diagonal * M_SQRT2;
-    double *out = p + channels.feature_offset;
     for (int q = 0; q < channels.size; ++q) {
       for (int group = q / kLanes * kLanes; group < channels.size; group += kLanes) {
         Lanes value = broadcast(0.0);
@@ -29,44 +41,40 @@ void all_products(const SoapTerm &term, const double *c, double *p) {
           value += rows[m * channels.stride + q] * load(rows + m * channels.stride + group);
         value *= off_diagonal;
         const int first = std::max(group, q), last = std::min(group + kLanes, channels.size);
-        for (int k = first; k < last; ++k) out[k - q] = value[k - group];
+        for (int k = first; k < last; ++k) p[k - q] = value[k - group];
       }
-      out[0] *= M_SQRT1_2;
-      out += channels.size - q;
+      p[0] *= M_SQRT1_2;
+      p += channels.size - q;
     }
   }
 }
 
-}  // namespace
-
-void power_spectrum(const SoapTerm &term, const double *c, double *scratch, double *p) {
-  if (term.selection.empty()) return all_products(term, c, p);
-  all_products(term, c, scratch);
-  for (int f = 0; f < term.n_features; ++f)
-    p[f] = term.selection_scale[f] * scratch[term.selection[f]];
+void PowerSpectrum::values(const double *c, double *scratch, double *p) const {
+  if (term_.selection.empty()) return all_products(c, p);
+  all_products(c, scratch);
+  select(scratch, p);
 }
 
-void power_spectrum_adjoint(const SoapTerm &term, const double *c, const double *g_p,
-                            double *scratch, double *g_c) {
-  if (!term.selection.empty()) {
-    double *all = scratch + largest_square(term);
-    std::fill_n(all, term.n_products, 0.0);
-    for (int f = 0; f < term.n_features; ++f)
-      all[term.selection[f]] += term.selection_scale[f] * g_p[f];
+void PowerSpectrum::adjoint(const double *c, const double *g_p, double *scratch,
+                            double *g_c) const {
+  if (!term_.selection.empty()) {
+    double *all = scratch + largest_square_;
+    std::fill_n(all, term_.n_products(), 0.0);
+    for (int f = 0; f < term_.n_features; ++f)
+      all[term_.selection[f]] += term_.feature_scale[f] * g_p[f];
     g_p = all;
   }
-  for (int l = 0; l <= term.l_max; ++l) {
-    const Channels &channels = term.channels[l];
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
     const int n = channels.size, stride = channels.stride;
     const double diagonal = 1.0 / std::sqrt(2.0 * l + 1.0), off_diagonal = diagonal * M_SQRT2;
     // ∂ε/∂c_q'm = Σ_q G_qq' c_qm with the symmetric G unpacked from g_p
-    const double *in = g_p + channels.feature_offset;
     for (int q = 0; q < n; ++q) {
-      for (int k = q; k < n; ++k) scratch[q * stride + k] = off_diagonal * in[k - q];
-      scratch[q * stride + q] = 2 * diagonal * in[0];
+      for (int k = q; k < n; ++k) scratch[q * stride + k] = off_diagonal * g_p[k - q];
+      scratch[q * stride + q] = 2 * diagonal * g_p[0];
       for (int k = q + 1; k < n; ++k) scratch[k * stride + q] = scratch[q * stride + k];
       for (int k = n; k < stride; ++k) scratch[q * stride + k] = 0;
-      in += n - q;
+      g_p += n - q;
     }
     for (int m = 0; m <= 2 * l; ++m) {
       const double *row = c + channels.offset + m * stride;
@@ -80,8 +88,44 @@ void power_spectrum_adjoint(const SoapTerm &term, const double *c, const double 
   }
 }
 
-std::size_t power_spectrum_scratch(const SoapTerm &term) {
-  return largest_square(term) + (term.selection.empty() ? 0 : term.n_products);
+void PowerSpectrum::add_derivative(const std::vector<ChannelGroup> &groups, const double *c,
+                                   const double *dc, const DerivativeRows &rows) const {
+  std::size_t offset = 0;
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
+    for (int q = groups[l].q_begin; q < groups[l].q_begin + groups[l].size; ++q)
+      for (int group = 0; group < channels.stride; group += kLanes) {
+        const double *row = c + channels.offset + group;
+        Lanes b[3];
+        for (int x = 0; x < 3; ++x) {
+          const double *slope = dc + x * std::size_t(density_.n_coefficients) + channels.offset + q;
+          b[x] = broadcast(0.0);
+          for (int m = 0; m <= 2 * l; ++m)
+            b[x] += slope[m * channels.stride] * load(row + m * channels.stride);
+        }
+        rows.add(offset + std::size_t(q) * channels.stride + group, b);
+      }
+    offset += std::size_t(channels.size) * channels.stride;
+  }
+}
+
+void PowerSpectrum::pack_all(const double *row, double *dp) const {
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
+    const double diagonal = 1.0 / std::sqrt(2.0 * l + 1.0), off_diagonal = diagonal * M_SQRT2;
+    for (int q = 0; q < channels.size; ++q) {
+      *dp++ = 2 * diagonal * row[q * channels.stride + q];
+      for (int k = q + 1; k < channels.size; ++k)
+        *dp++ = off_diagonal * (row[q * channels.stride + k] + row[k * channels.stride + q]);
+    }
+    row += channels.size * channels.stride;
+  }
+}
+
+void PowerSpectrum::pack(const double *row, double *scratch, double *dp) const {
+  if (term_.selection.empty()) return pack_all(row, dp);
+  pack_all(row, scratch);
+  select(scratch, dp);
 }
 
 }  // namespace soap_gpr

@@ -3,18 +3,33 @@
 // eq. (5). Order of the features: l, then q, then q' >= q, or those that the term selects.
 #pragma once
 
-#include "model_data.hpp"
+#include "soap/representation.hpp"
 
 namespace soap_gpr {
 
-/// p[n_features] from c[n_coefficients]. scratch[power_spectrum_scratch(term)].
-void power_spectrum(const SoapTerm &term, const double *c, double *scratch, double *p);
+class PowerSpectrum : public Representation {
+ public:
+  PowerSpectrum(const SoapTerm &term, const Density &density);
 
-/// g_c[n_coefficients] = ∂(g_p · p)/∂c.
-void power_spectrum_adjoint(const SoapTerm &term, const double *c, const double *g_p,
-                            double *scratch, double *g_c);
+  int size() const override { return term_.n_features; }
+  std::size_t scratch_size() const override;
+  void values(const double *c, double *scratch, double *p) const override;
+  void adjoint(const double *c, const double *g_p, double *scratch, double *g_c) const override;
 
-/// Length of the scratch of both.
-std::size_t power_spectrum_scratch(const SoapTerm &term);
+  std::size_t derivative_size() const override { return all_squares_; }
+  /// B_qq' = Σ_m dc_qm c_q'm
+  void add_derivative(const std::vector<ChannelGroup> &groups, const double *c, const double *dc,
+                      const DerivativeRows &rows) const override;
+  void pack(const double *row, double *scratch, double *dp) const override;
+
+ private:
+  void all_products(const double *c, double *p) const;
+  void pack_all(const double *row, double *dp) const;
+  void select(const double *all, double *p) const;
+
+  const SoapTerm &term_;
+  const Density &density_;
+  std::size_t largest_square_ = 0, all_squares_ = 0;  ///< Q_l × stride of an l, and of all l
+};
 
 }  // namespace soap_gpr

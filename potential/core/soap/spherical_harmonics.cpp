@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "model_data.hpp"
+#include "soap/soap_term.hpp"
 
 namespace soap_gpr {
 

@@ -4,9 +4,9 @@
 
 #include <cstddef>
 
-namespace soap_gpr {
+#include "base/voigt.hpp"
 
-constexpr int kVoigt[6][2] = {{0, 0}, {1, 1}, {2, 2}, {1, 2}, {0, 2}, {0, 1}};
+namespace soap_gpr {
 
 /// rows[1 + 3 n_atoms + 6][n_columns]: energy, forces atom by atom, virial xx, yy, zz, yz, xz, xy.
 class DesignRows {
@@ -16,16 +16,16 @@ class DesignRows {
 
   double &energy(std::size_t column) { return rows_[column]; }
 
-  /// For an energy whose gradient with respect to r_ij is factor × r_ij.
+  /// For an energy whose gradient with respect to r_ij is slope × r_ij.
   void add_gradient(std::size_t column, std::size_t i, std::size_t j, const double *r_ij,
-                    double factor) {
+                    double slope) {
     double *own = rows_ + column;
     for (int x = 0; x < 3; ++x) {
-      own[(1 + 3 * i + x) * n_columns_] += factor * r_ij[x];
-      own[(1 + 3 * j + x) * n_columns_] -= factor * r_ij[x];
+      own[(1 + 3 * i + x) * n_columns_] += slope * r_ij[x];
+      own[(1 + 3 * j + x) * n_columns_] -= slope * r_ij[x];
     }
     for (int v = 0; v < 6; ++v)
-      own[(1 + 3 * n_atoms_ + v) * n_columns_] -= factor * r_ij[kVoigt[v][0]] * r_ij[kVoigt[v][1]];
+      own[(1 + 3 * n_atoms_ + v) * n_columns_] -= slope * r_ij[kVoigt[v][0]] * r_ij[kVoigt[v][1]];
   }
 
   /// All columns at once, with any gradient[3][n_columns].
@@ -39,9 +39,9 @@ class DesignRows {
   }
 
  private:
-  void add(std::size_t row, double factor, const double *values) {
+  void add(std::size_t row, double scale, const double *values) {
     double *own = rows_ + row * n_columns_;
-    for (std::size_t m = 0; m < n_columns_; ++m) own[m] += factor * values[m];
+    for (std::size_t m = 0; m < n_columns_; ++m) own[m] += scale * values[m];
   }
 
   std::size_t n_atoms_, n_columns_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Gradients of one centre's power spectrum, for the rows of the regression.
+// Gradients of one centre's features, for the rows of the regression.
 #pragma once
 
 #include <cstddef>
@@ -9,33 +9,32 @@
 
 namespace soap_gpr {
 
-/// Gradients of one centre's power spectrum with respect to every atom it sees and to strain,
-/// first as B_qq' = Σ_m dc_qm c_q'm, which is linear and cheap to add up, then packed like p.
+/// Gradients of one centre's features with respect to every atom it sees and to strain: first rows
+/// of derivatives, added up over neighbours, then packed like p.
 class FeatureGradients {
  public:
-  FeatureGradients(const SoapTerm &term, std::size_t n_atoms);
+  FeatureGradients(const SoapLayout &soap, std::size_t n_atoms);
 
   /// Atoms with a non-zero gradient; rows 3s..3s+2 of `packed` belong to atoms()[s], six rows of
   /// virial follow.
   const std::vector<std::size_t> &atoms() const { return atoms_; }
   std::size_t n_rows() const { return 3 * atoms_.size() + 6; }
 
-  /// Of the only centre of a block that has its power spectrum; neighbor[n_pairs] of the structure.
-  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments,
-               const std::size_t *neighbor);
+  /// Of the only centre of a block that has its features.
+  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments);
 
   /// packed[n_rows][n_features]
-  void pack(AlignedVector &packed) const;
+  void pack(AlignedVector &packed);
 
  private:
   void add_atom(std::size_t atom);
   void add_pair(const Neighborhood::Batch &batch, int k, const double *c, int slot);
 
-  const SoapTerm &term_;
-  std::size_t size_ = 0;   ///< length of one unpacked row
+  const SoapLayout &soap_;
+  std::size_t size_;       ///< length of a row of derivatives
   std::vector<int> slot_;  ///< [n_atoms] row triple of an atom, or -1
   std::vector<std::size_t> atoms_;
-  AlignedVector dc_, unpacked_;
+  AlignedVector dc_, derivatives_, scratch_;
 };
 
 }  // namespace soap_gpr

@@ -4,41 +4,45 @@
 #include <algorithm>
 
 #include "base/block_product.hpp"
-#include "soap/kernel.hpp"
 #include "training/feature_gradients.hpp"
 
 namespace soap_gpr {
 
 namespace {
 
-/// k[m] = δ² (p̂·p̂_m)^ζ and slope[m] = δ² ζ (p̂·p̂_m)^(ζ-1) / |p|, dot[m] = p̂·p̂_m.
+/// Kernels of one environment with all sparse points, and their slopes over |p|.
 struct KernelRow {
-  AlignedVector dot, k, slope;
-  KernelRow(const SoapTerm &term, const SparseSet &sparse, const double *p_hat, double norm)
-      : dot(sparse.size), k(sparse.size), slope(sparse.size) {
-    const double delta2 = term.kernel.delta * term.kernel.delta;
+  AlignedVector k, slope;  ///< [sparse.size], padded
+  KernelRow(const Kernel &kernel, const SparseSet &sparse, const double *p_hat, double norm)
+      : k(padded(sparse.size)), slope(k.size()) {
     for (int m = 0; m < sparse.size; ++m) {
-      const double *point = &sparse.points[std::size_t(m) * term.n_features];
+      const double *point = &sparse.points[std::size_t(m) * sparse.rank];
       double sum = 0;
 #pragma omp simd reduction(+ : sum)
-      for (int f = 0; f < term.n_features; ++f) sum += p_hat[f] * point[f];
-      dot[m] = sum;
-      const double power = delta2 * integer_power(dot[m], term.kernel.integer_zeta - 1);
-      k[m] = power * dot[m];
-      slope[m] = norm > 0 ? term.kernel.zeta * power / norm : 0;
+      for (int f = 0; f < sparse.rank; ++f) sum += p_hat[f] * point[f];
+      k[m] = sum;
+    }
+    const KernelFunction function(kernel);
+    const double scale = norm > 0 ? 1 / norm : 0;
+    for (std::size_t m = 0; m < k.size(); m += kLanes) {
+      const auto own = function(load(&k[m]), 1.0);
+      store(&k[m], own.value);
+      store(&slope[m], scale * own.slope);
     }
   }
 };
 
-/// The gradients of one centre with p̂ projected out, in panels with the rows side by side.
+/// The gradients of one centre in panels with the rows side by side; p̂ is projected out where
+/// features are normalised.
 class GradientPanels {
  public:
   /// Projects the rows of `packed` in place.
-  void fill(int n_features, int n_rows, const double *p_hat, AlignedVector &packed) {
+  void fill(bool normalized, int n_features, int n_rows, const double *p_hat,
+            AlignedVector &packed) {
     n_features_ = n_features;
     n_rows_ = n_rows;
     packed.resize(std::size_t(padded(n_rows)) * n_features);  // zeros at the end
-    for (int row = 0; row < n_rows; ++row)
+    for (int row = 0; normalized && row < n_rows; ++row)
       project(n_features, p_hat, &packed[std::size_t(row) * n_features]);
     values_.resize(packed.size());
     for (int first = 0; first < n_rows; first += kPanelWidth)
@@ -129,11 +133,12 @@ std::vector<double *> target_rows(const FeatureGradients &gradients, std::size_t
 
 }  // namespace
 
-void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns,
-                   const Environments &environments, const std::size_t *neighbor,
-                   std::size_t n_columns, double *rows) {
-  EnvironmentBlock block(term, 1);
-  FeatureGradients gradients(term, neighbor ? environments.n_atoms : 0);
+void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &columns,
+                   const Environments &environments, bool with_gradients, std::size_t n_columns,
+                   double *rows) {
+  const SoapTerm &term = soap.term;
+  EnvironmentBlock block(soap, 1);
+  FeatureGradients gradients(soap, with_gradients ? environments.n_atoms : 0);
   GradientPanels panels;
   AlignedVector packed;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
@@ -141,13 +146,14 @@ void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns
     const SparseSet &sparse = term.sparse[a];
     if (sparse.size == 0) continue;
     block.compute(environments, &i, 1);
-    const KernelRow kernel(term, sparse, block.p_hat(), block.norm()[0]);
+    const KernelRow kernel(term.kernel, sparse, block.p_hat(), block.norm()[0]);
     double *own = rows + columns[a];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
-    if (!neighbor) continue;
-    gradients.compute(block, i, environments, neighbor);
+    if (!with_gradients) continue;
+    gradients.compute(block, i, environments);
     gradients.pack(packed);
-    panels.fill(term.n_features, int(gradients.n_rows()), block.p_hat(), packed);
+    panels.fill(term.kernel.normalized, term.n_features, int(gradients.n_rows()), block.p_hat(),
+                packed);
     subtract_gradients(sparse, kernel, panels,
                        target_rows(gradients, environments.n_atoms, n_columns, own));
   }

@@ -5,14 +5,15 @@
 #include <cstddef>
 #include <vector>
 
-#include "model_data.hpp"
+#include "soap/soap_layout.hpp"
+#include "soap_gpr.hpp"
 
 namespace soap_gpr {
 
 /// Adds the rows of one structure, rows[1 + 3 n_atoms + 6][n_columns], where the sparse points of
-/// species a begin at columns[a]; without `neighbor` only the energy's.
-void add_soap_rows(const SoapTerm &term, const std::vector<std::size_t> &columns,
-                   const Environments &environments, const std::size_t *neighbor,
-                   std::size_t n_columns, double *rows);
+/// species a begin at columns[a]; without gradients only the energy's.
+void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &columns,
+                   const Environments &environments, bool with_gradients, std::size_t n_columns,
+                   double *rows);
 
 }  // namespace soap_gpr

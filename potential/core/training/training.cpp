@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model_data.hpp"
+#include "cpu_layout.hpp"
 #include "soap/environment_block.hpp"
 #include "training/feature_gradients.hpp"
 #include "training/soap_rows.hpp"
@@ -13,26 +13,10 @@ namespace soap_gpr {
 
 namespace {
 
-const SoapTerm &soap_term(const Model &model, std::size_t term) {
-  const SoapTerm *soap = std::get_if<SoapTerm>(&model.data().terms.at(term));
+const SoapLayout &soap_layout(const Model &model, std::size_t term) {
+  const SoapLayout *soap = model.cpu().soap(term);
   if (!soap) throw Error("the term is not of the kind soap");
   return *soap;
-}
-
-/// A term whose power spectra and kernels training knows how to derive.
-const SoapTerm &trainable_term(const Model &model, std::size_t term) {
-  const SoapTerm &soap = soap_term(model, term);
-  if (!soap.kernel.plain() || !soap.selection.empty())
-    throw Error("the model has a kernel that cannot be fitted, such as those of imported models");
-  return soap;
-}
-
-std::size_t n_weights(const Term &term) {
-  if (const auto *pair = std::get_if<PairTerm>(&term)) return pair->n_weights;
-  if (const auto *triplet = std::get_if<TripletTerm>(&term)) return triplet->n_weights;
-  std::size_t n = 0;
-  for (const SparseSet &sparse : std::get<SoapTerm>(term).sparse) n += sparse.size;
-  return n;
 }
 
 }  // namespace
@@ -40,45 +24,53 @@ std::size_t n_weights(const Term &term) {
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
 
 std::size_t n_features(const Model &model, std::size_t term) {
-  return soap_term(model, term).n_features;
+  return soap_layout(model, term).n_features();
 }
 
 std::size_t n_weights(const Model &model) {
   std::size_t n = 0;
-  for (const Term &term : model.data().terms) n += n_weights(term);
+  for (std::size_t t = 0; t < n_terms(model); ++t) n += n_weights(model, t);
   return n;
 }
 
 std::size_t n_weights(const Model &model, std::size_t term) {
-  return n_weights(model.data().terms.at(term));
+  return std::visit(
+      [](const auto &any) -> std::size_t {
+        if constexpr (std::is_same_v<std::decay_t<decltype(any)>, SoapTerm>)
+          return any.n_weights();
+        else
+          return any.n_weights;
+      },
+      model.data().terms.at(term));
 }
 
 void features(const Model &model, std::size_t index, const Environments &environments,
               double *p_hat) {
-  const SoapTerm &term = soap_term(model, index);
-  EnvironmentBlock block(term, 1);
+  const SoapLayout &soap = soap_layout(model, index);
+  const std::size_t width = soap.n_features();
+  EnvironmentBlock block(soap, 1);
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     block.compute(environments, &i, 1);
-    std::copy_n(block.p_hat(), term.n_features, p_hat + i * term.n_features);
+    std::copy_n(block.p_hat(), width, p_hat + i * width);
   }
 }
 
 FeatureRows feature_gradients(const Model &model, std::size_t index,
-                              const Environments &environments, const std::size_t *neighbor,
+                              const Environments &environments,
                               const std::vector<std::size_t> &centers) {
-  const SoapTerm &term = trainable_term(model, index);
-  const std::size_t width = term.n_features;
-  EnvironmentBlock block(term, 1);
-  FeatureGradients gradients(term, environments.n_atoms);
+  const SoapLayout &soap = soap_layout(model, index);
+  const std::size_t width = soap.n_features();
+  EnvironmentBlock block(soap, 1);
+  FeatureGradients gradients(soap, environments.n_atoms);
   AlignedVector packed;
   FeatureRows out;
   out.offset.push_back(0);
   for (std::size_t i : centers) {
     block.compute(environments, &i, 1);
-    gradients.compute(block, i, environments, neighbor);
+    gradients.compute(block, i, environments);
     gradients.pack(packed);
     const double *p_hat = block.p_hat(), norm = block.norm()[0];
-    for (std::size_t row = 0; row < gradients.n_rows(); ++row) {
+    for (std::size_t row = 0; soap.term.kernel.normalized && row < gradients.n_rows(); ++row) {
       double *dp = &packed[row * width], along = 0;
       for (std::size_t f = 0; f < width; ++f) along += dp[f] * p_hat[f];
       for (std::size_t f = 0; f < width; ++f)
@@ -93,17 +85,17 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
 }
 
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
-               const std::size_t *neighbor, double *rows) {
-  const SoapTerm &term = trainable_term(model, index);
+               bool gradients, double *rows) {
+  const SoapLayout &soap = soap_layout(model, index);
   std::vector<std::size_t> columns;
   std::size_t n_columns = 0;
-  for (const SparseSet &sparse : term.sparse) {
+  for (const SparseSet &sparse : soap.term.sparse) {
     if (!sparse.projection.empty())
       throw Error("the model is compressed for its own weights, which cannot be refitted");
     columns.push_back(n_columns);
     n_columns += sparse.size;
   }
-  add_soap_rows(term, columns, environments, neighbor, n_columns, rows);
+  add_soap_rows(soap, columns, environments, gradients, n_columns, rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {
@@ -113,12 +105,12 @@ std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t fun
 }
 
 void triplet_rows(const Model &model, std::size_t term, std::size_t function,
-                  const TripletBasis &basis, const Environments &environments,
-                  const std::size_t *neighbor, double *rows) {
+                  const TripletPoints &points, const Environments &environments, bool gradients,
+                  double *rows) {
   const auto *triplet = std::get_if<TripletTerm>(&model.data().terms.at(term));
   if (!triplet || function >= triplet->functions.size())
     throw Error("the model has no such function");
-  triplet_design(*triplet, function, basis, environments, model.species().size(), neighbor, rows);
+  triplet_design(*triplet, function, points, environments, model.species().size(), gradients, rows);
 }
 
 std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term) {
@@ -129,9 +121,9 @@ std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t 
 }
 
 void function_rows(const Model &model, std::size_t term, std::size_t function,
-                   const Environments &environments, const std::size_t *neighbor, double *rows) {
+                   const Environments &environments, bool gradients, double *rows) {
   pair_design(std::get<PairTerm>(model.data().terms.at(term)), function, environments,
-              model.species().size(), neighbor, rows);
+              model.species().size(), gradients, rows);
 }
 
 }  // namespace soap_gpr

@@ -18,11 +18,12 @@ std::size_t n_features(const Model &model, std::size_t term);
 std::size_t n_weights(const Model &model);
 std::size_t n_weights(const Model &model, std::size_t term);
 
-/// Unit-length power spectra p_hat[n_atoms][n_features] of one soap term.
+/// Features p_hat[n_atoms][n_features] of one soap term, of unit length where its kernel is
+/// normalised.
 void features(const Model &model, std::size_t term, const Environments &environments,
               double *p_hat);
 
-/// Unit-length power spectra of some environments with their gradients.
+/// The same of some environments with their gradients.
 struct FeatureRows {
   std::vector<double> p_hat;        ///< [n_centers][n_features]
   std::vector<std::size_t> offset;  ///< [n_centers + 1], into atoms
@@ -32,27 +33,27 @@ struct FeatureRows {
   std::vector<double> gradients;
 };
 FeatureRows feature_gradients(const Model &model, std::size_t term,
-                              const Environments &environments, const std::size_t *neighbor,
+                              const Environments &environments,
                               const std::vector<std::size_t> &centers);
 
 /// Adds the rows of one structure whose product with the weights of a soap term gives its part of
 /// the energy (without e0), forces and virial: rows[1 + 3 n_atoms + 6][n_weights], forces atom by
 /// atom, virial -dE/dε in the order xx, yy, zz, yz, xz, xy (docs/theory.md, eq. 10-12).
-/// neighbor[n_pairs] is the index of j; null: only the energy row.
+/// Without gradients only the energy row, else the environments name their neighbours.
 void soap_rows(const Model &model, std::size_t term, const Environments &environments,
-               const std::size_t *neighbor, double *rows);
+               bool gradients, double *rows);
 
 /// The same for one function of a pair term, with its spline coefficients in the place of
 /// weights: rows[1 + 3 n_atoms + 6][n_coefficients].
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function);
 void function_rows(const Model &model, std::size_t term, std::size_t function,
-                   const Environments &environments, const std::size_t *neighbor, double *rows);
+                   const Environments &environments, bool gradients, double *rows);
 
-/// The same for one function of a triplet term, with its sparse points: rows[...][basis.size]. The
-/// numbers of coefficients along r_ij and r_jk say how long the basis is.
+/// The same for one function of a triplet term, with its sparse points: rows[...][points.size]. The
+/// numbers of coefficients along r_ij and r_jk say how long those of the points are.
 std::array<std::size_t, 2> triplet_coefficients(const Model &model, std::size_t term);
 void triplet_rows(const Model &model, std::size_t term, std::size_t function,
-                  const TripletBasis &basis, const Environments &environments,
-                  const std::size_t *neighbor, double *rows);
+                  const TripletPoints &points, const Environments &environments, bool gradients,
+                  double *rows);
 
 }  // namespace soap_gpr

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rows of triplet terms: the factors of a sparse point's kernel are splines of one distance each,
+// Rows of triplet terms: the kernel of a sparse point is a product of splines of one distance each,
 // so that the rows are those of the spline that runs, docs/theory.md eq. (22c).
 #include <array>
 
+#include "base/simd.hpp"
 #include "clusters/triplet_term.hpp"
 #include "training/design_rows.hpp"
 
@@ -21,22 +22,22 @@ void contract(const double *b, const double *coefficients, std::size_t size, dou
 
 class TripletRows {
  public:
-  TripletRows(const TripletTerm &term, const TripletBasis &basis, bool symmetric, bool gradients)
+  TripletRows(const TripletTerm &term, const TripletPoints &points, bool symmetric, bool gradients)
       : term_(term),
-        basis_(basis),
+        points_(points),
         symmetric_(symmetric),
         gradients_(gradients),
-        c_(basis.size),
-        c_slope_(basis.size) {}
+        c_(points.size),
+        c_slope_(points.size) {}
 
-  /// Factors in r_ij of all neighbours: first, its slope, second, its slope.
+  /// Splines in r_ij of all neighbours: first, its slope, second, its slope.
   void prepare(const std::vector<TripletNeighbor> &neighbors) {
-    const std::size_t size = basis_.size;
-    factors_.resize(4 * size * neighbors.size());
+    const std::size_t size = points_.size;
+    splines_.resize(4 * size * neighbors.size());
     for (std::size_t k = 0; k < neighbors.size(); ++k) {
       const SplinePoint &point = neighbors[k].point;
-      double *own = &factors_[4 * size * k];
-      for (const double *table : {basis_.first, basis_.second}) {
+      double *own = &splines_[4 * size * k];
+      for (const double *table : {points_.first, points_.second}) {
         contract(point.b, table + point.first * size, size, own);
         contract(point.slope, table + point.first * size, size, own + size);
         own += 2 * size;
@@ -48,14 +49,14 @@ class TripletRows {
   void add(const std::vector<TripletNeighbor> &neighbors, std::size_t j, std::size_t k,
            double *energy) {
     const ThirdSide jk(term_, neighbors[j], neighbors[k]);
-    const double *table = basis_.third + jk.point.first * basis_.size;
-    contract(jk.point.b, table, basis_.size, c_.data());
-    if (gradients_) contract(jk.point.slope, table, basis_.size, c_slope_.data());
+    const double *table = points_.third + jk.point.first * points_.size;
+    contract(jk.point.b, table, points_.size, c_.data());
+    if (gradients_) contract(jk.point.slope, table, points_.size, c_slope_.data());
     const double f_j = neighbors[j].factor, f_k = neighbors[k].factor, h = jk.factor;
     const double f = f_j * f_k * h, by_j = neighbors[j].factor_slope * f_k * h;
     const double by_k = f_j * neighbors[k].factor_slope * h, by_jk = f_j * f_k * jk.factor_slope;
-    const std::size_t size = basis_.size;
-    const double *a = &factors_[4 * size * j], *b = &factors_[4 * size * k];
+    const std::size_t size = points_.size;
+    const double *a = &splines_[4 * size * j], *b = &splines_[4 * size * k];
     double *g_j = &gradient_[3 * size * j], *g_k = &gradient_[3 * size * k];
     const double *u_j = neighbors[j].unit, *u_k = neighbors[k].unit, *u = jk.unit;
     const double mirror = symmetric_ ? 1 : 0;
@@ -77,13 +78,13 @@ class TripletRows {
   }
 
   /// ∂/∂r_ij of a neighbour, [3][size].
-  const double *gradient(std::size_t k) const { return &gradient_[3 * basis_.size * k]; }
+  const double *gradient(std::size_t k) const { return &gradient_[3 * points_.size * k]; }
 
  private:
   const TripletTerm &term_;
-  const TripletBasis &basis_;
+  const TripletPoints &points_;
   bool symmetric_, gradients_;
-  AlignedVector factors_, gradient_, c_, c_slope_;
+  AlignedVector splines_, gradient_, c_, c_slope_;
 };
 
 /// The species of centre and neighbours of a function.
@@ -97,12 +98,12 @@ std::array<std::size_t, 3> species_of(std::size_t function, std::size_t n_specie
 
 }  // namespace
 
-void triplet_design(const TripletTerm &term, std::size_t function, const TripletBasis &basis,
-                    const Environments &environments, std::size_t n_species,
-                    const std::size_t *neighbor, double *rows) {
+void triplet_design(const TripletTerm &term, std::size_t function, const TripletPoints &points,
+                    const Environments &environments, std::size_t n_species, bool gradients,
+                    double *rows) {
   const auto [center, first, second] = species_of(function, n_species);
-  DesignRows design(environments.n_atoms, basis.size, rows);
-  TripletRows sums(term, basis, first == second, neighbor != nullptr);
+  DesignRows design(environments.n_atoms, points.size, rows);
+  TripletRows sums(term, points, first == second, gradients);
   std::vector<TripletNeighbor> neighbors;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     if (environments.species[i] != int(center)) continue;
@@ -112,8 +113,9 @@ void triplet_design(const TripletTerm &term, std::size_t function, const Triplet
       for (std::size_t k = j + 1; k < neighbors.size(); ++k)
         if (neighbors[j].species == int(first) && neighbors[k].species == int(second))
           sums.add(neighbors, j, k, &design.energy(0));
-    for (std::size_t k = 0; neighbor && k < neighbors.size(); ++k)
-      design.add_gradients(i, neighbor[neighbors[k].pair], neighbors[k].r_ij, sums.gradient(k));
+    for (std::size_t k = 0; gradients && k < neighbors.size(); ++k)
+      design.add_gradients(i, environments.neighbor[neighbors[k].pair], neighbors[k].r_ij,
+                           sums.gradient(k));
   }
 }
 

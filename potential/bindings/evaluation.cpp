@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Models, environments and their evaluation.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+
+#include "arrays.hpp"
+#include "scatter.hpp"
+#include "training/training.hpp"
+
+namespace {
+
+/// Pairs in both directions, sorted by the first atom, from a list that has every pair once:
+/// offset[n_atoms + 1], neighbor[n_pairs], r_ij[n_pairs][3].
+nb::tuple both_directions(Indices first, Indices second, Vectors r_ij, std::size_t n_atoms) {
+  const std::size_t n_half = first.size();
+  bool fits = second.size() == n_half && r_ij.shape(0) == n_half;
+  std::vector<std::size_t> offset(n_atoms + 1, 0), neighbor(2 * n_half);
+  std::vector<double> vector(6 * n_half);
+  for (std::size_t k = 0; fits && k < n_half; ++k) {
+    const std::size_t i = first.data()[k], j = second.data()[k];
+    fits = i < n_atoms && j < n_atoms;
+    if (!fits) break;
+    ++offset[i + 1];
+    ++offset[j + 1];
+  }
+  if (!fits) throw Error("the arrays of a neighbour list are inconsistent");
+  for (std::size_t i = 0; i < n_atoms; ++i) offset[i + 1] += offset[i];
+  std::vector<std::size_t> next(offset.begin(), offset.end() - 1);
+  auto add = [&](std::size_t i, std::size_t j, const double *r, double sign) {
+    const std::size_t at = next[i]++;
+    neighbor[at] = j;
+    for (int x = 0; x < 3; ++x) vector[3 * at + x] = sign * r[x];
+  };
+  for (std::size_t k = 0; k < n_half; ++k) {
+    const std::size_t i = first.data()[k], j = second.data()[k];
+    add(i, j, r_ij.data() + 3 * k, 1.0);
+    add(j, i, r_ij.data() + 3 * k, -1.0);
+  }
+  return nb::make_tuple(to_numpy(std::move(offset), {n_atoms + 1}),
+                        to_numpy(std::move(neighbor), {2 * n_half}),
+                        to_numpy(std::move(vector), {2 * n_half, 3}));
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Energies, and when wanted forces and virials, per atom; empty when not.
+struct Result {
+  std::vector<double> energy, force, virial;
+
+  Result(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, Profile *profile)
+      : energy(arrays.species.size()),
+        force(forces ? 3 * energy.size() : 0),
+        virial(forces ? 9 * energy.size() : 0) {
+    const Environments environments = arrays.environments(evaluator.model());
+    const std::size_t n_pairs = arrays.neighbor.size();
+    std::vector<double> energies(energy.size()), f_ij(forces ? 3 * n_pairs : 0);
+    std::vector<Transfer> transfers(evaluator.model().shares_energy() ? n_pairs : 0);
+    Outputs outputs;
+    outputs.energies = energies.data();
+    outputs.profile = profile;
+    if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
+    if (!transfers.empty()) outputs.transfers = transfers.data();
+    evaluator.evaluate(environments, outputs);
+    const auto start = std::chrono::steady_clock::now();
+    AtomArrays atoms;
+    atoms.energies = energy.data();
+    if (forces) {
+      atoms.forces = reinterpret_cast<double(*)[3]>(force.data());
+      atoms.virials = reinterpret_cast<double(*)[9]>(virial.data());
+    }
+    scatter(environments, outputs, atoms);
+    if (profile) profile->scatter += seconds_since(start);
+  }
+};
+
+nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces) {
+  Result result = [&] {
+    nb::gil_scoped_release release;
+    return Result(evaluator, arrays, forces, nullptr);
+  }();
+  const std::size_t n = arrays.species.size();
+  Array energy = to_numpy(std::move(result.energy), {n});
+  if (!forces) return nb::make_tuple(energy, nb::none(), nb::none());
+  return nb::make_tuple(energy, to_numpy(std::move(result.force), {n, 3}),
+                        to_numpy(std::move(result.virial), {n, 3, 3}));
+}
+
+/// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
+/// time that passed: with one thread the two differ by checks and memory.
+nb::dict profile(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces) {
+  Profile profile;
+  double elapsed;
+  {
+    nb::gil_scoped_release release;
+    const auto start = std::chrono::steady_clock::now();
+    Result(evaluator, arrays, forces, &profile);
+    elapsed = seconds_since(start);
+  }
+  nb::dict seconds;
+  seconds["gather"] = profile.gather;
+  seconds["expansion"] = profile.expansion;
+  seconds["power_spectrum"] = profile.power_spectrum;
+  seconds["kernel"] = profile.kernel;
+  seconds["clusters"] = profile.clusters;
+  seconds["power_spectrum_adjoint"] = profile.power_adjoint;
+  seconds["expansion_adjoint"] = profile.expansion_adjoint;
+  seconds["scatter"] = profile.scatter;
+  seconds["elapsed"] = elapsed;
+  return seconds;
+}
+
+}  // namespace
+
+void bind_evaluation(nb::module_ &m) {
+  nb::class_<Model>(m, "Model")
+      .def_static("from_bytes",
+                  [](const nb::bytes &b) { return Model::from_bytes(b.c_str(), b.size()); })
+      .def_prop_ro("cutoff", &Model::cutoff)
+      .def_prop_ro("species", &Model::species)
+      .def_prop_ro("ordered_neighbors", &Model::ordered_neighbors)
+      .def_prop_ro("n_terms", &n_terms)
+      .def_prop_ro("n_weights", [](const Model &model) { return n_weights(model); })
+      .def("n_features", &n_features, "term"_a);
+
+  nb::class_<EnvironmentArrays>(m, "Environments")
+      .def(
+          "__init__",
+          [](EnvironmentArrays *self, Ints species, Indices offset, Indices neighbor,
+             Ints neighbor_species, Vectors r_ij) {
+            new (self) EnvironmentArrays{species, offset, neighbor, neighbor_species, r_ij};
+          },
+          "species"_a, "offset"_a, "neighbor"_a, "neighbor_species"_a, "r_ij"_a)
+      .def_prop_ro("n_pairs", [](const EnvironmentArrays &self) { return self.neighbor.size(); });
+
+  nb::class_<Evaluator>(m, "Evaluator")
+      .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1)
+      .def("evaluate", &evaluate, "environments"_a, "forces"_a = true)
+      .def("profile", &profile, "environments"_a, "forces"_a = true);
+
+  m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "soap/kernel_sum.hpp"
+
+#include <algorithm>
+
+#include "base/block_product.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+/// Some of a block's centres side by side, so that every operation below runs over centres.
+struct Panel {
+  Panel(const SparseSet &sparse, int n_features, int n, int first, double *scratch)
+      : begin(first),
+        size(std::min(kPanelWidth, n - first)),
+        width(padded(size)),
+        p_hat(scratch + first * rows(sparse, n_features)),
+        g(p_hat + std::size_t(width) * n_features),
+        k(g + std::size_t(width) * n_features),
+        y(sparse.projection.empty() ? p_hat : k + std::size_t(width) * kKernelTile),
+        h(sparse.projection.empty() ? g : y + std::size_t(width) * sparse.rank) {}
+  /// Numbers that a panel holds of each centre.
+  static std::size_t rows(const SparseSet &sparse, int n_features) {
+    const std::size_t reduced = sparse.projection.empty() ? 0 : sparse.rank;
+    return 2 * n_features + 2 * reduced + kKernelTile;
+  }
+
+  int begin, size;  ///< centres of the block
+  int width;        ///< size padded to whole vectors; the lanes beyond hold zeros
+  double *p_hat;    ///< [n_features][width]
+  double *g;        ///< [n_features][width] ∂ε/∂p̂
+  double *k;        ///< [kKernelTile][width]
+  double *y;        ///< [rank][width] P p̂, p_hat itself without a projection
+  double *h;        ///< [rank][width] ∂ε/∂y, g itself without a projection
+};
+
+void load_panel(int n_features, const double *p_hat, const Panel &panel) {
+  for (int f = 0; f < n_features; ++f) {
+    double *row = panel.p_hat + std::size_t(f) * panel.width;
+    for (int i = 0; i < panel.size; ++i)
+      row[i] = p_hat[std::size_t(panel.begin + i) * n_features + f];
+    std::fill(row + panel.size, row + panel.width, 0.0);
+  }
+}
+
+/// y = P p̂, or g = Pᵀ h on the way back.
+template <int V>
+void project(const SparseSet &sparse, int n_features, bool back, const Panel &panel) {
+  if constexpr (V > 1)
+    if (panel.width < V * kLanes) return project<V - 1>(sparse, n_features, back, panel);
+  const std::size_t row = n_features;
+  const double *P = sparse.projection.data();
+  if (back)
+    block_product<V, false>(n_features, sparse.rank, {P, 1, row}, panel.h, panel.g);
+  else
+    block_product<V, false>(sparse.rank, n_features, {P, row, 1}, panel.p_hat, panel.y);
+}
+
+/// k[m] -> w_m ∂k/∂(y · y_m) for the n points of a tile; energy[i] += Σ_m w_m k.
+void contract_weights(const Kernel &kernel, int n, const double *weights, const Panel &panel,
+                      double *energy) {
+  const KernelFunction function(kernel);
+  for (int begin = 0; begin < panel.width; begin += kLanes) {
+    Lanes energies = broadcast(0.0);
+    for (int m = 0; m < n; ++m) {
+      double *k = panel.k + std::size_t(m) * panel.width + begin;
+      const auto [value, slope] = function(load(k), weights[m]);
+      energies += value;
+      store(k, slope);
+    }
+    for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
+      energy[panel.begin + begin + i] += energies[i];
+  }
+}
+
+/// Adds the sparse points [begin, begin + n) to the energies and, when wanted, the gradients of a
+/// panel of V vectors.
+template <int V>
+void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, bool gradient,
+              const Panel &panel, double *energy) {
+  if constexpr (V > 1)
+    if (panel.width < V * kLanes)
+      return add_tile<V - 1>(kernel, sparse, begin, n, gradient, panel, energy);
+  const std::size_t rank = sparse.rank;
+  const double *points = &sparse.points[begin * rank];
+  block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
+  contract_weights(kernel, n, &sparse.weights[begin], panel, energy);
+  if (gradient) block_product<V, true>(sparse.rank, n, {points, 1, rank}, panel.k, panel.h);
+}
+
+/// panel.h = ∂ε/∂y without the sparse points: a constant for ζ = 1, linear in y for ζ = 2.
+template <int V>
+void collapsed_gradient(int zeta, int rank, const double *collapsed, const Panel &panel) {
+  if constexpr (V > 1)
+    if (panel.width < V * kLanes) return collapsed_gradient<V - 1>(zeta, rank, collapsed, panel);
+  if (zeta == 2)
+    return block_product<V, false>(rank, rank, {collapsed, std::size_t(rank), 1}, panel.y, panel.h);
+  for (int f = 0; f < rank; ++f)
+    std::fill_n(panel.h + std::size_t(f) * panel.width, panel.width, collapsed[f]);
+}
+
+/// ε = h·y / ζ: the kernel sum is homogeneous of degree ζ in y.
+void add_energies(double zeta, int rank, const Panel &panel, double *energy) {
+  for (int begin = 0; begin < panel.width; begin += kLanes) {
+    Lanes energies = broadcast(0.0);
+    for (int f = 0; f < rank; ++f) {
+      const std::size_t at = std::size_t(f) * panel.width + begin;
+      energies += load(panel.h + at) * load(panel.y + at);
+    }
+    for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
+      energy[panel.begin + begin + i] += energies[i] / zeta;
+  }
+}
+
+/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|, of normalised power spectra.
+void store_gradients(bool normalized, int n_features, const double *norm, const Panel &panel,
+                     double *g) {
+  for (int begin = 0; begin < panel.width; begin += kLanes) {
+    const double *p_hat = panel.p_hat + begin, *g_hat = panel.g + begin;
+    Lanes along = broadcast(0.0), scale = along;
+    for (int f = 0; normalized && f < n_features; ++f)
+      along +=
+          load(g_hat + std::size_t(f) * panel.width) * load(p_hat + std::size_t(f) * panel.width);
+    const int first = panel.begin + begin, size = std::min(kLanes, panel.size - begin);
+    for (int i = 0; i < size; ++i) scale[i] = norm[first + i] > 0 ? 1 / norm[first + i] : 0;
+    for (int f = 0; f < n_features; ++f) {
+      const std::size_t row = std::size_t(f) * panel.width;
+      const Lanes value = scale * (load(g_hat + row) - along * load(p_hat + row));
+      for (int i = 0; i < size; ++i) g[std::size_t(first + i) * n_features + f] = value[i];
+    }
+  }
+}
+
+/// What stands for a sum over sparse points, see KernelSum; empty when the sum is the cheaper form.
+AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
+  const std::size_t rank = sparse.rank;
+  const int zeta = kernel.offset == 0 ? kernel.integer_zeta() : 0;
+  const bool pays = zeta == 1 || (zeta == 2 && sparse.rank <= 2 * sparse.size);
+  if (!pays || sparse.size == 0) return {};
+  const double scale = zeta * kernel.delta * kernel.delta;
+  if (zeta == 1) {
+    AlignedVector sum(rank, 0.0);
+    for (int m = 0; m < sparse.size; ++m)
+      for (std::size_t f = 0; f < rank; ++f)
+        sum[f] += scale * sparse.weights[m] * sparse.points[m * rank + f];
+    return sum;
+  }
+  // ∂ε/∂y = 2 δ² Σ_m w_m y_m y_mᵀ y: some columns of the matrix at a time
+  AlignedVector matrix(rank * rank);
+  AlignedVector X(std::size_t(sparse.size) * kPanelWidth), C(rank * kPanelWidth);
+  for (std::size_t first = 0; first < rank; first += kPanelWidth) {
+    const std::size_t size = std::min<std::size_t>(kPanelWidth, rank - first);
+    for (int m = 0; m < sparse.size; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        X[m * kPanelWidth + i] = scale * sparse.weights[m] * sparse.points[m * rank + first + i];
+    block_product<kPanelVectors, false>(sparse.rank, sparse.size, {sparse.points.data(), 1, rank},
+                                        X.data(), C.data());
+    for (std::size_t f = 0; f < rank; ++f)
+      std::copy_n(&C[f * kPanelWidth], size, &matrix[f * rank + first]);
+  }
+  return matrix;
+}
+
+}  // namespace
+
+KernelSum::KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_features)
+    : kernel_(kernel),
+      sparse_(sparse),
+      n_features_(n_features),
+      collapsed_(collapse(kernel, sparse)) {}
+
+std::size_t KernelSum::scratch_size(int n) const {
+  return padded(n) * Panel::rows(sparse_, n_features_);
+}
+
+void KernelSum::add(int n, const double *p_hat, const double *norm, double *scratch, double *energy,
+                    double *g) const {
+  const auto panel_at = [&](int first) { return Panel(sparse_, n_features_, n, first, scratch); };
+  const bool projected = !sparse_.projection.empty();
+  for (int first = 0; first < n; first += kPanelWidth) {
+    const Panel panel = panel_at(first);
+    load_panel(n_features_, p_hat, panel);
+    if (projected) project<kPanelVectors>(sparse_, n_features_, false, panel);
+    if (g) std::fill(panel.h, panel.h + std::size_t(panel.width) * sparse_.rank, 0.0);
+  }
+  for (int first = 0; !collapsed_.empty() && first < n; first += kPanelWidth) {
+    const Panel panel = panel_at(first);
+    collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_.rank, collapsed_.data(),
+                                      panel);
+    add_energies(kernel_.zeta, sparse_.rank, panel, energy);
+  }
+  const int n_points = collapsed_.empty() ? sparse_.size : 0;
+  for (int begin = 0; begin < n_points; begin += kKernelTile) {
+    const int size = std::min(kKernelTile, n_points - begin);
+    for (int first = 0; first < n; first += kPanelWidth)
+      add_tile<kPanelVectors>(kernel_, sparse_, begin, size, g != nullptr, panel_at(first), energy);
+  }
+  for (int first = 0; g && first < n; first += kPanelWidth) {
+    const Panel panel = panel_at(first);
+    if (projected) project<kPanelVectors>(sparse_, n_features_, true, panel);
+    store_gradients(kernel_.normalized, n_features_, norm, panel, g);
+  }
+}
+
+}  // namespace soap_gpr
