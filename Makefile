@@ -5,6 +5,7 @@
 #   make demo     fit a model of liquid water, run it in LAMMPS and i-PI, write demo/report.html
 #   make test     build, install and run the whole test suite; PYTEST_ARGS="-k lammps" for a part
 #   make lint     style and types
+#   make docs-tables  write the tables of settings in docs/ as the code declares them
 #   make clean    remove .venv, build and demo
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
            $(shell find potential ipi_driver lammps_plugin -type f ! -name '*.pyc')
 CPP_SOURCES := $(filter %.cpp %.hpp %.h,$(SOURCES))
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs-tables clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -40,6 +41,9 @@ lint: $(VENV)/installed-lint $(VENV)/installed
 	@$(BIN)/mypy --no-error-summary --python-executable $(BIN)/python potential ipi_driver
 	@echo "lint: imports"
 	@$(BIN)/lint-imports --no-cache --no-logo
+
+docs-tables: $(VENV)/installed
+	@$(BIN)/python docs/settings_tables.py
 
 clean:
 	rm -rf $(VENV) build demo

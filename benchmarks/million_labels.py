@@ -24,8 +24,9 @@ def main() -> None:
     if not DATA.exists():
         raise SystemExit(f"{DATA} was not found: the benchmark repeats the frames of that file")
     from potential.runtime.ranks import Ranks
+    from potential.settings.file import as_settings
     from potential.structures.read import read_structures
-    from potential.training.fitting import FitRun, as_settings
+    from potential.training.fitting import FitRun
     from potential.training.memory import regression_bytes
 
     structures = read_structures([str(DATA)])

@@ -67,20 +67,11 @@ def test_scaling_derivatives_match_finite_differences(exponent):
         ({"exponent": 1.5}, "exponent must be 0, 1 or at least 2"),
         ({"exponent": -3}, "exponent must be 0, 1 or at least 2"),
         ({"rate": "large"}, "rate must be a finite number"),
-        ({"power": 3}, "unknown power"),
     ],
 )
-def test_scaling_refuses_bad_settings(change, message):
-    settings = {"scale": 2.0, "rate": 1.0, "exponent": 4} | change
+def test_scaling_refuses_bad_parameters(change, message):
     with pytest.raises(SoapGprError, match=message):
-        RadialScaling.from_settings(settings)
-
-
-def test_scaling_refuses_missing_key_and_wrong_type():
-    with pytest.raises(SoapGprError, match="lacks exponent"):
-        RadialScaling.from_settings({"scale": 2.0, "rate": 1.0})
-    with pytest.raises(SoapGprError, match="must be a table"):
-        RadialScaling.from_settings(3.0)
+        RadialScaling(**{"scale": 2.0, "rate": 1.0, "exponent": 4} | change)
 
 
 @pytest.mark.parametrize("n_max", [1, 2, 8, 12])

@@ -2,6 +2,7 @@
 """FitSettings made in Python are checked like fit.toml; dry runs; structures that are held out."""
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from potential.settings import (
     TripletTermSettings,
     ZblSettings,
 )
+from potential.settings.file import as_settings
 from potential.structures.read import fingerprint
 from potential.training.estimate import estimate
-from potential.training.fitting import as_settings, fit
+from potential.training.fitting import fit
 from potential.validation.learning_curve import learning_curve
 from potential.validation.row_store import Data, hold_out, read_data
 
@@ -49,16 +51,17 @@ FULL = FitSettings(
 )
 
 
+DATA = DataSettings(("a.xyz",))
+
+
 @pytest.fixture(scope="module")
 def train(tmp_path_factory):
     return write_frames(tmp_path_factory.mktemp("checked") / "train.xyz", emt_frames(12, seed=1))
 
 
-def test_settings_that_are_right_are_the_same_afterwards():
-    assert as_settings(FULL) == FULL
-    assert as_settings(FitSettings(DataSettings(("a.xyz",)))) == FitSettings(
-        DataSettings(("a.xyz",))
-    )
+def test_settings_that_are_right_are_taken_as_they_are():
+    assert as_settings(FULL) is FULL
+    assert as_settings({"data": {"train": "a.xyz"}}) == FitSettings(DATA)
 
 
 def test_types_of_python_and_numpy_are_those_of_toml():
@@ -67,54 +70,86 @@ def test_types_of_python_and_numpy_are_those_of_toml():
         terms=[SoapTermSettings(cutoff=np.float32(4.0), n_sparse=np.int64(30), zeta=np.uint8(2))],
         baseline=BaselineSettings({np.str_("O"): np.float64(1.0)}),
     )
-    checked = as_settings(settings)
-    assert checked.data.train == ("a.xyz",) and isinstance(checked.terms, tuple)
-    assert type(checked.terms[0].n_sparse) is int and type(checked.terms[0].cutoff) is float
-    assert as_settings(checked.to_toml()) == dataclasses.replace(checked, file="fit settings")
+    assert settings.data.train == ("a.xyz",) and isinstance(settings.terms, tuple)
+    assert type(settings.terms[0].n_sparse) is int and type(settings.terms[0].cutoff) is float
+    assert type(settings.terms[0].zeta) is int
+    assert json.loads(json.dumps(settings.to_dict()))["terms"][0]["n_sparse"] == 30
 
 
-def with_term(**values):
-    return {"terms": (dataclasses.replace(SOAP, **values),)}
+def soap(**values):
+    return dataclasses.replace(SOAP, **values)
 
 
 @pytest.mark.parametrize(
-    "values, words",
+    "make, words",
     [
-        (with_term(cutoff=-1), r"fit settings: [[terms]] cutoff: found -1, expected a number > 0"),
-        (with_term(cutoff=math.nan), "[[terms]] cutoff: found nan"),
-        (with_term(cutoff_width=9.0), "[[terms]] cutoff_width"),
-        (with_term(n_sparse=10**20), "n_sparse: found 1000000000"),
-        (with_term(n_sparse={"Xy": 3}), "found the key 'Xy', expected a chemical symbol"),
-        (with_term(sparse_method="farthest"), 'sparse_method: found "farthest"'),
-        (with_term(sparse_method="file", n_sparse=1000), "sparse_file: missing"),
-        (with_term(sparse_method="file", sparse_file="a"), "n_sparse: found 20, expected nothing"),
-        (with_term(sparse_file="a"), "expected nothing without sparse_method"),
-        (with_term(zeta=2.5), "zeta: found 2.5"),
-        (with_term(radial_scaling={"expo": 2}), "unknown key 'expo'"),
-        (with_term(n_sparse_config_type={"even": 30}), "at most n_sparse = 20 together"),
-        (with_term(kind="pair"), "unknown key"),
-        ({"terms": ()}, "terms: found [], expected at least one [[terms]] table"),
-        ({"terms": SOAP}, "terms: found {"),
-        ({"terms": (SOAP, 5)}, "[[terms]] number 2 found 5, expected a table"),
-        ({"terms": (PairTermSettings(n_sparse=0),)}, "[[terms]] n_sparse: found 0"),
-        ({"terms": (TripletTermSettings(length_scale=0.1),)}, "length_scale: found 0.1"),
-        ({"noise": NoiseSettings(Sigmas(force=0))}, "[noise] force: found 0"),
-        ({"noise": NoiseSettings(config_type={"odd": Sigmas(-1)})}, "[noise.config_type.odd] ener"),
-        ({"noise": 3}, "[noise] found 3, expected a table"),
-        ({"solver": SolverSettings(-1)}, "[solver] jitter: found -1"),
-        ({"baseline": BaselineSettings("fitted")}, 'isolated_atom_energies: found "fitted"'),
-        ({"baseline": BaselineSettings(zbl=ZblSettings(2.0, 1.0))}, "[baseline.zbl] inner"),
-        ({"data": DataSettings(())}, "[data] train: found []"),
-        ({"data": "train.xyz"}, '[data] found "train.xyz", expected a table'),
-        ({"data": DataSettings(("a",), keys=LabelKeys(""))}, "[data] energy_key"),
+        (lambda: soap(cutoff=-1), "[[terms]] cutoff: found -1, expected a number > 0 and <= 100"),
+        (lambda: soap(cutoff=math.nan), "[[terms]] cutoff: found nan"),
+        (lambda: soap(cutoff=None), "[[terms]] cutoff: found None"),
+        (lambda: soap(cutoff_width=9.0), "[[terms]] cutoff_width"),
+        (lambda: soap(n_sparse=10**20), "n_sparse: found 1000000000"),
+        (lambda: soap(n_sparse={"Xy": 3}), "found the key 'Xy', expected a chemical symbol"),
+        (lambda: soap(sparse_method="farthest"), 'sparse_method: found "farthest"'),
+        (lambda: soap(sparse_method="file", n_sparse=1000), "sparse_file: missing"),
+        (
+            lambda: soap(sparse_method="file", sparse_file="a"),
+            "n_sparse: found 20, expected nothing",
+        ),
+        (lambda: soap(sparse_file="a"), "expected nothing without sparse_method"),
+        (lambda: soap(zeta=0.5), "zeta: found 0.5"),
+        (lambda: soap(radial_scaling={"expo": 2}), "unknown key 'expo'"),
+        (lambda: soap(n_sparse_config_type={"even": 30}), "at most n_sparse = 20 together"),
+        (lambda: soap(kind="pair"), 'kind: found "pair", expected one of "soap"'),
+        (lambda: PairTermSettings(n_sparse=0), "[[terms]] n_sparse: found 0"),
+        (lambda: TripletTermSettings(length_scale=0.1), "length_scale: found 0.1"),
+        (lambda: NoiseSettings(Sigmas(force=0)), "[noise] force: found 0"),
+        (lambda: NoiseSettings(config_type={"odd": Sigmas(-1)}), "[noise] energy_per_atom: found"),
+        (
+            lambda: NoiseSettings(config_type={"odd": {"force": -1}}),
+            "[noise.config_type.odd] force: found -1",
+        ),
+        (lambda: SolverSettings(-1), "[solver] jitter: found -1"),
+        (
+            lambda: SolverSettings(keep_factor="yes"),
+            '[solver] keep_factor: found "yes", expected tr',
+        ),
+        (lambda: BaselineSettings("fitted"), 'isolated_atom_energies: found "fitted"'),
+        (
+            lambda: ZblSettings(2.0, 1.0),
+            "[baseline.zbl] inner: found 2.0, expected less than outer",
+        ),
+        (lambda: LabelKeys(""), "[data] energy_key"),
+        (lambda: FitSettings(DATA, terms=()), "terms: found [], expected at least one [[terms]]"),
+        (lambda: FitSettings(DATA, terms=SOAP), "terms: found {"),
+        (lambda: FitSettings(DATA, (SOAP, 5)), "[[terms]] number 2 found 5, expected a table"),
+        (
+            lambda: FitSettings(DATA, (SOAP, {"cutof": 5})),
+            "[[terms]] number 2 unknown key 'cutof'; did you mean 'cutoff'?",
+        ),
+        (lambda: FitSettings(DATA, noise=3), "[noise] found 3, expected a table"),
+        (lambda: FitSettings("train.xyz"), '[data] found "train.xyz", expected a table'),
     ],
 )
-@pytest.mark.parametrize("use", [fit, estimate, learning_curve, read_data])
-def test_settings_that_are_wrong_are_refused_by_every_function(train, use, values, words):
-    settings = FitSettings(**{"data": DataSettings((train,)), "terms": (SOAP,)} | values)
+def test_settings_that_are_wrong_cannot_be_made(make, words):
     with pytest.raises(SoapGprError) as error:
-        use(settings)
+        make()
     assert words in str(error.value) and str(error.value).startswith("fit settings: ")
+
+
+@pytest.mark.parametrize("use", [fit, estimate, learning_curve, read_data])
+def test_settings_without_data_are_refused_by_every_function(use):
+    with pytest.raises(
+        SoapGprError, match=r"^made.toml: \[data\] train: found \[\], expected a list"
+    ):
+        use(FitSettings(DataSettings(()), (SOAP,), file="made.toml"))
+
+
+def test_tables_of_a_kind_that_is_given_are_as_in_the_file():
+    made = FitSettings(
+        {"train": "a.xyz", "energy_key": "e"}, [{"kind": "pair"}], noise={"force": 1}
+    )
+    assert made.data == DataSettings(("a.xyz",), keys=LabelKeys("e"))
+    assert made.terms == (PairTermSettings(),) and made.noise == NoiseSettings(Sigmas(force=1.0))
 
 
 def test_species_that_are_absent_are_warned_of(train):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The documents say what the code does: settings, equation numbers, file format, examples."""
 
-import dataclasses
+import importlib.util
 import re
 import shlex
 import tomllib
@@ -11,7 +11,9 @@ import pytest
 from models import body_order_model, random_model
 
 from potential import settings
+from potential.basis.settings import SCALING
 from potential.cli import COMMANDS, _parser
+from potential.schema.settings import default, keys
 from potential.settings.file import parse_settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,15 +28,15 @@ SOURCES = [
     if path.suffix in (".py", ".cpp", ".hpp", ".h") and path != Path(__file__)
 ]
 
-# heading in docs/fit_toml.md: the dataclass behind it
+# heading in docs/fit_toml.md: the classes behind its tables
 TABLES = {
-    "[data]": settings.DataSettings,
-    "[baseline]": settings.BaselineSettings,
-    "[[terms]]": settings.SoapTermSettings,
-    '[[terms]] kind = "pair"': settings.PairTermSettings,
-    '[[terms]] kind = "triplet"': settings.TripletTermSettings,
-    "[noise]": settings.Sigmas,
-    "[solver]": settings.SolverSettings,
+    "[data]": [settings.DataSettings],
+    "[baseline]": [settings.BaselineSettings, settings.ZblSettings],
+    "[[terms]]": [settings.SoapTermSettings],
+    '[[terms]] kind = "pair"': [settings.PairTermSettings],
+    '[[terms]] kind = "triplet"': [settings.TripletTermSettings],
+    "[noise]": [settings.NoiseSettings],
+    "[solver]": [settings.SolverSettings],
 }
 
 
@@ -56,36 +58,37 @@ def documented_keys(section):
 
 
 def expected_keys(section):
-    """{key: default} of the code; lists of fields inside other dataclasses are spelled out."""
-    keys = {}
-    for field in dataclasses.fields(TABLES[section]):
-        if field.name == "keys":
-            keys |= {key.name: None for key in dataclasses.fields(settings.LabelKeys)}
-        else:
-            made = field.default_factory
-            keys[field.name] = field.default if made is dataclasses.MISSING else made()
-    if section == "[noise]":
-        keys["config_type"] = None
-    if section == "[baseline]":
-        keys |= {key.name: None for key in dataclasses.fields(settings.ZblSettings)}
-    if section == "[[terms]]":
-        keys |= settings.RADIAL_SCALING
-    return keys
+    """{key: default} of the code."""
+    found = {key: default(own, key) for of in TABLES[section] for key, own in keys(of).items()}
+    return found | (SCALING.default if section == "[[terms]]" else {})
 
 
 @pytest.mark.parametrize("section", TABLES)
 def test_every_setting_is_documented_with_its_default(section):
     written, expected = documented_keys(section), expected_keys(section)
     assert set(written) == set(expected)
-    for key, default in expected.items():
-        if default is dataclasses.MISSING:
-            assert written[key] == "required", key
-        elif default is None:
+    for key, value in expected.items():
+        if key == "train":
+            assert written[key] == "required"
+        elif value is None:
             assert written[key] == "none", key
         else:
-            value = tomllib.loads(f"x = {written[key].strip('`')}")["x"]
-            value = tuple(value) if isinstance(value, list) else value
-            assert value == default and type(value) is type(default), key
+            found = tomllib.loads(f"x = {written[key].strip('`')}")["x"]
+            found = tuple(found) if isinstance(found, list) else found
+            assert found == value and type(found) is type(value), key
+
+
+@pytest.mark.parametrize("document", ["fit_toml.md", "tuning.md"])
+def test_tables_of_settings_are_as_declared(document):
+    path = ROOT / "docs/settings_tables.py"
+    module = importlib.util.module_from_spec(
+        spec := importlib.util.spec_from_file_location("settings_tables", path)
+    )
+    spec.loader.exec_module(module)
+    text = (ROOT / "docs" / document).read_text()
+    assert module.updated(text) == text, "make docs-tables writes them"
+    changed = text.replace(" | range | meaning |", " | range | other |")
+    assert changed != text and module.updated(changed) == text
 
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p, "toml")], ids=name)

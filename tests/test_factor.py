@@ -14,12 +14,13 @@ from potential.model.evaluation import evaluate_structures
 from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks
 from potential.settings import NoiseSettings, Sigmas
+from potential.settings.file import as_settings
 from potential.structures.read import read_structures
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate
 from potential.training.factor_store import FactorStore
-from potential.training.fitting import FitRun, as_settings, fit
+from potential.training.fitting import FitRun, fit
 
 
 @pytest.fixture

@@ -20,10 +20,11 @@ from potential.model import Model
 from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks, world
 from potential.runtime.state_file import read_state
+from potential.settings.file import as_settings
 from potential.structures.read import read_structures
 from potential.training import checkpoint as checkpoint_module
 from potential.training.estimate import estimate
-from potential.training.fitting import FitRun, as_settings, fit
+from potential.training.fitting import FitRun, fit
 from potential.training.regression import StreamingQR
 
 BIN = Path(sys.executable).parent

@@ -90,6 +90,8 @@ def test_minimal_file_has_the_documented_defaults(tmp_path):
     assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (5.0, 0.5, 8, 6)
     assert (term.atom_sigma, term.zeta, term.basis, term.delta) == (0.5, 4, "gto", 1.0)
     assert (term.n_sparse, term.sparse_method) == (1000, "fps")
+    assert term.normalize is True and term.offset == 0.0 and type(term.zeta) is int
+    assert settings.solver.keep_factor is False
     assert settings.baseline.isolated_atom_energies == "fit"
     sigmas = settings.noise.default
     assert (sigmas.energy_per_atom, sigmas.force, sigmas.virial_per_atom) == (0.002, 0.05, 0.02)
@@ -118,11 +120,22 @@ def test_to_dict_is_strict_json(tmp_path):
         ("cutoff = inf", ["cutoff: found inf"]),
         ("cutoff = nan", ["cutoff: found nan"]),
         ("cutoff = true", ["cutoff: found True"]),
-        ("cutoff_width = 9.0", ["[[terms]] cutoff_width", "9.0"]),
+        ("cutoff_width = 9.5", ["[[terms]] cutoff_width: found 9.5 Å, expected at most cutoff"]),
         ("n_max = 8.5", ["n_max: found 8.5, expected an integer from 1 to"]),
         ("n_max = 0", ["n_max: found 0"]),
         ("l_max = -1", ["l_max: found -1"]),
-        ("zeta = 1.5", ["zeta: found 1.5"]),
+        ("zeta = 0.5", ["zeta: found 0.5, expected a number >= 1 and <= 32"]),
+        ("zeta = 33.5", ["zeta: found 33.5, expected a number >= 1 and <= 32"]),
+        ("zeta = 1.5\nsparse_method = 'cur'", ["zeta: found 1.5, expected an integer with spars"]),
+        ("zeta = 1.5\nsparse_basis = 'derivatives'", ["zeta: found 1.5, expected an integer with"]),
+        ("normalize = 1", ["[[terms]] normalize: found 1, expected true or false"]),
+        (
+            "normalize = false\nsparse_basis = 'derivatives'",
+            ["normalize: found False, expected tru"],
+        ),
+        ("normalise = false", ["did you mean 'normalize'?"]),
+        ("offset = -0.1", ["offset: found -0.1, expected a number >= 0"]),
+        ("offset = 0.1\nsparse_basis = 'derivatives'", ["offset: found 0.1, expected 0 with"]),
         ('basis = "gtos"', ['basis: found "gtos"', "did you mean 'gto'?"]),
         ('kind = "sop"', ["did you mean 'soap'?"]),
         ('sparse_method = "farthest"', ['one of "fps", "cur", "leverage", "random"']),
@@ -182,6 +195,7 @@ def test_bad_term_is_one_sentence(tmp_path, line, words):
             '[data]\ntrain = "a"\n[baseline]\nisolated_atom_energies = {O = "x"}\n',
             ['isolated_atom_energies.O: found "x", expected an energy in eV'],
         ),
+        ('[data]\ntrain = "a"\n[solver]\nkeep_factor = "R"\n', ["keep_factor: found", "true or"]),
         ('[data]\ntrain = "a"\n[solver]\njitter = -1\n', ["[solver] jitter: found -1"]),
         ("[data\n", ["not valid TOML"]),
     ],
@@ -210,6 +224,19 @@ def test_settings_from_dictionaries():
     settings = parse_settings({"data": {"train": ["a.xyz"]}, "terms": [{"cutoff": 4.0}]})
     assert settings.terms[0].cutoff == 4.0
     assert settings.data.train == ("a.xyz",)
+
+
+@pytest.mark.parametrize("written, kept", [("2", 2), ("2.0", 2), ("2.5", 2.5)])
+def test_zeta_is_an_integer_where_it_is_one(written, kept):
+    term = parse_settings({"data": {"train": "a"}, "terms": [{"zeta": float(written)}]}).terms[0]
+    assert term.zeta == kept and json.dumps(term.to_dict()["zeta"]) == json.dumps(kept)
+    assert SoapTermSettings(zeta=float(written)) == term
+
+
+def test_data_are_needed_where_no_frames_are_given():
+    assert parse_settings({}, data_required=False).data.train == ()
+    with pytest.raises(SoapGprError, match="data: missing"):
+        parse_settings({})
 
 
 def test_documentation_names_every_key_and_its_example_is_valid(tmp_path):

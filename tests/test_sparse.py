@@ -73,6 +73,53 @@ def test_cur_equals_greedy_deflation_of_the_kernel():
         residual = residual - np.outer(residual[:, index], residual[index]) / residual[index, index]
 
 
+KERNELS = [(1, 0.0), (3, 0.4), (1.5, 0.0), (2.5, 30.0)]
+
+
+@pytest.mark.parametrize("zeta, offset", KERNELS)
+@pytest.mark.parametrize("size", [1e-3, 1.0, 40.0])
+def test_features_of_any_length_are_chosen_by_their_kernel(zeta, offset, size):
+    """docs/theory.md eq. (17), (18) with the kernel of eq. (7b)."""
+    lengths = size * np.random.default_rng(7).uniform(0.2, 1.0, (60, 1))
+    X = features(60) * lengths
+    offset *= size**2
+    K = (X @ X.T + offset) ** zeta
+    K /= K.max()
+    options = {"zeta": zeta, "offset": offset, "normalized": False}
+    chosen = select(X, 15, "fps", **options)
+    distance = np.diag(K)[:, None] + np.diag(K)[None] - 2 * K
+    for step in range(1, 15):
+        nearest = distance[:, chosen[:step]].min(axis=1)
+        assert nearest[chosen[step]] > nearest.max() - 1e-12
+    if not isinstance(zeta, int):
+        return  # such a matrix may have negative eigenvalues, and settings refuse it for CUR
+    residual = K
+    for index in select(X, 15, "cur", **options):
+        diagonal = np.diag(residual)
+        assert diagonal[index] > diagonal.max() - 1e-10
+        residual = residual - np.outer(residual[:, index], residual[index]) / residual[index, index]
+
+
+@pytest.mark.parametrize("zeta, offset", KERNELS)
+def test_offset_and_power_leave_the_order_of_features_of_unit_length(zeta, offset):
+    X = features(80)
+    K = (X @ X.T + offset) ** zeta
+    chosen = select(X, 20, "fps", zeta=zeta, offset=offset)
+    distance = np.diag(K)[:, None] + np.diag(K)[None] - 2 * K
+    for step in range(1, 20):
+        nearest = distance[:, chosen[:step]].min(axis=1)
+        assert nearest[chosen[step]] > nearest.max() - 1e-10 * K.max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_size_of_features_does_not_change_the_choice(method):
+    X = features(120) * np.random.default_rng(3).uniform(0.1, 1.0, (120, 1))
+    options = {"zeta": 3, "normalized": False, "seed": 2}
+    chosen = select(X, 30, method, **options)
+    assert len(set(chosen)) == 30
+    assert np.array_equal(chosen, select(2.0**-20 * X, 30, method, **options))
+
+
 def test_cur_represents_the_kernel_better_than_random():
     X = features(300, 20)
 

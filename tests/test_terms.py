@@ -18,13 +18,14 @@ from training_data import emt_frames, write_frames
 from potential import Model, SoapGprError, _core
 from potential.model import Environments
 from potential.settings import PairTermSettings, SoapTermSettings, TripletTermSettings
+from potential.settings.file import as_settings
 from potential.structures.neighbors import neighbor_list
 from potential.structures.structure import structure_from_atoms
 from potential.terms import kind_of, kind_of_settings, terms_of
 from potential.terms.choice import choose_sparse_points
 from potential.terms.kinds import KINDS
 from potential.training.accumulation import weighted_rows
-from potential.training.fitting import as_settings, fit
+from potential.training.fitting import fit
 
 ALL_KINDS = {
     "terms": [

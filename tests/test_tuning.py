@@ -227,7 +227,7 @@ def test_every_key_of_the_table_is_documented_with_its_default():
     document = Path(__file__).parents[1] / "docs/tuning.md"
     if not document.exists():
         pytest.skip("the documents are not here")
-    text = document.read_text().split("| key of `[tune]` |")[1].split("\n\n")[0]
+    text = document.read_text().split("| key | default |")[1].split("\n\n")[0]
     written = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", text, re.M))
     keys = [f for f in dataclasses.fields(TuneSettings) if f.name not in ("values", "file")]
     assert set(written) == {field.name for field in keys}

@@ -43,25 +43,6 @@ class RadialScaling:
                 "(scale/r)^exponent diverges at r = 0; use a small positive rate"
             )
 
-    @classmethod
-    def from_settings(cls, settings):
-        """From {"scale": ..., "rate": ..., "exponent": ...}; all three keys, no others."""
-        if not isinstance(settings, dict):
-            raise SoapGprError(
-                f"radial_scaling must be a table with scale, rate, exponent, found {settings!r}"
-            )
-        expected = {"scale", "rate", "exponent"}
-        for what, keys in (
-            ("has unknown", set(settings) - expected),
-            ("lacks", expected - set(settings)),
-        ):
-            if keys:
-                raise SoapGprError(
-                    f"radial_scaling {what} {', '.join(sorted(map(str, keys)))}: "
-                    "expected scale, rate, exponent"
-                )
-        return cls(**settings)
-
     def __call__(self, r):
         """r: (n,) Å, r ≥ 0. Returns the jet (3, n): u, u′ in 1/Å, u″ in 1/Å²."""
         r = np.asarray(r, dtype=float)

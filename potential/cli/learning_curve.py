@@ -9,7 +9,7 @@ import sys
 
 from potential.cli.numbers import integer, number
 from potential.cli.output_options import add_output, files_read
-from potential.settings.limits import MOST_REPEATS, MOST_SEED
+from potential.schema.limits import MOST_REPEATS, MOST_SEED
 
 EXAMPLE = """\
 examples:

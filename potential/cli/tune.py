@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.reports.tuning import format_tuning, toml_writer, write_best, write_page
     from potential.runtime.output import atomic_file, require_outputs
     from potential.runtime.progress import bar
-    from potential.settings.table import read_toml
+    from potential.settings.file import read_toml
     from potential.validation.search_space import parse_tune
     from potential.validation.tuning import Tuning, tune
 

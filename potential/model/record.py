@@ -14,6 +14,7 @@ from typing import Any
 
 from potential.errors import SoapGprError
 from potential.runtime.printable import printable
+from potential.schema.values import is_name
 from potential.settings import LabelKeys
 
 MAX_DEPTH = 32  # of nested lists and tables: ours have seven levels
@@ -53,6 +54,11 @@ def _text(value: Any, where: str) -> None:
 
 def _text_or_null(value: Any, where: str) -> None:
     _require(value is None or isinstance(value, str), value, where, "a string or null")
+
+
+def _name_or_null(value: Any, where: str) -> None:
+    _text_or_null(value, where)
+    _require(value is None or is_name(value), value, where, "a string that is not empty")
 
 
 def _number(value: Any, where: str) -> None:
@@ -110,7 +116,7 @@ _ERRORS = _table({"errors": _each(_each(_STATISTICS))})
 _DEVIATION = _table({"force": _number}, required=True)
 _CHECKS = {
     "settings": _table(
-        {"data": _table({field.name: _text_or_null for field in fields(LabelKeys)})}
+        {"data": _table({field.name: _name_or_null for field in fields(LabelKeys)})}
     ),
     "provenance": _table(
         {

@@ -17,8 +17,7 @@ from potential.reports.plots import COLORS, INK, figure
 from potential.runtime.output import atomic_file
 from potential.runtime.text_table import text_table
 from potential.scores.metrics import UNITS
-from potential.settings.file import parse_settings
-from potential.settings.table import read_toml
+from potential.settings.file import parse_settings, read_toml
 from potential.validation.search_space import with_parameters
 from potential.validation.tuning import Trial, Tuning
 from potential.version import package_version

@@ -8,6 +8,7 @@ features alone, so that the choice is the same whatever the order of the trainin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -26,7 +27,9 @@ def select(
     n_sparse: int,
     method: str = "fps",
     *,
-    zeta: int = 1,
+    zeta: float = 1,
+    offset: float = 0.0,
+    normalized: bool = True,
     seed: int = 0,
     progress: Progress = silent,
     groups: np.ndarray | None = None,
@@ -34,8 +37,10 @@ def select(
 ) -> np.ndarray:
     """Indices into X (n, n_features) of at most n_sparse distinct environments, as chosen.
 
-    quotas: how many of them come from a group at least, where it has so many; groups (n,): the
-    group of every environment.
+    zeta, offset: of the kernel (p.p' + offset)^zeta (theory.md eq. 7b), on which "fps" and "cur"
+    stand, the latter for integers; normalized: whether all features have unit length. quotas: how
+    many of them come from a group at least, where it has so many; groups (n,): the group of every
+    environment.
 
     X holds the features of environments of one species. Fewer indices come back when there are
     fewer distinct environments; those whose features vanish are never chosen, as their kernels
@@ -43,8 +48,11 @@ def select(
     """
     if method not in _METHODS:
         raise SoapGprError(f"sparse_method: found {method!r}, expected one of {list(_METHODS)}")
-    unique = distinct(X)
-    unique = unique[np.einsum("ij,ij->i", X[unique], X[unique]) > DUPLICATE]
+    if not normalized:
+        largest = _longest(X) ** 2
+        X, offset = X / np.sqrt(largest), offset / largest
+    kernel = _linear if method == "fps" and normalized else partial(_power, zeta, offset)
+    unique = distinct_environments(X)
     if len(unique) <= n_sparse:
         return unique
     rng = np.random.default_rng(seed)
@@ -52,9 +60,9 @@ def select(
     for group, quota in sorted((quotas or {}).items()):
         assert groups is not None
         others = np.setdiff1d(unique[groups[unique] == group], chosen)
-        chosen = _more(X, chosen, _in_order(others, unique), quota, method, zeta, rng, progress)
+        chosen = _more(X, chosen, _in_order(others, unique), quota, method, kernel, rng, progress)
     others = _in_order(np.setdiff1d(unique, chosen), unique)
-    return _more(X, chosen, others, n_sparse - len(chosen), method, zeta, rng, progress)
+    return _more(X, chosen, others, n_sparse - len(chosen), method, kernel, rng, progress)
 
 
 def _in_order(rows, unique):
@@ -62,14 +70,26 @@ def _in_order(rows, unique):
     return unique[np.isin(unique, rows)]
 
 
-def _more(X, chosen, others, count, method, zeta, rng, progress):
+def _more(X, chosen, others, count, method, kernel, rng, progress):
     """The chosen rows of X and at most count of the others."""
     if len(others) <= count:
         return np.concatenate([chosen, others])
     rows = np.concatenate([chosen, others])
     return np.concatenate(
-        [chosen, rows[_METHODS[method](X[rows], len(chosen), count, zeta, rng, progress)]]
+        [chosen, rows[_METHODS[method](X[rows], len(chosen), count, kernel, rng, progress)]]
     )
+
+
+def distinct_environments(X: np.ndarray, normalized: bool = True) -> np.ndarray:
+    """Indices of the rows that differ and do not vanish, in an order set by the rows."""
+    X = X if normalized else X / _longest(X)
+    unique = distinct(X)
+    return unique[np.einsum("ij,ij->i", X[unique], X[unique]) > DUPLICATE]
+
+
+def _longest(X: np.ndarray) -> float:
+    """The largest length of the rows; 1 where all vanish."""
+    return float(np.sqrt(np.einsum("ij,ij->i", X, X).max(initial=0.0))) or 1.0
 
 
 def distinct(X: np.ndarray) -> np.ndarray:
@@ -85,23 +105,33 @@ def distinct(X: np.ndarray) -> np.ndarray:
     return order[keep]
 
 
+def _linear(dots):
+    return dots
+
+
+def _power(zeta, offset, dots):
+    """The kernel of products p.p', over that of unit vectors that are equal."""
+    values = (dots + offset) / (1.0 + offset)
+    return values**zeta if isinstance(zeta, int) else np.maximum(values, 0.0) ** zeta
+
+
 # Each method returns the indices of n_sparse rows of X beside the first n_taken, which are chosen
 # already; fewer where the rest adds nothing.
 
 
-def _random(X, n_taken, n_sparse, zeta, rng, progress):
+def _random(X, n_taken, n_sparse, kernel, rng, progress):
     return n_taken + rng.choice(len(X) - n_taken, size=n_sparse, replace=False)
 
 
-def _farthest(X, n_taken, n_sparse, zeta, rng, progress):
+def _farthest(X, n_taken, n_sparse, kernel, rng, progress):
     """Farthest point sampling in the kernel metric d^2 = k_AA + k_BB - 2 k_AB [H 9].
 
-    Dot products of power spectra are never negative, so that d grows with the linear kernel's d for
-    every zeta, and the linear kernel gives the same choice.
+    Dot products of power spectra are never negative, so that for those of unit length d grows with
+    the linear kernel's d for every zeta and offset, and the linear kernel gives the same choice.
     """
     n = n_taken + n_sparse
     chosen, points, k_points = np.arange(n), np.empty((n, X.shape[1])), np.empty(n)
-    k_self = np.einsum("ij,ij->i", X, X)
+    k_self = kernel(np.einsum("ij,ij->i", X, X))
     # Distances to the points chosen so far only fall: one to the first seen[i] of them is a bound,
     # and those with large bounds alone are brought up to date.
     bound, seen = np.full(len(X), np.inf), np.ones(len(X), dtype=np.int64)
@@ -111,7 +141,7 @@ def _farthest(X, n_taken, n_sparse, zeta, rng, progress):
             while seen[chosen[step]] < step:
                 for rows in _outdated(bound, seen, step):
                     news = slice(seen[rows[0]], step)
-                    d2 = k_points[news] - 2.0 * (X[rows] @ points[news].T)
+                    d2 = k_points[news] - 2.0 * kernel(X[rows] @ points[news].T)
                     bound[rows] = np.minimum(bound[rows], d2.min(axis=1) + k_self[rows])
                     seen[rows] = step
                 chosen[step] = np.argmax(bound)
@@ -119,7 +149,7 @@ def _farthest(X, n_taken, n_sparse, zeta, rng, progress):
                 return chosen[n_taken:step]
         points[step], k_points[step] = X[chosen[step]], k_self[chosen[step]]
         if step == 0:
-            bound = k_self + k_points[0] - 2.0 * (X @ points[0])
+            bound = k_self + k_points[0] - 2.0 * kernel(X @ points[0])
         bound[chosen[step]] = -np.inf
     return chosen[n_taken:]
 
@@ -134,15 +164,15 @@ def _outdated(bound, seen, step):
     return np.array_split(rows[np.argsort(seen[rows])], max(1, len(rows) // 8))
 
 
-def _cur(X, n_taken, n_sparse, zeta, rng, progress):
+def _cur(X, n_taken, n_sparse, kernel, rng, progress):
     """Greedy deterministic CUR with deflation, as a pivoted Cholesky factorisation of the kernel.
 
     Each step takes the environment of which the chosen ones represent least, in the feature space
-    of the kernel (p.p')^zeta, and removes its direction from all others (Voronin & Martinsson,
+    of the kernel, and removes its direction from all others (Voronin & Martinsson,
     Adv. Comput. Math. 43, 495 (2017)). This stays well defined beyond n_features points.
     """
     total = n_taken + n_sparse
-    residual = np.einsum("ij,ij->i", X, X) ** zeta
+    residual = kernel(np.einsum("ij,ij->i", X, X))
     factor = np.zeros((total, len(X)))
     chosen = np.empty(total, dtype=np.int64)
     for step in progress(range(total), "CUR points"):
@@ -152,14 +182,14 @@ def _cur(X, n_taken, n_sparse, zeta, rng, progress):
                 residual[pivot] = -np.inf
                 continue
             return chosen[n_taken:step]
-        row = (X @ X[pivot]) ** zeta - factor[:step, pivot] @ factor[:step]
+        row = kernel(X @ X[pivot]) - factor[:step, pivot] @ factor[:step]
         factor[step] = row / np.sqrt(residual[pivot])
         residual -= factor[step] ** 2
         residual[pivot] = -np.inf
     return chosen[n_taken:]
 
 
-def _leverage(X, n_taken, n_sparse, zeta, rng, progress):
+def _leverage(X, n_taken, n_sparse, kernel, rng, progress):
     """Random choice weighted by leverage pi_A = (1/c) sum_k v_kA^2 over c leading vectors [H 10].
 
     The right singular vectors v_k of X^T come from the small matrix X^T X = V L V^T as
@@ -175,7 +205,7 @@ def _leverage(X, n_taken, n_sparse, zeta, rng, progress):
     return n_taken + rng.choice(len(X), size=n_sparse, replace=False, p=weights / weights.sum())
 
 
-def _kmeans(X, n_taken, n_sparse, zeta, rng, progress):
+def _kmeans(X, n_taken, n_sparse, kernel, rng, progress):
     """The environment nearest the centre of each of n_sparse clusters (k-means++, Lloyd).
 
     An emptied cluster gives way to the environment farthest from its centre.

@@ -2,34 +2,25 @@
 """The settings of a fit: fit.toml, declared, read and checked."""
 
 from potential.settings.fit_settings import (
-    BASELINES,
-    BASES,
-    MOST_LENGTH_SCALES,
-    RADIAL_SCALING,
-    SPARSE_BASES,
-    SPARSE_METHODS,
     BaselineSettings,
     DataSettings,
     FitSettings,
     LabelKeys,
     NoiseSettings,
-    PairTermSettings,
     Sigmas,
-    SoapTermSettings,
     SolverSettings,
+    ZblSettings,
+)
+from potential.settings.terms import (
+    KINDS,
+    PairTermSettings,
+    SoapTermSettings,
     TermSettings,
     TripletTermSettings,
-    ZblSettings,
-    plain,
 )
 
 __all__ = [
-    "BASELINES",
-    "BASES",
-    "MOST_LENGTH_SCALES",
-    "RADIAL_SCALING",
-    "SPARSE_BASES",
-    "SPARSE_METHODS",
+    "KINDS",
     "BaselineSettings",
     "DataSettings",
     "FitSettings",
@@ -42,5 +33,4 @@ __all__ = [
     "TermSettings",
     "TripletTermSettings",
     "ZblSettings",
-    "plain",
 ]

@@ -1,153 +1,192 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The settings of a fit, fit.toml as frozen dataclasses; settings_file.py reads it."""
+"""The settings of a fit: fit.toml as frozen dataclasses."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
-
-from potential.basis import SoapBasis
+from potential.schema import (
+    ByName,
+    BySpecies,
+    Choice,
+    File,
+    Files,
+    Flag,
+    Group,
+    Kinds,
+    Nested,
+    Number,
+    Place,
+    Settings,
+    setting,
+)
+from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
+from potential.schema.settings import keys
+from potential.settings.terms import KINDS, SoapTermSettings, TermSettings
 from potential.structures.label_names import LabelKeys
+from potential.structures.labels import LARGEST, SMALLEST_SIGMA
 
-BASES = ("gto", "laplacian")
-SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
-SPARSE_BASES = ("environments", "derivatives")
 BASELINES = ("fit", "average", "isolated_atom")
 
 
 @dataclass(frozen=True)
-class DataSettings:
+class DataSettings(Settings):
     """[data]: files as ``name``, ``glob*`` or ``name@start:stop:step``, absolute or as given."""
 
-    train: tuple[str, ...]
-    test: tuple[str, ...] = ()
-    keys: LabelKeys = field(default_factory=LabelKeys)
+    table: ClassVar[str] = "data"
+
+    train: tuple[str, ...] = setting(  # none only where frames are given in their place
+        (), Files(help="training files: a name or a list of names", required=True)
+    )
+    test: tuple[str, ...] = setting(
+        (), Files(help="test files: only for errors, which are printed and stored in the model")
+    )
+    keys: LabelKeys = setting(LabelKeys(), Group(LabelKeys))
 
 
 @dataclass(frozen=True)
-class ZblSettings:
+class ZblSettings(Settings):
     """[baseline] zbl: distances in Å between which it is switched off; None: by element."""
 
-    inner: float | None = None
-    outer: float | None = None
+    table: ClassVar[str] = "baseline.zbl"
+
+    inner: float | None = setting(
+        None,
+        Number(
+            above=ZBL_CORE,
+            most=MOST_CUTOFF,
+            unit="Å",
+            limit="< `outer`",
+            help="up to here the full repulsion, eq. (21a); none: 0.35 times the sum of the "
+            "covalent radii (at most half of `outer`)",
+        ),
+    )
+    outer: float | None = setting(
+        None,
+        Number(
+            above=0,
+            most=MOST_CUTOFF,
+            unit="Å",
+            help="from here on nothing; none: 0.7 times the sum of the covalent radii",
+        ),
+    )
+
+    def check(self) -> None:
+        if self.inner and self.outer and self.inner >= self.outer:
+            place = self.place().at("inner")
+            raise place.error(self.inner, f"less than outer = {self.outer:g}")
 
 
 @dataclass(frozen=True)
-class BaselineSettings:
+class BaselineSettings(Settings):
     """[baseline]: what is taken off the labels before the regression.
 
     isolated_atom_energies: the name of a method, or eV by chemical symbol; pair_table: a file.
     """
 
-    isolated_atom_energies: str | Mapping[str, float] = "fit"
-    zbl: ZblSettings | None = None
-    pair_table: str | None = None
+    table: ClassVar[str] = "baseline"
+
+    isolated_atom_energies: str | Mapping[str, float] = setting(
+        "fit",
+        BySpecies(
+            Choice(BASELINES),
+            Number(
+                least=-LARGEST, most=LARGEST, words=f"an energy in eV, at most {LARGEST:g} in size"
+            ),
+            unit="eV",
+            limit="or by species",
+            help="$e^0$ of each species: taken off before the regression, added back after it, "
+            "eq. (8), (15)",
+        ),
+    )
+    zbl: ZblSettings | None = setting(
+        None,
+        Nested(ZblSettings, help="adds the repulsion of bare nuclei at short distance, eq. (21)"),
+    )
+    pair_table: str | None = setting(None, File(help="adds a tabulated pair potential"))
 
 
-# Near neighbours count most; exponent 0 switches the scaling off. Chosen, like the defaults of
-# Sigmas, on the Si and Cu sets of Zuo et al. (benchmarks/accuracy).
-RADIAL_SCALING = {"scale": 3.0, "exponent": 4.0, "rate": 1.0}
-
-
-@dataclass(frozen=True)
-class SoapTermSettings:
-    """One [[terms]] entry of kind "soap"; lengths in Å, delta in eV."""
-
-    cutoff: float = 5.0
-    cutoff_width: float = 0.5
-    n_max: int = 8
-    l_max: int = 6
-    atom_sigma: float | Mapping[str, float] = 0.5
-    zeta: int = 4
-    basis: str = "gto"
-    radial_scaling: Mapping[str, float] = field(default_factory=lambda: dict(RADIAL_SCALING))
-    central_weight: float = 1.0
-    n_sparse: int | Mapping[str, int] = 1000
-    n_sparse_config_type: Mapping[str, int] = field(default_factory=dict)
-    sparse_method: str = "fps"
-    sparse_file: str | None = None
-    sparse_basis: str = "environments"
-    delta: float = 1.0
-    seed: int = 0
-    kind: str = "soap"
-
-    def soap_basis(self) -> SoapBasis:
-        """What the basis module needs of these settings; raises SoapGprError."""
-        return SoapBasis(
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(SoapBasis)}
-        )
+def _sigma(unit: str, text: str) -> Number:
+    return Number(least=SMALLEST_SIGMA, most=MOST_NOISE, infinite=True, unit=unit, help=text)
 
 
 @dataclass(frozen=True)
-class PairTermSettings:
-    """One [[terms]] entry of kind "pair"; lengths in Å, delta in eV."""
-
-    cutoff: float = 5.0
-    cutoff_width: float = 1.0
-    length_scale: float = 0.6
-    n_sparse: int = 20
-    delta: float = 5.0
-    kind: str = "pair"
-
-
-@dataclass(frozen=True)
-class TripletTermSettings:
-    """One [[terms]] entry of kind "triplet"; lengths in Å, delta in eV."""
-
-    cutoff: float = 4.0
-    cutoff_width: float = 1.0
-    length_scale: float = 1.0
-    n_sparse: int = 100
-    delta: float = 1.0
-    seed: int = 0
-    kind: str = "triplet"
-
-
-TermSettings = SoapTermSettings | PairTermSettings | TripletTermSettings
-# Of a triplet term: beyond this, splines of three distances outgrow every cache.
-MOST_LENGTH_SCALES = 16
-
-
-@dataclass(frozen=True)
-class Sigmas:
+class Sigmas(Settings):
     """Expected errors of the labels: eV/atom, eV/Å, eV/atom; inf leaves the label out."""
 
-    energy_per_atom: float = 0.002
-    force: float = 0.05
-    virial_per_atom: float = 0.02
+    table: ClassVar[str] = "noise"
+
+    energy_per_atom: float = setting(
+        0.002, _sigma("eV", r"$s_E$; the total energy of $N$ atoms gets $s_E \sqrt N$")
+    )
+    force: float = setting(0.05, _sigma("eV/Å", "$s_F$ of every force component"))
+    virial_per_atom: float = setting(
+        0.02, _sigma("eV", r"$s_W$; every virial component of $N$ atoms gets $s_W \sqrt N$")
+    )
 
 
 @dataclass(frozen=True)
-class NoiseSettings:
+class NoiseSettings(Settings):
     """[noise]: the sigmas of all structures, and those of single config_types."""
 
-    default: Sigmas = Sigmas()
-    config_type: Mapping[str, Sigmas] = field(default_factory=dict)
+    table: ClassVar[str] = "noise"
+
+    default: Sigmas = setting(Sigmas(), Group(Sigmas))
+    config_type: Mapping[str, Sigmas] = setting(
+        {},
+        ByName(
+            Nested(Sigmas),
+            help="the three above for a config_type; what is not given is as in `[noise]`",
+        ),
+    )
+
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """What a config_type does not give is as in [noise]."""
+        by_type = values.get("config_type")
+        if not isinstance(by_type, Mapping):
+            return values
+        shared = {key: values[key] for key in keys(Sigmas) if key in values}
+        filled = {
+            name: {**shared, **own} if isinstance(own, Mapping) else own
+            for name, own in by_type.items()
+        }
+        return values | {"config_type": filled}
 
 
 @dataclass(frozen=True)
-class SolverSettings:
+class SolverSettings(Settings):
     """[solver]: jitter is relative to the mean diagonal of K_MM."""
 
-    jitter: float = 1e-10
+    table: ClassVar[str] = "solver"
+
+    jitter: float = setting(
+        1e-10,
+        Number(
+            least=0,
+            most=1,
+            help="τ of eq. (13a), relative to the mean diagonal of the kernel matrix",
+        ),
+    )
+    keep_factor: bool = setting(
+        False, Flag(help="whether the triangular factor R, eq. (13b), is kept in the model")
+    )
 
 
 @dataclass(frozen=True)
-class FitSettings:
+class FitSettings(Settings):
     """Everything fit.toml says."""
 
-    data: DataSettings
-    terms: tuple[TermSettings, ...] = (SoapTermSettings(),)
-    baseline: BaselineSettings = BaselineSettings()
-    noise: NoiseSettings = NoiseSettings()
-    solver: SolverSettings = SolverSettings()
-    file: str = "fit settings"
+    other_keys: ClassVar[tuple[str, ...]] = ("tune",)  # soap-gpr tune reads it
+
+    data: DataSettings = setting(DataSettings(), Nested(DataSettings))
+    terms: tuple[TermSettings, ...] = setting((SoapTermSettings(),), Kinds(KINDS))
+    baseline: BaselineSettings = setting(BaselineSettings(), Nested(BaselineSettings))
+    noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings))
+    solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
+    file: str = Place.source
 
     @property
     def other_files(self) -> list[str]:
@@ -158,53 +197,6 @@ class FitSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
-        values = _strict(plain(self))
+        values = super().to_dict()
         values["data"] |= values["data"].pop("keys")
         return values
-
-    def to_toml(self) -> dict[str, Any]:
-        """Nested dictionaries laid out like fit.toml, whatever the values are."""
-        values = _given(plain(self))
-        values.pop("file", None)
-        data, noise = values.get("data"), values.get("noise")
-        if isinstance(data, dict) and isinstance(data.get("keys"), dict):
-            data |= data.pop("keys")
-        if isinstance(noise, dict) and isinstance(noise.get("default"), dict):
-            noise |= noise.pop("default")
-        terms = values.get("terms")
-        for term in terms if isinstance(terms, list) else []:
-            # with points from a file, fit.toml has no n_sparse
-            of_file = isinstance(term, dict) and term.get("sparse_method") == "file"
-            if of_file and term.get("n_sparse") == SoapTermSettings.n_sparse:
-                del term["n_sparse"]
-        return values
-
-
-def plain(value: Any) -> Any:
-    """Dictionaries, lists, numbers and strings of what Python callers give."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {own.name: plain(getattr(value, own.name)) for own in fields}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    if isinstance(value, (np.generic, np.ndarray)):
-        return plain(value.tolist())
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _given(value: Any) -> Any:
-    """The same without None, which stands for keys that are not there."""
-    if isinstance(value, dict):
-        return {key: _given(item) for key, item in value.items() if item is not None}
-    return [_given(item) for item in value] if isinstance(value, list) else value
-
-
-def _strict(value: Any) -> Any:
-    """The same with "inf" for infinity, which JSON has not."""
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    return "inf" if isinstance(value, float) and math.isinf(value) else value

@@ -5,26 +5,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import ase
+
+from potential.schema import Settings, Text, setting
 
 SIGMAS = ("energy", "force", "force_atom", "force_component", "virial", "virial_component")
 WEIGHTS = ("energy", "forces", "virials", "stress")
 
 
 @dataclass(frozen=True)
-class LabelKeys:
+class LabelKeys(Settings):
     """Names in a data file; None: those of ``choose_names``. Expected errors are ``energy_`` and
     the like before sigma_key."""
 
-    energy_key: str | None = None
-    forces_key: str | None = None
-    virial_key: str | None = None
-    stress_key: str | None = None
-    force_mask_key: str | None = None
-    sigma_key: str | None = None
-    weight_key: str | None = None
+    table: ClassVar[str] = "data"
+
+    energy_key: str | None = setting(None, Text(unit="eV", help="name of the energy in the file"))
+    forces_key: str | None = setting(None, Text(unit="eV/Å", help="name of the forces"))
+    virial_key: str | None = setting(None, Text(unit="eV", help="name of the virial"))
+    stress_key: str | None = setting(None, Text(unit="eV/Å³", help="name of the stress"))
+    force_mask_key: str | None = setting(
+        None,
+        Text(help="name of the column of atoms whose forces are no labels; none: `force_mask`"),
+    )
+    sigma_key: str | None = setting(
+        None,
+        Text(
+            help="what follows `energy_`, `force_`, … in the names of expected errors, below; "
+            "none: `sigma`"
+        ),
+    )
+    weight_key: str | None = setting(
+        None, Text(help="name of the weight of a frame; none: `config_weight`")
+    )
 
 
 @dataclass(frozen=True)

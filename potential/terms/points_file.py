@@ -8,7 +8,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.evaluation import naming
-from potential.selection.select import DUPLICATE, distinct
+from potential.selection.select import distinct_environments
 from potential.settings import SoapTermSettings
 from potential.structures.read import geometry, read_frames
 from potential.terms.features import features
@@ -39,10 +39,10 @@ def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dic
         for a, own in found.items():
             own.append(X[(species == a) & (mark != 0)])
     points = {a: np.concatenate(own) for a, own in found.items() if own}
-    points = {a: X[np.einsum("ij,ij->i", X, X) > DUPLICATE] for a, X in points.items()}
+    points = {a: X[distinct_environments(X, settings.normalize)] for a, X in points.items()}
     if not any(len(X) for X in points.values()):
         raise SoapGprError(f"{file}: found no marked atom with a neighbour, expected sparse points")
-    return {a: X[distinct(X)] for a, X in points.items()}
+    return points
 
 
 def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.ndarray]:
@@ -52,13 +52,14 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.
                 return other.sparse_points(t)
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
-        "that was fitted with the same cutoff, n_max, l_max, basis and atom_sigma, not compressed"
+        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma and normalize, not "
+        "compressed"
     )
 
 
 def _same_features(model: Model, term: int, other: Model, other_term: int) -> bool:
     entry, its_entry = model.terms[term], other.terms[other_term]
-    if any(entry.get(key) != its_entry.get(key) for key in ("kind", "sparse_basis")):
+    if any(entry.get(key) != its_entry.get(key) for key in ("kind", "sparse_basis", "normalize")):
         return False
     for name in ("table", "central"):
         for a in range(len(model.species)):

@@ -65,8 +65,9 @@ class SoapTerm(SparseTerm):
             "l_max": settings.l_max,
             "zeta": settings.zeta,
             "delta": settings.delta,
-            "normalize": True,
-            **tabulate(settings.soap_basis(), list(species)),
+            "normalize": settings.normalize,
+            **({"offset": settings.offset} if settings.offset else {}),
+            **tabulate(settings, list(species)),
         }
         return draft, []
 

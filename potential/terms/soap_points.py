@@ -12,9 +12,9 @@ from potential.model import Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
+from potential.schema import nearest
 from potential.selection.select import select
 from potential.settings import SoapTermSettings
-from potential.settings.table import nearest
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure, symbol
 from potential.terms.features import features
@@ -50,6 +50,8 @@ def sparse_points(
             wanted,
             settings.sparse_method,
             zeta=settings.zeta,
+            offset=settings.offset,
+            normalized=settings.normalize,
             seed=settings.seed,
             progress=progress,
             groups=groups,

@@ -12,6 +12,7 @@ from ase.data import covalent_radii
 
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
+from potential.schema.limits import ZBL_CORE
 from potential.settings import BaselineSettings, ZblSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms.clusters import pair_names, pairs, shortest_distances
@@ -22,7 +23,6 @@ SCREENING_LENGTH = 0.46850  # Å
 SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 # Of the sum of the covalent radii, where the settings name no distance: bonds stay longer.
 INNER, OUTER = 0.35, 0.7
-CORE = 0.05  # Å: below it the repulsion goes on as a parabola, which stays finite
 TOLERANCE = 1e-10
 
 Jet = Callable[[np.ndarray], np.ndarray]
@@ -40,12 +40,12 @@ def _zbl_functions(settings: ZblSettings, species: tuple[int, ...]) -> Functions
         function = zbl(species[a], species[b])
         inner, outer = switching_distances(settings, species[a], species[b])
         switched = jets.product(function, switch(inner, outer))
-        ends = [CORE]
+        ends = [ZBL_CORE]
         while 2 * ends[-1] < inner:
             ends.append(2 * ends[-1])
         pieces = [(begin, end, function) for begin, end in itertools.pairwise(ends)]
         pieces += [(ends[-1], inner, function), (inner, outer, switched)]
-        own, parts = [[0.0, CORE, 1]], [_parabola(function, CORE)]
+        own, parts = [[0.0, ZBL_CORE, 1]], [_parabola(function, ZBL_CORE)]
         for begin, end, piece in pieces:
             scale = [float(piece(np.array([begin]))[0, 0])]
             columns = [jets.one_channel(piece)]
@@ -121,10 +121,10 @@ def switching_distances(settings: ZblSettings, z_a: int, z_b: int) -> tuple[floa
     bond = covalent_radii[z_a] + covalent_radii[z_b]
     outer = OUTER * bond if settings.outer is None else settings.outer
     inner = min(INNER * bond, 0.5 * outer) if settings.inner is None else settings.inner
-    if not CORE < inner < outer:
+    if not ZBL_CORE < inner < outer:
         raise SoapGprError(
             f"[baseline.zbl]: found inner = {inner:.3g} Å and outer = {outer:.3g} Å for "
-            f"{symbol(z_a)}-{symbol(z_b)}, expected {CORE} < inner < outer"
+            f"{symbol(z_a)}-{symbol(z_b)}, expected {ZBL_CORE} < inner < outer"
         )
     return float(inner), float(outer)
 

@@ -16,12 +16,13 @@ from potential.runtime.parallel import thread_count
 from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
+from potential.settings.file import as_settings
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
 from potential.training.accumulation import row_cost, weighted_rows
 from potential.training.factor_store import FactorStore, factor_bytes
-from potential.training.fitting import FitRun, as_settings, require_weights
+from potential.training.fitting import FitRun, require_weights
 from potential.training.memory import regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR

@@ -21,7 +21,7 @@ from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
 from potential.scores import metrics
 from potential.settings import FitSettings
-from potential.settings.file import load_settings, parse_settings
+from potential.settings.file import as_settings
 from potential.structures.check import check
 from potential.structures.label_names import STANDARD
 from potential.structures.read import fingerprint, read_data_set
@@ -80,15 +80,6 @@ def fit(
     with threadpool_limits(limits=1, user_api="blas"):
         shown = bar if progress and ranks.is_first else silent
         return FitRun(settings, ranks, shown, checkpoint, factor).run()
-
-
-def as_settings(settings: FitSettings | Mapping[str, Any] | str | Path) -> FitSettings:
-    """Settings from what ``fit`` takes; raises SoapGprError."""
-    if isinstance(settings, (str, Path)):
-        return load_settings(settings)
-    if isinstance(settings, FitSettings):  # made in Python: checked as if read from a file
-        return parse_settings(settings.to_toml(), file=str(settings.file))
-    return parse_settings(settings)
 
 
 class FitRun:

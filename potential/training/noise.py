@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from potential.schema import nearest
 from potential.settings import NoiseSettings
-from potential.settings.table import nearest
 from potential.structures.labels import VOIGT
 from potential.structures.structure import Structure
 

@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 from potential.errors import SoapGprError
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
+from potential.schema import Integer, Place
+from potential.schema.limits import MOST_REPEATS, MOST_SEED
 from potential.scores import metrics
 from potential.settings import FitSettings
-from potential.settings.limits import MOST_REPEATS, MOST_SEED
-from potential.settings.table import is_integer
+from potential.settings.file import as_settings
 from potential.structures.structure import VOIGT, Structure
 from potential.training.accumulation import extended_rows
-from potential.training.fitting import as_settings
 from potential.training.label_groups import LABELS, UNIT_NOISE
 from potential.training.noise import row_sigmas
 from potential.training.regression import StreamingQR
@@ -121,12 +121,9 @@ def learning_curve(
     is that of the subset. Raises SoapGprError for anything a user can put right.
     """
     settings = as_settings(settings)
-    for name, value, least, most in (
-        ("repeats", repeats, 1, MOST_REPEATS),
-        ("seed", seed, 0, MOST_SEED),
-    ):
-        if not is_integer(value, least, most):
-            raise SoapGprError(f"{name}: found {value}, expected an integer from {least} to {most}")
+    place = Place("learning curve")
+    Integer(1, MOST_REPEATS).checked(repeats, place.at("repeats"))
+    Integer(0, MOST_SEED).checked(seed, place.at("seed"))
     with threadpool_limits(limits=1, user_api="blas"):
         data = read_data(settings)
         if not data.test:

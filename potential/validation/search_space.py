@@ -7,15 +7,18 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from potential import schema
 from potential.errors import SoapGprError
+from potential.schema import Flag, Integer, Number, Place, Settings, read, setting
+from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
+from potential.schema.settings import REQUIRED, as_table
+from potential.schema.values import Value
 from potential.settings import FitSettings
 from potential.settings.file import parse_settings
-from potential.settings.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
-from potential.settings.table import Table
 
 METHODS = ("tpe", "grid")
 OBJECTIVES = ("combined", "energy", "force", "virial")
@@ -33,15 +36,31 @@ class Choice:
         return list(self.values)
 
 
+_ANY_NUMBER = Number(kept=lambda value: value)  # an integer where it is written as one
+
+
 @dataclass(frozen=True)
-class Range:
+class Range(Settings):
     """A number from low to high; integers where both ends are."""
 
     key: str
-    low: float
-    high: float
-    log: bool
-    points: int | None  # of a grid
+    low: float = setting(REQUIRED, _ANY_NUMBER)
+    high: float = setting(REQUIRED, _ANY_NUMBER)
+    log: bool = setting(False, Flag())
+    points: int | None = setting(None, Integer(2, MOST_POINTS))  # of a grid
+
+    def check(self) -> None:
+        expected = "0 < low < high" if self.log else "low < high"
+        if not self.low < self.high:
+            raise self.error("high", expected)
+        if self.log and self.low <= 0:
+            raise self.error("low", expected)
+
+    def with_equal_types(self) -> Range:
+        """Integers or not, low and high alike."""
+        if self.is_integer:
+            return self
+        return replace(self, low=float(self.low), high=float(self.high))
 
     @property
     def is_integer(self) -> bool:
@@ -73,19 +92,70 @@ class Range:
         return min(max(float(f"{value:.4g}"), self.low), self.high)
 
 
+class _Search(Value):
+    """A table from keys of fit.toml to lists of values and to ranges."""
+
+    def checked(self, value: Any, place: Place) -> tuple[Choice | Range, ...]:
+        if isinstance(value, tuple):
+            return value
+        found = tuple(_search(value, place.sub()))
+        if not found:
+            raise place.sub().says("found nothing, expected a key of fit.toml to search")
+        return found
+
+
 @dataclass(frozen=True)
-class TuneSettings:
+class TuneSettings(Settings):
     """[tune] with the settings that it starts from, as read from the file."""
+
+    table: ClassVar[str] = "tune"
 
     values: dict[str, Any]  # fit.toml without [tune]
     file: str
-    search: tuple[Choice | Range, ...]
-    folds: int = 5
-    trials: int = 30
-    method: str = "tpe"
-    objective: str = "combined"
-    noise: str = "fixed"
-    seed: int = 0
+    search: tuple[Choice | Range, ...] = setting(
+        REQUIRED, _Search(help="what is searched, see below")
+    )
+    folds: int = setting(
+        5, Integer(2, MOST_FOLDS, help="parts that the training structures are divided into")
+    )
+    trials: int = setting(
+        30,
+        Integer(
+            1,
+            MOST_TRIALS,
+            help="number of trials for `tpe`, besides trial 0, which is `fit.toml` as it stands",
+        ),
+    )
+    method: str = setting(
+        "tpe",
+        schema.Choice(
+            METHODS,
+            help='`"tpe"`: tree-structured Parzen estimator of [optuna](https://optuna.org); '
+            '`"grid"`: all combinations',
+        ),
+    )
+    objective: str = setting(
+        "combined",
+        schema.Choice(
+            OBJECTIVES,
+            help='`"energy"` (per atom), `"force"`, `"virial"` (per atom): that RMSE; '
+            '`"combined"`: see below',
+        ),
+    )
+    noise: str = setting(
+        "fixed",
+        schema.Choice(
+            NOISE,
+            help='`"marginal_likelihood"`: each trial has the noise levels at which its labels '
+            "are most likely",
+        ),
+    )
+    seed: int = setting(
+        0,
+        Integer(
+            0, MOST_SEED, help="of the folds and of the search; the same seed gives the same trials"
+        ),
+    )
 
     @property
     def start(self) -> FitSettings:
@@ -112,20 +182,8 @@ def parse_tune(values: Mapping[str, Any], file: str) -> TuneSettings:
     fit_values = {key: value for key, value in values.items() if key != "tune"}
     if "tune" not in values:
         raise SoapGprError(f"{file}: [tune]: missing, expected it with [tune.search]")
-    table = Table(values["tune"], file, "tune")
-    search = table.take("search", required=True)
-    settings = TuneSettings(
-        values=fit_values,
-        file=file,
-        search=tuple(_search(Table(search, file, "tune.search"))),
-        folds=table.integer("folds", TuneSettings.folds, least=2, most=MOST_FOLDS),
-        trials=table.integer("trials", TuneSettings.trials, least=1, most=MOST_TRIALS),
-        method=table.choice("method", TuneSettings.method, METHODS),
-        objective=table.choice("objective", TuneSettings.objective, OBJECTIVES),
-        noise=table.choice("noise", TuneSettings.noise, NOISE),
-        seed=table.integer("seed", TuneSettings.seed, least=0, most=MOST_SEED),
-    )
-    table.finish()
+    others = {"values": fit_values, "file": file}
+    settings = read(TuneSettings, values["tune"], Place(file, "tune"), others)
     _check(settings)
     return settings
 
@@ -164,46 +222,25 @@ def _needs_no_rows(key: str) -> bool:
     return key.startswith(("noise.", "solver.")) or key.endswith(".delta")
 
 
-def _search(table: Table, prefix: str = "") -> Iterator[Choice | Range]:
+def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Range]:
     """Keys in quotation marks, or bare ones, which TOML reads as nested tables."""
-    if not prefix and not table.values:
-        raise SoapGprError(f"{table.where()} found nothing, expected a key of fit.toml to search")
-    for name, value in table.values.items():
+    for name, value in as_table(values, table).items():
         key = f"{prefix}{name}"
+        place = table.at(key)
         if key.startswith("data.") or key == "data":
-            raise SoapGprError(
-                f"{table.where(key)}: the data are the same in all trials, expected another key"
-            )
+            raise place.says("the data are the same in all trials, expected another key")
         if key.startswith("tune.") or key == "tune":
-            raise SoapGprError(f"{table.where(key)}: found how to search, expected what to search")
+            raise place.says("found how to search, expected what to search")
         if isinstance(value, list):
             if not value:
-                raise table.error(name, "at least one value")
+                raise place.error(value, "at least one value")
             yield Choice(key, tuple(value))
-        elif isinstance(value, dict) and not {"low", "high"} & set(value):
-            nested = Table(value, table.file, table.name, f"[{table.name}] {key}")
-            yield from _search(nested, f"{key}.")
-        elif isinstance(value, dict):
-            yield _range(Table(value, table.file, f"{table.name}.{key}"), key)
+        elif isinstance(value, Mapping) and value and not {"low", "high"} & set(value):
+            yield from _search(value, table, f"{key}.")
+        elif isinstance(value, Mapping):
+            yield read(Range, value, place.sub(), {"key": key}).with_equal_types()
         else:
-            raise table.error(name, "a list of values or a table with low and high")
-
-
-def _range(table: Table, key: str) -> Range:
-    low = table.number("low", required=True)
-    high = table.number("high", required=True)
-    log = table.take("log", False)
-    if not isinstance(log, bool):
-        raise table.error("log", "true or false")
-    points = table.integer("points", 2, least=2, most=MOST_POINTS)
-    table.finish()
-    if not low < high or (log and low <= 0):
-        raise table.error(
-            "high" if low >= high else "low", "0 < low < high" if log else "low < high"
-        )
-    if isinstance(table.values["low"], int) and isinstance(table.values["high"], int):
-        low, high = int(low), int(high)
-    return Range(key, low, high, log, points if "points" in table.values else None)
+            raise place.error(value, "a list of values or a table with low and high")
 
 
 def _check(settings: TuneSettings) -> None:

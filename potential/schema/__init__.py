@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How settings are declared: once, as fields of frozen dataclasses.
+
+place     where in a file a value is, and the one sentence on what is wrong there
+values    what a value may be: type, range, unit, choices, meaning
+tables    values that are tables: by species, by name, of other settings
+settings  the base class, which checks when it is made, and the reader of tables
+limits    ends of ranges that several settings share
+document  the tables of the documents
+"""
+
+from potential.schema.place import Place, SettingError, nearest
+from potential.schema.settings import Settings, read, setting
+from potential.schema.tables import ByName, BySpecies, Group, Kinds, Nested, Numbers
+from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text
+
+__all__ = [
+    "ByName",
+    "BySpecies",
+    "Choice",
+    "File",
+    "Files",
+    "Flag",
+    "Group",
+    "Integer",
+    "Kinds",
+    "Nested",
+    "Number",
+    "Numbers",
+    "Place",
+    "SettingError",
+    "Settings",
+    "Text",
+    "nearest",
+    "read",
+    "setting",
+]

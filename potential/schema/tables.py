@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Values that are tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ase.data import atomic_numbers
+
+from potential.schema.place import Place
+from potential.schema.settings import Settings, as_table, read, require_known
+from potential.schema.values import Choice, Value, plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class BySpecies(Value):
+    """One value for all, or a table from chemical symbols to values."""
+
+    all: Value = field(kw_only=False)
+    each: Value = field(kw_only=False)
+
+    def check(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, dict):
+            return self.all.check(value, place)
+        if not value:
+            raise place.error(value, f"{self.each.expected} for at least one species")
+        for symbol in value:
+            if atomic_numbers.get(symbol, 0) < 1:
+                raise place.says(f"found the key {symbol!r}, expected a chemical symbol")
+        return {symbol: self.each.check(own, place.at(symbol)) for symbol, own in value.items()}
+
+    @property
+    def range(self) -> str:
+        return self.all.range
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByName(Value):
+    """A table from any names to values."""
+
+    each: Value = field(kw_only=False)
+
+    def checked(self, value: Any, place: Place) -> dict[str, Any]:
+        own = place.sub()
+        values = as_table(value, own)
+        return {name: self.each.checked(item, own.at(name)) for name, item in values.items()}
+
+    @property
+    def range(self) -> str:
+        return "tables" if isinstance(self.each, Nested) else f"{self.each.range} each"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers(Value):
+    """A table of some keys, those of the defaults (key: (default, value))."""
+
+    keys: Mapping[str, tuple[Any, Value]] = field(kw_only=False)
+
+    @property
+    def default(self) -> dict[str, Any]:
+        return {key: default for key, (default, _) in self.keys.items()}
+
+    def check(self, value: Any, place: Place) -> dict[str, Any]:
+        own = place.sub()
+        given = self.default | as_table(value, own)
+        require_known(given, own, self.keys)
+        return {key: of.check(given[key], own.at(key)) for key, (_, of) in self.keys.items()}
+
+    @property
+    def range(self) -> str:
+        return "table, below"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested(Value):
+    """Other settings in a table of their own."""
+
+    of: type[Settings] = field(kw_only=False)
+
+    def checked(self, value: Any, place: Place) -> Settings:
+        return value if isinstance(value, self.of) else read(self.of, value, place.sub())
+
+    def in_folder(self, value: Settings, folder: Path) -> Settings:
+        return value.in_folder(folder)
+
+    @property
+    def range(self) -> str:
+        return "table, below"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Nested):
+    """Other settings whose keys lie in the same table."""
+
+    @property
+    def group(self) -> type[Settings]:
+        return self.of
+
+    def checked(self, value: Any, place: Place) -> Settings:
+        return value if isinstance(value, self.of) else read(self.of, value, replace(place, key=""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kinds(Value):
+    """A list of tables, each of the settings that its ``kind`` names, by default the first."""
+
+    of: Mapping[str, type[Settings]] = field(kw_only=False)
+
+    def checked(self, value: Any, place: Place) -> tuple[Settings, ...]:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise place.error(plain(value), f"at least one [[{place.key}]] table")
+        several = len(value) > 1
+        places = (
+            Place(place.source, f"[{place.key}]", f" number {k + 1}" if several else "")
+            for k in range(len(value))
+        )
+        return tuple(self._item(*pair) for pair in zip(value, places, strict=True))
+
+    def _item(self, value: Any, place: Place) -> Any:
+        if isinstance(value, tuple(self.of.values())):
+            return value
+        kind = as_table(value, place).get("kind", next(iter(self.of)))
+        kind = Choice(tuple(self.of)).checked(kind, place.at("kind"))
+        return read(self.of[kind], value, place)
+
+    def in_folder(self, value: tuple[Settings, ...], folder: Path) -> tuple[Settings, ...]:
+        return tuple(own.in_folder(folder) for own in value)
