@@ -71,6 +71,13 @@ def test_example_says_what_python_says(dimer, tmp_path, make):
     np.testing.assert_allclose(np.array(found, float), expected.forces, rtol=1e-10, atol=1e-12)
 
 
+def test_outputs_that_are_null_are_left_out(installed, tmp_path):
+    build(ROOT / "tests/cpp", tmp_path, f"-DCMAKE_PREFIX_PATH={installed}")
+    random_model().save(tmp_path / "model.sgpr")
+    done = subprocess.run([tmp_path / "outputs", tmp_path / "model.sgpr"], stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stdout
+
+
 def test_example_ends_with_one_sentence(dimer, tmp_path):
     (tmp_path / "bad.sgpr").write_text("no model")
     for words, message in [

@@ -3,6 +3,8 @@
 
 import os
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -35,6 +37,23 @@ def test_absurd_numbers_of_threads_are_refused_everywhere(n_threads):
 def test_core_refuses_no_threads_as_well():
     with pytest.raises(_core.CoreError, match="n_threads: found 0, expected 1 or more"):
         _core.Evaluator(random_model().core, 0)
+
+
+def test_threads_that_meet_a_new_model_together_see_one_layout():
+    atoms = random_structure([8, 1, 1] * 4, seed=1)
+    geometry = atoms.numbers, atoms.positions, atoms.cell.array, True
+    expected = random_model(n_sparse=40).evaluate(*geometry).forces
+    for _ in range(5):
+        model = random_model(n_sparse=40)
+        start = threading.Barrier(8)
+
+        def evaluate(_, model=model, start=start):
+            start.wait()
+            return model.evaluate(*geometry).forces
+
+        with ThreadPoolExecutor(8) as pool:
+            for forces in pool.map(evaluate, range(8)):
+                np.testing.assert_array_equal(forces, expected)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ void bind_evaluation(nb::module_ &m) {
       .def_prop_ro("n_pairs", [](const EnvironmentArrays &self) { return self.neighbor.size(); });
 
   nb::class_<Evaluator>(m, "Evaluator")
-      .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1)
+      .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1,
+           nb::call_guard<nb::gil_scoped_release>())
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 

@@ -133,6 +133,7 @@ SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
     const std::string suffix = "." + std::to_string(a);
     read_tables(arrays, prefix, suffix, term, term.species[a]);
     term.sparse.push_back(read_sparse_set(arrays, prefix, suffix, term));
+    term.n_weights += term.sparse.back().size;
   }
   if (entry.has("sparse_basis")) {
     if (entry.word("sparse_basis") != "derivatives")

@@ -38,17 +38,13 @@ struct SoapTerm {
   std::vector<int> selection;         ///< [n_features] which products, eq. (5a); empty: all
   std::vector<double> feature_scale;  ///< [n_features] that multiply the selected products
   Kernel kernel;
+  std::size_t n_weights = 0;
   std::vector<SparseSet> sparse;  ///< [species of the centre]
 
   /// All products q <= q' of all l.
   int n_products() const {
     int n = 0;
     for (int size : n_channels) n += size * (size + 1) / 2;
-    return n;
-  }
-  std::size_t n_weights() const {
-    std::size_t n = 0;
-    for (const SparseSet &set : sparse) n += set.size;
     return n;
   }
 };

@@ -13,10 +13,15 @@ namespace soap_gpr {
 
 namespace {
 
-const SoapLayout &soap_layout(const Model &model, std::size_t term) {
-  const SoapLayout *soap = model.cpu().soap(term);
+const SoapTerm &soap_term(const Model &model, std::size_t term) {
+  const auto *soap = std::get_if<SoapTerm>(&model.data().terms.at(term));
   if (!soap) throw Error("the term is not of the kind soap");
   return *soap;
+}
+
+const SoapLayout &soap_layout(const Model &model, std::size_t term) {
+  soap_term(model, term);
+  return *model.cpu().soap(term);
 }
 
 }  // namespace
@@ -24,7 +29,7 @@ const SoapLayout &soap_layout(const Model &model, std::size_t term) {
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
 
 std::size_t n_features(const Model &model, std::size_t term) {
-  return soap_layout(model, term).n_features();
+  return soap_term(model, term).n_features;
 }
 
 std::size_t n_weights(const Model &model) {
@@ -34,14 +39,7 @@ std::size_t n_weights(const Model &model) {
 }
 
 std::size_t n_weights(const Model &model, std::size_t term) {
-  return std::visit(
-      [](const auto &any) -> std::size_t {
-        if constexpr (std::is_same_v<std::decay_t<decltype(any)>, SoapTerm>)
-          return any.n_weights();
-        else
-          return any.n_weights;
-      },
-      model.data().terms.at(term));
+  return std::visit([](const auto &any) { return any.n_weights; }, model.data().terms.at(term));
 }
 
 void features(const Model &model, std::size_t index, const Environments &environments,
