@@ -5,6 +5,7 @@
 #   make demo     fit a model of liquid water, run it in LAMMPS and i-PI, write demo/report.html
 #   make test     build, install and run the whole test suite; PYTEST_ARGS="-k lammps" for a part
 #   make lint     style and types
+#   make docs     the documentation as web pages, build/docs/index.html
 #   make docs-tables  write the tables of settings in docs/ as the code declares them
 #   make clean    remove .venv, build and demo
 
@@ -19,7 +20,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
            $(shell find potential ipi_driver lammps_plugin -type f ! -name '*.pyc')
 CPP_SOURCES := $(filter %.cpp %.hpp %.h,$(SOURCES))
 
-.PHONY: demo test lint docs-tables clean
+.PHONY: demo test lint docs docs-tables clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -41,6 +42,10 @@ lint: $(VENV)/installed-lint $(VENV)/installed
 	@$(BIN)/mypy --no-error-summary --python-executable $(BIN)/python potential ipi_driver
 	@echo "lint: imports"
 	@$(BIN)/lint-imports --no-cache --no-logo
+
+docs: $(VENV)/installed-docs $(VENV)/installed
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "docs: build/docs/index.html"
 
 docs-tables: $(VENV)/installed
 	@$(BIN)/python docs/settings_tables.py

@@ -172,6 +172,22 @@ def test_python_examples_of_the_model_file_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.split()[0] == "eV,angstrom"
 
 
+def test_python_example_of_the_readme_runs():
+    pytest.importorskip("sklearn")
+    names: dict = {}
+    (block,) = [own for own in blocks(ROOT / "README.md", "python") if "SoapDescriptor" in own]
+    exec(compile(block, "README.md", "exec"), names)
+    assert len(set(names["chosen"])) == 20 and names["model"].coef_.shape == names["X"].shape[1:]
+
+
+def test_python_examples_of_the_descriptors_run():
+    names: dict = {}
+    for block in blocks(ROOT / "docs/python.md", "python"):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert names["X"].shape[0] == 9 and names["K"].shape == (2, 2)
+    assert abs(names["forces"].sum(axis=0)).max() < 1e-10
+
+
 def test_commands_in_the_documents_are_accepted():
     for path in DOCUMENTS:
         for line in re.findall(r"^soap-gpr (\S.*?)(?:\s+(?:#|&|>).*)?$", path.read_text(), re.M):

@@ -10,12 +10,15 @@ Mapping from our settings to featomic's, with the same cutoff, cutoff_width and 
 - its blocks hold both (n, n') and (n', n) of one species, and √2 times p for two species.
 """
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 from slow_twin import features, normalise
 
+from potential import SoapDescriptor
 from potential.basis import SoapBasis, tabulate
 from potential.basis.gto import GtoBasis
 
@@ -118,6 +121,9 @@ def test_power_spectrum_with_our_own_gto_radius_agrees_with_featomic():
     assert distances.max() < 4.2
     expected = featomic_features(atoms, basis, [1, 8], 4.2, {"type": "Step"})
     assert_agrees(atoms, [1, 8], basis, expected)
+    no_scaling = {"scale": 1.0, "rate": 1.0, "exponent": 0.0}
+    soap = SoapDescriptor(**asdict(basis) | {"radial_scaling": no_scaling}, species=["H", "O"])
+    assert np.abs(soap(atoms) - np.array([normalise(p) for p in expected])).max() < 1e-9
 
 
 def assert_agrees(atoms, species, basis, expected):

@@ -5,9 +5,18 @@ import numpy as np
 import pytest
 
 from potential.errors import SoapGprError
-from potential.selection.select import distinct, select
+from potential.selection import (
+    cur_points,
+    farthest_points,
+    kmeans_points,
+    leverage_points,
+    random_points,
+    select,
+)
+from potential.selection.rows import distinct
 
 METHODS = ("fps", "cur", "leverage", "random", "kmeans")
+POINTS = (farthest_points, cur_points, leverage_points, random_points, kmeans_points)
 
 
 def features(n=200, d=12, seed=1):
@@ -198,3 +207,55 @@ def test_methods_after_a_quota_equal_their_slow_twins():
         if step >= 4:
             assert diagonal[index] > diagonal.max() - 1e-10
         residual = residual - np.outer(residual[:, index], residual[index]) / residual[index, index]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quotas_may_take_all_points(method):
+    groups = np.array(["b"] * 20 + ["a"] * 10, dtype=object)
+    chosen = select(features(30), 5, method, groups=groups, quotas={"a": 5})
+    assert len(set(chosen)) == 5 and (groups[chosen] == "a").all()
+
+
+@pytest.mark.parametrize("points", POINTS)
+def test_one_method_alone_chooses_distinct_rows(points):
+    X = features(50, 60)
+    chosen = points(X, 20)
+    assert chosen.shape == (20,) and len(set(chosen)) == 20
+    assert np.array_equal(points(X.tolist(), np.int64(20), seed=0), chosen)
+    after = points(X, 20, n_taken=30)
+    assert len(set(after)) == 20 and after.min() >= 30
+    assert sorted(points(X, 50)) == list(range(50))
+
+
+def test_farthest_points_may_have_any_sign():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    chosen = farthest_points(X, 10, seed=2)
+    for step in range(1, 10):
+        distance = np.linalg.norm(X[:, None] - X[chosen[:step]][None], axis=2).min(axis=1)
+        assert np.argmax(distance) == chosen[step]
+
+
+def test_farthest_points_follow_the_metric_of_a_kernel():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    K = (1 + X @ X.T) ** 3
+    d2 = np.diag(K)[:, None] + np.diag(K) - 2 * K
+    chosen = farthest_points(X, 10, kernel=lambda products: (1 + products) ** 3)
+    for step in range(1, 10):
+        assert np.argmax(d2[:, chosen[:step]].min(axis=1)) == chosen[step]
+
+
+@pytest.mark.parametrize("points", POINTS)
+@pytest.mark.parametrize(
+    ("X", "n", "seed", "message"),
+    [
+        (np.ones(4), 2, 0, r"^X: found an array of shape \(4,\), expected \(n_rows, n_features\)$"),
+        ([[1.0, np.inf]], 1, 0, "^X: found a value that is not finite$"),
+        (np.eye(4), 5, 0, "^n: found 5, expected an integer from 1 to 4, the rows of X$"),
+        (np.eye(4), 0, 0, "^n: found 0, expected an integer from 1 to 4"),
+        (np.eye(4), 2.0, 0, "^n: found 2.0, expected an integer from 1 to 4"),
+        (np.eye(4), 2, -1, "^seed: found -1, expected an integer of at least 0$"),
+    ],
+)
+def test_what_cannot_be_chosen_from_is_refused(points, X, n, seed, message):
+    with pytest.raises(SoapGprError, match=message):
+        points(X, n, seed=seed)

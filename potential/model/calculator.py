@@ -14,10 +14,10 @@ from potential.structures.labels import volume_of
 class SoapGprCalculator(Calculator):
     """A model as an ASE calculator.
 
-    model: a Model or the path of a *.sgpr file. n_threads: by default OMP_NUM_THREADS or all cores.
-    Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell of three
-    vectors that is periodic in one or more directions (its vacuum included, as with ASE's EMT),
-    stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
+    model: a Model or the path of a ``*.sgpr`` file. n_threads: by default OMP_NUM_THREADS or all
+    cores. Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell of
+    three vectors that is periodic in one or more directions (its vacuum included, as with ASE's
+    EMT), stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
     (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
     """
 

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""SOAP vectors of atoms for other programs' regressions, and kernels of them.
+
+SoapDescriptor      ase.Atoms -> power spectra, as a function and as a transformer of scikit-learn
+Features            what it computes: rows by environment, with the structures they belong to
+FeatureGradients    derivatives of these rows by positions and strain
+environment_kernel, structure_kernel
+                    kernel matrices of environments and of structures
+"""
+
+from potential.descriptors.columns import Column
+from potential.descriptors.features import FeatureGradients, Features
+from potential.descriptors.kernels import environment_kernel, structure_kernel
+from potential.descriptors.soap import SoapDescriptor
+
+__all__ = [
+    "Column",
+    "FeatureGradients",
+    "Features",
+    "SoapDescriptor",
+    "environment_kernel",
+    "structure_kernel",
+]

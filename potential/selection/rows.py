@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows of a feature matrix: what methods of choosing them ask of it, and near-duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from potential.errors import SoapGprError
+
+# A function of products p·p', elementwise.
+Kernel = Callable[[np.ndarray], np.ndarray]
+# Rows that are closer than this, |p - p'|^2, count as one.
+DUPLICATE = 1e-12
+
+
+def linear(products: np.ndarray) -> np.ndarray:
+    """The kernel p·p'."""
+    return products
+
+
+def checked(
+    X: np.ndarray, n: int, n_taken: int, seed: int | np.random.Generator
+) -> tuple[np.ndarray, np.random.Generator]:
+    """X (n_rows, n_features) as float64 and a generator of random numbers.
+
+    Raises SoapGprError when X is not a finite matrix, when n is not a number of its rows beside the
+    first n_taken, and when the seed is not a whole number.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2:
+        raise SoapGprError(f"X: found an array of shape {X.shape}, expected (n_rows, n_features)")
+    if not np.isfinite(X).all():
+        raise SoapGprError("X: found a value that is not finite")
+    most = len(X) - n_taken
+    if not _is_whole(n) or not 1 <= n <= most:
+        raise SoapGprError(f"n: found {n!r}, expected an integer from 1 to {most}, the rows of X")
+    if not isinstance(seed, np.random.Generator) and not (_is_whole(seed) and seed >= 0):
+        raise SoapGprError(f"seed: found {seed!r}, expected an integer of at least 0")
+    return X, np.random.default_rng(seed)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def distinct(X: np.ndarray) -> np.ndarray:
+    """Indices of the rows left when near-duplicates are dropped, in an order set by the rows."""
+    direction = np.random.default_rng(0).standard_normal(X.shape[1])
+    along = X @ direction
+    order = np.argsort(along, kind="stable")
+    close = np.flatnonzero(np.diff(along[order]) < np.sqrt(DUPLICATE) * np.linalg.norm(direction))
+    keep = np.ones(len(order), dtype=bool)
+    for k in close:
+        difference = X[order[k + 1]] - X[order[k]]
+        keep[k + 1] = difference @ difference > DUPLICATE
+    return order[keep]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The examples that the documents show run as they are, and are short."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+if not EXAMPLES.is_dir():
+    pytest.skip("the examples are not here", allow_module_level=True)
+
+
+def run(name, folder, *arguments):
+    """What the script prints, run in an empty folder."""
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 60
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_ridge_on_soap_vectors_beats_the_mean(tmp_path):
+    pytest.importorskip("sklearn")
+    said = run("descriptors/ridge.py", tmp_path)
+    assert "81 molecules, 544 features" in said
+    error = float(re.search(r"others: ([\d.]+) kcal/mol", said)[1])
+    guess = float(re.search(r"^([\d.]+) with the mean", said, re.M)[1])
+    assert error < 0.7 * guess
+
+
+def test_copper_is_trained_and_run(tmp_path):
+    said = run("copper/train_and_run.py", tmp_path)
+    assert float(re.search(r"test frames: ([\d.]+) eV/Å", said)[1]) < 0.03
+    assert abs(float(re.search(r"K: (-?[\d.]+) meV/atom", said)[1])) < 0.1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "copper.sgpr",
+        "test.xyz",
+        "train.xyz",
+    ]
+
+
+def test_map_of_molecules_is_drawn(tmp_path):
+    run("descriptors/molecule_map.py", tmp_path, "molecules.png")
+    assert (tmp_path / "molecules.png").read_bytes().startswith(b"\x89PNG")
