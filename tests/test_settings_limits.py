@@ -96,8 +96,6 @@ def test_absurd_values_run_or_are_named(train, key):
             text, words = str(error), [last]
             if key.startswith("data."):  # the file or the label is named
                 words.append("no frame has" if last.endswith("_key") else ": found nothing")
-            if key == "terms.soap.offset":
-                words.append("a kernel that cannot be fitted")
             if key == "baseline.pair_table":
                 words.append("pair table")
             text = text.replace("a\nb", "a b")  # a name that a file may have
