@@ -41,6 +41,7 @@ def test_features_are_those_of_the_slow_twin(basis):
     p = slow_twin.features(tables, 2, index, atoms.positions, atoms.cell.array, atoms.pbc)
     expected = [slow_twin.normalise(own) for own in p]
     np.testing.assert_allclose(soap(atoms), expected, atol=1e-12)
+    np.testing.assert_allclose(soap.set_params(normalize=False)(atoms), p, atol=1e-11)
 
 
 def test_structures_stand_one_below_the_other():
@@ -106,9 +107,10 @@ def test_columns_carry_the_functions_they_name():
     np.testing.assert_allclose(X, np.array(expected) / np.linalg.norm(expected), atol=1e-9)
 
 
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("k", range(3))
-def test_gradients_are_finite_differences(k):
-    soap, atoms = small(), frames()[k]
+def test_gradients_are_finite_differences(k, normalize):
+    soap, atoms = small(normalize=normalize), frames()[k]
     c = np.random.default_rng(0).normal(size=soap(atoms).shape)
 
     def value(positions, cell=None):
@@ -170,6 +172,9 @@ def test_changed_parameters_change_the_features():
 def test_defaults_are_those_of_fit_toml():
     parameters, term = SoapDescriptor().get_params(), SoapTermSettings()
     shared = set(parameters) - {"species", "pooling", "n_threads"}
+    parameters["radial_scaling"]["scale"] = 9.0
+    assert SoapDescriptor().get_params()["radial_scaling"] == term.radial_scaling
+    parameters = SoapDescriptor().get_params()
     assert {"cutoff", "n_max", "l_max", "atom_sigma", "radial_scaling"} <= shared
     assert {name: getattr(term, name) for name in shared} == {k: parameters[k] for k in shared}
 

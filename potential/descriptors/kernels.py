@@ -19,7 +19,8 @@ def environment_kernel(
 
     It is zero between centres of different species, as in the models (docs/theory.md eq. 7); of one
     species it is ``sklearn.metrics.pairwise.polynomial_kernel`` with degree=zeta, gamma=1, coef0=0.
-    Raises SoapGprError for features that do not fit together and for a zeta below 1.
+    For a zeta that is not an integer the matrix may have negative eigenvalues. Raises SoapGprError
+    for features that do not fit together and for a zeta below 1.
     """
     B = _checked(A, B, zeta)
     return _kernel(A.values, A.numbers, B, zeta)

@@ -29,19 +29,18 @@ from potential.schema.place import nearest
 from potential.settings import SoapTermSettings
 
 # The settings of fit.toml that decide the features; the others are about sparse points and weights.
-_SETTINGS = {
-    own.name: getattr(SoapTermSettings(), own.name) for own in dataclasses.fields(SoapBasis)
-}
+_NAMES = [*(own.name for own in dataclasses.fields(SoapBasis)), "normalize"]
+_SETTINGS = {name: getattr(SoapTermSettings(), name) for name in _NAMES}
 _PARAMETERS = {**_SETTINGS, "species": None, "pooling": "mean", "n_threads": None}
 
 
 class SoapDescriptor:
-    """SOAP power spectra of unit length, p̂ of docs/theory.md eq. (6), of the atoms of structures.
+    """SOAP power spectra of the atoms of structures, p̂ of docs/theory.md eq. (6).
 
     All parameters are keywords:
 
-    - cutoff, cutoff_width, n_max, l_max, atom_sigma, basis, radial_scaling, central_weight: those
-      of a soap term of fit.toml, with its defaults and checks (docs/fit_toml.md);
+    - cutoff, cutoff_width, n_max, l_max, atom_sigma, basis, radial_scaling, central_weight,
+      normalize: those of a soap term of fit.toml, with its defaults and checks (docs/fit_toml.md);
     - species: chemical symbols or atomic numbers of all atoms that may come; None: those of the
       structures that ``fit`` sees. They decide the columns;
     - pooling: what ``transform`` makes of the atoms of a structure, "mean" or "sum"; None: a row
@@ -63,7 +62,7 @@ class SoapDescriptor:
 
     def __init__(self, **parameters: Any):
         self._made: tuple[dict[str, Any], list[int], Model] | None = None
-        self.set_params(**{**_PARAMETERS, **parameters})
+        self.set_params(**{**deepcopy(_PARAMETERS), **parameters})
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters by name, as they were given."""
