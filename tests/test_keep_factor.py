@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """[solver] keep_factor: the triangle of the regression in the model file, and refits from it."""
 
+import copy
+
 import numpy as np
 import pytest
 from scipy.linalg import solve_triangular
@@ -67,7 +69,10 @@ def test_refit_with_another_jitter_equals_a_fit_with_it(tmp_path, train, term):
     fit(settings, progress=False).model.save(file)
     settings["solver"]["jitter"] = 1e-6
     expected = fit(settings, progress=False)
-    found = refit(Model.load(file), jitter=1e-6)
+    model = Model.load(file)
+    before = copy.deepcopy(model.metadata)
+    found = refit(model, jitter=1e-6)
+    assert model.metadata == before
     assert found.arrays.keys() == expected.model.arrays.keys()
     for name, array in expected.model.arrays.items():
         np.testing.assert_array_equal(array, found.arrays[name], err_msg=name)
@@ -102,6 +107,10 @@ def test_refits_that_cannot_be_are_one_sentence(train, kept):
     other = kept.with_arrays({"triangle": np.eye(7)})
     with pytest.raises(SoapGprError, match=r"of 7 columns in the model, expected 41"):
         refit(other, jitter=1e-8)
+    with pytest.raises(SoapGprError, match=r"^found no fitted_labels in the model's provenance"):
+        refit(kept.with_record(provenance={}), jitter=1e-8)
+    with pytest.raises(SoapGprError, match=r"settings\.solver: found 3, expected a table"):
+        refit(kept.with_record(settings={"solver": 3}), jitter=1e-8)
 
 
 def test_any_other_value_is_refused(train):

@@ -32,10 +32,15 @@ def refit(model: Model, *, jitter: float) -> TrainingModel:
             f"found a triangular factor of {len(R)} columns in the model, expected "
             f"{model.n_weights + 1}, one for each weight and one for the targets"
         )
+    settings, record = model.metadata["settings"], model.metadata["provenance"]
+    if not record.get("fitted_labels"):
+        raise SoapGprError(
+            "found no fitted_labels in the model's provenance, expected their number"
+        )
     trained = TrainingModel(model.to_bytes())
     solution = solve(R, trained.kernel_matrix(), jitter)
-    settings, record = model.metadata["settings"], model.metadata["provenance"]
-    settings |= {"solver": settings.get("solver", {}) | {"jitter": jitter}}
+    solver = settings.get("solver", {}) | {"jitter": float(jitter)}
     kept = {key: value for key, value in record.items() if key not in _NOT_OF_THE_REFIT}
     kept |= made_now() | solved(solution, record["fitted_labels"])
-    return trained.with_weights(solution.weights).with_record(settings, kept)
+    refitted = trained.with_weights(solution.weights)
+    return refitted.with_record(settings | {"solver": solver}, kept)
