@@ -39,7 +39,7 @@ def refit(model: Model, *, jitter: float) -> TrainingModel:
         )
     trained = TrainingModel(model.to_bytes())
     solution = solve(R, trained.kernel_matrix(), jitter)
-    solver = settings.get("solver", {}) | {"jitter": float(jitter)}
+    solver = settings.get("solver", {}) | {"jitter": jitter}
     kept = {key: value for key, value in record.items() if key not in _NOT_OF_THE_REFIT}
     kept |= made_now() | solved(solution, record["fitted_labels"])
     refitted = trained.with_weights(solution.weights)
