@@ -23,10 +23,8 @@ def main() -> None:
     arguments = _arguments()
     if not DATA.exists():
         raise SystemExit(f"{DATA} was not found: the benchmark repeats the frames of that file")
-    from potential.runtime.ranks import Ranks
-    from potential.settings.file import as_settings
     from potential.structures.read import read_structures
-    from potential.training.fitting import FitRun
+    from potential.training.fitting import fit
     from potential.training.memory import regression_bytes
 
     structures = read_structures([str(DATA)])
@@ -36,10 +34,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "train.xyz"
         file.write_text(DATA.read_text() * copies)
-        settings = as_settings(
-            {"data": {"train": [str(file)]}, "terms": [{"n_sparse": arguments.n_sparse}]}
-        )
-        result = FitRun(settings, Ranks(), watch).run()
+        settings = {"data": {"train": [str(file)]}, "terms": [{"n_sparse": arguments.n_sparse}]}
+        result = fit(settings, progress=watch)
     record = result.provenance
     bound = regression_bytes(result.model.n_weights, max(len(s) for s in structures)) / 2**20
     emit(

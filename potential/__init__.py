@@ -4,7 +4,8 @@
 Model               a *.sgpr model: load, evaluate
 Evaluation          what a model says of one structure
 SoapGprCalculator   the same for ASE
-fit                 train a model from settings
+fit                 train a model from settings, and files or frames
+refit               the same fit with another jitter, from a model that keeps its triangle
 SoapDescriptor      SOAP vectors of ase.Atoms, also as a transformer of scikit-learn
 environment_kernel, structure_kernel
                     kernels of environments and of structures
@@ -25,6 +26,7 @@ _EXPORTS = {
     "environment_kernel": "potential.descriptors",
     "farthest_points": "potential.selection",
     "fit": "potential.training.fitting",
+    "refit": "potential.training.refit",
     "structure_kernel": "potential.descriptors",
 }
 if TYPE_CHECKING:  # the same for type checkers and editors
@@ -37,6 +39,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors
     from potential.model.calculator import SoapGprCalculator as SoapGprCalculator
     from potential.selection import farthest_points as farthest_points
     from potential.training.fitting import fit as fit
+    from potential.training.refit import refit as refit
 
     __version__: str
 

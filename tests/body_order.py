@@ -6,7 +6,8 @@ import numpy as np
 from models import random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 
-from potential.structures.structure import VOIGT, structure_from_atoms
+from potential.structures.label_table import VOIGT
+from potential.structures.structure import structure_from_atoms
 from potential.training.baseline import baseline_labels
 
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]

@@ -10,8 +10,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from models import random_structure
 from numerical import numerical_forces, numerical_virial
 
+from potential.structures.label_table import VOIGT
 from potential.structures.neighbors import neighbor_list
-from potential.structures.structure import VOIGT
 
 EPSILON, SIGMA = 2.1683, 2.0951  # eV, Å
 A, B, A_RANGE, LAMBDA, GAMMA = 7.049556277, 0.6022245584, 1.80, 21.0, 1.20

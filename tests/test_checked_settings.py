@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from potential.structures.read import fingerprint
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.validation.learning_curve import learning_curve
-from potential.validation.row_store import Data, hold_out, read_data
+from potential.validation.row_store import hold_out, read_data
 
 SOAP = SoapTermSettings(cutoff=4.0, n_max=4, l_max=3, zeta=2, n_sparse=20)
 FULL = FitSettings(
@@ -219,7 +220,7 @@ def test_dry_run_tells_what_is_new_to_a_factor(train, tmp_path):
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
 def test_as_many_structures_are_held_out_as_asked_for(train, fraction):
     data = read_data(as_settings(small_settings(train)))
-    data = Data(data.train[:10], [])
+    data = replace(data, train=data.train[:10], test=[])
     held = hold_out(data, fraction, 0)
     assert len(held.test) == math.ceil(round(10 * fraction, 6))
     assert sorted(map(fingerprint, held.test + held.train)) == sorted(map(fingerprint, data.train))

@@ -13,9 +13,9 @@ from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.settings import Sigmas
 from potential.settings.file import parse_settings
-from potential.training.accumulation import weighted_rows
 from potential.training.noise import label_sigmas
 from potential.training.regression import StreamingQR, solve
+from potential.training.rows import weighted_rows
 from potential.validation.cross_validation import FoldFactors
 from potential.validation.marginal_likelihood import (
     MarginalLikelihood,

@@ -9,7 +9,8 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.structures.structure import VOIGT, structure_from_atoms
+from potential.structures.label_table import VOIGT
+from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
 from potential.terms.features import features
 from potential.terms.gradients import polarisation

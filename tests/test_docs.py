@@ -188,6 +188,22 @@ def test_python_examples_of_the_descriptors_run():
     assert abs(names["forces"].sum(axis=0)).max() < 1e-10
 
 
+def test_python_examples_of_the_settings_run(tmp_path, monkeypatch):
+    from training_data import emt_frames, write_frames
+
+    from potential.model import Model
+    from potential.training.fitting import fit
+
+    monkeypatch.chdir(tmp_path)
+    write_frames("train.xyz", emt_frames(4))
+    frames, refit = blocks(ROOT / "docs/fit_toml.md", "python")
+    exec(compile(frames, "docs/fit_toml.md", "exec"), {})
+    settings = Model.load("model.sgpr").metadata["settings"]
+    settings = {"terms": settings["terms"], "solver": {"keep_factor": True}}
+    fit(settings, train=emt_frames(4), progress=False).model.save("model.sgpr")
+    exec(compile(refit, "docs/fit_toml.md", "exec"), {})
+
+
 def test_commands_in_the_documents_are_accepted():
     for path in DOCUMENTS:
         for line in re.findall(r"^soap-gpr (\S.*?)(?:\s+(?:#|&|>).*)?$", path.read_text(), re.M):

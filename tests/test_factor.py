@@ -11,7 +11,6 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
-from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks
 from potential.settings import NoiseSettings, Sigmas
 from potential.settings.file import as_settings
@@ -19,8 +18,9 @@ from potential.structures.read import read_structures
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate
+from potential.training.choice import choose
 from potential.training.factor_store import FactorStore
-from potential.training.fitting import FitRun, fit
+from potential.training.fitting import fit
 
 
 @pytest.fixture
@@ -79,14 +79,15 @@ def test_levels_of_a_config_type_without_a_name_count(tmp_path):
     structures = [replace(s, config_type="") for s in map(structure_from_atoms, emt_frames(3))]
     structures[0] = replace(structures[0], sigma_force=0.1)
     settings = as_settings(small_settings("train.xyz", n_sparse=5))
-    model = FitRun(settings, Ranks(), silent).choose_sparse_points(structures)
+    choice = choose(settings, structures)
     settings = replace(settings, noise=NoiseSettings(Sigmas(0.01, 0.2, 0.05)))
     store = FactorStore(tmp_path / "fit.factor", settings)
-    store.add(model, structures, settings, Ranks())
-    R, n_rows = store.triangle(settings, model.arrays["e0"])
-    expected, n_expected = accumulate(model, structures, settings, Ranks())
-    assert n_rows == n_expected
-    np.testing.assert_allclose(R.T @ R, expected.T @ expected, rtol=1e-9, atol=1e-9)
+    store.add(choice, structures, settings, Ranks())
+    found = store.triangle(settings, choice.model.arrays["e0"])
+    expected = accumulate(choice, structures, settings, Ranks())
+    assert found.n_rows == expected.n_rows
+    R, S = found.R, expected.R
+    np.testing.assert_allclose(R.T @ R, S.T @ S, rtol=1e-9, atol=1e-9)
 
 
 def test_labels_are_left_out_by_infinite_noise(problem, no_rows):

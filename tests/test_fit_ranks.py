@@ -23,8 +23,9 @@ from potential.runtime.state_file import read_state
 from potential.settings.file import as_settings
 from potential.structures.read import read_structures
 from potential.training import checkpoint as checkpoint_module
+from potential.training.choice import Choice, common_choice
 from potential.training.estimate import estimate
-from potential.training.fitting import FitRun, fit
+from potential.training.fitting import fit
 from potential.training.regression import StreamingQR
 
 BIN = Path(sys.executable).parent
@@ -165,7 +166,7 @@ def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monke
     monkeypatch.undo()
     assert read_state(file, "checkpoint")[0]["n_done"] == 8
     # what is in the file must be used, not computed again
-    monkeypatch.setattr("potential.training.fitting.choose_sparse_points", None)
+    monkeypatch.setattr("potential.training.choice.choose", None)
     result = fit(folder / "fit.toml", progress=False, checkpoint=file)
     assert result.model.arrays.keys() == reference.arrays.keys()
     for name, array in reference.arrays.items():
@@ -272,11 +273,11 @@ def test_rank_without_a_state_takes_up_the_model_of_another(reference):
             self.rank, self.size, self._comm = 1, 2, None
 
         def all_gather(self, value):
-            first = {None: None, False: True}  # no error; holds a model
-            return [first.get(value, reference.to_bytes()), value]
+            return [True if value is False else Choice(reference, ["few"]), value]
 
-    run = FitRun(as_settings(small_settings("train.xyz")), Second(), silent)
-    assert run._sparse_model([], None).to_bytes() == reference.to_bytes()
+    settings = as_settings(small_settings("train.xyz"))
+    found = common_choice(settings, [], Second(), silent)
+    assert found.model.to_bytes() == reference.to_bytes() and found.warnings == ["few"]
 
 
 def test_dry_run_says_rows_memory_and_time_and_writes_nothing(folder, capsys):

@@ -15,9 +15,9 @@ from potential.model.evaluation import evaluate_structures
 from potential.settings.file import parse_settings
 from potential.structures.read import read_structures
 from potential.terms.features import features
-from potential.training.accumulation import weighted_rows
 from potential.training.fitting import fit
 from potential.training.regression import solve
+from potential.training.rows import weighted_rows
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.settings.file import parse_settings
 from potential.structures.structure import structure_from_atoms
-from potential.training.accumulation import weighted_rows
 from potential.training.checkpoint import structure_digest
 from potential.training.estimate import n_labels
 from potential.training.fitting import fit
 from potential.training.regression import StreamingQR, solve
+from potential.training.rows import weighted_rows
 from potential.validation.cross_validation import FoldFactors
 from potential.validation.learning_curve import learning_curve
 from potential.validation.marginal_likelihood import log_marginal_likelihood

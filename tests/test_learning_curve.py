@@ -14,9 +14,9 @@ from potential.model.evaluation import evaluate_structures
 from potential.reports.learning_curve import format_curve, read_curve
 from potential.scores import metrics
 from potential.settings.file import parse_settings
-from potential.training.accumulation import extended_rows, weighted_rows
 from potential.training.fitting import fit
 from potential.training.regression import StreamingQR, solve
+from potential.training.rows import extended_rows, weighted_rows
 from potential.validation.learning_curve import automatic_sizes, fitted_slope, learning_curve
 from potential.validation.row_store import RowStore, prepare, random_parts, read_data
 

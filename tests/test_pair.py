@@ -17,8 +17,8 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
 from potential.settings import BaselineSettings, ZblSettings
+from potential.structures.label_table import VOIGT
 from potential.structures.neighbors import neighbor_list
-from potential.structures.structure import VOIGT
 from potential.terms import TrainingModel, build_model
 from potential.terms.baseline import fixed_terms
 from potential.terms.clusters import pairs

@@ -54,15 +54,15 @@ def load(folder, kind, path):
     structures = read_structures(settings.data.train)
     if kind == "factor":
         store = FactorStore(path, settings)
-        assert store.model is not None
-        R, n_rows = store.triangle(settings, store.model.arrays["e0"])
-        return store.model.to_bytes(), R, n_rows, len(store.new(structures))
+        choice, n_new = store.choice, len(store.new(structures))
+        found = store.triangle(settings, choice.model.arrays["e0"])
+        return choice.model.to_bytes(), found.R, found.n_rows, n_new, choice.warnings
     ordered = sorted(structures, key=checkpoint_module.fingerprint)
     checkpoint = Checkpoint(path, Ranks(), digest(settings, ordered))
-    assert checkpoint.model is not None
-    qr = StreamingQR(checkpoint.model.n_weights)
+    choice = checkpoint.choice
+    qr = StreamingQR(choice.model.n_weights)
     n_done = checkpoint.resume(qr, len(structures))
-    return checkpoint.model.to_bytes(), qr.finish(), qr.n_rows, n_done
+    return choice.model.to_bytes(), qr.finish(), qr.n_rows, n_done, choice.warnings
 
 
 def assert_refused_or_same(folder, kind, path, expected=None):
@@ -141,6 +141,8 @@ def edits():
     both = [
         ("model", array("model", lambda own: own[:-8])),
         ("no model", without("model")),
+        ("no warnings", without("warnings")),
+        ("warnings", value("warnings", ["few", 3])),
         ("problem", value("problem", "another")),
         ("no problem", without("problem")),
     ]

@@ -134,14 +134,14 @@ def test_marginal_likelihood_sets_the_noise_of_every_trial(folder):
 
 def test_interrupt_leaves_the_trials_so_far(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    evaluated = tuning.Evaluator.trial
+    evaluated = tuning.TrialRunner.trial
 
     def stops(self, number, parameters):
         if number == 3:
             raise KeyboardInterrupt
         return evaluated(self, number, parameters)
 
-    monkeypatch.setattr(tuning.Evaluator, "trial", stops)
+    monkeypatch.setattr(tuning.TrialRunner, "trial", stops)
     assert main(["tune", "grid.toml", "-o", "so_far.toml", "--json", "so_far.json"]) == 130
     written = json.loads((folder / "so_far.json").read_text())
     assert written["interrupted"] and len(written["trials"]) == 3

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the smaller model and print what it has lost."""
-    from potential.model import Model
+    from potential.model import TRIANGLE, Model
     from potential.model.compression import compress
     from potential.runtime.output import require_outputs
     from potential.runtime.progress import bar
@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     for (term, name), (before, after) in result.ranks.items():
         print(f"Term {term + 1}, {name}: {before} features, {after} dimensions")
     print("Multiplications of one atom's kernels: {:.3g}, now {:.3g}".format(*result.costs))
+    if TRIANGLE in model.arrays:
+        print("The triangle of the regression was left out: it is of no use to the smaller model")
     deviation, n_atoms = result.deviation, sum(map(len, structures))
     print(
         f"On {len(structures)} structures, {n_atoms} atoms, the largest change is\n"

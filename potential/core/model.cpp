@@ -30,7 +30,7 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
   return term;
 }
 
-/// Version 1 has the same keys and arrays as version 2; its readers passed over unknown ones.
+/// Version 2 has one array more than version 1, whose readers passed over unknown ones.
 void check_metadata(const std::map<std::string, std::string> &metadata) {
   static const std::set<std::string> known = {"format", "format_version", "units",     "checksum",
                                               "terms",  "settings",       "provenance"};
@@ -46,6 +46,18 @@ void check_metadata(const std::map<std::string, std::string> &metadata) {
   if (units != metadata.end() && units->second != "eV,angstrom")
     throw Error("the model file has the units " + quoted(units->second) +
                 ", expected 'eV,angstrom'");
+}
+
+/// The triangle of the regression, [solver] keep_factor: for training alone, and not kept here.
+void check_triangle(Arrays &arrays) {
+  if (!arrays.has("triangle")) return;
+  const auto R = arrays.read("triangle", {kAny, kAny});
+  const std::size_t n = arrays.find("triangle").shape[1];
+  if (R.size() != n * n) throw Error("array 'triangle' is not square");
+  for (std::size_t row = 1; row < n; ++row)
+    for (std::size_t column = 0; column < row; ++column)
+      if (R[row * n + column] != 0)
+        throw Error("array 'triangle' holds numbers below its diagonal");
 }
 
 ModelData read_model(const TensorFile &file) {
@@ -66,6 +78,7 @@ ModelData read_model(const TensorFile &file) {
     data.terms.push_back(read_term(arrays, terms[t], t, data.species.size()));
     data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
+  check_triangle(arrays);
   arrays.finish();
   return data;
 }

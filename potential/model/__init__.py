@@ -2,6 +2,6 @@
 """Model files: read, evaluated, compressed; the ASE calculator."""
 
 from potential.model.environments import Environments
-from potential.model.model import Evaluation, Model
+from potential.model.model import TRIANGLE, Evaluation, Model
 
-__all__ = ["Environments", "Evaluation", "Model"]
+__all__ = ["TRIANGLE", "Environments", "Evaluation", "Model"]

@@ -17,7 +17,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
-from potential.model.model import Evaluation, Model
+from potential.model.model import TRIANGLE, Evaluation, Model
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure, symbol
 
@@ -64,12 +64,14 @@ def compress(
 ) -> Compression:
     """The smallest projection whose forces differ by at most tolerance (eV/Å) on the structures.
 
-    Sparse sets that would not become quicker stay as they are. Raises SoapGprError when that is
-    all of them, or when the model is compressed already or has no soap term.
+    Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
+    out. Raises SoapGprError when no set would become quicker, or when the model is compressed
+    already or has no soap term.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
     record = model.metadata["provenance"]  # if it cannot be read, say so before the search
+    model = model.without_array(TRIANGLE)  # of weights that the smaller model has not
     projections = _all_projections(model)
     if not projections:
         raise SoapGprError("found no soap term with weights, which alone can be compressed")

@@ -24,6 +24,7 @@ from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "2"
+TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,13 @@ class Model:
     def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
         """The same model with these arrays added or replaced."""
         return type(self).from_arrays(self._contents[0], {**self.arrays, **arrays})
+
+    def without_array(self, name: str) -> Self:
+        """The same model without this array, which evaluation does not need."""
+        if name not in self.arrays:
+            return self
+        kept = {own: array for own, array in self.arrays.items() if own != name}
+        return type(self).from_arrays(self._contents[0], kept)
 
     def with_record(self, settings: dict | None = None, provenance: dict | None = None) -> Self:
         """The same model with other settings or another provenance on record, where given."""

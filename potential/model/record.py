@@ -116,7 +116,10 @@ _ERRORS = _table({"errors": _each(_each(_STATISTICS))})
 _DEVIATION = _table({"force": _number}, required=True)
 _CHECKS = {
     "settings": _table(
-        {"data": _table({field.name: _name_or_null for field in fields(LabelKeys)})}
+        {
+            "data": _table({field.name: _name_or_null for field in fields(LabelKeys)}),
+            "solver": _table({"jitter": _number}),
+        }
     ),
     "provenance": _table(
         {

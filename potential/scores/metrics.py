@@ -10,16 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from potential.runtime.text_table import text_table
+from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
 
 ALL = "all"
 # label: (unit inside, unit shown, factor)
 UNITS = {
-    "energy": ("eV/atom", "meV/atom", 1e3),
-    "force": ("eV/Å", "meV/Å", 1e3),
-    "virial": ("eV/atom", "meV/atom", 1e3),
-    "stress": ("eV/Å^3", "GPa", 160.21766208),
+    label.name: (label.unit, label.shown_unit, label.shown_factor) for label in LABELS.values()
 }
+UNITS["stress"] = ("eV/Å^3", "GPa", 160.21766208)
 
 
 class Prediction(Protocol):

@@ -11,8 +11,8 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.structures.label_names import LabelNames, find_first
+from potential.structures.label_table import VOIGT
 
-VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)  # ASE: xx, yy, zz, yz, xz, xy
 # eV per atom and eV/Å. All electrons of uranium have 8e5 eV, nuclei at 0.001 Å 1e8 eV/Å.
 LARGEST = 1e8
 SMALLEST_SIGMA = 1e-10  # below it the label leaves no digits to the others

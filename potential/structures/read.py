@@ -73,13 +73,35 @@ def read_data_set(
     the ``required_keys`` (fields of LabelKeys; default: all that are set), a stress of such a key
     has no volume, or (with ``require_labels``) no frame carries any label.
     """
+    return labelled(
+        read_frames(specs),
+        ", ".join(specs),
+        keys,
+        require_labels=require_labels,
+        required_keys=required_keys,
+        trained=trained,
+    )
+
+
+def labelled(
+    found: Sequence[tuple[ase.Atoms, str]],
+    origin: str,
+    keys: LabelKeys | None = None,
+    *,
+    require_labels: bool = True,
+    required_keys: Collection[str] | None = None,
+    trained: LabelNames | None = None,
+) -> DataSet:
+    """``read_data_set`` of frames that are there already: pairs of one and what messages call it.
+
+    origin: what messages call all of them.
+    """
     keys = keys or LabelKeys()
-    found = read_frames(specs)
     frames = [atoms for atoms, _ in found]
     if required_keys is None:
         required_keys = [key for key, name in vars(keys).items() if name is not None]
     if require_labels:
-        _require_carried(frames, keys, required_keys, specs)
+        _require_carried(frames, keys, required_keys, origin)
     names = choose_names(frames, keys, trained)
     structures = [structure_from_atoms(atoms, names, source) for atoms, source in found]
     if "stress_key" in required_keys:
@@ -89,12 +111,12 @@ def read_data_set(
         said = doubts(*about)
         return DataSet(structures, names, said, notes(*about, said))
     if require_labels:
-        raise SoapGprError(f"{', '.join(specs)}: {no_labels(frames, structures, names)}")
+        raise SoapGprError(f"{origin}: {no_labels(frames, structures, names)}")
     return DataSet(structures, names)
 
 
 def _require_carried(
-    frames: Sequence[ase.Atoms], keys: LabelKeys, required: Collection[str], specs: Sequence[str]
+    frames: Sequence[ase.Atoms], keys: LabelKeys, required: Collection[str], origin: str
 ) -> None:
     for key in required:
         name = getattr(keys, key)
@@ -102,7 +124,7 @@ def _require_carried(
         carried = dict.fromkeys(name for atoms in frames for name in frame_names(atoms))
         if wanted.isdisjoint(carried):
             raise SoapGprError(
-                f"{', '.join(specs)}: no frame has {' or '.join(map(repr, sorted(wanted)))}; "
+                f"{origin}: no frame has {' or '.join(map(repr, sorted(wanted)))}; "
                 f"names found: {', '.join(carried) or 'none'}"
             )
 

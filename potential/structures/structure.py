@@ -14,8 +14,8 @@ from ase.data import chemical_symbols
 from potential.errors import SoapGprError
 from potential.structures.geometry import check_geometry
 from potential.structures.label_names import STANDARD, LabelKeys, LabelNames, choose_names
+from potential.structures.label_table import to_rows
 from potential.structures.labels import (
-    VOIGT,
     read_energy,
     read_forces,
     read_sigmas,
@@ -73,14 +73,7 @@ class Structure:
     @property
     def labels(self) -> np.ndarray:
         """(1 + 3N + 6,) energy, forces and virial (Voigt order), nan where there is no label."""
-        values = np.full(7 + 3 * len(self), np.nan)
-        if self.energy is not None:
-            values[0] = self.energy
-        if self.forces is not None:
-            values[1:-6] = self.forces.ravel()
-        if self.virial is not None:
-            values[-6:] = self.virial[VOIGT]
-        return values
+        return to_rows(len(self), self.energy, self.forces, self.virial)
 
 
 def structure_from_atoms(

@@ -17,6 +17,7 @@ import numpy as np
 from potential.model import Environments, Model
 from potential.runtime.printable import printable
 from potential.runtime.progress import Progress, silent
+from potential.structures import label_table
 from potential.structures.structure import Structure
 
 Draft = dict[str, Any]
@@ -27,7 +28,7 @@ COMPRESSED = "the model is compressed for its own weights, which cannot be refit
 
 def n_rows(environments: Environments, gradients: bool) -> int:
     """Rows of a structure in the design matrix: energy, and with gradients forces and virial."""
-    return 7 + 3 * len(environments) if gradients else 1
+    return label_table.n_rows(len(environments)) if gradients else 1
 
 
 class Term(ABC):

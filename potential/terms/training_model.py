@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model import Environments, Model
+from potential.model import TRIANGLE, Environments, Model
 from potential.terms.kinds import kind_of, terms_of
 from potential.terms.term import COMPRESSED, Draft, FixedTerm, Term, n_rows
 
@@ -71,12 +71,13 @@ class TrainingModel(Model):
             begin = end
         return K
 
-    def with_weights(self, weights) -> TrainingModel:
-        """The same model with other weights (n_weights,)."""
+    def with_weights(self, weights, triangle: np.ndarray | None = None) -> TrainingModel:
+        """The same model with other weights (n_weights,), and with the triangle of the regression
+        that found them, if the file is to keep it."""
         weights = np.asarray(weights, dtype=np.float64)
         if weights.shape != (self.n_weights,):
             raise ValueError(f"found weights of shape {weights.shape}, expected {self.n_weights}")
-        arrays, begin = dict[str, np.ndarray](), 0
+        arrays, begin = {} if triangle is None else {TRIANGLE: triangle}, 0
         for term in self.own_terms:
             end = begin + term.n_weights
             own = term.weight_arrays(weights[begin:end])

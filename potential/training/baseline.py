@@ -12,8 +12,9 @@ from potential.errors import SoapGprError
 from potential.model import Environments, Model
 from potential.model.evaluation import naming
 from potential.settings import BaselineSettings
+from potential.structures.label_table import n_rows, to_rows
 from potential.structures.labels import LARGEST
-from potential.structures.structure import VOIGT, Structure, composition, symbol
+from potential.structures.structure import Structure, composition, symbol
 from potential.terms import TrainingModel, build_model
 from potential.terms.baseline import fixed_terms
 
@@ -56,7 +57,7 @@ def baseline_labels(
     """
     if model.fixed_part is not None:
         return _evaluated(model.fixed_part, structure, environments)
-    labels = np.zeros(7 + 3 * len(structure))
+    labels = np.zeros(n_rows(len(structure)))
     labels[0] = model.arrays["e0"] @ composition(structure, model.species)
     return labels
 
@@ -84,8 +85,7 @@ def _energy(model: Model, structure: Structure) -> float:
 def _evaluated(model: Model, structure: Structure, environments: Environments) -> np.ndarray:
     with naming(structure):
         found = model.evaluate_environments(environments)
-    assert found.forces is not None
-    labels = np.concatenate([[found.energy], np.ravel(found.forces), found.virial[VOIGT]])
+    labels = to_rows(len(structure), found.energy, found.forces, found.virial)
     largest = float(np.abs(labels).max()) / len(structure)
     if not largest <= LARGEST:
         raise SoapGprError(

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model import Model
 from potential.runtime.output import require_writable
 from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import damaged, read_state, write_state
@@ -25,6 +24,7 @@ from potential.settings import FitSettings
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
+from potential.training.choice import Choice
 from potential.training.regression import StreamingQR
 from potential.version import package_version
 
@@ -33,25 +33,24 @@ INTERVAL = 60.0  # seconds between two writings: what a process that is killed o
 
 
 class Checkpoint:
-    """One file per rank: the model with its sparse points, and how far the regression has come."""
+    """One file per rank: the choice of sparse points, and how far the regression has come."""
 
     def __init__(self, path: str | Path, ranks: Ranks, problem: str):
         """problem: what ``digest`` says of settings and structures. Raises SoapGprError when the
         file cannot be written, is damaged or is that of another fit."""
         self.path = checkpoint_path(path, ranks)
-        self.warning = ""  # why the file could not be written at some time
         require_writable(self.path)
         self._problem = problem
-        self._model: TrainingModel | None = None
+        self._choice: Choice | None = None
         self._state: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
         if self.path.exists():
             self._load()
         self._written = time.monotonic()
 
     @property
-    def model(self) -> TrainingModel | None:
-        """The model with its sparse points and without weights, if the file has one."""
-        return self._model
+    def choice(self) -> Choice | None:
+        """The sparse points with what their choice had to say, if the file has them."""
+        return self._choice
 
     def resume(self, qr: StreamingQR, n_structures: int) -> int:
         """Bring qr up to the state of the file; the number of structures, of so many, it has seen.
@@ -70,26 +69,28 @@ class Checkpoint:
             raise damaged(self.path, _KIND) from None
         return n_done
 
-    def save(self, model: Model, qr: StreamingQR, n_done: int) -> None:
+    def save(self, choice: Choice, qr: StreamingQR, n_done: int) -> None:
         """Write the state. Raises SoapGprError when that is impossible."""
         self._written = time.monotonic()
         values = {"problem": self._problem, "n_rows": qr.n_rows, "n_done": n_done}
-        stored = np.frombuffer(model.to_bytes(), dtype=np.uint8)
-        write_state(self.path, _KIND, values, {"model": stored, "R": qr.R, "waiting": qr.waiting})
+        own_values, own_arrays = pack_choice(choice)
+        arrays = {"R": qr.R, "waiting": qr.waiting}
+        write_state(self.path, _KIND, values | own_values, own_arrays | arrays)
 
     def save_at_times(
-        self, model: Model, qr: StreamingQR, n_done: int, *, now: bool = False
-    ) -> None:
+        self, choice: Choice, qr: StreamingQR, n_done: int, *, now: bool = False
+    ) -> str:
         """Write the state, at most once in INTERVAL seconds unless ``now``.
 
-        A file that cannot be written is not worth the fit, and only noted in ``warning``.
+        A file that cannot be written is not worth the fit: returns why, else "".
         """
         if not now and time.monotonic() - self._written < INTERVAL:
-            return
+            return ""
         try:
-            self.save(model, qr, n_done)
+            self.save(choice, qr, n_done)
         except SoapGprError as error:
-            self.warning = f"{error}; the fit went on without this checkpoint"
+            return f"{error}; the fit went on without this checkpoint"
+        return ""
 
     def remove(self) -> None:
         """The fit is done."""
@@ -102,7 +103,7 @@ class Checkpoint:
                 f"{self.path}: found the checkpoint of a fit with other settings, data or another "
                 "version, expected this one's, or no file: delete it or choose another name"
             )
-        self._model = read_model(self.path, _KIND, arrays)
+        self._choice = read_choice(self.path, _KIND, values, arrays)
 
 
 def checkpoint_path(path: str | Path, ranks: Ranks) -> Path:
@@ -110,12 +111,23 @@ def checkpoint_path(path: str | Path, ranks: Ranks) -> Path:
     return Path(f"{path}.{ranks.rank}of{ranks.size}" if ranks.size > 1 else path)
 
 
-def read_model(path: Path, kind: str, arrays: dict[str, np.ndarray]) -> TrainingModel:
-    """The model in a file that a fit reads back. Raises SoapGprError when there is none."""
+def pack_choice(choice: Choice) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Values and arrays of a file that a fit reads back; ``read_choice`` is the inverse."""
+    stored = np.frombuffer(choice.model.to_bytes(), dtype=np.uint8)
+    return {"warnings": choice.warnings}, {"model": stored}
+
+
+def read_choice(
+    path: Path, kind: str, values: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> Choice:
+    """The sparse points in the file. Raises SoapGprError when there are none."""
     try:
-        return TrainingModel(arrays["model"].tobytes())
+        choice = Choice(TrainingModel(arrays["model"].tobytes()), values["warnings"])
+        if isinstance(choice.warnings, list) and all(isinstance(w, str) for w in choice.warnings):
+            return choice
     except (KeyError, SoapGprError):
-        raise damaged(path, kind) from None
+        pass
+    raise damaged(path, kind)
 
 
 def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
@@ -139,6 +151,7 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
         for key in ("pair_table", "sparse_file"):
             if table.get(key) is not None:
                 table[key] = _file_digest(table[key])
+    values["solver"].pop("keep_factor")  # changes nothing that is kept
     return {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
 
 

@@ -13,19 +13,19 @@ from threadpoolctl import threadpool_limits
 
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import thread_count
-from potential.runtime.progress import silent
-from potential.runtime.ranks import Ranks, world
+from potential.runtime.ranks import world
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
-from potential.training.accumulation import row_cost, weighted_rows
+from potential.training.choice import choose, require_weights
+from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
-from potential.training.fitting import FitRun, require_weights
-from potential.training.memory import regression_bytes
+from potential.training.memory import kept_bytes, regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
+from potential.training.rows import row_cost, weighted_rows
 
 # Structures whose rows are made for the trial.
 _TRIAL_STRUCTURES = 3
@@ -41,7 +41,8 @@ def estimate(
     """
     settings, ranks = as_settings(settings), world()
     with threadpool_limits(limits=1, user_api="blas"):
-        train, _, warnings = FitRun(settings, ranks, silent).read()
+        data = ranks.from_first(lambda: read_fit_data(settings))
+        train, warnings = data.train, data.warnings
         trial = _trial_model(settings, train)
         require_weights(trial)
         weights, new = most_weights(settings, train, trial), train
@@ -49,8 +50,8 @@ def estimate(
             with ranks.together():
                 store = FactorStore(factor, settings)
                 new = store.new(train)
-            if store.model:
-                weights = [term.n_weights for term in store.model.own_terms]
+            if store.choice:
+                weights = [term.n_weights for term in store.choice.model.own_terms]
         n_weights = sum(weights)
         rows, new_rows = (sum(n_labels(settings, s) for s in own) for own in (train, new))
         row_seconds = _row_seconds(trial, new, settings) * n_weights / trial.n_weights
@@ -59,7 +60,7 @@ def estimate(
     # One thread of a rank rotates rows into the triangle while the others make them.
     seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
     largest = max(len(structure) for structure in train)
-    memory = regression_bytes(n_weights, largest)
+    memory = regression_bytes(n_weights, largest) + kept_bytes(settings, n_weights)
     for term, wanted in zip(trial.own_terms, weights, strict=True):
         memory += round(term.training_bytes * wanted / max(1, term.n_weights))
     if factor is not None:
@@ -86,8 +87,7 @@ def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingM
         if k % (1 + len(train) // 20) == 0 or missing & set(structure.numbers.tolist()):
             thinned.append(structure)
             missing -= set(structure.numbers.tolist())
-    run = FitRun(trial_settings(settings, train), Ranks(), silent)
-    return run.choose_sparse_points(thinned)
+    return choose(trial_settings(settings, train), thinned).model
 
 
 def n_labels(settings: FitSettings, structure: Structure) -> int:

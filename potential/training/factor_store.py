@@ -22,16 +22,17 @@ from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import damaged, read_state, write_state
 from potential.settings import FitSettings
+from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
-from potential.terms import TrainingModel
-from potential.training.accumulation import extended_rows, row_cost
-from potential.training.checkpoint import nameless, read_model, structure_digest
-from potential.training.label_groups import LABELS, UNIT_NOISE, label_rows, level
-from potential.training.regression import BUFFER_ROWS, StreamingQR, merge
+from potential.training.checkpoint import nameless, pack_choice, read_choice, structure_digest
+from potential.training.choice import Choice
+from potential.training.label_groups import UNIT_NOISE, label_rows, level
+from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
+from potential.training.rows import extended_rows, row_cost
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 3  # of the file
+_FORMAT = 4  # of the file
 
 
 def factor_bytes(structures: Sequence[Structure], n_weights: int, n_species: int) -> int:
@@ -42,13 +43,13 @@ def factor_bytes(structures: Sequence[Structure], n_weights: int, n_species: int
 
 
 class FactorStore:
-    """The factors of the structures seen so far, and the model whose rows they hold."""
+    """The triangles of the structures seen so far, and the choice whose rows they hold."""
 
     def __init__(self, path: str | Path, settings: FitSettings):
         """Raises SoapGprError when the file cannot be written, is damaged or is that of other
         terms."""
         self.path = Path(path)
-        self.model: TrainingModel | None = None
+        self.choice: Choice | None = None
         self.triangles: dict[tuple[str, str], np.ndarray] = {}
         self._n_rows: dict[tuple[str, str], int] = {}
         self._members: Counter[str] = Counter()
@@ -80,14 +81,14 @@ class FactorStore:
 
     def add(
         self,
-        model: TrainingModel,
+        choice: Choice,
         structures: Sequence[Structure],
         settings: FitSettings,
         ranks: Ranks,
         progress: Progress = silent,
     ) -> None:
         """Take in the rows of more structures; the first rank then has those of all ranks."""
-        self.model = model
+        self.choice, model = choice, choice.model
         width = model.n_weights + len(model.species)
         plain = replace(settings, noise=UNIT_NOISE)
         parts: dict[tuple[str, str], StreamingQR] = {}
@@ -109,23 +110,23 @@ class FactorStore:
             qr = parts.pop(group) if group in parts else StreamingQR(width)
             self._take_in(group, qr, ranks)
 
-    def triangle(self, settings: FitSettings, e0: np.ndarray) -> tuple[np.ndarray, int]:
-        """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y] for this noise and e0 (n_species,), and the
-        number of rows."""
-        assert self.model is not None
-        M, n_rows = self.model.n_weights, 0
-        shift = e0 - self.model.arrays["e0"]
+    def triangle(self, settings: FitSettings, e0: np.ndarray) -> Triangle:
+        """The triangle of all rows for this noise and e0 (n_species,)."""
+        assert self.choice is not None
+        M, n_rows = self.choice.model.n_weights, 0
+        shift = e0 - self.choice.model.arrays["e0"]
         qr = StreamingQR(M)
         for (group, label), R in sorted(self.triangles.items()):
             sigma = level(settings.noise, label, group)
             if np.isfinite(sigma):
                 qr.add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
                 n_rows += self._n_rows[group, label]
-        return qr.finish(), n_rows
+        return Triangle(qr.finish(), n_rows)
 
-    def save(self) -> None:
-        """Write the file in one step. Raises SoapGprError when that is impossible."""
-        assert self.model is not None
+    def save(self) -> str:
+        """Write the file in one step; returns why that was impossible, which is not worth the fit,
+        else ""."""
+        assert self.choice is not None
         groups = sorted(self.triangles)
         values = {
             "problem": self._problem,
@@ -133,8 +134,12 @@ class FactorStore:
             "groups": [[*group, self._n_rows[group]] for group in groups],
         }
         arrays = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
-        stored = np.frombuffer(self.model.to_bytes(), dtype=np.uint8)
-        write_state(self.path, _KIND, values, {"model": stored, **arrays})
+        own_values, own_arrays = pack_choice(self.choice)
+        try:
+            write_state(self.path, _KIND, values | own_values, own_arrays | arrays)
+        except SoapGprError as error:
+            return f"{error}; the fit went on without this factor"
+        return ""
 
     def _take_in(self, group: tuple[str, str], qr: StreamingQR, ranks: Ranks) -> None:
         triangle = qr.finish()
@@ -152,7 +157,7 @@ class FactorStore:
                 f"{self.path}: found the factor of a fit with other [[terms]] or another version, "
                 "expected this one's, or no file: delete it or choose another name"
             )
-        self.model = read_model(self.path, _KIND, arrays)
+        self.choice = read_choice(self.path, _KIND, values, arrays)
         try:
             self._members = Counter({str(k): int(n) for k, n in values["members"].items()})
             for k, (group, label, n_rows) in enumerate(values["groups"]):
@@ -164,9 +169,10 @@ class FactorStore:
             raise damaged(self.path, _KIND) from None
 
     def _checked(self, R: np.ndarray) -> np.ndarray:
-        """A factor of the file; raises ValueError when it is not one of the model's."""
-        assert self.model is not None
-        width = self.model.n_weights + len(self.model.species) + 1
+        """A triangle of the file; raises ValueError when it is not one of the model's."""
+        assert self.choice is not None
+        model = self.choice.model
+        width = model.n_weights + len(model.species) + 1
         if R.shape != (width, width) or not np.isfinite(R).all():
             raise ValueError(f"found a factor of shape {R.shape}")
         return R

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Training: settings → data → sparse points → regression → model (theory.md section 5)."""
+"""Training: settings → data → sparse points → regression → model (theory.md section 5).
+
+Each step is a function that takes values and returns one, with what it has to say; here they are
+put in their order.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import ase
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -22,20 +27,17 @@ from potential.runtime.ranks import Ranks, world
 from potential.scores import metrics
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
-from potential.structures.check import check
-from potential.structures.label_names import STANDARD
-from potential.structures.read import fingerprint, read_data_set
-from potential.structures.structure import Structure, symbol
+from potential.structures.structure import Structure
 from potential.terms import TrainingModel
-from potential.terms.choice import choose_sparse_points, unused_species
-from potential.training.accumulation import accumulate
+from potential.training.accumulation import accumulate, said_on
 from potential.training.baseline import isolated_atom_energies
 from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
-from potential.training.factor_store import FactorStore, factor_bytes
-from potential.training.memory import require_memory
-from potential.training.noise import unused_config_types
+from potential.training.choice import Choice, common_choice
+from potential.training.data import read_fit_data, require_known_species
+from potential.training.factor_store import FactorStore
+from potential.training.memory import require_possible
 from potential.training.provenance import provenance
-from potential.training.regression import Solution, solve
+from potential.training.regression import Solution, Triangle, solve
 
 
 @dataclass
@@ -55,240 +57,154 @@ class FitResult:
 def fit(
     settings: FitSettings | Mapping[str, Any] | str | Path,
     *,
-    progress: bool = True,
+    train: Iterable[ase.Atoms] | None = None,
+    test: Iterable[ase.Atoms] | None = None,
+    progress: bool | Progress = True,
     checkpoint: str | Path | None = None,
     factor: str | Path | None = None,
 ) -> FitResult:
     """Train a model.
 
-    settings: the path of a fit.toml, the same as nested dictionaries, or FitSettings. progress:
-    bars on stderr when that is a terminal. checkpoint: a file that keeps the state of the
-    regression; a later call with the same settings, data and number of ranks goes on from it.
-    factor: a file that keeps the triangular factors; a later call with other noise, e0 or jitter,
-    or with more structures, keeps the sparse points and makes rows for new structures alone. The
-    result does not depend on the order of the structures, and on the number of threads and MPI
-    ranks in rounding alone. On several ranks all of them call this and get the same result. Raises
-    SoapGprError for anything a user can put right.
+    settings: the path of a fit.toml, the same as nested dictionaries, or FitSettings. train, test:
+    frames in place of the files of [data] train and test, which may then be absent; labels are
+    looked for as in files, under the same keys, also among the results of a calculator, which must
+    be those of the frame as it is. Messages call them ``train[3]``; the model file records their
+    number and a digest. progress: bars on stderr when that is a terminal, or what shows progress.
+    checkpoint: a file that keeps the state of the regression; a later call with the same settings,
+    data and number of ranks goes on from it. factor: a file that keeps the triangular factors; a
+    later call with other noise, e0 or jitter, or with more structures, keeps the sparse points and
+    makes rows for new structures alone. The result does not depend on the order of the structures,
+    and on the number of threads and MPI ranks in rounding alone. On several ranks all of them call
+    this and get the same result; the frames are those of the first rank, others may pass None.
+    Raises SoapGprError for anything a user can put right.
     """
-    settings, ranks = as_settings(settings), world()
+    ranks = world()
+    given = ranks.from_first(lambda: train is not None)
+    settings = as_settings(settings, data_required=not given)
     if checkpoint and factor:
         raise SoapGprError("found a checkpoint and a factor, expected one of them")
     with ranks.together():
         require_outputs([checkpoint and checkpoint_path(checkpoint, ranks), factor])
+    if isinstance(progress, bool):
+        progress = bar if progress else silent
+    progress = progress if ranks.is_first else silent
     # Threads are spread over structures. BLAS threads beside them wait for each other in every
     # small product, which takes for ever beside other work.
     with threadpool_limits(limits=1, user_api="blas"):
-        shown = bar if progress and ranks.is_first else silent
-        return FitRun(settings, ranks, shown, checkpoint, factor).run()
+        return _fit(settings, (train, test), ranks, progress, checkpoint, factor)
 
 
-class FitRun:
-    """One fit under way: each step leaves its result, its time and its warnings here."""
-
-    def __init__(
-        self,
-        settings: FitSettings,
-        ranks: Ranks,
-        progress: Progress,
-        checkpoint: str | Path | None = None,
-        factor: str | Path | None = None,
-    ):
-        self.settings = as_settings(settings)
-        self.ranks = ranks
-        self.progress = progress
-        self.checkpoint_path = checkpoint
-        self.factor_path = factor
-        self.warnings: list[str] = []
-        self.names = STANDARD  # of the labels, once they are read
-        self.seconds: dict[str, float] = {}
-
-    def run(self) -> FitResult:
-        with self._timed("read"):
-            (train, test, self.warnings), self.names = self.ranks.from_first(
-                lambda: (self.read(), self.names)
-            )
-        # The order decides the last digits of the weights: make it one that files do not set.
-        ordered = sorted(train, key=fingerprint)
-        checkpoint = self._checkpoint(ordered)
-        if self.factor_path is None:
-            with self._timed("sparse points"):
-                model = self._sparse_model(ordered, checkpoint)
-                if checkpoint:  # made by the same fit, but maybe in another folder
-                    model = model.with_record(settings=self.settings.to_dict())
-            with self._timed("regression"):
-                triangle, n_rows = self._triangle(model, ordered, checkpoint)
-        else:
-            model, triangle, n_rows = self._from_factor(self.factor_path, ordered)
-        with self._timed("solution"):
-            solution = self._solve(model, triangle, n_rows)
-        model = model.with_weights(solution.weights)
-        with self._timed("errors"):
-            train_errors = self._errors(model, train, "training errors")
-            test_errors = self._errors(model, test, "test errors")
-        record = provenance(
-            self.settings, model, train, test, train_errors, test_errors, solution, n_rows
-        ) | {
-            "labels": self.names.to_dict(),
-            "ranks": self.ranks.size,
-            "seconds": self.seconds,
-            "warnings": self.warnings,
-        }
-        model = model.with_record(provenance=record)
-        return FitResult(
-            model, train, test, train_errors, test_errors, record, self.warnings, checkpoint
+def _fit(
+    settings: FitSettings,
+    frames: tuple[Iterable[ase.Atoms] | None, Iterable[ase.Atoms] | None],
+    ranks: Ranks,
+    progress: Progress,
+    checkpoint: str | Path | None,
+    factor: str | Path | None,
+) -> FitResult:
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        data = ranks.from_first(lambda: read_fit_data(settings, *frames))
+    settings, ordered = replace(settings, data=data.files), data.ordered
+    state = None
+    if factor is None:
+        state = _checkpoint(checkpoint, settings, ordered, ranks)
+        with _timed(seconds, "sparse points"):
+            stored = state.choice if state else None
+            choice = common_choice(settings, ordered, ranks, progress, stored)
+        require_possible(choice.model, ordered, settings, ranks)
+        with _timed(seconds, "regression"):
+            triangle = accumulate(choice, ordered, settings, ranks, progress, state)
+        e0 = choice.model.arrays["e0"]
+    else:
+        choice, triangle, e0 = _from_factor(factor, settings, ordered, ranks, progress, seconds)
+    model = choice.model
+    if state or factor:  # of the same fit, but maybe with data in another folder or other noise
+        if not np.array_equal(e0, model.arrays["e0"]):
+            model = model.with_arrays({"e0": e0})
+        model = model.with_record(settings=settings.to_dict())
+    R = triangle.R.copy(order="F") if settings.solver.keep_factor and ranks.is_first else None
+    with _timed(seconds, "solution"):
+        solution = _solution(model, triangle, settings, ranks)
+    model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
+    with _timed(seconds, "errors"):
+        train_errors = _errors(model, data.train, ranks, progress, "training errors")
+        test_errors = _errors(model, data.test, ranks, progress, "test errors")
+    warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
+    record = ranks.from_first(
+        lambda: (
+            provenance(settings, data, model, train_errors, test_errors, solution, triangle)
+            | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
-
-    def _checkpoint(self, train: list[Structure]) -> Checkpoint | None:
-        if self.checkpoint_path is None:
-            return None
-        with self.ranks.together():
-            checkpoint = Checkpoint(self.checkpoint_path, self.ranks, digest(self.settings, train))
-        return checkpoint
-
-    def read(self) -> tuple[list[Structure], list[Structure], list[str]]:
-        """Training and test structures, and warnings."""
-        data = self.settings.data
-        found = read_data_set(data.train, data.keys)
-        structures, self.names = found.structures, found.names
-        self.warnings += found.doubts + found.notes
-        train = [structure for structure in structures if structure.has_labels]
-        if len(train) < len(structures):
-            count = len(structures) - len(train)
-            self.warnings.append(f"{count} training structures carry no labels and were left out")
-        self.warnings += [finding.message for finding in check(train)]
-        self.warnings += unused_config_types(self.settings.noise, train)
-        self.warnings += unused_species(self.settings, train)
-        if all(s.energy is None for s in train):
-            self.warnings.append("no energies were read: the zero of energy is arbitrary")
-        test = self._read_test() if data.test else []
-        _require_known_species({int(z) for s in train for z in s.numbers}, test)
-        known = {fingerprint(structure) for structure in train}
-        shared = sum(fingerprint(structure) in known for structure in test)
-        if shared:
-            self.warnings.append(f"{shared} test structures are training structures as well")
-        return train, test, self.warnings
-
-    def _read_test(self) -> list[Structure]:
-        """Test structures; they may lack labels that training must have, such as virials."""
-        data = self.settings.data
-        test = read_data_set(data.test, data.keys, required_keys=(), trained=self.names)
-        said = test.doubts + test.notes
-        self.warnings += [f"test: {line}" for line in said if line not in self.warnings]
-        return test.structures
-
-    def _sparse_model(self, train: list[Structure], checkpoint: Checkpoint | None) -> TrainingModel:
-        """The model with its sparse points chosen and all weights zero, fixed terms at the end."""
-        # A rank that was killed before it wrote anything takes up the model of one that did.
-        with self.ranks.together():
-            stored = checkpoint.model if checkpoint else None
-        holders = self.ranks.all_gather(stored is not None)
-        if any(holders):
-            first = holders.index(True)
-            own = stored.to_bytes() if stored and self.ranks.rank == first else b""
-            return TrainingModel(self.ranks.all_gather(own)[first])
-        model, self.warnings = self.ranks.from_first(
-            lambda: (self.choose_sparse_points(train), self.warnings)
-        )
-        return model
-
-    def choose_sparse_points(self, train: list[Structure]) -> TrainingModel:
-        """As above, chosen here."""
-        species = sorted({int(z) for structure in train for z in structure.numbers})
-        e0 = isolated_atom_energies(self.settings.baseline, train, species)
-        model, warnings = choose_sparse_points(self.settings, train, species, e0, self.progress)
-        self.warnings += warnings
-        return model
-
-    def _triangle(
-        self, model: TrainingModel, train: list[Structure], checkpoint: Checkpoint | None
-    ) -> tuple[np.ndarray, int]:
-        self.require_possible(model, train)
-        found = accumulate(model, train, self.settings, self.ranks, self.progress, checkpoint)
-        self._warn_of_files(checkpoint.warning if checkpoint else "")
-        return found
-
-    def _from_factor(
-        self, path: str | Path, train: list[Structure]
-    ) -> tuple[TrainingModel, np.ndarray, int]:
-        """Model without weights, factor and number of rows, with rows of new structures alone."""
-        with self.ranks.together():
-            store = FactorStore(path, self.settings)
-            new = store.new(train)
-            if store.model:
-                _require_known_species(store.model.species, new)
-        with self._timed("sparse points"):
-            model = store.model or self._sparse_model(train, None)
-        self.require_possible(model, train)
-        with self._timed("regression"):
-            store.add(model, new, self.settings, self.ranks, self.progress)
-        e0 = isolated_atom_energies(self.settings.baseline, train, model.species)
-        triangle, n_rows = self.ranks.from_first(lambda: store.triangle(self.settings, e0))
-        self._warn_of_files(self._saved(store) if self.ranks.is_first and new else "")
-        model = model.with_arrays({"e0": e0}).with_record(settings=self.settings.to_dict())
-        return model, triangle, n_rows
-
-    @staticmethod
-    def _saved(store: FactorStore) -> str:
-        """Why the factors could not be written, which is not worth the fit."""
-        try:
-            store.save()
-        except SoapGprError as error:
-            return f"{error}; the fit went on without this factor"
-        return ""
-
-    def _warn_of_files(self, warning: str) -> None:
-        """What each rank could not write, known to all of them."""
-        self.warnings = [*self.warnings, *filter(None, self.ranks.all_gather(warning))]
-
-    def require_possible(self, model: TrainingModel, train: list[Structure]) -> None:
-        """Raise SoapGprError when there is nothing to fit, or not the memory for it."""
-        require_weights(model)
-        with self.ranks.together():
-            n_atoms = max(len(structure) for structure in train)
-            more = sum(term.training_bytes for term in model.own_terms)
-            if self.factor_path is not None:
-                more += factor_bytes(train, model.n_weights, len(model.species))
-            require_memory(model.n_weights, n_atoms, more, self.ranks.size)
-
-    def _solve(self, model: TrainingModel, triangle: np.ndarray, n_rows: int) -> Solution:
-        if n_rows == 0:
-            raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
-        jitter = self.settings.solver.jitter
-        return self.ranks.from_first(
-            lambda: solve(triangle, model.kernel_matrix(), jitter, overwrite=True)
-        )
-
-    def _errors(self, model: Model, structures: list[Structure], what: str) -> metrics.Errors:
-        if not structures:
-            return {metrics.ALL: {}}
-        mine = range(self.ranks.rank, len(structures), self.ranks.size)
-        with self.ranks.together():
-            own = evaluate_structures(model, [structures[k] for k in mine], self.progress, what)
-        parts = self.ranks.all_gather(own)
-        predictions = [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]
-        return metrics.errors(structures, predictions)
-
-    @contextmanager
-    def _timed(self, step: str):
-        start = time.perf_counter()
-        yield
-        self.seconds[step] = round(time.perf_counter() - start, 3)
+    )
+    model = model.with_record(provenance=record)
+    return FitResult(
+        model, data.train, data.test, train_errors, test_errors, record, warnings, state
+    )
 
 
-def require_weights(model: Model) -> None:
-    """Raise SoapGprError when there is nothing to fit."""
-    if model.n_weights == 0:
-        raise SoapGprError(
-            "found no environment with any neighbour within cutoff in the training structures, "
-            "expected some"
-        )
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - start, 3)
 
 
-def _require_known_species(species: Collection[int], structures: Sequence[Structure]) -> None:
-    for structure in structures:
-        unknown = sorted({int(z) for z in structure.numbers} - set(species))
-        if unknown:
-            raise SoapGprError(
-                f"{structure.source}: found {', '.join(map(symbol, unknown))}, expected only "
-                f"{', '.join(symbol(z) for z in sorted(species))} as in training"
-            )
+def _checkpoint(
+    path: str | Path | None, settings: FitSettings, train: Sequence[Structure], ranks: Ranks
+) -> Checkpoint | None:
+    if path is None:
+        return None
+    with ranks.together():
+        checkpoint = Checkpoint(path, ranks, digest(settings, train))
+    return checkpoint
+
+
+def _from_factor(
+    path: str | Path,
+    settings: FitSettings,
+    train: Sequence[Structure],
+    ranks: Ranks,
+    progress: Progress,
+    seconds: dict[str, float],
+) -> tuple[Choice, Triangle, np.ndarray]:
+    """Choice, triangle and e0 (n_species,), with rows of new structures alone."""
+    with ranks.together():
+        store = FactorStore(path, settings)
+        new = store.new(train)
+        if store.choice:
+            require_known_species(store.choice.model.species, new)
+    with _timed(seconds, "sparse points"):
+        choice = store.choice or common_choice(settings, train, ranks, progress)
+    require_possible(choice.model, train, settings, ranks, factor=True)
+    with _timed(seconds, "regression"):
+        store.add(choice, new, settings, ranks, progress)
+    e0 = isolated_atom_energies(settings.baseline, train, choice.model.species)
+    triangle = ranks.from_first(lambda: store.triangle(settings, e0))
+    warnings = said_on(ranks, store.save() if ranks.is_first and new else "")
+    return choice, replace(triangle, warnings=warnings), e0
+
+
+def _solution(
+    model: TrainingModel, triangle: Triangle, settings: FitSettings, ranks: Ranks
+) -> Solution:
+    """Weights of all ranks; the triangle is overwritten."""
+    if triangle.n_rows == 0:
+        raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
+    jitter = settings.solver.jitter
+    return ranks.from_first(
+        lambda: solve(triangle.R, model.kernel_matrix(), jitter, overwrite=True)
+    )
+
+
+def _errors(
+    model: Model, structures: Sequence[Structure], ranks: Ranks, progress: Progress, what: str
+) -> metrics.Errors:
+    if not structures:
+        return {metrics.ALL: {}}
+    mine = range(ranks.rank, len(structures), ranks.size)
+    with ranks.together():
+        own = evaluate_structures(model, [structures[k] for k in mine], progress, what)
+    parts = ranks.all_gather(own)
+    predictions = [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]
+    return metrics.errors(structures, predictions)

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from potential.settings import NoiseSettings, Sigmas
+from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
 from potential.training.noise import row_sigmas
 
-# Kinds of labels with their keys in [noise].
-LABELS = {"energy": "energy_per_atom", "force": "force", "virial": "virial_per_atom"}
 UNIT_NOISE = NoiseSettings(Sigmas(1.0, 1.0, 1.0))
 # In the place of a config_type: labels with expected errors of their own, whatever [noise] says.
 OWN = "\0own"
@@ -40,17 +39,14 @@ class LabelRows:
 def label_rows(structure: Structure) -> Iterator[LabelRows]:
     """The labels of a structure that have rows, in their order."""
     sigmas, begin = row_sigmas(UNIT_NOISE, structure), 0
-    for label, own, rows in (
-        ("energy", structure.sigma_energy, slice(0, 1)),
-        ("force", structure.sigma_force, slice(1, -6)),
-        ("virial", structure.sigma_virial, slice(-6, None)),
-    ):
-        sigma = sigmas[rows]
+    for label in LABELS.values():
+        own = getattr(structure, f"sigma_{label.name}")
+        sigma = sigmas[label.rows]
         sigma = sigma[np.isfinite(sigma)]
         if not len(sigma):
             continue
         group = structure.config_type if own is None else OWN
-        yield LabelRows(label, group, slice(begin, begin + len(sigma)), sigma)
+        yield LabelRows(label.name, group, slice(begin, begin + len(sigma)), sigma)
         begin += len(sigma)
 
 
@@ -58,4 +54,4 @@ def level(noise: NoiseSettings, label: str, group: str) -> float:
     """The level of [noise] that rows of a label and group are to be divided by; 1 for OWN."""
     if group == OWN:
         return 1.0
-    return getattr(noise.config_type.get(group, noise.default), LABELS[label])
+    return getattr(noise.config_type.get(group, noise.default), LABELS[label].sigma_key)

@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Memory that a fit needs."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from potential.errors import SoapGprError
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import local_ranks, thread_count
+from potential.runtime.ranks import Ranks
+from potential.settings import FitSettings
+from potential.structures.label_table import n_rows
+from potential.structures.structure import Structure
+from potential.terms import TrainingModel
+from potential.training.choice import require_weights
+from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
 
 
@@ -14,8 +25,35 @@ def regression_bytes(n_weights: int, n_atoms: int) -> int:
     the structure before. Nothing here grows with the number of labels.
     """
     matrices = 3 * n_weights**2 + 2 * BUFFER_ROWS * n_weights
-    rows = 3 * (thread_count() + 1) * (3 * n_atoms + 7) * n_weights
+    rows = 3 * (thread_count() + 1) * n_rows(n_atoms) * n_weights
     return 8 * (matrices + rows)
+
+
+def kept_bytes(settings: FitSettings, n_weights: int) -> int:
+    """Memory of the triangle in the model with [solver] keep_factor, packed and read again."""
+    return 3 * 8 * (n_weights + 1) ** 2 if settings.solver.keep_factor else 0
+
+
+def require_possible(
+    model: TrainingModel,
+    train: Sequence[Structure],
+    settings: FitSettings,
+    ranks: Ranks,
+    *,
+    factor: bool = False,
+) -> None:
+    """Raise SoapGprError when there is nothing to fit, or not the memory for it.
+
+    factor: whether triangles are kept for each label and config_type.
+    """
+    require_weights(model)
+    with ranks.together():
+        n_atoms = max(len(structure) for structure in train)
+        more = kept_bytes(settings, model.n_weights)
+        more += sum(term.training_bytes for term in model.own_terms)
+        if factor:
+            more += factor_bytes(train, model.n_weights, len(model.species))
+        require_memory(model.n_weights, n_atoms, more, ranks.size)
 
 
 def require_memory(n_weights: int, n_atoms: int, more: int = 0, n_ranks: int = 1) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from potential.schema import nearest
 from potential.settings import NoiseSettings
-from potential.structures.labels import VOIGT
+from potential.structures.label_table import to_rows
 from potential.structures.structure import Structure
 
 
@@ -37,23 +37,20 @@ def label_sigmas(noise: NoiseSettings, structure: Structure) -> LabelSigmas:
     force = sigmas.force if s.sigma_force is None else s.sigma_force
     virial = sigmas.virial_per_atom * root if s.sigma_virial is None else s.sigma_virial
     return LabelSigmas(
-        energy=energy * _factor(s.weight_energy),
-        force=force * _factor(s.weight_force),
-        virial=virial * _factor(s.weight_virial),
+        energy=energy * _inverse_root(s.weight_energy),
+        force=force * _inverse_root(s.weight_force),
+        virial=virial * _inverse_root(s.weight_virial),
     )
 
 
-def _factor(weight: float) -> float:
+def _inverse_root(weight: float) -> float:
     return 1.0 / math.sqrt(weight) if weight > 0 else math.inf
 
 
 def row_sigmas(noise: NoiseSettings, structure: Structure) -> np.ndarray:
     """(1 + 3N + 6,) sigma of every label in the order of ``Structure.labels``; inf: not fitted."""
     sigmas = label_sigmas(noise, structure)
-    rows = np.empty(7 + 3 * len(structure))
-    rows[0] = sigmas.energy
-    rows[1:-6] = np.ravel(sigmas.force)
-    rows[-6:] = np.broadcast_to(sigmas.virial, (3, 3))[VOIGT]
+    rows = to_rows(len(structure), sigmas.energy, sigmas.force, sigmas.virial)
     rows[np.isnan(structure.labels)] = np.inf
     return rows
 

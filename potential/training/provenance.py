@@ -10,45 +10,61 @@ from typing import Any
 
 import numpy as np
 
-from potential.model import Model
+from potential.model import TRIANGLE, Model
 from potential.model.record import COUNTS, REGRESSION
 from potential.runtime.printable import printable_values
 from potential.scores import metrics
 from potential.settings import FitSettings
+from potential.structures.label_table import FORCE
 from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
 from potential.terms import terms_of
-from potential.training.regression import Solution
+from potential.training.data import FitData
+from potential.training.regression import Solution, Triangle
 from potential.version import package_version
 
 
 def provenance(
     settings: FitSettings,
+    data: FitData,
     model: Model,
-    train: Sequence[Structure],
-    test: Sequence[Structure],
     train_errors: metrics.Errors,
     test_errors: metrics.Errors,
     solution: Solution,
-    n_rows: int,
+    triangle: Triangle,
 ) -> dict[str, Any]:
     """Everything in plain JSON types; eV and Å, energies and virials per atom."""
     files = [*settings.data.train, *settings.data.test, *settings.other_files]
     return {
+        **made_now(),
+        "settings_file": settings.file,
+        "sha256": data.frames | file_hashes(files),
+        "labels": data.names.to_dict(),
+        "train": counts(data.train),
+        "test": counts(data.test),
+        "sparse_points": [term.counts for term in terms_of(model)],
+        "fitted_labels": triangle.n_rows,
+        "weights": model.n_weights,
+        **solved(solution, triangle.n_rows),
+        "train_errors": metrics.to_json(train_errors),
+        "test_errors": metrics.to_json(test_errors),
+    }
+
+
+def made_now() -> dict[str, str]:
+    """By what a model is made, and when."""
+    return {
         "program": f"soap-gpr {package_version()}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "settings_file": settings.file,
-        "sha256": file_hashes(files),
-        "train": counts(train),
-        "test": counts(test),
-        "sparse_points": [term.counts for term in terms_of(model)],
-        "fitted_labels": n_rows,
-        "weights": model.n_weights,
+    }
+
+
+def solved(solution: Solution, n_rows: int) -> dict[str, float]:
+    """What a solution for so many labels says of itself."""
+    return {
         "condition_number": solution.condition_number,
         "largest_weight": float(np.abs(solution.weights).max()),
         "residual_per_label": solution.residual / n_rows,
-        "train_errors": metrics.to_json(train_errors),
-        "test_errors": metrics.to_json(test_errors),
     }
 
 
@@ -58,7 +74,7 @@ def counts(structures: Sequence[Structure]) -> dict[str, Any]:
         "structures": len(structures),
         "atoms": sum(len(s) for s in structures),
         "energies": sum(s.energy is not None for s in structures),
-        "force_components": sum(int(np.isfinite(s.labels[1:-6]).sum()) for s in structures),
+        "force_components": sum(int(np.isfinite(s.labels[FORCE.rows]).sum()) for s in structures),
         "virials": sum(s.virial is not None for s in structures),
         "config_types": dict(sorted(Counter(s.config_type for s in structures).items())),
     }
@@ -101,6 +117,12 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
+        )
+    if TRIANGLE in model.arrays:
+        R = model.arrays[TRIANGLE]
+        lines.append(
+            f"{'Factor':<14s} triangle of the regression, {len(R)} × {len(R)}, "
+            f"{R.nbytes / 2**20:.1f} MiB"
         )
     for t, term in enumerate(model.terms):
         lines += [

@@ -5,7 +5,7 @@ w = argmin ‖A w − y‖² + wᵀ K_MM w, with rows already divided by their e
 least-squares problem [A; U] w = [y; 0], UᵀU = K_MM + jitter, by orthogonal transformations only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
@@ -100,6 +100,16 @@ def merge(R: np.ndarray, B: np.ndarray, *, dense: bool = False) -> None:
 
 
 @dataclass(frozen=True)
+class Triangle:
+    """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y], rows and targets over sigma (docs/theory.md
+    eq. 13b), and what there was to say while it was made."""
+
+    R: np.ndarray
+    n_rows: int
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Solution:
     weights: np.ndarray  # (M,)
     condition_number: float  # of the regularised triangular factor, 1-norm estimate
@@ -109,11 +119,11 @@ class Solution:
 def solve(
     triangle: np.ndarray, K_MM: np.ndarray, jitter: float, *, overwrite: bool = False
 ) -> Solution:
-    """Weights from the factor R of [A y] (docs/theory.md eq. 13).
+    """Weights from R of [A y] (docs/theory.md eq. 13).
 
-    triangle (M + 1, M + 1) may be overwritten to save its copy. jitter is relative to the mean of
-    K_MM's diagonal. Raises SoapGprError when K_MM + jitter is not positive definite or the solution
-    is not finite.
+    triangle: R (M + 1, M + 1), which may be overwritten to save its copy. jitter is relative to the
+    mean of K_MM's diagonal. Raises SoapGprError when K_MM + jitter is not positive definite or the
+    solution is not finite.
     """
     M = len(K_MM)
     U = prior_factor(K_MM, jitter, more_columns=1)

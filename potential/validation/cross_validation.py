@@ -18,10 +18,11 @@ from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.settings import FitSettings, NoiseSettings
+from potential.structures.label_table import FORCE, LABELS
 from potential.structures.structure import Structure
-from potential.training.accumulation import extended_rows
-from potential.training.label_groups import LABELS, OWN, UNIT_NOISE, label_rows, level
+from potential.training.label_groups import OWN, UNIT_NOISE, label_rows, level
 from potential.training.regression import StreamingQR
+from potential.training.rows import extended_rows
 from potential.validation.row_store import Prepared, random_parts
 
 DEFAULT = "\0default"  # all config_types without a table of their own in [noise]
@@ -135,7 +136,7 @@ class FoldFactors:
 
     def _error_factors(self, fold: int, label: str) -> list[np.ndarray]:
         found = [R for key, R in self.errors.items() if key == (fold, label)]
-        if label == "force" and not self._weighted:
+        if label == FORCE.name and not self._weighted:
             found += [
                 R for key, R in self.train.items() if key[:2] == (fold, label) and key[2] != OWN
             ]
@@ -169,8 +170,8 @@ class FoldFactors:
             logs = float(np.log(own.sigma).sum())
             self.log_sigma[label, group] = self.log_sigma.get((label, group), 0.0) + logs
             yield (fold, label, group), rows[own.rows]
-            if fold >= 0 and (label != "force" or group == OWN or self._weighted):
-                per_atom = 1 if label == "force" else len(structure)
+            if fold >= 0 and (label != FORCE.name or group == OWN or self._weighted):
+                per_atom = len(structure) if LABELS[label].per_atom else 1
                 yield (fold, label), rows[own.rows] * (own.sigma / per_atom)[:, None]
 
     def _e0_without(self, fold: int) -> np.ndarray:
@@ -181,7 +182,7 @@ class FoldFactors:
 
     def _require_memory(self) -> None:
         """One factor for each fold and label, and one more for errors where rows differ."""
-        groups = (3 * (1 + len(self._tables)) + 2 + self._weighted) * self.n_folds
+        groups = (len(LABELS) * (1 + len(self._tables)) + 2 + self._weighted) * self.n_folds
         width = self.prepared.width + 1
         needed, available = 8 * groups * (width + 1024) * width, available_bytes()
         if available is not None and needed > available:

@@ -18,11 +18,12 @@ from potential.schema.limits import MOST_REPEATS, MOST_SEED
 from potential.scores import metrics
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
-from potential.structures.structure import VOIGT, Structure
-from potential.training.accumulation import extended_rows
-from potential.training.label_groups import LABELS, UNIT_NOISE
+from potential.structures.label_table import LABELS, from_rows
+from potential.structures.structure import Structure
+from potential.training.label_groups import UNIT_NOISE
 from potential.training.noise import row_sigmas
 from potential.training.regression import StreamingQR
+from potential.training.rows import extended_rows
 from potential.validation.row_store import (
     DISK_BYTES,
     MEMORY_BYTES,
@@ -237,10 +238,7 @@ class _Reproduced:
         values = structure.labels
         sigma = row_sigmas(UNIT_NOISE, structure)
         values[np.isfinite(sigma)] += sigma[np.isfinite(sigma)] * error
-        self.energy = float(values[0])
-        self.forces = values[1:-6].reshape(-1, 3)
-        self.virial = np.zeros((3, 3))
-        self.virial[VOIGT] = self.virial[VOIGT[::-1]] = values[-6:]
+        self.energy, self.forces, self.virial = from_rows(values)
 
 
 def _filled(shape: tuple[int, int], values: dict[tuple[int, int], float]) -> np.ndarray:

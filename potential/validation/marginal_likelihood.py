@@ -10,15 +10,16 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
 from potential.settings import FitSettings, NoiseSettings, Sigmas
-from potential.training.label_groups import LABELS, OWN, level
+from potential.structures.label_table import LABELS
+from potential.training.label_groups import OWN, level
 from potential.training.regression import StreamingQR, prior_factor
 from potential.validation.cross_validation import FoldFactors
 
-RANGE = 1e3  # a level moves at most by this factor, up or down
+RANGE = 1e3  # a level moves at most by this scale, up or down
 
 
 class MarginalLikelihood:
-    """log p(y) of all training labels as a function of one factor per label on its noise levels.
+    """log p(y) of all training labels as a function of one scale per label of its noise levels.
 
     The ratios between the config_types stay, and so do the structures' own sigmas.
     """
@@ -40,11 +41,11 @@ class MarginalLikelihood:
         self._U = prior_factor(prepared.K_MM, settings.solver.jitter)
         self._constant = _log_norm(factors, settings.noise)
 
-    def __call__(self, log_factors: np.ndarray) -> tuple[float, np.ndarray]:
-        """log p(y) and its derivatives by the logarithms of the factors (n_labels,)."""
+    def __call__(self, log_scales: np.ndarray) -> tuple[float, np.ndarray]:
+        """log p(y) and its derivatives by the logarithms of the scales (n_labels,)."""
         M = len(self._U)
         scaled = [
-            R * np.exp(-x) for R, x in zip(self._factors, np.asarray(log_factors), strict=True)
+            R * np.exp(-x) for R, x in zip(self._factors, np.asarray(log_scales), strict=True)
         ]
         qr = StreamingQR(M)
         qr.add(self._U, np.zeros(M))
@@ -54,7 +55,7 @@ class MarginalLikelihood:
         R = triangle[:M, :M]
         weights = solve_triangular(R, triangle[:M, M])
         log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(self._U))
-        value = -0.5 * (triangle[M, M] ** 2 + log_det) - self._n @ log_factors - self._constant
+        value = -0.5 * (triangle[M, M] ** 2 + log_det) - self._n @ log_scales - self._constant
         misfit = [np.sum((T[:, :M] @ weights - T[:, M]) ** 2) for T in scaled]
         # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
         trace = [np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2) for T in scaled]
@@ -68,11 +69,11 @@ def log_marginal_likelihood(factors: FoldFactors, settings: FitSettings) -> floa
 
 
 def maximum_likelihood_noise(factors: FoldFactors, settings: FitSettings) -> NoiseSettings:
-    """The noise levels, one factor for each label, at which the labels are most likely."""
+    """The noise levels, one scale for each label, at which the labels are most likely."""
     likelihood = MarginalLikelihood(factors, settings)
 
-    def negative(log_factors: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = likelihood(log_factors)
+    def negative(log_scales: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = likelihood(log_scales)
         return -value, -gradient
 
     n = len(likelihood.labels)
@@ -87,17 +88,19 @@ def maximum_likelihood_noise(factors: FoldFactors, settings: FitSettings) -> Noi
         bounds=[(-limit, limit)] * n,
         options={"maxiter": 60, "gtol": 1e-3, "ftol": 1e-10},
     )
-    factor = dict(zip(likelihood.labels, np.exp(found.x).tolist(), strict=True))
-    return scaled_noise(settings.noise, factor)
+    scale = dict(zip(likelihood.labels, np.exp(found.x).tolist(), strict=True))
+    return scaled_noise(settings.noise, scale)
 
 
-def scaled_noise(noise: NoiseSettings, factor: dict[str, float]) -> NoiseSettings:
-    """All levels of a label times its factor, to four digits, as they are written to a file."""
+def scaled_noise(noise: NoiseSettings, scale: dict[str, float]) -> NoiseSettings:
+    """All levels of a label times its scale, to four digits, as they are written to a file."""
 
     def scaled(sigmas: Sigmas) -> Sigmas:
         levels = {
-            key: float(f"{getattr(sigmas, key) * factor.get(label, 1.0):.4g}")
-            for label, key in LABELS.items()
+            label.sigma_key: float(
+                f"{getattr(sigmas, label.sigma_key) * scale.get(label.name, 1.0):.4g}"
+            )
+            for label in LABELS.values()
         }
         return replace(sigmas, **levels)
 

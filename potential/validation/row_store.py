@@ -25,11 +25,15 @@ from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
+from potential.settings.file import as_settings
+from potential.structures.label_table import n_rows
 from potential.structures.read import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
-from potential.training.fitting import FitRun
+from potential.training.choice import choose
+from potential.training.data import FitData, read_fit_data
+from potential.training.memory import require_possible
 from potential.training.regression import Solution, StreamingQR, solve
 
 MEMORY_BYTES = 2 * 2**30  # rows kept in memory, by default
@@ -85,28 +89,22 @@ class Prepared:
         return rows[:, :M] @ weights + rows[:, M:-1] @ shift - targets
 
 
-@dataclass(frozen=True)
-class Data:
-    """Structures of a fit as read, training structures in an order that files do not set."""
+def read_data(settings: FitSettings) -> FitData:
+    """Labelled structures of [data], training structures in an order that files do not set.
 
-    train: list[Structure]
-    test: list[Structure]
-    warnings: list[str] = field(default_factory=list)
-
-
-def read_data(settings: FitSettings) -> Data:
-    """Labelled structures of [data]; raises SoapGprError for anything a user can put right."""
+    Raises SoapGprError for anything a user can put right.
+    """
     n_ranks = world().size
     if n_ranks > 1:
         raise SoapGprError(
             f"found {n_ranks} MPI ranks, expected one process: only soap-gpr fit shares its work "
             "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
-    train, test, warnings = FitRun(settings, Ranks(), silent).read()
-    return Data(sorted(train, key=fingerprint), test, warnings)
+    data = read_fit_data(as_settings(settings))
+    return replace(data, train=data.ordered)
 
 
-def hold_out(data: Data, fraction: float, seed: int) -> Data:
+def hold_out(data: FitData, fraction: float, seed: int) -> FitData:
     """This fraction of the training structures, rounded up, as test set; equal geometries together.
 
     Isolated atoms stay in training. Raises SoapGprError when the fraction is not between 0 and 1
@@ -126,15 +124,16 @@ def hold_out(data: Data, fraction: float, seed: int) -> Data:
                 f"{structure.source}: found elements that occur nowhere else in a structure to be "
                 "held out of training, expected test structures by name: set [data] test"
             )
-    return Data(train, test, data.warnings)
+    return replace(data, train=train, test=test)
 
 
-def prepare(settings: FitSettings, data: Data, progress: Progress = silent) -> Prepared:
+def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -> Prepared:
     """Choose the sparse points; raises SoapGprError for anything a user can put right."""
-    work = FitRun(settings, Ranks(), progress)
-    model = work.choose_sparse_points(data.train)
-    work.require_possible(model, data.train)
-    warnings = [*data.warnings, *work.warnings]
+    settings = as_settings(settings)
+    choice = choose(settings, data.train, progress)
+    model = choice.model
+    require_possible(model, data.train, settings, Ranks())
+    warnings = [*data.warnings, *choice.warnings]
     return Prepared(settings, model, data.train, data.test, model.kernel_matrix(), warnings)
 
 
@@ -195,7 +194,7 @@ class RowStore:
         # Half of the free memory is left to factors, and a tenth of the free disk to others.
         memory_bytes = min(memory_bytes, (available_bytes() or 2 * memory_bytes) // 2)
         disk_bytes = min(disk_bytes, int(0.9 * shutil.disk_usage(tempfile.gettempdir()).free))
-        sizes = [8 * (width + 1) * (7 + 3 * len(structure)) for structure in structures]
+        sizes = [8 * (width + 1) * n_rows(len(structure)) for structure in structures]
         ends = np.cumsum(sizes)
         self._n_memory = int(np.searchsorted(ends, memory_bytes, side="right"))
         self._n_kept = int(np.searchsorted(ends, memory_bytes + disk_bytes, side="right"))

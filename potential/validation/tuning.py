@@ -19,7 +19,7 @@ from potential.errors import SoapGprError
 from potential.runtime.progress import Progress, silent
 from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
-from potential.training.label_groups import LABELS
+from potential.structures.label_table import LABELS
 from potential.validation.cross_validation import CrossValidation, FoldFactors
 from potential.validation.marginal_likelihood import (
     log_marginal_likelihood,
@@ -93,10 +93,10 @@ def tune(
     strategy = Tpe(settings) if settings.method == "tpe" else Grid(settings)
     try:
         with threadpool_limits(limits=1, user_api="blas"):
-            evaluator = Evaluator(settings, progress, tuning.warnings)
+            runner = TrialRunner(settings, progress, tuning.warnings)
             proposals = itertools.chain([{}], strategy.parameters())
             for number, parameters in enumerate(proposals):
-                trial = evaluator.trial(number, parameters)
+                trial = runner.trial(number, parameters)
                 tuning.trials.append(trial)
                 strategy.tell(trial)
                 after_trial(tuning)
@@ -106,7 +106,7 @@ def tune(
     return tuning
 
 
-class Evaluator:
+class TrialRunner:
     """Cross-validation of trials; factors are kept for those that differ in noise, jitter
     or delta."""
 
@@ -163,7 +163,7 @@ class Evaluator:
                     f"label that the training structures carry: {', '.join(result.rmse)}"
                 )
             return result.rmse[objective]
-        levels = {label: self._reference[LABELS[label]] for label in result.rmse}
+        levels = {label: self._reference[LABELS[label].sigma_key] for label in result.rmse}
         ratios = [result.rmse[k] / level for k, level in levels.items() if math.isfinite(level)]
         if not ratios:
             raise SoapGprError(

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The choice of sparse points: from the training structures to a model whose weights are zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.runtime.progress import Progress, silent
+from potential.runtime.ranks import Ranks
+from potential.settings import FitSettings
+from potential.structures.structure import Structure
+from potential.terms import TrainingModel
+from potential.terms.choice import choose_sparse_points
+from potential.training.baseline import isolated_atom_energies
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model with its sparse points and all weights zero, fixed terms at the end, and what the
+    choice has to say."""
+
+    model: TrainingModel
+    warnings: list[str] = field(default_factory=list)
+
+
+def choose(
+    settings: FitSettings, train: Sequence[Structure], progress: Progress = silent
+) -> Choice:
+    """The choice among these structures. Raises SoapGprError for anything a user can put right."""
+    species = sorted({int(z) for structure in train for z in structure.numbers})
+    e0 = isolated_atom_energies(settings.baseline, train, species)
+    return Choice(*choose_sparse_points(settings, train, species, e0, progress))
+
+
+def common_choice(
+    settings: FitSettings,
+    train: Sequence[Structure],
+    ranks: Ranks,
+    progress: Progress,
+    stored: Choice | None = None,
+) -> Choice:
+    """The choice of all ranks: one that is stored, or else made on the first rank."""
+    # A rank that was killed before it wrote anything takes up the choice of one that did.
+    holders = ranks.all_gather(stored is not None)
+    if any(holders):
+        first = holders.index(True)
+        shared = ranks.all_gather(stored if ranks.rank == first else None)[first]
+        assert shared is not None
+        return shared
+    return ranks.from_first(lambda: choose(settings, train, progress))
+
+
+def require_weights(model: Model) -> None:
+    """Raise SoapGprError when there is nothing to fit."""
+    if model.n_weights == 0:
+        raise SoapGprError(
+            "found no environment with any neighbour within cutoff in the training structures, "
+            "expected some"
+        )

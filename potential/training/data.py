@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The structures of a fit: read or given, checked, and put in an order that files do not set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import ase
+from ase.calculators.calculator import compare_atoms
+
+from potential.errors import SoapGprError
+from potential.settings import DataSettings, FitSettings
+from potential.structures.check import check
+from potential.structures.label_names import LabelNames
+from potential.structures.read import (
+    DataSet,
+    fingerprint,
+    labelled,
+    read_data_set,
+)
+from potential.structures.structure import Structure, symbol
+from potential.terms.choice import unused_species
+from potential.training.checkpoint import structure_digest
+from potential.training.noise import unused_config_types
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Training and test structures in the order given, and what there is to say of them."""
+
+    train: list[Structure]
+    test: list[Structure]
+    files: DataSettings  # [data] as it was used, without files that frames stand in for
+    names: LabelNames  # of the labels in training
+    frames: dict[str, str]  # ``train[0:24]`` of frames that were given, and their SHA-256
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ordered(self) -> list[Structure]:
+        """The training structures in the order of a fit, which decides the last digits of the
+        weights: one that files do not set."""
+        return sorted(self.train, key=fingerprint)
+
+
+def read_fit_data(
+    settings: FitSettings,
+    train: Iterable[ase.Atoms] | None = None,
+    test: Iterable[ase.Atoms] | None = None,
+) -> FitData:
+    """Read the files of [data], or take the frames given in their place, and check them.
+
+    Raises SoapGprError for anything a user can put right.
+    """
+    files, warnings = settings.data, list[str]()
+    found, frames = _labelled(settings, "train", train)
+    warnings += found.doubts + found.notes
+    structures = [structure for structure in found.structures if structure.has_labels]
+    if len(structures) < len(found.structures):
+        count = len(found.structures) - len(structures)
+        warnings.append(f"{count} training structures carry no labels and were left out")
+    warnings += [finding.message for finding in check(structures)]
+    warnings += unused_config_types(settings.noise, structures)
+    warnings += unused_species(settings, structures)
+    if all(s.energy is None for s in structures):
+        warnings.append("no energies were read: the zero of energy is arbitrary")
+    tested = list[Structure]()
+    if files.test or test is not None:
+        own, test_frames = _labelled(settings, "test", test, found.names)
+        frames |= test_frames
+        said = own.doubts + own.notes
+        warnings += [f"test: {line}" for line in said if line not in warnings]
+        tested = own.structures
+    require_known_species({int(z) for s in structures for z in s.numbers}, tested)
+    known = {fingerprint(structure) for structure in structures}
+    shared = sum(fingerprint(structure) in known for structure in tested)
+    if shared:
+        warnings.append(f"{shared} test structures are training structures as well")
+    for key, given, names in (("train", train, files.train), ("test", test, files.test)):
+        if given is not None and names:
+            warnings.append(f"[data] {key}: {', '.join(names)} not read, as frames were given")
+    if train is not None:
+        files = replace(files, train=())
+    if test is not None:
+        files = replace(files, test=())
+    return FitData(structures, tested, files, found.names, frames, warnings)
+
+
+def _labelled(
+    settings: FitSettings,
+    key: str,
+    frames: Iterable[ase.Atoms] | None,
+    trained: LabelNames | None = None,
+) -> tuple[DataSet, dict[str, str]]:
+    """The structures of [data] train or test, or of the frames, with a digest of those.
+
+    Test structures may lack labels that training must have, such as virials.
+    """
+    keys, required = settings.data.keys, None if trained is None else ()
+    if frames is None:
+        specs = getattr(settings.data, key)
+        return read_data_set(specs, keys, required_keys=required, trained=trained), {}
+    named = _named(key, frames)
+    data = labelled(named, key, keys, required_keys=required, trained=trained)
+    digest = hashlib.sha256(b"".join(map(structure_digest, data.structures)))
+    return data, {f"{key}[0:{len(named)}]": digest.hexdigest()}
+
+
+def _named(key: str, frames: Iterable[ase.Atoms]) -> list[tuple[ase.Atoms, str]]:
+    """The frames with their names in messages. Raises SoapGprError for anything else."""
+    if isinstance(frames, (ase.Atoms, str)) or not isinstance(frames, Iterable):
+        raise SoapGprError(
+            f"{key}: found one {type(frames).__name__}, expected a list of ase.Atoms"
+        )
+    named = [(atoms, f"{key}[{k}]") for k, atoms in enumerate(frames)]
+    if not named:
+        raise SoapGprError(f"{key}: found no frames, expected a list of ase.Atoms")
+    for atoms, name in named:
+        if not isinstance(atoms, ase.Atoms):
+            raise SoapGprError(f"{name}: found {type(atoms).__name__}, expected ase.Atoms")
+        _require_current(atoms, name)
+    return named
+
+
+def _require_current(atoms: ase.Atoms, name: str) -> None:
+    """Raise SoapGprError for results of a calculator that are those of another geometry."""
+    calculated = getattr(atoms.calc, "atoms", None)
+    if calculated is None or not atoms.calc.results:
+        return
+    changed = {"positions", "numbers", "cell", "pbc"} & set(compare_atoms(calculated, atoms))
+    if changed:
+        raise SoapGprError(
+            f"{name}: found results of its calculator from before a change of "
+            f"{', '.join(sorted(changed))}, expected those of the frame as it is"
+        )
+
+
+def require_known_species(species: Collection[int], structures: Sequence[Structure]) -> None:
+    """Raise SoapGprError when a structure holds an element that training lacks."""
+    for structure in structures:
+        unknown = sorted({int(z) for z in structure.numbers} - set(species))
+        if unknown:
+            raise SoapGprError(
+                f"{structure.source}: found {', '.join(map(symbol, unknown))}, expected only "
+                f"{', '.join(symbol(z) for z in sorted(species))} as in training"
+            )
