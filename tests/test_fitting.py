@@ -19,6 +19,8 @@ from potential.training.accumulation import weighted_rows
 from potential.training.fitting import fit
 from potential.training.regression import solve
 
+pytestmark = pytest.mark.check
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
