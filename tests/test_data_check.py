@@ -19,7 +19,7 @@ from potential.structures.check import check
 from potential.structures.read import read_structures
 from potential.structures.structure import structure_from_atoms
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).parents[2] / "shared/data"
 KBAR = 1602.1766208
 
 
@@ -230,7 +230,7 @@ def test_findings_are_warnings_of_a_fit(tmp_path):
     assert len(warnings) == 1 and "1 frame with the geometry and labels of another" in warnings[0]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs /work/shared/data")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no reference data at {SHARED}")
 def test_published_sets_have_their_known_defects():
     def kinds(*names):
         return found(read_structures([str(SHARED / name) for name in names]))

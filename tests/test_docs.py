@@ -12,9 +12,11 @@ from models import body_order_model, random_model
 
 from potential import settings
 from potential.basis.settings import SCALING
-from potential.cli import COMMANDS, _parser
+from potential.cli import COMMANDS, make_parser
 from potential.schema.settings import default, keys
 from potential.settings.file import parse_settings
+
+pytestmark = pytest.mark.check
 
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "docs").is_dir():
@@ -210,7 +212,7 @@ def test_commands_in_the_documents_are_accepted():
             words = shlex.split(line.replace("[", "").replace("]", ""))
             assert words[0] in COMMANDS or words[0].startswith("-"), f"{name(path)}: {line}"
             if words[0] in COMMANDS:
-                _parser(words)[0].parse_args(words)
+                make_parser(words)[0].parse_args(words)
 
 
 def anchors(path):

@@ -7,10 +7,13 @@ import lzma
 
 import ase.io
 import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+from mutations import spliced, splices
 
 from ipi_driver.evaluation import Evaluator
 from potential.errors import SoapGprError
-from potential.structures.read import read_frames
+from potential.structures.read import read_frames, read_structures
 
 GOOD = "O 0 0 0\nH 0 0 1\n"
 FRAME = f'2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\n{GOOD}'
@@ -123,3 +126,18 @@ def test_template_of_ipi_is_checked_and_may_have_an_index(tmp_path):
     path = write(tmp_path / "b.xyz", FRAME + FRAME.replace("O 0", "H 0"))
     for index, formula in (("", "H2"), ("@0", "HO"), ("@:", "H2")):
         assert Evaluator(Model(), path + index).formula == formula
+
+
+@given(splice=splices(st.text('0-9.eE:= \n"\x00é', max_size=4)))
+@example(splice=(0, 0, "9"))  # more atoms than there are
+@example(splice=(2, 0, "\n"))
+def test_wrong_text_in_frames_is_read_or_one_sentence(tmp_path, splice):
+    path = write(tmp_path / "a.xyz", spliced(FRAME * 3, *splice))
+    try:
+        frames = read_structures([path], require_labels=False)
+    except SoapGprError as error:
+        event("refused")
+        assert str(error).startswith(path) and "\n" not in str(error)
+    else:
+        event("read")
+        assert frames

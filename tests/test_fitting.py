@@ -19,6 +19,8 @@ from potential.training.fitting import fit
 from potential.training.regression import solve
 from potential.training.rows import weighted_rows
 
+pytestmark = pytest.mark.check
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 from potential.scores import metrics
 from potential.structures.structure import Structure
 
+pytestmark = pytest.mark.check
+
 
 def structure(n=2, config_type="a", energy=None, forces=None, virial=None, pbc=True):
     return Structure(

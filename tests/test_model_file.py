@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The model file: written and read without loss, and every kind of damage refused."""
 
+import functools
 import json
 import pickle
-import random
 
 import numpy as np
 import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
 from model_bytes import change_metadata, change_term, header_of, with_header
 from models import (
     body_order_model,
@@ -16,11 +18,14 @@ from models import (
     random_structure,
     structure_rows,
 )
+from mutations import edits, replaced, spliced, splices
 from safetensors.numpy import load
 
 from potential import Model, SoapGprError, _core
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
+
+pytestmark = pytest.mark.check
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +95,31 @@ def test_a_model_says_what_it_is(model):
     assert repr(Model.from_bytes(model.to_bytes())).startswith("<Model of H, O: terms soap 3.5 Å")
 
 
-def test_every_truncation_is_refused(model):
+@given(size=st.integers(0, 2**20) | st.integers(0, 600))
+@example(size=0)
+@example(size=8)
+@example(size=9)
+def test_every_truncation_is_refused(model, size):
     data = model.to_bytes()
-    for size in [0, 1, 7, 8, 9, 500, len(data) // 2, len(data) - 8, len(data) - 1]:
-        with pytest.raises(SoapGprError):
-            Model.from_bytes(data[:size])
+    with pytest.raises(SoapGprError):
+        Model.from_bytes(data[: size % len(data)])
+
+
+def test_truncation_and_bytes_after_the_end_are_named(model):
+    data = model.to_bytes()
     with pytest.raises(SoapGprError, match="cut short: found"):
         Model.from_bytes(data[:-1])
     with pytest.raises(SoapGprError, match="after its end"):
         Model.from_bytes(data + b"\0")
 
 
-def test_every_flipped_byte_is_refused(model):
-    data = bytearray(model.to_bytes())
-    for at in np.random.default_rng(0).integers(0, len(data), 40):
-        data[at] ^= 0x11
+@given(splice=splices())
+def test_every_damaged_file_is_refused(model, splice):
+    data = model.to_bytes()
+    damaged = spliced(data, *splice)
+    if damaged != data:
         with pytest.raises(SoapGprError):
-            Model.from_bytes(bytes(data))
-        data[at] ^= 0x11
-    Model.from_bytes(bytes(data))
+            Model.from_bytes(damaged)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"<GAP_params/>" * 100, bytes(1000)])
@@ -134,74 +145,92 @@ def test_shapes_and_places_are_whole_numbers(model, key, number):
         Model.from_bytes(with_header(parsed, payload))
 
 
-ODD_VALUES = [0, 1, -1, 3, 9, 1e300, 2**31, 2**32 + 3, 2**64 - 1, 46341, 92682, 0.5, 3.5, None]
-ODD_VALUES += ["x", [], {}, True]
+MODELS = {
+    "soap": functools.cache(lambda: random_model(n_max=2, l_max=2, n_sparse=31, n_terms=2)),
+    "zeta 1": functools.cache(lambda: random_model(n_max=2, l_max=2, n_sparse=31, zeta=1)),
+    "imported": functools.cache(general_model),
+    "pair and triplet": functools.cache(lambda: body_order_model(soap=False)),
+    "processes": functools.cache(lambda: process_model(shared=True)),
+}
+FITTED = {"soap", "zeta 1", "pair and triplet"}
 
 
-def mutated(value, rng):
-    """The value with one of its parts changed, left out or repeated."""
-    if isinstance(value, (list, dict)) and value and rng.random() < 0.85:
-        keys = list(value) if isinstance(value, dict) else range(len(value))
-        key = rng.choice(keys)
-        value[key] = mutated(value[key], rng)
-        return value
-    if isinstance(value, list) and value:
-        at = rng.randrange(len(value))
-        return rng.choice([value[:at] + value[at + 1 :], [*value, value[at]], []])
-    if isinstance(value, (int, float)) and rng.random() < 0.5:
-        return value + rng.choice([-1, 1, 2])
-    return rng.choice(ODD_VALUES)
+def parsed_header(data):
+    """The header with its list of terms parsed as well, and the bytes of the arrays."""
+    text, payload = header_of(data)
+    header = json.loads(text)
+    header["terms"] = json.loads(header["__metadata__"].pop("terms"))
+    return header, payload
 
 
-@pytest.mark.parametrize("zeta", [1, 2, 3])
-def test_files_with_odd_values_are_refused_or_work(zeta):
-    model = random_model(n_max=2, l_max=2, n_sparse=31, zeta=zeta, n_terms=2)
-    check_odd_values(model, zeta)
+def header_edits(name):
+    """Edits of the terms, or of where the arrays are and what they are."""
+
+    def strategy():
+        header, _ = parsed_header(MODELS[name]().to_bytes())
+        arrays = {key: own for key, own in header.items() if key not in ("__metadata__", "terms")}
+        parts = edits(header["terms"]), edits(arrays)
+        terms = parts[0].map(lambda edit: (("terms", *edit[0]), edit[1]))
+        return terms | parts[1].filter(lambda edit: edit[0])
+
+    return st.deferred(strategy)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_imported_files_with_odd_values_are_refused_or_work(seed):
-    check_odd_values(general_model(), seed, fitted=False)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_body_order_files_with_odd_values_are_refused_or_work(seed):
-    check_odd_values(body_order_model(soap=False), seed)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_files_of_processes_with_odd_values_are_refused_or_work(seed):
-    check_odd_values(process_model(shared=True), seed, fitted=False, inside="processes")
-
-
-def check_odd_values(model, seed, fitted=True, inside=None):
-    """inside: a key of the first term that most changes are in."""
+def check_odd_value(name, edit):
+    """A file with an edit and a right checksum is refused, or all that a model does works."""
+    header, payload = parsed_header(MODELS[name]().to_bytes())
+    header = replaced(header, *edit)
+    header["__metadata__"]["terms"] = json.dumps(header.pop("terms"))
     atoms = random_structure([8, 1, 1] * 3)
-    rng, outcomes = random.Random(seed), []
-    for _ in range(150):
-        header, payload = header_of(model.to_bytes())
-        parsed = json.loads(header)
-        if rng.random() < 0.7:
-            terms = json.loads(parsed["__metadata__"]["terms"])
-            if inside and rng.random() < 0.7:
-                terms[0][inside] = mutated(terms[0][inside], rng)
-            else:
-                terms = mutated(terms, rng)
-            parsed["__metadata__"]["terms"] = json.dumps(terms)
-        else:
-            name = rng.choice([name for name in parsed if name != "__metadata__"])
-            parsed[name] = mutated(parsed[name], rng)
-        data = with_header(parsed, payload)
-        try:
-            loaded = TrainingModel.from_bytes(data)
-            loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
-            if fitted:
-                structure_rows(loaded, atoms)
-            loaded.with_weights(np.ones(loaded.n_weights))
-            outcomes.append("worked")
-        except SoapGprError:
-            outcomes.append("refused")
-    assert {"worked", "refused"} == set(outcomes)
+    try:
+        loaded = TrainingModel.from_bytes(with_header(header, payload))
+        loaded.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, True)
+        if name in FITTED:
+            structure_rows(loaded, atoms)
+        loaded.with_weights(np.ones(loaded.n_weights))
+        event("worked")
+    except SoapGprError:
+        event("refused")
+
+
+def segments(size):
+    """Of a cutoff of 3.5 Å; products of their sizes overflowed once."""
+    return ("terms", 0, "segments"), [[0.0, 3.5, size]]
+
+
+@given(edit=header_edits("soap"))
+@example(edit=(("terms", 0, "l_max"), 2**32 + 3))
+@example(edit=(("terms", 0, "l_max"), 1e300))
+@example(edit=(("terms", 0, "n_channels", 0), 92682))
+@example(edit=(("terms", 0, "n_channels", 0), 46341))
+@example(edit=segments(999999))
+@example(edit=segments(2**64 - 1))
+@example(edit=(("e0", "shape", 0), 2**64 - 1))
+@example(edit=(("e0", "data_offsets", 1), 2**64 - 1))
+def test_files_with_odd_values_are_refused_or_work(edit):
+    check_odd_value("soap", edit)
+
+
+@given(edit=header_edits("zeta 1"))
+def test_files_of_linear_kernels_with_odd_values_are_refused_or_work(edit):
+    check_odd_value("zeta 1", edit)
+
+
+@given(edit=header_edits("imported"))
+@example(edit=(("terms", 0, "zeta"), 0.5))
+@example(edit=(("terms", 1, "offset"), -1.0))
+def test_imported_files_with_odd_values_are_refused_or_work(edit):
+    check_odd_value("imported", edit)
+
+
+@given(edit=header_edits("pair and triplet"))
+def test_body_order_files_with_odd_values_are_refused_or_work(edit):
+    check_odd_value("pair and triplet", edit)
+
+
+@given(edit=header_edits("processes"))
+def test_files_of_processes_with_odd_values_are_refused_or_work(edit):
+    check_odd_value("processes", edit)
 
 
 def test_unchanged_terms_pass(model):

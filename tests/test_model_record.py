@@ -8,6 +8,7 @@ import random
 import pytest
 from model_bytes import change_metadata
 from models import random_model
+from mutations import paths, replaced
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import Model, SoapGprError
@@ -56,30 +57,6 @@ def change(folder, **records):
         for key, value in records.items()
     }
     (folder / "changed.sgpr").write_bytes(change_metadata(data, **texts))
-
-
-def paths(value, path=()):
-    """Places of all parts of a value."""
-    yield path
-    parts = value.items() if isinstance(value, dict) else ()
-    parts = enumerate(value) if isinstance(value, list) else parts
-    for key, part in parts:
-        yield from paths(part, (*path, key))
-
-
-def replaced(value, path, new):
-    """A copy with another part; without that part when new is the class Ellipsis."""
-    value = json.loads(json.dumps(value))
-    if not path:
-        return new
-    inner = value
-    for key in path[:-1]:
-        inner = inner[key]
-    if new is ...:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = new
-    return value
 
 
 def check_commands(run, folder):

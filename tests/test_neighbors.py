@@ -14,6 +14,8 @@ from ase.neighborlist import neighbor_list as ase_neighbor_list
 from potential.errors import SoapGprError
 from potential.structures.neighbors import neighbor_list, two_of
 
+pytestmark = pytest.mark.check
+
 CELLS = {
     "cube": 6.0 * np.eye(3),
     "smaller than the cutoff": np.array([[2.0, 0, 0], [0.7, 2.2, 0], [-0.4, 0.9, 2.4]]),

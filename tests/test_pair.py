@@ -26,6 +26,8 @@ from potential.terms.pair_table import read_pair_table
 from potential.training.fitting import fit
 from potential.training.provenance import summary
 
+pytestmark = pytest.mark.check
+
 
 def twin_fitted(model, t, p, r):
     """V(r) of eq. (20), one distance and one function of a pair term."""

@@ -12,6 +12,8 @@ from potential.errors import SoapGprError
 from potential.training.memory import regression_bytes
 from potential.training.regression import StreamingQR, merge, solve
 
+pytestmark = pytest.mark.check
+
 
 def random_problem(n_rows=500, M=30, seed=0):
     rng = np.random.default_rng(seed)

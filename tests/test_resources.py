@@ -4,7 +4,7 @@
 import pytest
 
 from potential.errors import SoapGprError
-from potential.runtime.memory import _control_groups
+from potential.runtime.memory import left_by_control_groups
 from potential.training import memory
 
 MIB = 2**20
@@ -35,8 +35,8 @@ def test_limits_of_control_groups_count(tmp_path, version):
             memory__usage_in_bytes=40 * MIB,
             memory__stat=stat,
         )
-    assert list(_control_groups(groups, root)) == [62 * MIB]
-    assert list(_control_groups(tmp_path / "none", root)) == []
+    assert list(left_by_control_groups(groups, root)) == [62 * MIB]
+    assert list(left_by_control_groups(tmp_path / "none", root)) == []
 
 
 def test_ranks_of_one_machine_share_its_memory(monkeypatch):

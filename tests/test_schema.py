@@ -214,7 +214,7 @@ def test_one_key_out_of_range_is_one_sentence_that_names_it(table, of, key, data
 
 
 @few
-@given(st.sampled_from([of for of in (*KINDS.values(), *TABLES.values())]), st.data())
+@given(st.sampled_from([*KINDS.values(), *TABLES.values()]), st.data())
 def test_made_in_python_is_refused_by_the_same_sentence(of, data):
     key = data.draw(st.sampled_from([name for name in declared(of) if name != "keys"]))
     if declared(of)[key].group:

@@ -18,6 +18,8 @@ from potential.settings import (
 )
 from potential.settings.file import load_settings, parse_settings
 
+pytestmark = pytest.mark.check
+
 FULL = """
 [data]
 train = ["a.xyz", "/abs/b*.xyz@::10"]

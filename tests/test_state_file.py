@@ -8,6 +8,9 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from mutations import PAGE, spliced, splices
 from training_data import emt_frames, write_frames
 
 from potential.cli import main
@@ -77,49 +80,39 @@ def assert_refused_or_same(folder, kind, path, expected=None):
     return False
 
 
-def damage(rng, content):
-    """One of the ways in which files come to harm."""
-    damaged, way = bytearray(content), rng.integers(6)
-    if way == 0:  # cut short
-        return damaged[: rng.integers(len(damaged))]
-    if way == 1:  # some bits turned
-        for _ in range(rng.integers(1, 4)):
-            damaged[rng.integers(len(damaged))] ^= 1 << int(rng.integers(8))
-    elif way in (2, 3):  # a byte of the beginning or of the end replaced
-        place = rng.integers(min(600, len(damaged)))
-        damaged[place if way == 2 else -1 - place] = rng.integers(256)
-    elif way == 4:  # a page of zeros, as after a crash of the machine
-        begin = rng.integers(len(damaged))
-        damaged[begin : begin + 4096] = bytes(len(damaged[begin : begin + 4096]))
-    else:  # more than was written
-        damaged += rng.bytes(int(rng.integers(1, 100)))
-    return damaged
+@pytest.fixture(scope="module")
+def states(folder):
+    """What a fit takes from the files as they are."""
+    return {kind: load(folder, kind, folder / kind) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damaged_files_are_one_sentence(folder, tmp_path, kind):
-    rng, path = np.random.default_rng(3), tmp_path / kind
-    content, expected = (folder / kind).read_bytes(), load(folder, kind, folder / kind)
-    refused = 0
-    for _ in range(300):
-        path.write_bytes(damage(rng, content))
-        refused += assert_refused_or_same(folder, kind, path, expected)
-    assert refused > 280  # the others happen to write what was there
+@given(splice=splices())
+@example(splice=(-1, 1, b""))  # cut short
+@example(splice=(20, 1, b"x"))  # in the checksum
+@example(splice=(5000, 4096, PAGE))
+@example(splice=(-1, 0, b"more"))
+def test_damaged_files_are_one_sentence(folder, tmp_path, states, kind, splice):
+    content, path = (folder / kind).read_bytes(), tmp_path / kind
+    damaged = spliced(content, *splice)
+    path.write_bytes(damaged)
+    refused = assert_refused_or_same(folder, kind, path, states[kind])
+    assert refused == (damaged != content)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_contents_under_a_right_checksum_are_one_sentence(folder, tmp_path, kind):
+@given(splice=splices(), in_header=st.booleans())
+def test_other_contents_under_a_right_checksum_are_one_sentence(
+    folder, tmp_path, kind, splice, in_header
+):
     """Files that a program wrote, but not this one."""
-    rng, path = np.random.default_rng(4), tmp_path / kind
+    path = tmp_path / kind
     first, _, body = (folder / kind).read_bytes().split(b"\n", 2)
-    header = len(body.split(b"\n", 1)[0])
-    for k in range(300):
-        changed = damage(rng, body[: header + 1] if k % 2 else body)
-        if k % 2:
-            changed += body[header + 1 :]
-        seal = f"{zlib.crc32(changed):08x}".encode()
-        path.write_bytes(first + b"\n" + seal + b"\n" + changed)
-        assert_refused_or_same(folder, kind, path)
+    size = body.index(b"\n") + 1 if in_header else len(body)
+    changed = spliced(body[:size], *splice) + body[size:]
+    seal = f"{zlib.crc32(changed):08x}".encode()
+    path.write_bytes(first + b"\n" + seal + b"\n" + changed)
+    assert_refused_or_same(folder, kind, path)
 
 
 def edits():

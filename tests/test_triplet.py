@@ -19,6 +19,8 @@ from potential.structures.neighbors import neighbor_list
 from potential.terms import TrainingModel
 from potential.terms.clusters import triplets
 
+pytestmark = pytest.mark.check
+
 
 def twin_fitted(model, t, p, r_ij, r_ik, r_jk):
     """G of eq. (22c): a sum of Gaussians of three distances, mirrored for equal neighbours."""

@@ -25,12 +25,11 @@ from runs import Run
 from potential.model import Model
 from potential.model.evaluation import evaluate_structures
 from potential.reports.page import Page
-from potential.reports.plots import COLORS, INK, SOFT, figure, style
+from potential.reports.plots import COLORS, INK, SOFT, draw_parity, figure, style
 from potential.reports.report import add_accuracy, add_model
 from potential.runtime.output import atomic_file
 from potential.scores import metrics
 from potential.scores.benchmark import processor
-from potential.scores.metrics import Pairs
 from potential.settings import LabelKeys
 from potential.structures.read import read_structures
 
@@ -122,7 +121,14 @@ def _add_accuracy(page: Page, results: Results) -> None:
     add_accuracy(page, model, structures, predictions)
     _add_commands(page, results, "fit", "test")
     forces = metrics.label_pairs(structures, predictions)["force"]
-    results.panels["Forces on test structures"] = _parity(forces)
+    types = np.array([structure.config_type for structure in structures])[forces.structure]
+    rmse = 1e3 * np.sqrt(np.mean((forces.predicted - forces.reference) ** 2))
+
+    def parity(axes: Axes) -> None:
+        draw_parity(axes, forces.reference, forces.predicted, types, "force", "eV/Å")
+        axes.set_aspect("auto")
+
+    results.panels[f"Forces on test structures: RMSE {rmse:.3g} meV/Å"] = parity
 
 
 def _add_conservation(page: Page, results: Results, run: Run, line: Drift) -> None:
@@ -320,24 +326,6 @@ def _exchange(run: Run) -> Draw:
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.25 * (high - low))
         _labels(axes, "time (ps)", "E − mean (meV/atom)", ncols=2)
-
-    return draw
-
-
-def _parity(pairs: Pairs) -> Draw:
-    """Predicted against reference force components in eV/Å."""
-    reach = 1.05 * max(np.abs(pairs.reference).max(), np.abs(pairs.predicted).max())
-    rmse = 1e3 * np.sqrt(np.mean((pairs.predicted - pairs.reference) ** 2))
-
-    def draw(axes: Axes) -> None:
-        axes.plot([-reach, reach], [-reach, reach], color=INK, linewidth=0.8)
-        dots = {"s": 4, "alpha": 0.3, "color": CLASSICAL, "linewidths": 0, "rasterized": True}
-        axes.scatter(pairs.reference, pairs.predicted, **dots)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-        axes.set_xlabel("reference force (eV/Å)", color=INK)
-        axes.set_ylabel("predicted force (eV/Å)", color=INK)
-        note = {"transform": axes.transAxes, "color": INK, "fontsize": 10, "va": "top"}
-        axes.text(0.05, 0.92, f"RMSE {rmse:.3g} meV/Å", **note)
 
     return draw
 

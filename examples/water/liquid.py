@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from vesin import ase_neighbor_list
+from ase.geometry.rdf import get_rdf
 
 N_BLOCKS, N_BINS = 5, 100
 BOND_EDGES = np.linspace(0.75, 1.3, 56)  # Å
@@ -72,46 +72,40 @@ def drift(time: np.ndarray, energy: np.ndarray, n_atoms: int) -> Drift:
     return Drift(float(slope), float(np.sqrt(np.mean(rest**2))))
 
 
-def distances(atoms: Atoms, r_max: float) -> np.ndarray:
-    """Distances (N, N) between different atoms, of nearest images; infinite beyond r_max.
-
-    Raises ValueError when r_max is beyond half the box, where an atom has several images.
-    """
-    half = 0.5 * float(min(atoms.cell.lengths()))
-    if r_max > half * (1 + 1e-12):
-        raise ValueError(f"r_max is {r_max} Å; expected at most half the box, {half} Å")
-    table = np.full((len(atoms), len(atoms)), np.inf)
-    i, j, d = ase_neighbor_list("ijd", atoms, r_max)
-    table[i, j] = d
-    return table
+def distances(atoms: Atoms) -> np.ndarray:
+    """Distances (N, N) in Å of the nearest images in a rectangular box."""
+    lengths = atoms.cell.lengths()
+    r = atoms.positions[:, None] - atoms.positions
+    return np.linalg.norm(r - lengths * np.round(r / lengths), axis=-1)
 
 
 def radial_distribution(
-    tables: np.ndarray, first: np.ndarray, second: np.ndarray, edges: np.ndarray, volume: float
+    atoms: Atoms, elements: tuple[str, str], r: np.ndarray, r_max: float
 ) -> np.ndarray:
-    """g(r) (n_bins,) between two sets of atoms, averaged over distance tables (n, N, N).
+    """g(r) (N_BINS,) up to r_max Å, at most half the box; r: the distances (N, N) of the atoms.
 
-    g(r) = V/n_pairs × (pairs in the shell)/(volume of the shell), where n_pairs counts pairs of
-    different atoms: independent uniform positions give exactly 1.
+    The density is that of the others: independent uniform positions give exactly 1 for atoms of
+    one element too, where ase counts an atom among its own neighbours.
     """
-    counts = np.histogram(tables[:, first[:, None], second], edges)[0]
-    n_pairs = len(tables) * np.count_nonzero(first[:, None] != second)
-    return counts * volume / (n_pairs * 4.0 / 3.0 * np.pi * np.diff(edges**3))
+    g = get_rdf(atoms, r_max, N_BINS, r, elements, no_dists=True)
+    others = np.count_nonzero(atoms.symbols == elements[1])
+    return g * others / (others - (elements[0] == elements[1]))
 
 
 def measure(frames: Frames, *, temperature: float, kinetic: float) -> Nuclei:
     """Structure of an equilibrated trajectory; temperature in K, kinetic energy in eV/atom."""
     first = frames[0][0]
     of = {element: np.flatnonzero(first.symbols == element) for element in "OH"}
-    r_max = 0.5 * float(min(first.cell.lengths()))
+    r_max = 0.5 * (1 - 1e-12) * float(min(first.cell.lengths()))  # ase wants no more than half
     edges = np.linspace(0.0, r_max, N_BINS + 1)
-    rdf = {pair: np.empty((len(frames), N_BINS)) for pair in ("OO", "OH", "HH")}
+    rdf = {pair: np.zeros((len(frames), N_BINS)) for pair in ("OO", "OH", "HH")}
     bonds = np.empty((len(frames), len(frames[0]), len(of["H"])))
     for t, beads in enumerate(frames):
-        tables = np.array([distances(atoms, r_max) for atoms in beads])
-        for (a, b), g in rdf.items():
-            g[t] = radial_distribution(tables, of[a], of[b], edges, first.cell.volume)
-        bonds[t] = tables[:, of["H"][:, None], of["O"]].min(axis=2)
+        for k, atoms in enumerate(beads):
+            r = distances(atoms)
+            bonds[t, k] = r[np.ix_(of["H"], of["O"])].min(axis=1)
+            for (a, b), g in rdf.items():
+                g[t] += radial_distribution(atoms, (a, b), r, r_max) / len(beads)
     return Nuclei(
         rdf={pair: block_mean(edges, g) for pair, g in rdf.items()},
         bond=block_mean(BOND_EDGES, np.array([density(b, BOND_EDGES) for b in bonds])),
@@ -155,7 +149,7 @@ def broken(frames: Frames) -> str:
     oxygen, hydrogen = (np.flatnonzero(frames[0][0].symbols == element) for element in "OH")
 
     def to_oxygen(atoms: Atoms) -> np.ndarray:
-        return distances(atoms, 2 * BROKEN)[np.ix_(hydrogen, oxygen)]
+        return distances(atoms)[np.ix_(hydrogen, oxygen)]
 
     longest = max(to_oxygen(bead).min(axis=1).max() for beads in frames for bead in beads)
     if longest > BROKEN:

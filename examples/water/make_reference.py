@@ -162,7 +162,7 @@ def fit(work: Path, round_: int) -> Path:
         text = (HERE / "fit.toml").read_text().replace('test = ["test.xyz"]', "")
         (folder / "fit.toml").write_text(text)
         report(f"fitting the model for round {round_}")
-        run(["soap-gpr", "fit", "fit.toml", "-o", model.name], folder, "fit.log")
+        run({folder / "fit.log": ["soap-gpr", "fit", "fit.toml", "-o", model.name]})
     return model
 
 

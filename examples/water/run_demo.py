@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from os.path import relpath
 from pathlib import Path
@@ -29,6 +28,7 @@ from runs import (
     HERE,
     DemoError,
     Progress,
+    Show,
     read_dump,
     read_lammps,
     read_pimd,
@@ -49,8 +49,6 @@ LONG_ENOUGH = 1.0  # ps
 EQUILIBRATION = 0.25  # of each trajectory is left out
 
 MODEL, SMALL, START = "water.sgpr", "water_small.sgpr", "pimd_start.xyz"
-
-Show = Callable[[float], None]  # is told how much of a step is done
 
 
 @dataclass
@@ -155,7 +153,7 @@ class Demo:
         cores = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
         bar = sys.stderr.isatty()
         show = (lambda _: None) if bar else show
-        run(command, self.folder, f"{name}.log", show, bar=bar, OMP_NUM_THREADS=cores)
+        run({self.folder / f"{name}.log": command}, show, bar=bar, OMP_NUM_THREADS=cores)
         self.commands[name] = [shlex.join(command)]
 
     def _lammps(self, name: str, steps: int, every: int, show: Show, **variables: str) -> None:

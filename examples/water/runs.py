@@ -6,13 +6,14 @@ No run has a time limit: a slow machine takes longer. No program is left behind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path
@@ -37,7 +38,7 @@ PIMD_VALUES = {  # places in pimd.xml
 POLL = 0.25  # seconds between two looks at a running program
 LINE_EVERY = 15.0  # seconds between two lines of progress where there is no terminal
 
-Fraction = Callable[[], float]  # how much is done, from 0 to 1
+Show = Callable[[float], None]  # is told how much of a step is done
 
 
 class DemoError(Exception):
@@ -73,77 +74,61 @@ class Progress:
         print(f"{start}      {what} ({self.seconds:.0f} s)", flush=True)
 
 
-class Programs:
-    """Processes in one folder; leaving the context ends those that still run, and no others."""
+@contextlib.contextmanager
+def _started(command: Sequence[str], log: Path, *, bar: bool = False, **variables: str):
+    """A program of this environment in the folder of its log, ended when the context is left.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._running: list[tuple[subprocess.Popen, Path]] = []
-
-    def __enter__(self) -> Programs:
-        return self
-
-    def __exit__(self, *_) -> None:
-        running = [process for process, _ in self._running if process.poll() is None]
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def start(
-        self, command: Sequence[str], log: str, *, bar: bool = False, **variables: str
-    ) -> subprocess.Popen:
-        """Start a program of this environment; its output goes to ``log`` in the folder.
-
-        bar: leave stderr where it is, for a program with its own progress bar. variables: of the
-        environment; one thread unless said otherwise.
-        """
-        path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
-        environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"} | variables
-        with open(self.folder / log, "w") as stream:
-            process = subprocess.Popen(
-                [str(BIN / command[0]), *command[1:]],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=None if bar else stream,
-            )
-        self._running.append((process, self.folder / log))
-        return process
-
-    def wait(self, process: subprocess.Popen, show: Callable[[float], None], fraction: Fraction):
-        """Until ``process`` has ended well; DemoError as soon as any program has failed."""
-        while process.poll() is None:
-            self._require_success()
-            show(fraction())
-            time.sleep(POLL)
-        self._require_success()
-
-    def _require_success(self) -> None:
-        for process, log in self._running:
-            if process.poll():
-                name = Path(str(process.args[0])).name  # type: ignore[index]
-                code = process.returncode
-                how = f"exit code {code}" if code > 0 else f"signal {-code}"
-                raise DemoError(f"{name} ended with {how}: {reason(log)} (log: {log})")
+    bar: leave stderr where it is, for a program with its own progress bar. variables: of the
+    environment; one thread unless said otherwise.
+    """
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
+    with open(log, "w") as stream:
+        process = subprocess.Popen(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=log.parent,
+            env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=None if bar else stream,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()  # nothing when it has ended
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def run(
-    command: Sequence[str],
-    folder: Path,
-    log: str,
-    show: Callable[[float], None] = lambda _: None,
-    fraction: Fraction = lambda: 0.0,
+    commands: Mapping[Path, Sequence[str]],
+    show: Show = lambda _: None,
+    fraction: Callable[[], float] = lambda: 0.0,
     **options,
 ) -> None:
-    """One program from start to end; options as of Programs.start."""
-    with Programs(folder) as programs:
-        programs.wait(programs.start(command, log, **options), show, fraction)
+    """Run programs, each with its log, until the first has ended well.
+
+    show is told what fraction says is done, from 0 to 1; options as of ``_started``. Raises
+    DemoError as soon as any program has failed.
+    """
+    with contextlib.ExitStack() as stack:
+        programs = {
+            log: stack.enter_context(_started(command, log, **options))
+            for log, command in commands.items()
+        }
+        ended = False
+        while not ended:
+            ended = next(iter(programs.values())).poll() is not None
+            for log, process in programs.items():
+                if code := process.poll():
+                    name = Path(commands[log][0]).name
+                    how = f"exit code {code}" if code > 0 else f"signal {-code}"
+                    raise DemoError(f"{name} ended with {how}: {reason(log)} (log: {log})")
+            if not ended:
+                show(fraction())
+                time.sleep(POLL)
 
 
 def reason(log: Path) -> str:
@@ -154,20 +139,10 @@ def reason(log: Path) -> str:
 
 
 def last_step(path: Path) -> int:
-    """The step of the last line of numbers in what LAMMPS or i-PI print; 0 before there is one."""
-    if not path.exists():
-        return 0
-    with open(path, "rb") as stream:
-        stream.seek(max(0, path.stat().st_size - 4096))
-        lines = stream.read().decode(errors="replace").splitlines()
-    for line in reversed(lines[:-1]):  # the last one may not be whole
-        try:
-            step, *others = map(float, line.split())
-        except ValueError:
-            continue
-        if len(others) > 2:
-            return int(step)
-    return 0
+    """The step of the last whole row of numbers that LAMMPS or i-PI wrote, or 0."""
+    text = path.read_bytes()[-4096:].decode(errors="replace") if path.exists() else ""
+    steps = re.findall(r"^ *([\d.e+-]+)(?: +[\d.e+-]+){3,} *\n", text, re.MULTILINE)
+    return int(float(steps[-1])) if steps else 0
 
 
 @dataclass(frozen=True)
@@ -193,11 +168,7 @@ class Run:
 
 
 def run_lammps(
-    script: str,
-    folder: Path,
-    log: str,
-    show: Callable[[float], None] = lambda _: None,
-    **variables: object,
+    script: str, folder: Path, log: str, show: Show = lambda _: None, **variables: object
 ) -> list[str]:
     """Run a script of this folder on RANKS ranks; returns the command line."""
     command = ["mpiexec", "-n", str(RANKS), "lmp", "-in", relpath(HERE / script, folder)]
@@ -205,7 +176,7 @@ def run_lammps(
     for name, value in variables.items():
         command += ["-var", name, str(value)]
     steps = int(str(variables["steps"]))
-    run(command, folder, log, show, lambda: last_step(folder / log) / steps)
+    run({folder / log: command}, show, lambda: last_step(folder / log) / steps)
     return command
 
 
@@ -237,11 +208,7 @@ def read_dump(path: Path) -> list[Atoms]:
 
 
 def run_pimd(
-    folder: Path,
-    model: str,
-    start: str,
-    show: Callable[[float], None] = lambda _: None,
-    **values: object,
+    folder: Path, model: str, start: str, show: Show = lambda _: None, **values: object
 ) -> tuple[list[list[str]], float]:
     """Run pimd.xml with CLIENTS clients; returns the commands and the seconds of the dynamics.
 
@@ -251,7 +218,12 @@ def run_pimd(
     for old in folder.glob("pimd.*[!l]"):  # all but the input
         old.unlink()
     write_pimd_input(folder / "pimd.xml", start=start, address=address, **values)
+    server = ["i-pi", "pimd.xml"]
     drive = ["soap-gpr", "drive", model, "--template", start, "--unix", address]
+    programs = {folder / "i-pi.log": server}
+    programs |= {
+        folder / f"drive_{k + 1}.log": [*drive, "--timeout", "inf"] for k in range(CLIENTS)
+    }
     out, steps = folder / "pimd.out", int(str(values["steps"]))
     began = time.monotonic()
 
@@ -262,14 +234,10 @@ def run_pimd(
         return last_step(out) / steps
 
     try:
-        with Programs(folder) as programs:
-            server = programs.start(["i-pi", "pimd.xml"], "i-pi.log")
-            for k in range(CLIENTS):
-                programs.start([*drive, "--timeout", "inf"], f"drive_{k + 1}.log")
-            programs.wait(server, show, fraction)
+        run(programs, show, fraction)
     finally:
         Path(SOCKETS + address).unlink(missing_ok=True)
-    return [["i-pi", "pimd.xml"], *[drive] * CLIENTS], time.monotonic() - began
+    return [server, *[drive] * CLIENTS], time.monotonic() - began
 
 
 def write_pimd_input(path: Path, **values: object) -> None:

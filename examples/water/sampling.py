@@ -27,42 +27,43 @@ DECIMALS = 6  # of the labelled positions
 MULTIPLICITY = {"H": 2, "O": 3}
 
 
-def write_data(path: Path, atoms: Atoms, *, charges: dict | None = None) -> None:
-    """LAMMPS data file of a cubic box: atom_style atomic, or full with bonds if given charges."""
-    n, full = len(atoms), charges is not None
-    lines = ["water", "", f"{n} atoms", "2 atom types"]
-    if full:
-        lines += [f"{2 * n // 3} bonds", f"{n // 3} angles", "1 bond types", "1 angle types"]
+def write_data(path: Path, atoms: Atoms) -> None:
+    """LAMMPS data file of atom_style atomic."""
+    write(path, atoms, format="lammps-data", specorder=list(TYPES), masses=True)
+
+
+def write_bonded_data(path: Path, atoms: Atoms, charges: dict[str, float]) -> None:
+    """LAMMPS data file of a cubic box with the bonds and angles of the molecules."""
+    n = len(atoms) // 3
+    lines = [f"water\n\n{3 * n} atoms\n{2 * n} bonds\n{n} angles"]
+    lines += ["2 atom types\n1 bond types\n1 angle types"]
     for axis, length in zip("xyz", atoms.cell.lengths(), strict=True):
         lines.append(f"0 {length:.8f} {axis}lo {axis}hi")
-    lines += ["", "Masses", "", *(f"{TYPES[s]} {m}  # {s}" for s, m in MASSES.items())]
-    lines += ["", f"Atoms # {'full' if full else 'atomic'}", ""]
+    lines += ["\nMasses\n", *(f"{TYPES[s]} {m}  # {s}" for s, m in MASSES.items())]
+    lines.append("\nAtoms # full\n")
     # molecules stay whole: image flags would be wrong for bonds, LAMMPS wraps positions itself
     for i, (symbol, r) in enumerate(zip(atoms.symbols, atoms.positions, strict=True)):
-        middle = f"{i // 3 + 1} {TYPES[symbol]} {charges[symbol]}" if full else f"{TYPES[symbol]}"
-        lines.append(f"{i + 1} {middle} {r[0]:.8f} {r[1]:.8f} {r[2]:.8f}")
-    if full:
-        lines += ["", "Bonds", ""]
-        lines += [f"{k + 1} 1 {k // 2 * 3 + 1} {k // 2 * 3 + 2 + k % 2}" for k in range(2 * n // 3)]
-        lines += ["", "Angles", ""]
-        lines += [f"{k + 1} 1 {3 * k + 2} {3 * k + 1} {3 * k + 3}" for k in range(n // 3)]
+        place = f"{r[0]:.8f} {r[1]:.8f} {r[2]:.8f}"
+        lines.append(f"{i + 1} {i // 3 + 1} {TYPES[symbol]} {charges[symbol]} {place}")
+    first = range(1, 3 * n, 3)  # the oxygens
+    bonds = [(o, o + k) for o in first for k in (1, 2)]
+    lines += ["\nBonds\n", *(f"{k} 1 {i} {j}" for k, (i, j) in enumerate(bonds, 1))]
+    lines += ["\nAngles\n", *(f"{k} 1 {o + 1} {o} {o + 2}" for k, o in enumerate(first, 1))]
     path.write_text("\n".join(lines) + "\n")
 
 
 def whole(atoms: Atoms) -> Atoms:
     """The frame with each hydrogen at the image nearest to its molecule's oxygen."""
-    copy = atoms.copy()
-    x = copy.positions.reshape(-1, 3, 3)
-    length = copy.cell.lengths()
+    copy, length = atoms.copy(), atoms.cell.lengths()
+    x = copy.positions.reshape(-1, 3, 3)  # a view
     x[:, 1:] -= length * np.round((x[:, 1:] - x[:, :1]) / length)
-    copy.positions = x.reshape(-1, 3)
     return copy
 
 
 def classical_water(folder: Path, start: Atoms, **variables) -> list[Atoms]:
     """SPC/Fw NVT with LAMMPS (0.5 fs steps after 5 ps of equilibration); variables: temperature,
     seed, steps, every."""
-    write_data(folder / "start.data", start, charges={"O": -0.82, "H": 0.41})
+    write_bonded_data(folder / "start.data", start, {"O": -0.82, "H": 0.41})
     return _lammps("spcfw.in", folder, start, variables)
 
 

@@ -37,7 +37,7 @@ _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 ok, 1 failed, 2 wrong usage, 130 interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser, modules = _parser(argv)
+    parser, modules = make_parser(argv)
     args = parser.parse_args(argv)
     try:
         code = modules[args.command].run(args)
@@ -73,8 +73,8 @@ def _failed(message: str) -> int:
     return 1
 
 
-def _parser(argv: Sequence[str]):
-    """The parser; only the module of the command on the command line is imported."""
+def make_parser(argv: Sequence[str]):
+    """(parser, modules by command); only that of the command on the command line is imported."""
     parser = argparse.ArgumentParser(
         prog="soap-gpr",
         description="Gaussian-process interatomic potentials on SOAP features.",

@@ -44,6 +44,19 @@ def parity(
 ) -> Figure:
     """Predicted against reference values (n,), coloured by group (n,)."""
     fig, axes = figure()
+    draw_parity(axes, reference, predicted, groups, name, unit)
+    return fig
+
+
+def draw_parity(
+    axes: Axes,
+    reference: np.ndarray,
+    predicted: np.ndarray,
+    groups: Sequence[str] | np.ndarray,
+    name: str,
+    unit: str,
+) -> None:
+    """``parity`` in these axes."""
     both = np.concatenate([reference, predicted])
     low, high = float(both.min()), float(both.max())
     margin = 0.04 * (high - low) or 0.5
@@ -66,7 +79,6 @@ def parity(
     axes.set_xlabel(f"reference {name} ({unit})", color=INK)
     axes.set_ylabel(f"predicted {name} ({unit})", color=INK)
     _legend(axes, "upper left")
-    return fig
 
 
 def error_histogram(

@@ -18,10 +18,10 @@ def available_bytes() -> int | None:
         free = next(1024 * int(line.split()[1]) for line in lines if "MemAvailable" in line)
     except (OSError, StopIteration, ValueError):
         return None
-    return max(0, min([free, *_control_groups()]))
+    return max(0, min([free, *left_by_control_groups()]))
 
 
-def _control_groups(
+def left_by_control_groups(
     groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[int]:
     """What is left of every memory limit that this process is under, of versions 1 and 2."""

@@ -6,9 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from mutations import spliced, splices
 
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.protocol import ConnectionClosedError
+from potential.errors import SoapGprError
 
 BOHR = 1.8897261
 HARTREE = 0.036749326
@@ -229,3 +233,19 @@ def test_failing_client_ends_the_stream_without_resetting_it(serve, water):
     server.send(posdata(water), b"GETFORCE    ", b"STATUS      " * 100)
     assert server.sock.recv(1) == b""
     assert "not finite" in str(server.join())
+
+
+CONVERSATION = (b"STATUS      ", b"INIT        ", np.int32(0), np.int32(14), b" batch_size: 1")
+
+
+@given(splice=splices(), shutdown=st.booleans())
+def test_wrong_bytes_end_in_a_reply_or_one_sentence(serve, water, splice, shutdown):
+    """Whatever a server sends, the client answers, or ends with an error of its own."""
+    end = b"EXIT        " if shutdown else b""
+    parts = [*CONVERSATION, posdata(water), b"GETFORCE    ", b"STATUS      ", end]
+    server = serve()
+    server.send(spliced(b"".join(parts), *splice))
+    error = server.join()
+    server.close()
+    event("ended well" if error is None else type(error).__name__)
+    assert error is None or (isinstance(error, SoapGprError) and "\n" not in str(error))

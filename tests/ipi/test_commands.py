@@ -76,6 +76,7 @@ def test_drive_agrees_with_model(folder, soap_model, water, mode, beads, n_clien
 
 
 @needs_ipi
+@pytest.mark.check
 def test_drive_agrees_with_a_model_of_pairs_and_triplets(folder, water):
     model = body_order_model()
     model.save(folder / "model.sgpr")

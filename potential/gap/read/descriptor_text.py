@@ -14,32 +14,30 @@ from potential.gap.read.option_text import options
 from potential.gap.read.values import number, truth
 
 # What gap_fit reads of a descriptor's options for itself, and evaluation does not need.
-OF_THE_FIT = set(
-    [
-        "delta",
-        "energy_scale",
-        "f0",
-        "n_sparse",
-        "config_type_n_sparse",
-        "sparse_method",
-        "lengthscale_factor",
-        "theta_fac",
-        "lengthscale_uniform",
-        "theta_uniform",
-        "lengthscale_file",
-        "theta_file",
-        "sparse_file",
-        "mark_sparse_atoms",
-        "add_species",
-        "covariance_type",
-        "soap_exponent",
-        "zeta",
-        "print_sparse_index",
-        "unique_hash_tolerance",
-        "unique_descriptor_tolerance",
-        "xml_version",
-    ]
-)
+OF_THE_FIT = {
+    "delta",
+    "energy_scale",
+    "f0",
+    "n_sparse",
+    "config_type_n_sparse",
+    "sparse_method",
+    "lengthscale_factor",
+    "theta_fac",
+    "lengthscale_uniform",
+    "theta_uniform",
+    "lengthscale_file",
+    "theta_file",
+    "sparse_file",
+    "mark_sparse_atoms",
+    "add_species",
+    "covariance_type",
+    "soap_exponent",
+    "zeta",
+    "print_sparse_index",
+    "unique_hash_tolerance",
+    "unique_descriptor_tolerance",
+    "xml_version",
+}
 
 
 class AsWritten(str):
