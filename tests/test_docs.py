@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[1]
 if not (ROOT / "docs").is_dir():
     pytest.skip("the documents are not here", allow_module_level=True)
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
 SOURCES = [
     path
-    for folder in ("potential", "lammps_plugin", "ipi_driver", "tests")
+    for folder in ("potential", "lammps_plugin", "ipi_driver", "tests", "benchmarks", "examples")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in (".py", ".cpp", ".hpp", ".h") and path != Path(__file__)
 ]
@@ -99,44 +99,80 @@ def test_examples_of_settings_are_valid(path):
         parse_settings(tomllib.loads(block))
 
 
-def cited(text, what):
-    """Numbers after 'docs/theory.md eq.' or 'docs/theory.md, section', ranges spelled out."""
-    text = re.sub(r"\n\s*(//+|#)?\s*", " ", text)
-    number = r"\(?\d+[a-z]?(?:\s?[-–]\s?\d+)?\)?"
-    for found in re.findall(rf"theory\.md,? {what} ({number}(?:, {number})*)", text):
-        for item in re.findall(r"\d+[a-z]?(?:\s?[-–]\s?\d+)?", found):
-            first, *last = re.split(r"\s?[-–]\s?", item)
-            yield from map(str, range(int(first), int(last[0]) + 1)) if last else [first]
+NUMBER = r"\(?\d+[a-z]?(?:\s?[-–]\s?\d+)?\)?"
+NUMBERS = rf"({NUMBER}(?:(?:,| and| or| to) {NUMBER})*)"
+EQUATION = r"^\*\*\((\d+[a-z]?)\)\*\*"
+THEORY = (ROOT / "docs/theory.md").read_text()
 
 
-def test_cited_equations_and_sections_exist():
-    theory = (ROOT / "docs/theory.md").read_text()
-    equations = set(re.findall(r"^\*\*\((\d+[a-z]?)\)\*\*", theory, re.M))
-    sections = set(re.findall(r"^## (\d+)\. ", theory, re.M))
-    texts = {name(path): path.read_text() for path in [*SOURCES, *DOCUMENTS]}
-    citations = [(where, n) for where, text in texts.items() for n in cited(text, r"eqs?\.")]
-    assert len(citations) > 10
-    assert [item for item in citations if item[1] not in equations] == []
-    parts = [(where, n) for where, text in texts.items() for n in cited(text, "section")]
-    assert [item for item in parts if item[1] not in sections] == []
+def listed():
+    """(page, anchor, title, its equations) of each line of the index in docs/theory.md."""
+    rows = re.findall(r"^ *- \[(.*)\]\((theory/\w+\.md)#([\w-]+)\)(?:: (.*))?$", THEORY, re.M)
+    return [(page, anchor, title, re.findall(r"\w+", own)) for title, page, anchor, own in rows]
+
+
+def on_the_pages():
+    """The same of each heading of the pages, taken in the order of the index."""
+    found = []
+    for page in dict.fromkeys(page for page, *_ in listed()):
+        text = (ROOT / "docs" / page).read_text()
+        for part in re.split(r"^###? ", text, flags=re.M)[1:]:
+            title = part.split("\n")[0]
+            found.append((page, slug(title), title, re.findall(EQUATION, part, re.M)))
+    return found
+
+
+def equations():
+    return [number for *_, own in on_the_pages() for number in own]
+
+
+def test_index_of_the_theory_lists_the_equations_of_every_page():
+    pages = {f"theory/{path.name}" for path in ROOT.glob("docs/theory/*.md")}
+    assert pages == {page for page, *_ in listed()}
+    assert listed() == on_the_pages()
 
 
 def test_equations_are_numbered_once_and_in_order():
-    theory = (ROOT / "docs/theory.md").read_text()
-    found = re.findall(r"^\*\*\((\d+)([a-z]?)\)\*\*", theory, re.M)
+    found = [re.fullmatch(r"(\d+)([a-z]?)", number).groups() for number in equations()]
     order = [(int(number), letter) for number, letter in found]
-    assert order == sorted(set(order))
+    assert order and order == sorted(set(order))
 
 
-@pytest.mark.parametrize("document", ["fit_toml.md", "model_file.md", "lammps.md", "tuning.md"])
-def test_equations_named_in_other_documents_exist(document):
-    equations = set(
-        re.findall(r"^\*\*\((\d+[a-z]?)\)\*\*", (ROOT / "docs/theory.md").read_text(), re.M)
-    )
-    text = (ROOT / "docs" / document).read_text()
-    lists = re.findall(r"[Ee]q(?:\.|uation) (\(\d+[a-z]?\)(?:(?:,| or| to) \(\d+[a-z]?\))*)", text)
-    named = {number for item in lists for number in re.findall(r"\d+[a-z]?", item)}
-    assert named and named <= equations
+def spelled_out(numbers):
+    """'(5), 10-12 and (13a) to (13c)': 5, 10, 11, 12, 13a, 13c."""
+    for item in re.findall(r"\d+[a-z]?(?:\s?[-–]\s?\d+)?", numbers):
+        first, *last = re.split(r"\s?[-–]\s?", item)
+        yield from map(str, range(int(first), int(last[0]) + 1)) if last else [first]
+
+
+def cited(text, what):
+    """Numbers after 'docs/theory.md eq.' or 'docs/theory.md, section'."""
+    text = re.sub(r"\n\s*(//+|#)?\s*", " ", text)
+    for numbers in re.findall(rf"theory\.md,? {what} {NUMBERS}", text):
+        yield from spelled_out(numbers)
+
+
+def test_cited_equations_and_sections_exist():
+    known = equations()
+    sections = [title.split(".")[0] for _, _, title, _ in listed() if title[0].isdigit()]
+    texts = {name(path): path.read_text() for path in [*SOURCES, *DOCUMENTS]}
+    citations = [(where, n) for where, text in texts.items() for n in cited(text, r"eqs?\.")]
+    assert len(citations) > 100
+    assert [item for item in citations if known.count(item[1]) != 1] == []
+    parts = [(where, n) for where, text in texts.items() for n in cited(text, "section")]
+    assert parts and [item for item in parts if sections.count(item[1]) != 1] == []
+
+
+def test_equations_named_in_the_documents_exist():
+    one = r"\(\d+[a-z]?\)"
+    lists = rf"\b[Ee]q(?:s?\.|uation) ({one}(?:(?:,| and| or| to) {one})*)"
+    named = {}
+    for path in ROOT.glob("docs/**/*.md"):
+        parts = re.findall(lists, re.sub(r"\s+", " ", path.read_text()))
+        named[path.name] = {number for part in parts for number in spelled_out(part)}
+    assert all(named[key] for key in ("fit_toml.md", "model_file.md", "lammps.md", "tuning.md"))
+    known = set(equations())
+    assert {key: own - known for key, own in named.items() if own - known} == {}
 
 
 def test_model_file_is_documented():
@@ -190,7 +226,7 @@ def test_python_examples_of_the_descriptors_run():
     assert abs(names["forces"].sum(axis=0)).max() < 1e-10
 
 
-def test_python_examples_of_the_settings_run(tmp_path, monkeypatch):
+def test_python_examples_of_the_fits_run(tmp_path, monkeypatch):
     from training_data import emt_frames, write_frames
 
     from potential.model import Model
@@ -198,12 +234,12 @@ def test_python_examples_of_the_settings_run(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     write_frames("train.xyz", emt_frames(4))
-    frames, refit = blocks(ROOT / "docs/fit_toml.md", "python")
-    exec(compile(frames, "docs/fit_toml.md", "exec"), {})
+    refit, frames = blocks(ROOT / "docs/fitting.md", "python")
+    exec(compile(frames, "docs/fitting.md", "exec"), {})
     settings = Model.load("model.sgpr").metadata["settings"]
     settings = {"terms": settings["terms"], "solver": {"keep_factor": True}}
     fit(settings, train=emt_frames(4), progress=False).model.save("model.sgpr")
-    exec(compile(refit, "docs/fit_toml.md", "exec"), {})
+    exec(compile(refit, "docs/fitting.md", "exec"), {})
 
 
 def test_commands_in_the_documents_are_accepted():
@@ -219,7 +255,11 @@ def anchors(path):
     """Anchors of the headings of a document, as GitHub makes them."""
     text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
     headings = re.findall(r"^#+ (.*)$", text, re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {slug(heading) for heading in headings}
+
+
+def slug(heading):
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def test_links_lead_somewhere():
