@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two builds of soap-gpr in turns: CPU time of evaluations, fits and LAMMPS, and how errors differ.
+
+    python benchmarks/compare_builds.py --before old/bin/python --after new/bin/python
+
+Each build is a Python that has it installed with LAMMPS. Both run the same model files, which the
+older one fits. Ratios are medians over rounds in which the builds take turns on one core. Run it
+with the newer one.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from common import (
+    add_output_option,
+    describe,
+    emit,
+    machine,
+    pin_to_one_core,
+    ratios,
+    table,
+)
+
+WATER = Path(__file__).resolve().parents[1] / "examples/water"
+TERMS = {
+    "zeta 4": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\n",
+    "zeta 2": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\nzeta = 2\n",
+    "all kinds": "[[terms]]\ncutoff = 4.0\nn_max = 6\nn_sparse = 300\n"
+    '[[terms]]\nkind = "pair"\n[[terms]]\nkind = "triplet"\n[baseline]\nzbl = true\n',
+}
+LAMMPS = """units metal
+read_data {data}
+pair_style soap/gpr
+pair_coeff * * {model} O H
+velocity all create 300 1
+fix 1 all nve
+thermo 100
+run 100
+"""
+
+
+def cpu(command: list, **options) -> float:
+    """CPU seconds of a program and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, **options)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def fit(python: str, folder: Path, name: str) -> tuple[float, Path]:
+    """CPU seconds of a fit, and the model."""
+    settings, model = folder / f"{name}.toml", folder / f"{name}-{Path(python).parts[-3]}.sgpr"
+    train = f'[data]\ntrain = ["{WATER}/train.xyz@::4"]\ntest = ["{WATER}/test.xyz"]\n'
+    settings.write_text(train + TERMS[name])
+    return cpu([python, "-m", "potential.cli", "fit", settings, "-o", model]), model
+
+
+def evaluate(python: str, model: Path, forces: bool) -> float:
+    """µs per atom of a water box of a thousand atoms or more."""
+    command = [python, "-m", "potential.cli", "benchmark", model, f"{WATER}/start.xyz"]
+    command += ["--seconds", "2", "--threads", "1", "--json", "-"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    runs = json.loads(result[result.index("{") :])["runs"]
+    return next(own["us_per_atom"] for own in runs if own["forces"] == forces)
+
+
+def lammps(python: str, model: Path, folder: Path) -> float:
+    """CPU seconds of a hundred steps."""
+    script = folder / "in.water"
+    script.write_text(LAMMPS.format(data=WATER / "start.data", model=model))
+    return cpu([Path(python).parent / "lmp", "-in", script, "-log", "none"], cwd=folder)
+
+
+def errors(python: str, model: Path) -> dict:
+    """Test errors that the model file has on record."""
+    command = [python, "-m", "potential.cli", "info", model, "--json"]
+    return json.loads(subprocess.check_output(command, text=True))["provenance"]["test"]["errors"]
+
+
+def main() -> None:
+    pin_to_one_core()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", required=True, help="Python with the older build")
+    parser.add_argument("--after", required=True, help="Python with the newer build")
+    parser.add_argument("--rounds", type=int, default=5)
+    add_output_option(parser)
+    args = parser.parse_args()
+    builds = {"before": args.before, "after": args.after}
+    rows, same = [], {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        for case in TERMS:
+            models = {build: fit(python, folder, case)[1] for build, python in builds.items()}
+            same[case] = [errors(args.after, model)["all"] for model in models.values()]
+            model = models["before"]
+            measures = {
+                "energies": lambda python, model=model: evaluate(python, model, False),
+                "forces": lambda python, model=model: evaluate(python, model, True),
+                "LAMMPS": lambda python, model=model: lammps(python, model, folder),
+                "fit": lambda python, case=case: fit(python, folder, case)[0],
+            }
+            for what, measure in measures.items():
+                times = [
+                    [measure(python) for python in builds.values()] for _ in range(args.rounds)
+                ]
+                before, after = zip(*times, strict=True)
+                rows.append({"case": case, "what": what, "ratio": ratios(after, before)})
+                print(f"{case}: {what}", file=sys.stderr, flush=True)
+    head = ("case", "what", "after / before", "quartiles", "")
+    lines = [
+        (own["case"], own["what"], own["ratio"]["median"], *own["ratio"]["quartiles"])
+        for own in rows
+    ]
+    information = machine()
+    text = f"{describe(information)}\n\n{table(head, lines)}"
+    emit(text, {"machine": information, "rows": rows, "test_errors": same}, args.json)
+
+
+if __name__ == "__main__":
+    main()
