@@ -147,10 +147,9 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
     """[[terms]], [baseline], [noise] and [solver], with digests in the place of files that they
     name. Raises SoapGprError when one cannot be read."""
     values = settings.to_dict()
-    for table in (values["baseline"], *values["terms"]):
-        for key in ("pair_table", "sparse_file"):
-            if table.get(key) is not None:
-                table[key] = _file_digest(table[key])
+    tables = [values["baseline"], *values["terms"]]
+    for own, table in zip((settings.baseline, *settings.terms), tables, strict=True):
+        table |= {key: _file_digest(name) for key, name in own.files.items()}
     values["solver"].pop("keep_factor")  # changes nothing that is kept
     return {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
 
