@@ -14,7 +14,7 @@ from numerical import numerical_forces, numerical_virial
 from potential import SoapDescriptor, SoapGprError
 from potential.basis import evaluate, tabulate
 from potential.settings import SoapTermSettings
-from potential.structures.structure import VOIGT
+from potential.structures.label_table import VOIGT
 
 SMALL = {"cutoff": 3.0, "n_max": 3, "l_max": 2}
 TRICLINIC = [[4.1, 0, 0], [1.3, 4.4, 0], [-1, 1, 4.0]]

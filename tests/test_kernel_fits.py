@@ -11,8 +11,8 @@ from potential import fit
 from potential.model import Model
 from potential.model.evaluation import evaluate_structures
 from potential.settings.file import load_settings
+from potential.structures.label_table import VOIGT
 from potential.structures.read import read_structures
-from potential.structures.structure import VOIGT
 from potential.training.accumulation import weighted_rows
 
 KERNELS = {

@@ -7,7 +7,7 @@ import slow_twin
 from models import general_model, kernel_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 
-from potential.structures.structure import VOIGT
+from potential.structures.label_table import VOIGT
 from potential.terms.features import features
 from potential.training.regression import StreamingQR, solve
 
