@@ -31,10 +31,10 @@ from common import (
 
 WATER = Path(__file__).resolve().parents[1] / "examples/water"
 TERMS = {
-    "zeta 4": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\n",
-    "zeta 2": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\nzeta = 2\n",
-    "all kinds": "[[terms]]\ncutoff = 4.0\nn_max = 6\nn_sparse = 300\n"
-    '[[terms]]\nkind = "pair"\n[[terms]]\nkind = "triplet"\n[baseline]\nzbl = true\n',
+    "zeta_4": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\n",
+    "zeta_2": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\nzeta = 2\n",
+    "all_kinds": "[[terms]]\ncutoff = 4.0\nn_max = 6\nn_sparse = 300\n"
+    '[[terms]]\nkind = "pair"\n[[terms]]\nkind = "triplet"\n[baseline.zbl]\n',
 }
 LAMMPS = """units metal
 read_data {data}
@@ -60,16 +60,16 @@ def fit(python: str, folder: Path, name: str) -> tuple[float, Path]:
     settings, model = folder / f"{name}.toml", folder / f"{name}-{Path(python).parts[-3]}.sgpr"
     train = f'[data]\ntrain = ["{WATER}/train.xyz@::4"]\ntest = ["{WATER}/test.xyz"]\n'
     settings.write_text(train + TERMS[name])
-    return cpu([python, "-m", "potential.cli", "fit", settings, "-o", model]), model
+    return cpu([Path(python).parent / "soap-gpr", "fit", settings, "-o", model]), model
 
 
-def evaluate(python: str, model: Path, forces: bool) -> float:
-    """µs per atom of a water box of a thousand atoms or more."""
-    command = [python, "-m", "potential.cli", "benchmark", model, f"{WATER}/start.xyz"]
+def evaluate(python: str, model: Path) -> dict[str, float]:
+    """µs per atom of a water box of a thousand atoms or more, without and with forces."""
+    command = [Path(python).parent / "soap-gpr", "benchmark", model, f"{WATER}/start.xyz"]
     command += ["--seconds", "2", "--threads", "1", "--json", "-"]
     result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     runs = json.loads(result[result.index("{") :])["runs"]
-    return next(own["us_per_atom"] for own in runs if own["forces"] == forces)
+    return {"forces" if own["forces"] else "energies": own["us_per_atom"] for own in runs}
 
 
 def lammps(python: str, model: Path, folder: Path) -> float:
@@ -79,10 +79,19 @@ def lammps(python: str, model: Path, folder: Path) -> float:
     return cpu([Path(python).parent / "lmp", "-in", script, "-log", "none"], cwd=folder)
 
 
+def measure(python: str, model: Path, folder: Path, case: str) -> dict[str, float]:
+    """All times of one build in one round."""
+    return evaluate(python, model) | {
+        "LAMMPS": lammps(python, model, folder),
+        "fit": fit(python, folder, case)[0],
+    }
+
+
 def errors(python: str, model: Path) -> dict:
     """Test errors that the model file has on record."""
-    command = [python, "-m", "potential.cli", "info", model, "--json"]
-    return json.loads(subprocess.check_output(command, text=True))["provenance"]["test"]["errors"]
+    command = [Path(python).parent / "soap-gpr", "info", model, "--json"]
+    record = json.loads(subprocess.check_output(command, text=True))["provenance"]
+    return record["test_errors"]["errors"]
 
 
 def main() -> None:
@@ -101,23 +110,24 @@ def main() -> None:
         for case in TERMS:
             models = {build: fit(python, folder, case)[1] for build, python in builds.items()}
             same[case] = [errors(args.after, model)["all"] for model in models.values()]
-            model = models["before"]
-            measures = {
-                "energies": lambda python, model=model: evaluate(python, model, False),
-                "forces": lambda python, model=model: evaluate(python, model, True),
-                "LAMMPS": lambda python, model=model: lammps(python, model, folder),
-                "fit": lambda python, case=case: fit(python, folder, case)[0],
-            }
-            for what, measure in measures.items():
-                times = [
-                    [measure(python) for python in builds.values()] for _ in range(args.rounds)
-                ]
-                before, after = zip(*times, strict=True)
+            rounds: dict[str, list] = {}
+            for _ in range(args.rounds):
+                of_builds = builds.values()
+                measured = [measure(own, models["before"], folder, case) for own in of_builds]
+                for what in measured[0]:
+                    rounds.setdefault(what, []).append([own[what] for own in measured])
+            for what, pairs in rounds.items():
+                before, after = zip(*pairs, strict=True)
                 rows.append({"case": case, "what": what, "ratio": ratios(after, before)})
-                print(f"{case}: {what}", file=sys.stderr, flush=True)
+            print(case, file=sys.stderr, flush=True)
     head = ("case", "what", "after / before", "quartiles", "")
     lines = [
-        (own["case"], own["what"], own["ratio"]["median"], *own["ratio"]["quartiles"])
+        (
+            own["case"].replace("_", " "),
+            own["what"],
+            own["ratio"]["median"],
+            *own["ratio"]["quartiles"],
+        )
         for own in rows
     ]
     information = machine()

@@ -26,7 +26,7 @@ from potential.settings import (
     ZblSettings,
 )
 from potential.settings.file import as_settings
-from potential.structures.read import fingerprint
+from potential.structures.digests import fingerprint
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.validation.learning_curve import learning_curve

@@ -9,7 +9,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from potential.errors import SoapGprError
 from potential.settings import LabelKeys
-from potential.structures.read import expand, file_hashes, fingerprint, read_structures
+from potential.structures.digests import fingerprint
+from potential.structures.read import expand, file_hashes, read_structures
 from potential.structures.structure import structure_from_atoms
 
 pytestmark = pytest.mark.check

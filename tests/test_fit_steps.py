@@ -9,6 +9,7 @@ from training_data import emt_frames, small_settings, write_frames
 
 from potential import _core
 from potential.settings.file import as_settings
+from potential.terms.gradients import DerivativeFunctions
 from potential.training.choice import choose
 from potential.training.data import read_fit_data
 from potential.training.fitting import fit
@@ -89,3 +90,20 @@ def test_steps_are_functions_of_values(settings):
     assert first.model.to_bytes() == second.model.to_bytes()
     assert first.warnings == second.warnings != []
     assert data.warnings == read_fit_data(settings).warnings
+
+
+def test_gradients_of_sparse_structures_are_made_once(tmp_path, settings, monkeypatch):
+    """They take much memory and time: rows, K_MM and weights share them, also with a file."""
+    made = []
+
+    def counted(self, model, term):
+        made.append(term)
+        original(self, model, term)
+
+    original = DerivativeFunctions.__init__
+    monkeypatch.setattr(DerivativeFunctions, "__init__", counted)
+    settings["terms"] = [settings["terms"][0] | {"sparse_basis": "derivatives", "n_sparse": 30}]
+    for files in ({}, {"checkpoint": tmp_path / "checkpoint"}, {"factor": tmp_path / "factor"}):
+        made.clear()
+        fit(settings, progress=False, **files)
+        assert made == [0]

@@ -21,8 +21,8 @@ from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.settings.file import parse_settings
+from potential.structures.digests import structure_digest
 from potential.structures.structure import structure_from_atoms
-from potential.training.checkpoint import structure_digest
 from potential.training.estimate import n_labels
 from potential.training.fitting import fit
 from potential.training.regression import StreamingQR, solve

@@ -19,6 +19,7 @@ from potential.model import Model
 from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import read_state, write_state
 from potential.settings.file import load_settings
+from potential.structures.digests import fingerprint
 from potential.structures.read import read_structures
 from potential.terms import TrainingModel
 from potential.training import checkpoint as checkpoint_module
@@ -60,7 +61,7 @@ def load(folder, kind, path):
         choice, n_new = store.choice, len(store.new(structures))
         found = store.triangle(settings, choice.model.arrays["e0"])
         return choice.model.to_bytes(), found.R, found.n_rows, n_new, choice.warnings
-    ordered = sorted(structures, key=checkpoint_module.fingerprint)
+    ordered = sorted(structures, key=fingerprint)
     checkpoint = Checkpoint(path, Ranks(), digest(settings, ordered))
     choice = checkpoint.choice
     qr = StreamingQR(choice.model.n_weights)

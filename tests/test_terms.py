@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The outline that every kind of term follows, and what a fit asks of the terms of its model."""
 
+import gc
+import weakref
+
 import ase.io
 import numpy as np
 import pytest
@@ -132,3 +135,16 @@ def test_environments_know_their_atoms():
     environments = random_model().environments(atoms)
     assert isinstance(environments, Environments) and len(environments) == 3
     np.testing.assert_array_equal(environments.species, [(1, 8).index(z) for z in atoms.numbers])
+
+
+def test_a_model_with_terms_is_freed_at_once():
+    """Its arrays may be gigabytes, which a circle would keep until Python looks for circles."""
+    model = random_model()
+    gone = weakref.ref(model)
+    assert model.kernel_matrix().shape == (model.n_weights, model.n_weights)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

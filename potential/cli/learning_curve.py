@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.runtime.output import atomic_file, require_outputs
     from potential.runtime.progress import bar
     from potential.settings.file import load_settings
-    from potential.validation import row_store as training_rows
+    from potential.validation import row_store
     from potential.validation.learning_curve import learning_curve
 
     to_stdout = args.json == "-"
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         require_image_name(args.output, ("html", "htm"))
     settings = load_settings(args.settings)
     require_outputs((args.output, None if to_stdout else args.json), files_read(settings))
-    memory = training_rows.MEMORY_BYTES if args.memory is None else args.memory
-    disk = training_rows.DISK_BYTES if args.disk is None else args.disk
+    memory = row_store.MEMORY_BYTES if args.memory is None else args.memory
+    disk = row_store.DISK_BYTES if args.disk is None else args.disk
     curve = learning_curve(
         settings,
         args.sizes,

@@ -20,6 +20,8 @@ from potential.errors import SoapGprError
 from potential.gap.descriptors import term_of
 from potential.gap.read.option_text import bare, options, split
 from potential.gap.read.values import number, sigmas, table, truth
+from potential.schema.settings import declared
+from potential.settings import KINDS
 
 ALIASES = {
     "at_file": "atoms_filename",
@@ -160,7 +162,7 @@ def _terms(text: str, values: dict[str, str], notes: list[str]) -> list[dict[str
     terms = []
     for part in split(bare(text), ":"):
         term = term_of(bare(part), notes)
-        if seed is not None and "seed" not in term and term["kind"] != "pair":
+        if seed is not None and "seed" not in term and "seed" in declared(KINDS[term["kind"]]):
             term["seed"] = max(0, int(number("rnd_seed", seed)))
         terms.append(term)
     return _merged(terms, notes)

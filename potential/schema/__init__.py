@@ -6,7 +6,6 @@ values    what a value may be: type, range, unit, choices, meaning
 tables    values that are tables: by species, by name, of other settings
 settings  the base class, which checks when it is made, and the reader of tables
 limits    ends of ranges that several settings share
-document  the tables of the documents
 """
 
 from potential.schema.place import Place, SettingError, nearest

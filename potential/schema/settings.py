@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from potential.schema.place import Place, SettingError, nearest
-from potential.schema.values import Value, plain
+from potential.schema.values import File, Value, plain
 
 REQUIRED: Any = MISSING
 
@@ -76,6 +76,12 @@ class Settings:
         }
         changed = {key: value for key, value in changed.items() if value != getattr(self, key)}
         return dataclasses.replace(self, **changed) if changed else self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Names of single files among these settings, by their keys."""
+        of_files = [key for key, value in declared(type(self)).items() if isinstance(value, File)]
+        return {key: getattr(self, key) for key in of_files if getattr(self, key) is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; an infinite number becomes the string "inf"."""

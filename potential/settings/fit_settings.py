@@ -191,9 +191,7 @@ class FitSettings(Settings):
     @property
     def other_files(self) -> list[str]:
         """Files other than data that the settings name."""
-        soap = [term for term in self.terms if isinstance(term, SoapTermSettings)]
-        names = [self.baseline.pair_table, *(term.sparse_file for term in soap)]
-        return [name for name in names if name is not None]
+        return [name for own in (self.baseline, *self.terms) for name in own.files.values()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""

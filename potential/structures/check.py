@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from ase.data import covalent_radii
 
+from potential.structures.digests import fingerprint
 from potential.structures.pair_virials import pairs_within
-from potential.structures.read import fingerprint
 from potential.structures.structure import Structure, composition, is_complete, symbol
 from potential.structures.units import Labelled, force_units, length_units, virial_units
 

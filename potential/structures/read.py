@@ -13,7 +13,6 @@ from typing import Any
 
 import ase
 import ase.io
-import numpy as np
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
@@ -186,15 +185,6 @@ def file_hashes(specs: Iterable[str]) -> dict[str, str]:
         with open(path, "rb") as stream:
             hashes[path] = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashes
-
-
-def fingerprint(structure: Structure) -> bytes:
-    """A digest of the geometry alone: equal for the same frame in two files or another order."""
-    digest = hashlib.sha256(structure.numbers.tobytes())
-    for array in (structure.positions, structure.cell, structure.pbc):
-        # + 0.0 turns -0.0 into 0.0; 1e-6 Å is what text formats keep.
-        digest.update((np.round(np.asarray(array, dtype=np.float64), 6) + 0.0).tobytes())
-    return digest.digest()
 
 
 def read_atoms(path: str, index: int | slice) -> Any:

@@ -17,6 +17,7 @@ from potential import _core
 from potential.model import Environments, Model
 from potential.runtime.parallel import ordered_map
 from potential.structures.arrays import from_arrays
+from potential.structures.label_table import FORCE
 from potential.terms.term import n_rows
 
 # Gradients of features, and slopes of the functions, that one thread has in memory at a time.
@@ -84,8 +85,9 @@ class DerivativeFunctions:
         """K_MM (n_functions, n_functions) in eV²/Å², ∂²/∂x_b∂x_b' Σ_m Σ_m' k (eq. 13g)."""
         K, begin = np.zeros((self.n_functions, self.n_functions)), 0
         for rows in ordered_map(self.rows, self._sparse):
-            end = begin + len(rows) - 7
-            K[begin:end] = -rows[1:-6]
+            forces = rows[FORCE.rows]
+            end = begin + len(forces)
+            K[begin:end] = -forces
             begin = end
         return 0.5 * (K + K.T)
 

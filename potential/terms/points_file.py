@@ -12,6 +12,7 @@ from potential.selection.select import distinct_environments
 from potential.settings import SoapTermSettings
 from potential.structures.read import geometry, read_frames
 from potential.terms.features import features
+from potential.terms.term import Entry
 
 MARK = "sparse"
 
@@ -58,8 +59,8 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.
 
 
 def _same_features(model: Model, term: int, other: Model, other_term: int) -> bool:
-    entry, its_entry = model.terms[term], other.terms[other_term]
-    if any(entry.get(key) != its_entry.get(key) for key in ("kind", "sparse_basis", "normalize")):
+    selected = f"term{other_term}.features" in other.arrays  # imported terms may have some alone
+    if selected or _words(model.terms[term]) != _words(other.terms[other_term]):
         return False
     for name in ("table", "central"):
         for a in range(len(model.species)):
@@ -68,3 +69,13 @@ def _same_features(model: Model, term: int, other: Model, other_term: int) -> bo
             if own.shape != its.shape or not np.allclose(own, its, rtol=1e-12, atol=1e-14):
                 return False
     return True
+
+
+def _words(entry: Entry) -> dict[str, str | int]:
+    """What of an entry decides the features, beside the numbers behind its tables."""
+    of_kernel = ("zeta", "delta", "offset")
+    return {
+        key: value
+        for key, value in entry.items()
+        if key not in of_kernel and isinstance(value, (str, int))
+    }

@@ -15,7 +15,7 @@ from potential.runtime.progress import Progress, silent
 from potential.schema import nearest
 from potential.selection.select import select
 from potential.settings import SoapTermSettings
-from potential.structures.read import fingerprint
+from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
 from potential.terms.features import features
 from potential.terms.points_file import points_from_file

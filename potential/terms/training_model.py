@@ -25,7 +25,8 @@ class TrainingModel(Model):
     @cached_property
     def own_terms(self) -> list[Term]:
         """The terms of the model as objects, which keep what they need for their rows."""
-        return terms_of(self)
+        # of a copy that shares all arrays: terms of self would keep it in memory, in a circle
+        return terms_of(self.with_record())
 
     @cached_property
     def fixed_part(self) -> Model | None:

@@ -21,7 +21,7 @@ from potential.runtime.output import require_writable
 from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import damaged, read_state, write_state
 from potential.settings import FitSettings
-from potential.structures.read import fingerprint
+from potential.structures.digests import structure_digest
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.choice import Choice
@@ -147,10 +147,9 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
     """[[terms]], [baseline], [noise] and [solver], with digests in the place of files that they
     name. Raises SoapGprError when one cannot be read."""
     values = settings.to_dict()
-    for table in (values["baseline"], *values["terms"]):
-        for key in ("pair_table", "sparse_file"):
-            if table.get(key) is not None:
-                table[key] = _file_digest(table[key])
+    tables = [values["baseline"], *values["terms"]]
+    for own, table in zip((settings.baseline, *settings.terms), tables, strict=True):
+        table |= {key: _file_digest(name) for key, name in own.files.items()}
     values["solver"].pop("keep_factor")  # changes nothing that is kept
     return {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
 
@@ -161,18 +160,6 @@ def _file_digest(name: str) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise SoapGprError(f"{name}: cannot be read: {error.strerror}") from None
-
-
-def structure_digest(structure: Structure) -> bytes:
-    """Equal for structures of the same geometry, labels, expected errors and weights."""
-    s = structure
-    hashed = hashlib.sha256(fingerprint(s))
-    hashed.update(repr((s.energy, s.config_type)).encode())
-    hashed.update(repr((s.weight_energy, s.weight_force, s.weight_virial)).encode())
-    for value in (s.forces, s.virial, s.sigma_energy, s.sigma_force, s.sigma_virial):
-        array = np.array([] if value is None else value, dtype=np.float64)
-        hashed.update(repr(array.shape).encode() + array.tobytes())
-    return hashed.digest()
 
 
 @contextmanager

@@ -13,16 +13,11 @@ from ase.calculators.calculator import compare_atoms
 from potential.errors import SoapGprError
 from potential.settings import DataSettings, FitSettings
 from potential.structures.check import check
+from potential.structures.digests import fingerprint, structure_digest
 from potential.structures.label_names import LabelNames
-from potential.structures.read import (
-    DataSet,
-    fingerprint,
-    labelled,
-    read_data_set,
-)
+from potential.structures.read import DataSet, labelled, read_data_set
 from potential.structures.structure import Structure, symbol
 from potential.terms.choice import unused_species
-from potential.training.checkpoint import structure_digest
 from potential.training.noise import unused_config_types
 
 

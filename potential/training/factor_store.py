@@ -22,9 +22,10 @@ from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.runtime.state_file import damaged, read_state, write_state
 from potential.settings import FitSettings
+from potential.structures.digests import structure_digest
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
-from potential.training.checkpoint import nameless, pack_choice, read_choice, structure_digest
+from potential.training.checkpoint import nameless, pack_choice, read_choice
 from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge

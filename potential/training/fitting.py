@@ -118,15 +118,13 @@ def _fit(
         e0 = choice.model.arrays["e0"]
     else:
         choice, triangle, e0 = _from_factor(factor, settings, ordered, ranks, progress, seconds)
-    model = choice.model
-    if state or factor:  # of the same fit, but maybe with data in another folder or other noise
-        if not np.array_equal(e0, model.arrays["e0"]):
-            model = model.with_arrays({"e0": e0})
-        model = model.with_record(settings=settings.to_dict())
+    model = choice.model  # with what its terms keep for rows, which K_MM and weights need too
     R = triangle.R.copy(order="F") if settings.solver.keep_factor and ranks.is_first else None
     with _timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
+    if not np.array_equal(e0, model.arrays["e0"]):  # that of a factor is of fewer structures
+        model = model.with_arrays({"e0": e0})
     with _timed(seconds, "errors"):
         train_errors = _errors(model, data.train, ranks, progress, "training errors")
         test_errors = _errors(model, data.test, ranks, progress, "test errors")
@@ -137,7 +135,8 @@ def _fit(
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
     )
-    model = model.with_record(provenance=record)
+    # A choice of a checkpoint or factor may have other names of files, or other noise, on record.
+    model = model.with_record(settings.to_dict(), record)
     return FitResult(
         model, data.train, data.test, train_errors, test_errors, record, warnings, state
     )

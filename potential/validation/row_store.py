@@ -26,8 +26,8 @@ from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
+from potential.structures.digests import fingerprint
 from potential.structures.label_table import n_rows
-from potential.structures.read import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
