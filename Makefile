@@ -58,14 +58,18 @@ sanitize: $(VENV)/installed-test build/sanitize/built
 	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so.6)" \
 	  $(BIN)/pytest -p no:cacheprovider $(PYTEST_ARGS) $(SANITIZED_TESTS)
 
+# Two tests fill a disk, where gcov has its say on stderr as well.
 coverage: $(VENV)/installed-test $(VENV)/installed-coverage build/coverage/built
 	@find build/coverage -name '*.gcda' -delete
-	@PYTHONPATH=$(CURDIR)/build/coverage/package $(PYTEST) --cov --cov-report= $(PYTEST_ARGS) tests
+	@PYTHONPATH=$(CURDIR)/build/coverage/package GCOV_ERROR_FILE=/dev/null \
+	  $(PYTEST) --cov --cov-report= $(PYTEST_ARGS) tests \
+	  --deselect tests/test_output.py::test_full_disk_under_standard_output_is_named \
+	  --deselect tests/test_output.py::test_rows_that_find_no_room_are_one_sentence
 	@echo "coverage: Python"
 	@$(BIN)/coverage report --skip-covered
 	@echo "coverage: core"
-	@$(BIN)/gcovr --filter potential/core --filter potential/bindings --filter lammps_plugin \
-	  build/coverage/cmake
+	@$(BIN)/gcovr --gcov-ignore-errors=source_not_found --filter potential/core \
+	  --filter potential/bindings --filter lammps_plugin build/coverage/cmake
 
 lint: $(VENV)/installed-lint $(VENV)/installed
 	@echo "lint: ruff"
