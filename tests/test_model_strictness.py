@@ -131,12 +131,19 @@ def test_keys_of_other_terms_are_refused(t, changes):
 
 def test_unknown_values_are_refused(model):
     refused(change_term(model, sparse_basis="wavelets"), f"unknown sparse_basis{NEWER}")
+    refused(change_term(model, representation="bispectrum"), f"unknown representation{NEWER}")
     triplets = process_model()
     refused(change_term(triplets, neighbor_order="age"), f"unknown neighbor_order{NEWER}")
     refused(change_term(triplets, third_factor="cubes"), f"unknown third_factor 'cubes'{NEWER}")
     processes = triplets.terms[0]["processes"]
     processes[1]["kernel"] = "bump"
     refused(change_term(triplets, processes=processes), f"unknown kernel 'bump'{NEWER}")
+
+
+def test_the_representation_may_be_named(model):
+    named = Model.from_bytes(change_term(model, representation="power_spectrum"))
+    atoms = random_structure([8, 1, 1], seed=3)
+    np.testing.assert_array_equal(named.evaluate(atoms).forces, model.evaluate(atoms).forces)
 
 
 @pytest.mark.parametrize(

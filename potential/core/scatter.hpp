@@ -60,7 +60,8 @@ void scatter(const Environments &environments, const Outputs &outputs, Sink &&si
   }
 }
 
-/// The sink of plain arrays that begin with zeros; forces and virials may be null.
+/// The sink of plain arrays that begin with zeros; virials may be null, and forces for outputs
+/// without f_ij.
 struct AtomArrays {
   double *energies = nullptr;      ///< [n_atoms] eV
   double (*forces)[3] = nullptr;   ///< [n_atoms] eV/Å
@@ -70,14 +71,14 @@ struct AtomArrays {
   bool wants_virials() const { return virials; }
   void add_energy(std::size_t i, double energy) { energies[i] += energy; }
   void add_force(std::size_t i, const double *f) {
-    for (int x = 0; x < 3 && forces; ++x) forces[i][x] += f[x];
+    for (int x = 0; x < 3; ++x) forces[i][x] += f[x];
   }
   void add_virial(std::size_t i, const double *W) {
-    for (int xy = 0; xy < 9 && virials; ++xy) virials[i][xy] += W[xy];
+    for (int xy = 0; xy < 9; ++xy) virials[i][xy] += W[xy];
   }
   void add_transfer(std::size_t i, double energy, const double *W) {
     energies[i] += energy;
-    add_virial(i, W);
+    if (virials) add_virial(i, W);
   }
 };
 

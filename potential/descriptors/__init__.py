@@ -8,10 +8,10 @@ environment_kernel, structure_kernel
                     kernel matrices of environments and of structures
 """
 
-from potential.descriptors.columns import Column
 from potential.descriptors.features import FeatureGradients, Features
 from potential.descriptors.kernels import environment_kernel, structure_kernel
 from potential.descriptors.soap import SoapDescriptor
+from potential.terms.soap import Column
 
 __all__ = [
     "Column",

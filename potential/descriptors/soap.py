@@ -13,7 +13,6 @@ import ase
 import numpy as np
 
 from potential.basis import SoapBasis
-from potential.descriptors.columns import Column, columns_of
 from potential.descriptors.features import (
     POOLINGS,
     FeatureGradients,
@@ -27,6 +26,7 @@ from potential.model import Model
 from potential.runtime.parallel import ordered_map, thread_count
 from potential.schema.place import nearest
 from potential.settings import SoapTermSettings
+from potential.terms.soap import Column, columns_of
 
 # The settings of fit.toml that decide the features; the others are about sparse points and weights.
 _NAMES = [*(own.name for own in dataclasses.fields(SoapBasis)), "normalize"]

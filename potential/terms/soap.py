@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class SoapTerm(SparseTerm):
     @classmethod
     def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
         arrays = {}
-        n_features = sum(q * (q + 1) // 2 for q in draft["n_channels"])
+        n_features = n_columns(draft)
         if "features" in draft:
             arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
             arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
@@ -154,3 +154,33 @@ class SoapTerm(SparseTerm):
             f"{entry['kind']}{basis}, cutoff {entry['cutoff']:g} Å, l_max {entry['l_max']}, "
             f"{channels} density channels, zeta {entry['zeta']}, delta {entry['delta']:g} eV"
         )
+
+
+def n_columns(entry: Entry) -> int:
+    """Features of a term before any are selected: those that ``columns_of`` names."""
+    return sum(size * (size + 1) // 2 for size in entry["n_channels"])
+
+
+class Column(NamedTuple):
+    """A feature p^l_qq': neighbours of two species, each in one radial function, of one l."""
+
+    species_1: int
+    n_1: int
+    species_2: int
+    n_2: int
+    l: int
+
+    def __str__(self) -> str:
+        first, second = symbol(self.species_1), symbol(self.species_2)
+        return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
+
+
+def columns_of(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[Column]:
+    """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5)."""
+    for l, size in enumerate(entry["n_channels"]):
+        begins = [begin[l] for begin in entry["channel_begin"]]
+        owner = np.searchsorted(begins, np.arange(size), side="right") - 1
+        channels = [(species[a], q - begins[a]) for q, a in enumerate(owner)]
+        for q in range(size):
+            for other in range(q, size):
+                yield Column(*channels[q], *channels[other], l)

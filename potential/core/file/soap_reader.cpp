@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "file/term_readers.hpp"
+#include "soap/representation.hpp"
 
 namespace soap_gpr {
 
@@ -75,18 +76,25 @@ Kernel read_kernel(Entry &entry) {
   return kernel;
 }
 
+void read_representation(Entry &entry, SoapTerm &term) {
+  term.representation =
+      entry.has("representation") ? entry.word("representation") : "power_spectrum";
+  const RepresentationKind *kind = find_representation(term.representation);
+  if (!kind) throw Error(entry.where() + " has an unknown representation" + kNewer);
+  term.n_products = kind->n_products(term.n_channels);
+}
+
 /// Which products are the features: those of the array, or all.
 void read_selection(Arrays &arrays, const std::string &prefix, SoapTerm &term) {
   const std::string name = prefix + "features";
-  const int n_products = term.n_products();
-  term.n_features = n_products;
+  term.n_features = term.n_products;
   if (!arrays.has(name)) return;
   const std::vector<std::int64_t> products = arrays.integers(name, {kAny});
   term.feature_scale = arrays.read(prefix + "feature_scale", {products.size()});
   if (products.empty() || products.size() > kMaxFeatures)
     throw Error("array '" + name + "' has no features, or too many");
   for (std::int64_t product : products) {
-    if (product < 0 || product >= n_products)
+    if (product < 0 || product >= term.n_products)
       throw Error("array '" + name + "' names a product that does not exist");
     term.selection.push_back(int(product));
   }
@@ -128,6 +136,7 @@ SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
       std::abs(term.segments.back().end - term.cutoff) > 1e-12 * term.cutoff)
     throw Error("the model file's spline segments do not end at the cutoff");
   read_channels(entry, n_species, term);
+  read_representation(entry, term);
   read_selection(arrays, prefix, term);
   for (std::size_t a = 0; a < n_species; ++a) {
     const std::string suffix = "." + std::to_string(a);

@@ -6,9 +6,10 @@
 
 namespace soap_gpr {
 
-std::unique_ptr<const Representation> make_representation(const SoapTerm &term,
-                                                          const Density &density) {
-  return std::make_unique<PowerSpectrum>(term, density);
+int PowerSpectrum::n_products(const std::vector<int> &n_channels) {
+  int n = 0;
+  for (int size : n_channels) n += size * (size + 1) / 2;
+  return n;
 }
 
 PowerSpectrum::PowerSpectrum(const SoapTerm &term, const Density &density)
@@ -21,7 +22,7 @@ PowerSpectrum::PowerSpectrum(const SoapTerm &term, const Density &density)
 }
 
 std::size_t PowerSpectrum::scratch_size() const {
-  return largest_square_ + (term_.selection.empty() ? 0 : term_.n_products());
+  return largest_square_ + (term_.selection.empty() ? 0 : term_.n_products);
 }
 
 void PowerSpectrum::select(const double *all, double *p) const {
@@ -59,7 +60,7 @@ void PowerSpectrum::adjoint(const double *c, const double *g_p, double *scratch,
                             double *g_c) const {
   if (!term_.selection.empty()) {
     double *all = scratch + largest_square_;
-    std::fill_n(all, term_.n_products(), 0.0);
+    std::fill_n(all, term_.n_products, 0.0);
     for (int f = 0; f < term_.n_features; ++f)
       all[term_.selection[f]] += term_.feature_scale[f] * g_p[f];
     g_p = all;

@@ -11,6 +11,9 @@ class PowerSpectrum : public Representation {
  public:
   PowerSpectrum(const SoapTerm &term, const Density &density);
 
+  /// All products q <= q' of all l.
+  static int n_products(const std::vector<int> &n_channels);
+
   int size() const override { return term_.n_features; }
   std::size_t scratch_size() const override;
   void values(const double *c, double *scratch, double *p) const override;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/voigt.hpp"
 #include "soap/density.hpp"
@@ -49,6 +50,16 @@ class Representation {
   /// dp[size] = ∂p from a row of derivatives.
   virtual void pack(const double *row, double *scratch, double *dp) const = 0;
 };
+
+/// A representation by its name in a model file.
+struct RepresentationKind {
+  const char *name;
+  int (*n_products)(const std::vector<int> &n_channels);  ///< features before a selection
+  std::unique_ptr<const Representation> (*make)(const SoapTerm &, const Density &);
+};
+
+/// Null for a name that is not known.
+const RepresentationKind *find_representation(const std::string &name);
 
 /// That of a term, which and whose density outlive it.
 std::unique_ptr<const Representation> make_representation(const SoapTerm &term,

@@ -3,6 +3,7 @@
 // out is for its evaluator to say: soap_layout.hpp is that of the CPU.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "soap/kernel.hpp"
@@ -34,19 +35,14 @@ struct SoapTerm {
   std::vector<int> n_channels;  ///< [l_max + 1] Q_l
   std::vector<Segment> segments;
   std::vector<SpeciesDensity> species;
-  int n_features = 0;                 ///< length of a power spectrum, after the selection
+  std::string representation;         ///< its name, see representations.cpp
+  int n_products = 0;                 ///< features of the representation, before the selection
+  int n_features = 0;                 ///< after it
   std::vector<int> selection;         ///< [n_features] which products, eq. (5a); empty: all
   std::vector<double> feature_scale;  ///< [n_features] that multiply the selected products
   Kernel kernel;
   std::size_t n_weights = 0;
   std::vector<SparseSet> sparse;  ///< [species of the centre]
-
-  /// All products q <= q' of all l.
-  int n_products() const {
-    int n = 0;
-    for (int size : n_channels) n += size * (size + 1) / 2;
-    return n;
-  }
 };
 
 }  // namespace soap_gpr
