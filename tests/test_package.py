@@ -51,4 +51,4 @@ def test_types_are_announced_of_all_names():
 )
 def test_nothing_is_loaded_before_it_is_needed(code, absent):
     check = f"{code}; import sys; sys.exit({absent!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", check]).returncode == 0

@@ -5,6 +5,8 @@
 
 NB_MODULE(_core, m) {
   if (const char *reason = why_cpu_cannot_run()) throw nb::import_error(reason);
+  // What still lives when Python ends is no leak: models in caches, or in what a traceback holds.
+  nb::set_leak_warnings(false);
   m.doc() = "The compiled core of soap-gpr.";
   const nb::object base = nb::module_::import_("potential.errors").attr("SoapGprError");
   nb::exception<Error>(m, "CoreError", base);

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from threadpoolctl import threadpool_limits
+
 from potential.errors import SoapGprError
 from potential.model import TRIANGLE, Model
 from potential.settings import SolverSettings
@@ -38,7 +40,9 @@ def refit(model: Model, *, jitter: float) -> TrainingModel:
             "found no fitted_labels in the model's provenance, expected their number"
         )
     trained = TrainingModel(model.to_bytes())
-    solution = solve(R, trained.kernel_matrix(), jitter)
+    # one thread, as in a fit: the sums of several round differently
+    with threadpool_limits(limits=1, user_api="blas"):
+        solution = solve(R, trained.kernel_matrix(), jitter)
     solver = settings.get("solver", {}) | {"jitter": jitter}
     kept = {key: value for key, value in record.items() if key not in _NOT_OF_THE_REFIT}
     kept |= made_now() | solved(solution, record["fitted_labels"])
