@@ -13,6 +13,7 @@ from potential.model.evaluation import evaluate_structures
 from potential.settings.file import load_settings
 from potential.structures.label_table import VOIGT
 from potential.structures.read import read_structures
+from potential.terms.kinds import terms_of
 from potential.training.accumulation import weighted_rows
 
 KERNELS = {
@@ -50,6 +51,9 @@ def test_rows_times_weights_are_what_the_model_predicts(tmp_path, name):
     (entry,) = model.terms
     assert entry["zeta"] == keys["zeta"] and entry["normalize"] == keys.get("normalize", True)
     assert entry.get("offset", 0) == keys.get("offset", 0)
+    (description,) = [term.description for term in terms_of(model)]
+    assert ("not normalised" in description) == (not entry["normalize"])
+    assert ("offset" in description) == ("offset" in entry)
     stored = model.metadata["settings"]["terms"][0]
     assert keys.items() <= stored.items()
 

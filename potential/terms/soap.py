@@ -150,9 +150,13 @@ class SoapTerm(SparseTerm):
         entry = self.entry
         basis = f", {entry['sparse_basis']}" if "sparse_basis" in entry else ""
         channels = ", ".join(map(str, sorted(set(entry["n_channels"]), reverse=True)))
+        kernel = "" if entry["normalize"] else "not normalised, "
+        if entry.get("offset", 0.0):
+            kernel += f"offset {entry['offset']:g}, "
+        kernel += f"zeta {entry['zeta']}, delta {entry['delta']:g} eV"
         return (
             f"{entry['kind']}{basis}, cutoff {entry['cutoff']:g} Å, l_max {entry['l_max']}, "
-            f"{channels} density channels, zeta {entry['zeta']}, delta {entry['delta']:g} eV"
+            f"{channels} density channels, {kernel}"
         )
 
 
