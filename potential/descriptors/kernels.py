@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from potential.descriptors.features import Features, require_pooling
 from potential.errors import SoapGprError
 from potential.runtime.parallel import ordered_map
+from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 
 
@@ -56,10 +57,7 @@ def structure_kernel(
 
 
 def _kernel(X: np.ndarray, numbers: np.ndarray, B: Features, zeta: float) -> np.ndarray:
-    products = X @ B.values.T
-    if zeta != int(zeta):
-        np.maximum(products, 0.0, out=products)  # nothing below zero but by rounding
-    return np.where(numbers[:, None] == B.numbers, products**zeta, 0.0)
+    return np.where(numbers[:, None] == B.numbers, power(X @ B.values.T, zeta), 0.0)
 
 
 def _checked(A: Features, B: Features | None, zeta: float) -> Features:

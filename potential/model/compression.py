@@ -19,6 +19,7 @@ from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
 from potential.model.model import TRIANGLE, Evaluation, Model
 from potential.runtime.progress import Progress, silent
+from potential.selection.rows import power
 from potential.structures.structure import Structure, symbol
 
 _CHUNK = 1000  # sparse points whose gradients are in memory at a time
@@ -137,7 +138,7 @@ def _balanced(X: np.ndarray, weights: np.ndarray, term: dict) -> _Projection:
     """X (M, n_features): sparse points, which also are the sample of environments."""
     zeta, offset = term["zeta"], term.get("offset", 0.0)
     gradients = [
-        zeta * (weights * _power(X[begin : begin + _CHUNK] @ X.T + offset, zeta - 1)) @ X
+        zeta * (weights * power(X[begin : begin + _CHUNK] @ X.T + offset, zeta - 1)) @ X
         for begin in range(0, len(X), _CHUNK)
     ]
     # C = R_pᵀ R_p and D = R_gᵀ R_g; with U S Vᵀ = R_g R_pᵀ both Aᵀ C A and Bᵀ D B are S
@@ -146,11 +147,6 @@ def _balanced(X: np.ndarray, weights: np.ndarray, term: dict) -> _Projection:
     n = int(np.count_nonzero(values > 1e-15 * values[0]))
     scale = 1.0 / np.sqrt(values[:n])
     return _Projection(R_g.T @ U[:, :n] * scale, R_p.T @ Vt[:n].T * scale, values[:n])
-
-
-def _power(x: np.ndarray, exponent: float) -> np.ndarray:
-    """As in docs/theory.md eq. (7b)."""
-    return x**exponent if exponent == int(exponent) else np.maximum(x, 0) ** exponent
 
 
 def _triangle(rows: np.ndarray) -> np.ndarray:

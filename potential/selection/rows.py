@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows of a feature matrix: what methods of choosing them ask of it, and near-duplicates."""
+"""Rows of a feature matrix: what methods of choosing them ask of it, kernels of their products, and
+near-duplicates."""
 
 from __future__ import annotations
 
@@ -18,6 +19,13 @@ DUPLICATE = 1e-12
 def linear(products: np.ndarray) -> np.ndarray:
     """The kernel p·p'."""
     return products
+
+
+def power(x: np.ndarray, zeta: float, out: np.ndarray | None = None) -> np.ndarray:
+    """x^zeta, where a zeta that is not an integer takes what is not positive for 0 (eq. 7b)."""
+    if zeta != int(zeta):
+        x = np.maximum(x, 0.0, out=out)
+    return np.power(x, zeta, out=out)
 
 
 def checked(

@@ -18,7 +18,7 @@ from potential.selection.cur import cur_points
 from potential.selection.farthest import farthest_points
 from potential.selection.kmeans import kmeans_points
 from potential.selection.leverage import leverage_points
-from potential.selection.rows import DUPLICATE, checked, distinct
+from potential.selection.rows import DUPLICATE, checked, distinct, power
 
 
 def random_points(
@@ -103,8 +103,7 @@ def _longest(X: np.ndarray) -> float:
 
 def _power(zeta: float, offset: float, products: np.ndarray) -> np.ndarray:
     """The kernel of products p.p', over that of unit vectors that are equal."""
-    values = (products + offset) / (1.0 + offset)
-    return values**zeta if isinstance(zeta, int) else np.maximum(values, 0.0) ** zeta
+    return power((products + offset) / (1.0 + offset), zeta)
 
 
 def _in_order(rows, unique):

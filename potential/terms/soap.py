@@ -14,6 +14,7 @@ from potential import _core
 from potential.basis import tabulate
 from potential.model import Environments, Model
 from potential.runtime.progress import Progress, silent
+from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms.points_file import points_from_file
@@ -116,12 +117,9 @@ class SoapTerm(SparseTerm):
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         """δ² (p̂_m·p̂_m' + offset)^ζ, where a real ζ takes what is not positive for 0
         (docs/theory.md eq. 7b); in place: K_MM may take a good part of the memory."""
-        zeta = self.entry["zeta"]
         np.matmul(points, points.T, out=out)
         out += self.entry.get("offset", 0.0)
-        if zeta != int(zeta):
-            np.maximum(out, 0.0, out=out)
-        np.power(out, zeta, out=out)
+        power(out, self.entry["zeta"], out=out)
         out *= self.entry["delta"] ** 2
 
     def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
