@@ -36,7 +36,7 @@ int main(int argc, char **argv) try {
   soap_gpr::Evaluator(model).evaluate(environments, outputs);
 
   double of_atoms[2] = {}, forces[2][3] = {};
-  soap_gpr::scatter(environments, outputs, soap_gpr::AtomArrays{of_atoms, forces});
+  soap_gpr::scatter_to_arrays(environments, outputs, {of_atoms, forces});
   std::printf("%.17g\n", of_atoms[0] + of_atoms[1]);
   for (const auto &f : forces) std::printf("%.17g %.17g %.17g\n", f[0], f[1], f[2]);
 } catch (const soap_gpr::Error &error) {

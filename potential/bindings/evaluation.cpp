@@ -72,7 +72,7 @@ struct Result {
       atoms.forces = reinterpret_cast<double(*)[3]>(force.data());
       atoms.virials = reinterpret_cast<double(*)[9]>(virial.data());
     }
-    scatter(environments, outputs, atoms);
+    scatter_to_arrays(environments, outputs, atoms);
     if (profile) profile->scatter += seconds_since(start);
   }
 };

@@ -82,4 +82,7 @@ struct AtomArrays {
   }
 };
 
+/// scatter, into plain arrays.
+void scatter_to_arrays(const Environments &environments, const Outputs &outputs, AtomArrays arrays);
+
 }  // namespace soap_gpr
