@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.terms.features import features
+from potential.terms.features import density_coefficients, features
 
 pytestmark = pytest.mark.check
 
@@ -84,6 +84,23 @@ def twin_features(model, t, atoms):
 @pytest.fixture(scope="module", params=["fitted", "imported"])
 def soap_model(request, model):
     return model if request.param == "fitted" else general_model()
+
+
+def test_density_coefficients_equal_the_slow_twin(soap_model, atoms):
+    species = soap_model.species_indices(atoms.numbers)
+    for t, term in enumerate(soap_model.terms):
+        tables = twin_tables(soap_model, t)
+        near = slow_twin.neighbours(atoms.positions, atoms.cell.array, atoms.pbc, term["cutoff"])
+        expected = np.array(
+            [
+                np.concatenate(
+                    [c.ravel() for c in slow_twin.expansion(tables, term["l_max"], *own)]
+                )
+                for own in ((species[i], species[j], r_ij) for i, (j, r_ij) in enumerate(near))
+            ]
+        )
+        found = density_coefficients(soap_model, t, atoms)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
 
 def test_features_equal_the_slow_twin(soap_model, atoms):

@@ -18,6 +18,19 @@ Array python_features(const Model &model, std::size_t term, const EnvironmentArr
   return to_numpy(std::move(out), {environments.n_atoms, width});
 }
 
+Array python_density_coefficients(const Model &model, std::size_t term,
+                                  const EnvironmentArrays &arrays) {
+  if (term >= n_terms(model)) throw Error("the model has no such term");
+  const Environments environments = arrays.environments(model);
+  const std::size_t width = n_density(model, term);
+  std::vector<double> out(environments.n_atoms * width);
+  {
+    nb::gil_scoped_release release;
+    density_coefficients(model, term, environments, out.data());
+  }
+  return to_numpy(std::move(out), {environments.n_atoms, width});
+}
+
 /// p̂ (n, n_features), offset (n + 1,), atoms and gradients of the environments of these centres,
 /// see FeatureRows.
 nb::tuple python_feature_gradients(const Model &model, std::size_t term,
@@ -92,6 +105,8 @@ Array python_triplet_rows(const Model &model, std::size_t term, std::size_t func
 }  // namespace
 
 void bind_training(nb::module_ &m) {
+  m.def("density_coefficients", &python_density_coefficients, "model"_a, "term"_a,
+        "environments"_a);
   m.def("features", &python_features, "model"_a, "term"_a, "environments"_a);
   m.def("feature_gradients", &python_feature_gradients, "model"_a, "term"_a, "environments"_a,
         "centers"_a);

@@ -42,6 +42,29 @@ std::size_t n_weights(const Model &model, std::size_t term) {
   return std::visit([](const auto &any) { return any.n_weights; }, model.data().terms.at(term));
 }
 
+std::size_t n_density(const Model &model, std::size_t term) {
+  std::size_t n = 0;
+  const Density &density = soap_layout(model, term).density;
+  for (int l = 0; l <= density.l_max; ++l) n += (2 * l + 1) * density.channels[l].size;
+  return n;
+}
+
+void density_coefficients(const Model &model, std::size_t index, const Environments &environments,
+                          double *c) {
+  const SoapLayout &soap = soap_layout(model, index);
+  EnvironmentBlock block(soap, 1);
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) {
+    block.gather(environments, &i, 1);
+    block.expand();
+    for (int l = 0; l <= soap.density.l_max; ++l) {
+      const Channels &channels = soap.density.channels[l];
+      for (int m = 0; m <= 2 * l; ++m)
+        c = std::copy_n(block.coefficients(0) + channels.offset + m * channels.stride,
+                        channels.size, c);
+    }
+  }
+}
+
 void features(const Model &model, std::size_t index, const Environments &environments,
               double *p_hat) {
   const SoapLayout &soap = soap_layout(model, index);

@@ -18,6 +18,12 @@ std::size_t n_features(const Model &model, std::size_t term);
 std::size_t n_weights(const Model &model);
 std::size_t n_weights(const Model &model, std::size_t term);
 
+/// Coefficients c[n_atoms][n_density(term)] of the density of one soap term, docs/theory.md eq.
+/// (3): of an atom l after l, then m, then the channels q of that l.
+std::size_t n_density(const Model &model, std::size_t term);
+void density_coefficients(const Model &model, std::size_t term, const Environments &environments,
+                          double *c);
+
 /// Features p_hat[n_atoms][n_features] of one soap term, of unit length where its kernel is
 /// normalised.
 void features(const Model &model, std::size_t term, const Environments &environments,
