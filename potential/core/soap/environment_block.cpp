@@ -47,16 +47,12 @@ void EnvironmentBlock::expand() {
 }
 
 void EnvironmentBlock::represent() {
-  const std::size_t n_features = soap_.n_features();
-  for (int i = 0; i < n_; ++i)
-    soap_.representation->values(coefficients(i), scratch_.data(), &p_hat_[i * n_features]);
-  if (soap_.term.kernel.normalized) normalize(n_, int(n_features), p_hat_.data(), norm_.data());
+  soap_.representation->values(n_, c_.data(), scratch_.data(), p_hat_.data());
+  if (soap_.term.kernel.normalized) normalize(n_, soap_.n_features(), p_hat_.data(), norm_.data());
 }
 
 void EnvironmentBlock::representation_adjoint(const double *g) {
-  for (int i = 0; i < n_; ++i)
-    soap_.representation->adjoint(coefficients(i), g + std::size_t(i) * soap_.n_features(),
-                                  scratch_.data(), &g_c_[i * row()]);
+  soap_.representation->adjoint(n_, c_.data(), g, scratch_.data(), g_c_.data());
 }
 
 void EnvironmentBlock::expansion_adjoint(double (*f_ij)[3]) {

@@ -14,11 +14,8 @@ int PowerSpectrum::n_products(const std::vector<int> &n_channels) {
 
 PowerSpectrum::PowerSpectrum(const SoapTerm &term, const Density &density)
     : term_(term), density_(density) {
-  for (const Channels &channels : density.channels) {
-    const std::size_t square = std::size_t(channels.size) * channels.stride;
-    largest_square_ = std::max(largest_square_, square);
-    all_squares_ += square;
-  }
+  for (const Channels &channels : density.channels)
+    largest_square_ = std::max(largest_square_, std::size_t(channels.size) * channels.stride);
 }
 
 std::size_t PowerSpectrum::scratch_size() const {
@@ -50,14 +47,22 @@ void PowerSpectrum::all_products(const double *c, double *p) const {
   }
 }
 
-void PowerSpectrum::values(const double *c, double *scratch, double *p) const {
-  if (term_.selection.empty()) return all_products(c, p);
-  all_products(c, scratch);
-  select(scratch, p);
+void PowerSpectrum::values(int n, const double *c, double *scratch, double *p) const {
+  for (int i = 0; i < n; ++i, c += density_.n_coefficients, p += size()) {
+    all_products(c, term_.selection.empty() ? p : scratch);
+    if (!term_.selection.empty()) select(scratch, p);
+  }
 }
 
-void PowerSpectrum::adjoint(const double *c, const double *g_p, double *scratch,
+void PowerSpectrum::adjoint(int n, const double *c, const double *g_p, double *scratch,
                             double *g_c) const {
+  const std::size_t width = density_.n_coefficients;
+  for (int i = 0; i < n; ++i, c += width, g_c += width, g_p += size())
+    adjoint_of_one(c, g_p, scratch, g_c);
+}
+
+void PowerSpectrum::adjoint_of_one(const double *c, const double *g_p, double *scratch,
+                                   double *g_c) const {
   if (!term_.selection.empty()) {
     double *all = scratch + largest_square_;
     std::fill_n(all, term_.n_products, 0.0);
@@ -89,44 +94,39 @@ void PowerSpectrum::adjoint(const double *c, const double *g_p, double *scratch,
   }
 }
 
-void PowerSpectrum::add_derivative(const std::vector<ChannelGroup> &groups, const double *c,
-                                   const double *dc, const DerivativeRows &rows) const {
-  std::size_t offset = 0;
+void PowerSpectrum::all_derivatives(const double *c, const double *dc,
+                                    const std::vector<ChannelGroup> &groups, double *scratch,
+                                    double *dp) const {
   for (int l = 0; l <= density_.l_max; ++l) {
     const Channels &channels = density_.channels[l];
-    for (int q = groups[l].q_begin; q < groups[l].q_begin + groups[l].size; ++q)
-      for (int group = 0; group < channels.stride; group += kLanes) {
-        const double *row = c + channels.offset + group;
-        Lanes b[3];
-        for (int x = 0; x < 3; ++x) {
-          const double *slope = dc + x * std::size_t(density_.n_coefficients) + channels.offset + q;
-          b[x] = broadcast(0.0);
-          for (int m = 0; m <= 2 * l; ++m)
-            b[x] += slope[m * channels.stride] * load(row + m * channels.stride);
-        }
-        rows.add(offset + std::size_t(q) * channels.stride + group, b);
+    const int n = channels.size, stride = channels.stride;
+    const int begin = groups[l].q_begin, end = begin + groups[l].size;
+    // B_qq' = Σ_m dc_qm c_q'm
+    std::fill_n(scratch, std::size_t(n) * stride, 0.0);
+    for (int q = begin; q < end; ++q)
+      for (int group = 0; group < stride; group += kLanes) {
+        Lanes b = broadcast(0.0);
+        for (int m = 0, at = channels.offset; m <= 2 * l; ++m, at += stride)
+          b += dc[at + q] * load(c + at + group);
+        store(scratch + q * stride + group, b);
       }
-    offset += std::size_t(channels.size) * channels.stride;
-  }
-}
-
-void PowerSpectrum::pack_all(const double *row, double *dp) const {
-  for (int l = 0; l <= density_.l_max; ++l) {
-    const Channels &channels = density_.channels[l];
     const double diagonal = 1.0 / std::sqrt(2.0 * l + 1.0), off_diagonal = diagonal * M_SQRT2;
-    for (int q = 0; q < channels.size; ++q) {
-      *dp++ = 2 * diagonal * row[q * channels.stride + q];
-      for (int k = q + 1; k < channels.size; ++k)
-        *dp++ = off_diagonal * (row[q * channels.stride + k] + row[k * channels.stride + q]);
+    for (int q = 0; q < n; ++q) {
+      *dp++ = 2 * diagonal * scratch[q * stride + q];
+      for (int k = q + 1; k < n; ++k)
+        *dp++ = off_diagonal * (scratch[q * stride + k] + scratch[k * stride + q]);
     }
-    row += channels.size * channels.stride;
   }
 }
 
-void PowerSpectrum::pack(const double *row, double *scratch, double *dp) const {
-  if (term_.selection.empty()) return pack_all(row, dp);
-  pack_all(row, scratch);
-  select(scratch, dp);
+void PowerSpectrum::derivatives(const double *c, int n, const double *dc,
+                                const std::vector<ChannelGroup> &groups, double *scratch,
+                                double *dp) const {
+  double *all = scratch + largest_square_;
+  for (int i = 0; i < n; ++i, dc += density_.n_coefficients, dp += size()) {
+    all_derivatives(c, dc, groups, scratch, term_.selection.empty() ? dp : all);
+    if (!term_.selection.empty()) select(all, dp);
+  }
 }
 
 }  // namespace soap_gpr

@@ -16,23 +16,23 @@ class PowerSpectrum : public Representation {
 
   int size() const override { return term_.n_features; }
   std::size_t scratch_size() const override;
-  void values(const double *c, double *scratch, double *p) const override;
-  void adjoint(const double *c, const double *g_p, double *scratch, double *g_c) const override;
-
-  std::size_t derivative_size() const override { return all_squares_; }
-  /// B_qq' = Σ_m dc_qm c_q'm
-  void add_derivative(const std::vector<ChannelGroup> &groups, const double *c, const double *dc,
-                      const DerivativeRows &rows) const override;
-  void pack(const double *row, double *scratch, double *dp) const override;
+  void values(int n, const double *c, double *scratch, double *p) const override;
+  void adjoint(int n, const double *c, const double *g_p, double *scratch,
+               double *g_c) const override;
+  void derivatives(const double *c, int n, const double *dc,
+                   const std::vector<ChannelGroup> &groups, double *scratch,
+                   double *dp) const override;
 
  private:
   void all_products(const double *c, double *p) const;
-  void pack_all(const double *row, double *dp) const;
+  void adjoint_of_one(const double *c, const double *g_p, double *scratch, double *g_c) const;
+  void all_derivatives(const double *c, const double *dc, const std::vector<ChannelGroup> &groups,
+                       double *scratch, double *dp) const;
   void select(const double *all, double *p) const;
 
   const SoapTerm &term_;
   const Density &density_;
-  std::size_t largest_square_ = 0, all_squares_ = 0;  ///< Q_l × stride of an l, and of all l
+  std::size_t largest_square_ = 0;  ///< Q_l × stride of an l
 };
 
 }  // namespace soap_gpr

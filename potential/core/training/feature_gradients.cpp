@@ -1,57 +1,81 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "training/feature_gradients.hpp"
 
+#include "base/voigt.hpp"
+
 namespace soap_gpr {
 
 FeatureGradients::FeatureGradients(const SoapLayout &soap, std::size_t n_atoms)
     : soap_(soap),
-      size_(soap.representation->derivative_size()),
       slot_(n_atoms, -1),
       dc_(std::size_t(3) * soap.density.n_coefficients),
-      scratch_(soap.representation->scratch_size()) {}
+      scratch_(soap.representation->scratch_size()) {
+  for (const Channels &channels : soap.density.channels) all_.push_back({0, channels.size, 0});
+}
 
 void FeatureGradients::compute(EnvironmentBlock &block, std::size_t center,
-                               const Environments &environments) {
+                               const Environments &environments, AlignedVector &packed) {
   const std::size_t *own = environments.neighbor + environments.offset[center];
   for (std::size_t atom : atoms_) slot_[atom] = -1;
   atoms_.clear();
-  add_atom(center);
+  species_.clear();
+  add_atom(center, environments.species[center]);
   for (const auto &batch : block.neighborhood(0).batches())
-    for (int k = 0; k < batch.size; ++k) add_atom(own[batch.pair[k]]);
-  derivatives_.assign(n_rows() * size_, 0.0);
+    for (int k = 0; k < batch.size; ++k) add_atom(own[batch.pair[k]], batch.species);
+  directions_.assign(n_rows() * soap_.density.n_coefficients, 0.0);
   for (const auto &batch : block.neighborhood(0).batches()) {
     block.expansion().prepare(batch);
     for (int k = 0; k < batch.size; ++k) {
       block.expansion().derivative(batch, k, dc_.data());
-      add_pair(batch, k, block.coefficients(0), slot_[own[batch.pair[k]]]);
+      add_pair(batch, k, slot_[own[batch.pair[k]]]);
     }
   }
-}
-
-void FeatureGradients::pack(AlignedVector &packed) {
   const std::size_t width = soap_.n_features();
   packed.resize(n_rows() * width);
-  for (std::size_t row = 0; row < n_rows(); ++row)
-    soap_.representation->pack(&derivatives_[row * size_], scratch_.data(), &packed[row * width]);
+  const auto derive = [&](std::size_t row, std::size_t end, const auto &groups) {
+    soap_.representation->derivatives(block.coefficients(0), int(end - row), direction(row), groups,
+                                      scratch_.data(), &packed[row * width]);
+  };
+  derive(0, 3, all_);
+  for (std::size_t s = 1, end; s < atoms_.size(); s = end) {  // atoms of one species at a time
+    end = s + 1;
+    while (end < atoms_.size() && species_[end] == species_[s]) ++end;
+    derive(3 * s, 3 * end, soap_.density.tables[species_[s]].groups());
+  }
+  derive(3 * atoms_.size(), n_rows(), all_);
 }
 
-void FeatureGradients::add_atom(std::size_t atom) {
+void FeatureGradients::add_atom(std::size_t atom, int species) {
   if (slot_[atom] >= 0) return;
   slot_[atom] = int(atoms_.size());
   atoms_.push_back(atom);
+  species_.push_back(species);
 }
 
-void FeatureGradients::add_pair(const Neighborhood::Batch &batch, int k, const double *c,
-                                int slot) {
-  DerivativeRows rows;
-  for (int x = 0; x < 3; ++x) {
-    rows.neighbor[x] = &derivatives_[(3 * slot + x) * size_];
-    rows.center[x] = &derivatives_[x * size_];
-    rows.r_ij[x] = batch.r[k] * batch.unit[x][k];
+void FeatureGradients::add_pair(const Neighborhood::Batch &batch, int k, int slot) {
+  const std::size_t row = soap_.density.n_coefficients;
+  for (int l = 0; l <= soap_.density.l_max; ++l) {
+    const Channels &channels = soap_.density.channels[l];
+    const ChannelGroup &group = soap_.density.tables[batch.species].groups()[l];
+    for (int m = 0; m <= 2 * l; ++m) {
+      const std::size_t at = channels.offset + m * channels.stride + group.q_begin;
+      for (int x = 0; x < 3; ++x) {
+        const double *dc = &dc_[x * row + at];
+        double *neighbor = direction(3 * slot + x) + at, *center = direction(x) + at;
+        for (int q = 0; q < group.size; ++q) {
+          neighbor[q] += dc[q];
+          center[q] -= dc[q];
+        }
+      }
+      for (int v = 0; v < 6; ++v) {
+        const double *dc = &dc_[kVoigt[v][0] * row + at];
+        const int y = kVoigt[v][1];
+        const double r_ij = batch.r[k] * batch.unit[y][k];
+        double *strain = direction(3 * atoms_.size() + v) + at;
+        for (int q = 0; q < group.size; ++q) strain[q] += r_ij * dc[q];
+      }
+    }
   }
-  for (int v = 0; v < 6; ++v) rows.strain[v] = &derivatives_[(3 * atoms_.size() + v) * size_];
-  const auto &groups = soap_.density.tables[batch.species].groups();
-  soap_.representation->add_derivative(groups, c, dc_.data(), rows);
 }
 
 }  // namespace soap_gpr

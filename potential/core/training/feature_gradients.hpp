@@ -9,8 +9,9 @@
 
 namespace soap_gpr {
 
-/// Gradients of one centre's features with respect to every atom it sees and to strain: first rows
-/// of derivatives, added up over neighbours, then packed like p.
+/// Gradients of one centre's features with respect to every atom it sees and to strain: those of
+/// its density coefficients, added up over neighbours, are directions that the representation takes
+/// derivatives along.
 class FeatureGradients {
  public:
   FeatureGradients(const SoapLayout &soap, std::size_t n_atoms);
@@ -20,21 +21,21 @@ class FeatureGradients {
   const std::vector<std::size_t> &atoms() const { return atoms_; }
   std::size_t n_rows() const { return 3 * atoms_.size() + 6; }
 
-  /// Of the only centre of a block that has its features.
-  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments);
-
-  /// packed[n_rows][n_features]
-  void pack(AlignedVector &packed);
+  /// packed[n_rows][n_features], of the only centre of a block that has its features.
+  void compute(EnvironmentBlock &block, std::size_t center, const Environments &environments,
+               AlignedVector &packed);
 
  private:
-  void add_atom(std::size_t atom);
-  void add_pair(const Neighborhood::Batch &batch, int k, const double *c, int slot);
+  void add_atom(std::size_t atom, int species);
+  void add_pair(const Neighborhood::Batch &batch, int k, int slot);
+  double *direction(std::size_t row) { return &directions_[row * soap_.density.n_coefficients]; }
 
   const SoapLayout &soap_;
-  std::size_t size_;       ///< length of a row of derivatives
-  std::vector<int> slot_;  ///< [n_atoms] row triple of an atom, or -1
+  std::vector<ChannelGroup> all_;  ///< all channels of each l
+  std::vector<int> slot_;          ///< [n_atoms] row triple of an atom, or -1
   std::vector<std::size_t> atoms_;
-  AlignedVector dc_, derivatives_, scratch_;
+  std::vector<int> species_;  ///< [slot]
+  AlignedVector dc_, directions_, scratch_;
 };
 
 }  // namespace soap_gpr

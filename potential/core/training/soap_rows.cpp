@@ -150,8 +150,7 @@ void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &colum
     double *own = rows + columns[a];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
     if (!with_gradients) continue;
-    gradients.compute(block, i, environments);
-    gradients.pack(packed);
+    gradients.compute(block, i, environments, packed);
     panels.fill(term.kernel.normalized, term.n_features, int(gradients.n_rows()), block.p_hat(),
                 packed);
     subtract_gradients(sparse, kernel, panels,

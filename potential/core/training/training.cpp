@@ -88,8 +88,7 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
   out.offset.push_back(0);
   for (std::size_t i : centers) {
     block.compute(environments, &i, 1);
-    gradients.compute(block, i, environments);
-    gradients.pack(packed);
+    gradients.compute(block, i, environments, packed);
     const double *p_hat = block.p_hat(), norm = block.norm()[0];
     for (std::size_t row = 0; soap.term.kernel.normalized && row < gradients.n_rows(); ++row) {
       double *dp = &packed[row * width], along = 0;
