@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each term of a model contributes to its energies and forces (docs/theory.md eq. 13k, 13l)."""
+"""What each term contributes to energies and forces (docs/theory.md eq. 13k, 13l)."""
 
 from __future__ import annotations
 
