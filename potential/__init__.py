@@ -6,6 +6,7 @@ Evaluation          what a model says of one structure
 SoapGprCalculator   the same for ASE
 fit                 train a model from settings, and files or frames
 refit               the same fit with another jitter, from a model that keeps its triangle
+tune                search for settings by cross-validation and marginal likelihood
 SoapDescriptor      SOAP vectors of ase.Atoms, also as a transformer of scikit-learn
 environment_kernel, structure_kernel
                     kernels of environments and of structures
@@ -28,6 +29,7 @@ _EXPORTS = {
     "fit": "potential.training.fitting",
     "refit": "potential.training.refit",
     "structure_kernel": "potential.descriptors",
+    "tune": "potential.validation.tuning",
 }
 if TYPE_CHECKING:  # the same for type checkers and editors
     from potential.descriptors import SoapDescriptor as SoapDescriptor
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # the same for type checkers and editors
     from potential.selection import farthest_points as farthest_points
     from potential.training.fitting import fit as fit
     from potential.training.refit import refit as refit
+    from potential.validation.tuning import tune as tune
 
     __version__: str
 

@@ -24,6 +24,7 @@ from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "2"
+FORMAT = {"format": "soap-gpr", "units": "eV,angstrom"}  # of the metadata of every model file
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
 

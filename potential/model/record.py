@@ -100,6 +100,14 @@ def _table(checks: Mapping[str, Check], required: bool = False) -> Check:
     return checked
 
 
+def _all(*checks: Check) -> Check:
+    def checked(value: Any, where: str) -> None:
+        for check in checks:
+            check(value, where)
+
+    return checked
+
+
 def _require(good: bool, value: Any, where: str, expected: str) -> None:
     if not good:
         found = json.dumps(value)
@@ -114,6 +122,9 @@ _COUNTS = _table(dict.fromkeys(COUNTS, _number) | {"config_types": _each(_number
 _STATISTICS = _table(dict.fromkeys(("count", "rmse", "mae", "largest"), _number), required=True)
 _ERRORS = _table({"errors": _each(_each(_STATISTICS))})
 _DEVIATION = _table({"force": _number}, required=True)
+_SPREADS = _table(dict.fromkeys(("energy_spread", "force_spread"), _number), required=True)
+_SHARE = _all(_SPREADS, _table(dict.fromkeys(("energy", "force"), _number)))
+_SHARES = _table({"data": _text, "structures": _number, "terms": _list_of(_SHARE)}, required=True)
 _CHECKS = {
     "settings": _table(
         {
@@ -128,6 +139,7 @@ _CHECKS = {
             **dict.fromkeys(REGRESSION, _number),
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
+            "term_shares": _SHARES,
             "compression": _table({"deviation": _DEVIATION}, required=True),
             "seconds": _each(_number),
             "warnings": _list_of(_text),

@@ -16,6 +16,7 @@ from potential.reports.page import Page
 from potential.reports.plots import error_histogram, parity
 from potential.scores import metrics
 from potential.scores.metrics import Pairs
+from potential.scores.shares import HEAD, TermShare, share_rows, term_shares, term_values
 from potential.structures.structure import Structure
 from potential.training.baseline import composition
 from potential.training.provenance import summary
@@ -41,6 +42,8 @@ def write_report(
     lead = f"{len(structures)} structures from {', '.join(files)}"
     page = Page(title, lead)
     add_accuracy(page, model, structures, predictions)
+    if len(model.terms) > 1:
+        add_shares(page, model, term_shares(term_values(model, structures)))
     if curve is not None:
         add_curve(page, curve)
     add_model(page, model)
@@ -75,6 +78,16 @@ def add_accuracy(
     page.heading("Structures with the largest errors")
     head, rows = _worst(structures, pairs)
     page.table(head, rows, text_columns=(0, 1))
+
+
+def add_shares(page: Page, model: Model, shares: Sequence[TermShare]) -> None:
+    """What each term contributes to energies and forces."""
+    page.heading("Terms")
+    page.text(
+        "Share of each term in the variance of the energies per atom above e0 and of the forces "
+        "(negative where it cancels others), and its own spread."
+    )
+    page.table(HEAD, share_rows(model, shares), text_columns=(0, 5))
 
 
 def add_model(page: Page, model: Model) -> None:

@@ -18,14 +18,27 @@ from potential.runtime.output import atomic_file
 from potential.runtime.text_table import text_table
 from potential.scores.metrics import UNITS
 from potential.settings.file import parse_settings, read_toml
-from potential.validation.search_space import with_parameters
+from potential.validation.marginal_likelihood import RANGE
 from potential.validation.tuning import Trial, Tuning
 from potential.version import package_version
 
 
 def format_tuning(tuning: Tuning) -> str:
-    """A table of plain text; the best trial is marked."""
-    return f"{lead(tuning)}\n\n{text_table(*table(tuning))}"
+    """A table of plain text, the best trial marked, and the δ that it found."""
+    return f"{lead(tuning)}\n\n{text_table(*table(tuning))}{delta_lines(tuning)}"
+
+
+def delta_lines(tuning: Tuning) -> str:
+    """The lines of fit.toml with the δ that the best trial found; nothing where it found none."""
+    if tuning.best is None or not tuning.best.delta:
+        return ""
+    lines = ["", "", f"# [[terms]] of trial {tuning.best.number}"]
+    for start, term in zip(tuning.settings.start.terms, tuning.best_settings.terms, strict=True):
+        least = term.delta <= 1.001 * start.delta / RANGE
+        note = "  # a thousandth of the start: the data do not ask for it" if least else ""
+        shown = f"[[terms]]  # {term.kind}, cutoff {getattr(term, 'cutoff', 0):g} Å"
+        lines += [shown, f"delta = {term.delta:.4g}{note}"]
+    return "\n".join(lines)
 
 
 def lead(tuning: Tuning) -> str:
@@ -40,6 +53,7 @@ def lead(tuning: Tuning) -> str:
 def table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
     """(head, rows): one row per trial; trial 0 is fit.toml as it stood."""
     keys = [item.key for item in tuning.settings.search]
+    deltas = list(dict.fromkeys(key for trial in tuning.trials for key in trial.delta))
     labels = list(dict.fromkeys(label for trial in tuning.trials for label in trial.rmse))
     noise = list(dict.fromkeys(key for trial in tuning.trials for key in _levels(trial)))
     head = ["", "trial", "value", *(f"{label}, {UNITS[label][1]}" for label in labels)]
@@ -51,10 +65,10 @@ def table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
             f"{UNITS[label][2] * trial.rmse[label]:.3g}" if label in trial.rmse else "-"
             for label in labels
         ]
-        row += [_show(_value_of(tuning, trial, key)) for key in keys]
+        row += [_show(_value_of(tuning, trial, key)) for key in (*keys, *deltas)]
         row += [_show(_levels(trial).get(key)) for key in noise]
         rows.append(row)
-    return [*head, *keys, *(f"noise.{key}" for key in noise)], rows
+    return [*head, *keys, *deltas, *(f"noise.{key}" for key in noise)], rows
 
 
 def write_page(path: str | Path, tuning: Tuning) -> None:
@@ -62,8 +76,11 @@ def write_page(path: str | Path, tuning: Tuning) -> None:
     page = Page(f"Tuning of {tuning.settings.file}", lead(tuning))
     page.heading("Value by trial")
     page.figures([(_history(tuning), "Value of each trial, the best so far, and the start")])
-    page.heading("Value by setting")
-    page.figures((_scatter(tuning, item.key), item.key) for item in tuning.settings.search)
+    if tuning.settings.search:
+        page.heading("Value by setting")
+        page.figures((_scatter(tuning, item.key), item.key) for item in tuning.settings.search)
+    if delta_lines(tuning):
+        page.details("delta of all terms", delta_lines(tuning).strip())
     if tuning.importance:
         page.heading("Importance")
         page.text("Share of each key in what sets the best trials apart (PED-ANOVA).")
@@ -87,9 +104,7 @@ def write_best(path: str | Path, tuning: Tuning) -> None:
     best, settings = tuning.best, tuning.settings
     if best is None:
         raise SoapGprError(f"{path}: not written, because no trial could be evaluated")
-    values = with_parameters(settings.values, best.parameters, settings.file)
-    if best.noise is not None:
-        values["noise"] = best.noise
+    values = tuning.best_values
     expected = parse_settings(values, file=str(path), folder=Path(settings.file).parent)
     values["data"] = _moved(values["data"], Path(settings.file).parent, Path(path).parent)
     head = f"# Trial {best.number} of soap-gpr tune {settings.file}\n"
@@ -177,7 +192,7 @@ def _show_value(tuning: Tuning, trial: Trial) -> str:
 def _value_of(tuning: Tuning, trial: Trial, key: str) -> Any:
     """The value of a searched key; for trial 0 that of fit.toml or its default."""
     if trial.number:
-        return trial.parameters.get(key)
+        return (trial.parameters | trial.delta).get(key)
     place: Any = tuning.settings.start.to_dict()
     for word in key.replace("noise.", "noise.default.", 1).split("."):
         if isinstance(place, list) and word.isdecimal() and int(word) < len(place):

@@ -8,11 +8,11 @@ put in their order.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ase
 import numpy as np
@@ -25,6 +25,7 @@ from potential.runtime.output import require_outputs
 from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
 from potential.scores import metrics
+from potential.scores.shares import MOST_STRUCTURES, shares_to_json, term_shares, term_values
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
 from potential.structures.structure import Structure
@@ -33,11 +34,13 @@ from potential.training.accumulation import accumulate, said_on
 from potential.training.baseline import isolated_atom_energies
 from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
-from potential.training.data import read_fit_data, require_known_species
+from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
 from potential.training.memory import require_possible
 from potential.training.provenance import provenance
 from potential.training.regression import Solution, Triangle, solve
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -128,10 +131,12 @@ def _fit(
     with _timed(seconds, "errors"):
         train_errors = _errors(model, data.train, ranks, progress, "training errors")
         test_errors = _errors(model, data.test, ranks, progress, "test errors")
+        shares = _shares(model, data, ranks, progress)
     warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
     record = ranks.from_first(
         lambda: (
             provenance(settings, data, model, train_errors, test_errors, solution, triangle)
+            | shares
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
     )
@@ -201,9 +206,29 @@ def _errors(
 ) -> metrics.Errors:
     if not structures:
         return {metrics.ALL: {}}
+    predictions = _of_all_ranks(
+        lambda mine: evaluate_structures(model, mine, progress, what), structures, ranks
+    )
+    return metrics.errors(structures, predictions)
+
+
+def _shares(model: Model, data: FitData, ranks: Ranks, progress: Progress) -> dict[str, Any]:
+    """Shares of the terms for the record, where there are several: on test structures if there are
+    any, and on no more than MOST_STRUCTURES, evenly spread."""
+    name, structures = ("test", data.test) if data.test else ("train", data.train)
+    structures = structures[:: -(-len(structures) // MOST_STRUCTURES)]
+    if len(model.terms) < 2:
+        return {}
+    values = _of_all_ranks(lambda mine: term_values(model, mine, progress), structures, ranks)
+    return {"term_shares": shares_to_json(term_shares(values), name, len(structures))}
+
+
+def _of_all_ranks(
+    values: Callable[[list[Structure]], list[T]], structures: Sequence[Structure], ranks: Ranks
+) -> list[T]:
+    """A value of every structure, on all ranks, which share the work."""
     mine = range(ranks.rank, len(structures), ranks.size)
     with ranks.together():
-        own = evaluate_structures(model, [structures[k] for k in mine], progress, what)
+        own = values([structures[k] for k in mine])
     parts = ranks.all_gather(own)
-    predictions = [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]
-    return metrics.errors(structures, predictions)
+    return [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]

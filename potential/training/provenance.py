@@ -14,6 +14,7 @@ from potential.model import TRIANGLE, Model
 from potential.model.record import COUNTS, REGRESSION
 from potential.runtime.printable import printable_values
 from potential.scores import metrics
+from potential.scores.shares import format_shares
 from potential.settings import FitSettings
 from potential.structures.label_table import FORCE
 from potential.structures.read import file_hashes
@@ -88,6 +89,9 @@ def summary(model: Model) -> str:
         errors = metrics.from_json(record.get(key, {}))
         if errors.get(metrics.ALL):
             parts.append(["", metrics.format_table(errors, title)])
+    shares = record.get("term_shares")
+    if shares and len(shares["terms"]) == len(model.terms):
+        parts.append(["", format_shares(model, shares)])
     parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
     return "\n".join(line for part in parts for line in part)
 

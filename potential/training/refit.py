@@ -12,7 +12,7 @@ from potential.terms import TrainingModel
 from potential.training.provenance import made_now, solved
 from potential.training.regression import solve
 
-_NOT_OF_THE_REFIT = ("train_errors", "test_errors", "seconds", "ranks")
+_NOT_OF_THE_REFIT = ("train_errors", "test_errors", "term_shares", "seconds", "ranks")
 
 
 def refit(model: Model, *, jitter: float) -> TrainingModel:

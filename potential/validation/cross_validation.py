@@ -67,14 +67,13 @@ class FoldFactors:
 
     def with_delta(self, settings: FitSettings) -> FoldFactors:
         """The factors of a fit that differs in the ``delta`` of its terms, which multiplies columns
-        of rows and blocks of K_MM; noise and solver may differ as well."""
+        of rows and blocks of K_MM (docs/theory.md eq. 13i); noise and solver may differ too."""
         prepared, old = self.prepared, self.prepared.settings.terms
+        ratios = [
+            (now.delta / own.delta) ** 2 for own, now in zip(old, settings.terms, strict=True)
+        ]
         scale = np.ones(prepared.width + 1)
-        begin = 0
-        for t, (before, now) in enumerate(zip(old, settings.terms, strict=True)):
-            end = begin + prepared.model.own_terms[t].n_weights
-            scale[begin:end] = (now.delta / before.delta) ** 2
-            begin = end
+        scale[: prepared.model.n_weights] = prepared.by_column(ratios)
         if np.all(scale == 1.0):
             return self
         scaled = copy.copy(self)

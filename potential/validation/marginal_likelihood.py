@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Noise levels by maximum marginal likelihood, from triangular factors (docs/theory.md eq. 13d)."""
+"""Noise levels and δ of terms by maximum marginal likelihood, from triangular factors of one set of
+rows (docs/theory.md eq. 13d, 13i, 13j)."""
 
 from __future__ import annotations
 
@@ -12,14 +13,17 @@ from scipy.optimize import minimize
 from potential.settings import FitSettings, NoiseSettings, Sigmas
 from potential.structures.label_table import LABELS
 from potential.training.label_groups import OWN, level
-from potential.training.regression import StreamingQR, prior_factor
+from potential.training.regression import StreamingQR
 from potential.validation.cross_validation import FoldFactors
+from potential.validation.deltas import scaled_deltas
+from potential.validation.term_prior import TermPrior
 
-RANGE = 1e3  # a level moves at most by this scale, up or down
+RANGE = 1e3  # a level or δ moves at most by this scale, up or down
 
 
 class MarginalLikelihood:
-    """log p(y) of all training labels as a function of one scale per label of its noise levels.
+    """log p(y) of all training labels as a function of one scale per label of its noise levels, and
+    of one scale per term of its δ².
 
     The ratios between the config_types stay, and so do the structures' own sigmas.
     """
@@ -38,28 +42,36 @@ class MarginalLikelihood:
         self.labels = list(pieces)
         self._factors = [prepared.collapse(of_label, e0) for of_label in pieces.values()]
         self._n = np.array([counts[label] for label in self.labels], dtype=float)
-        self._U = prior_factor(prepared.K_MM, settings.solver.jitter)
+        self._prior = TermPrior(prepared, settings.solver.jitter)
+        self.n_terms = self._prior.n_terms
         self._constant = _log_norm(factors, settings.noise)
 
-    def __call__(self, log_scales: np.ndarray) -> tuple[float, np.ndarray]:
-        """log p(y) and its derivatives by the logarithms of the scales (n_labels,)."""
-        M = len(self._U)
+    def __call__(
+        self, log_scales: np.ndarray, log_deltas: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """log p(y) and its derivatives by the logarithms of the scales (n_labels,) of noise levels,
+        followed by those of the scales (n_terms,) of δ² where these are given."""
+        U = self._prior.factor(log_deltas)
+        M = len(U)
         scaled = [
             R * np.exp(-x) for R, x in zip(self._factors, np.asarray(log_scales), strict=True)
         ]
         qr = StreamingQR(M)
-        qr.add(self._U, np.zeros(M))
+        qr.add(U, np.zeros(M))
         for R in (self._fixed, *scaled):
             qr.add(R[:, :M], R[:, M])
         triangle = qr.triangle()
         R = triangle[:M, :M]
         weights = solve_triangular(R, triangle[:M, M])
-        log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(self._U))
+        log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(U))
         value = -0.5 * (triangle[M, M] ** 2 + log_det) - self._n @ log_scales - self._constant
         misfit = [np.sum((T[:, :M] @ weights - T[:, M]) ** 2) for T in scaled]
         # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
         trace = [np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2) for T in scaled]
-        return float(value), np.array(misfit) + np.array(trace) - self._n
+        slopes = np.array(misfit) + np.array(trace) - self._n
+        if log_deltas is not None:
+            slopes = np.append(slopes, self._prior.slopes(U, R, weights, log_deltas))
+        return float(value), slopes
 
 
 def log_marginal_likelihood(factors: FoldFactors, settings: FitSettings) -> float:
@@ -70,26 +82,37 @@ def log_marginal_likelihood(factors: FoldFactors, settings: FitSettings) -> floa
 
 def maximum_likelihood_noise(factors: FoldFactors, settings: FitSettings) -> NoiseSettings:
     """The noise levels, one scale for each label, at which the labels are most likely."""
+    return maximum_likelihood(factors, settings).noise
+
+
+def maximum_likelihood(
+    factors: FoldFactors, settings: FitSettings, *, noise: bool = True, delta: bool = False
+) -> FitSettings:
+    """The settings with the noise levels, the δ of all terms, or both, at which the labels are most
+    likely. The factors are those of the δ in the settings."""
     likelihood = MarginalLikelihood(factors, settings)
+    n_labels = len(likelihood.labels) if noise else 0
+    n_terms = likelihood.n_terms if delta else 0
 
-    def negative(log_scales: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = likelihood(log_scales)
-        return -value, -gradient
+    def negative(x: np.ndarray) -> tuple[float, np.ndarray]:
+        levels = x[:n_labels] if noise else np.zeros(len(likelihood.labels))
+        value, slopes = likelihood(levels, x[n_labels:] if delta else None)
+        return -value, -(slopes if noise else slopes[len(likelihood.labels) :])
 
-    n = len(likelihood.labels)
-    if n == 0:
-        return settings.noise
+    if n_labels + n_terms == 0:
+        return settings
     limit = np.log(RANGE)
     found = minimize(
         negative,
-        np.zeros(n),
+        np.zeros(n_labels + n_terms),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(-limit, limit)] * n,
+        bounds=[(-limit, limit)] * n_labels + [(-2 * limit, 2 * limit)] * n_terms,
         options={"maxiter": 60, "gtol": 1e-3, "ftol": 1e-10},
     )
-    scale = dict(zip(likelihood.labels, np.exp(found.x).tolist(), strict=True))
-    return scaled_noise(settings.noise, scale)
+    scale = dict(zip(likelihood.labels, np.exp(found.x[:n_labels]).tolist(), strict=False))
+    settings = replace(settings, noise=scaled_noise(settings.noise, scale))
+    return scaled_deltas(settings, np.exp(0.5 * found.x[n_labels:])) if delta else settings
 
 
 def scaled_noise(noise: NoiseSettings, scale: dict[str, float]) -> NoiseSettings:

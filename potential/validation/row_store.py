@@ -56,6 +56,11 @@ class Prepared:
         """Columns of an extended row but the last."""
         return self.model.n_weights + len(self.model.species)
 
+    def by_column(self, of_terms: Sequence[float] | np.ndarray) -> np.ndarray:
+        """(n_weights,) a value of each [[terms]] entry, for each of its columns."""
+        own = self.model.own_terms[: len(of_terms)]  # fixed terms follow, without columns
+        return np.repeat(np.asarray(of_terms, dtype=float), [term.n_weights for term in own])
+
     def e0(self, structures: Sequence[Structure]) -> np.ndarray:
         """e0 (n_species,) that a fit to these training structures would use."""
         ordered = sorted(structures, key=fingerprint)

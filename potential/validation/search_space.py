@@ -15,14 +15,15 @@ from potential import schema
 from potential.errors import SoapGprError
 from potential.schema import Flag, Integer, Number, Place, Settings, read, setting
 from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
-from potential.schema.settings import REQUIRED, as_table
+from potential.schema.settings import REQUIRED, as_table, require
 from potential.schema.values import Value
 from potential.settings import FitSettings
-from potential.settings.file import parse_settings
+from potential.settings.file import parse_settings, read_toml
 
 METHODS = ("tpe", "grid")
 OBJECTIVES = ("combined", "energy", "force", "virial")
 NOISE = ("fixed", "marginal_likelihood")
+DELTA = (*NOISE, "cross_validation")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class TuneSettings(Settings):
     values: dict[str, Any]  # fit.toml without [tune]
     file: str
     search: tuple[Choice | Range, ...] = setting(
-        REQUIRED, _Search(help="what is searched, see below")
+        (),
+        _Search(help="what is searched, see below; required unless `delta` asks for a search"),
     )
     folds: int = setting(
         5, Integer(2, MOST_FOLDS, help="parts that the training structures are divided into")
@@ -150,6 +152,14 @@ class TuneSettings(Settings):
             "are most likely",
         ),
     )
+    delta: str = setting(
+        "fixed",
+        schema.Choice(
+            DELTA,
+            help="how the `delta` of all terms are found together in each trial but trial 0, from "
+            "one set of rows, see below",
+        ),
+    )
     seed: int = setting(
         0,
         Integer(
@@ -157,13 +167,23 @@ class TuneSettings(Settings):
         ),
     )
 
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """There must be something to find."""
+        if values.get("delta", "fixed") == "fixed":
+            require("search", values, place)
+        return values
+
     @property
     def start(self) -> FitSettings:
         return self.fit_settings({})
 
     def fit_settings(self, parameters: Mapping[str, Any]) -> FitSettings:
         """The settings of a trial; raises SoapGprError where they are not allowed."""
-        values = with_parameters(self.values, parameters, self.file)
+        return self.parsed(with_parameters(self.values, parameters, self.file))
+
+    def parsed(self, values: Mapping[str, Any]) -> FitSettings:
+        """Settings laid out like this file; data files are named relative to its folder."""
         return parse_settings(values, file=self.file, folder=Path(self.file).parent)
 
     def grid(self) -> Iterator[dict[str, Any]]:
@@ -186,6 +206,13 @@ def parse_tune(values: Mapping[str, Any], file: str) -> TuneSettings:
     settings = read(TuneSettings, values["tune"], Place(file, "tune"), others)
     _check(settings)
     return settings
+
+
+def as_tune(settings: TuneSettings | Mapping[str, Any] | str | Path) -> TuneSettings:
+    """Settings of a search from a fit.toml, from nested dictionaries, or as they are."""
+    if isinstance(settings, (str, Path)):
+        return parse_tune(read_toml(Path(settings)), str(settings))
+    return parse_tune(settings, Place.source) if isinstance(settings, Mapping) else settings
 
 
 def with_parameters(
@@ -258,6 +285,11 @@ def _check(settings: TuneSettings) -> None:
         if settings.noise != "fixed" and item.key.startswith("noise."):
             raise SoapGprError(
                 f'{settings.file}: [tune] noise = "{settings.noise}" sets the noise levels, '
+                f"expected no {item.key} in [tune.search]"
+            )
+        if settings.delta != "fixed" and item.key.endswith(".delta"):
+            raise SoapGprError(
+                f'{settings.file}: [tune] delta = "{settings.delta}" finds the delta of all terms, '
                 f"expected no {item.key} in [tune.search]"
             )
     if settings.objective == "combined" and not any(

@@ -11,6 +11,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -21,12 +22,16 @@ from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import LABELS
 from potential.validation.cross_validation import CrossValidation, FoldFactors
-from potential.validation.marginal_likelihood import (
-    log_marginal_likelihood,
-    maximum_likelihood_noise,
-)
+from potential.validation.deltas import smallest_error_deltas
+from potential.validation.marginal_likelihood import log_marginal_likelihood, maximum_likelihood
 from potential.validation.row_store import prepare, read_data
-from potential.validation.search_space import Choice, Range, TuneSettings
+from potential.validation.search_space import (
+    Choice,
+    Range,
+    TuneSettings,
+    as_tune,
+    with_parameters,
+)
 
 CACHE_BYTES = 2 * 2**30  # triangular factors kept for trials that need no new rows
 
@@ -42,6 +47,7 @@ class Trial:
     fold_rmse: dict[str, list[float]] = field(default_factory=dict)
     log_likelihood: float | None = None
     noise: dict[str, Any] | None = None  # [noise] by marginal likelihood
+    delta: dict[str, float] = field(default_factory=dict)  # eV by key: terms.0.delta, ...
     seconds: float = 0.0
     error: str = ""
 
@@ -62,10 +68,26 @@ class Tuning:
         done = [(trial.value, trial) for trial in self.trials if trial.value is not None]
         return min(done, key=lambda pair: pair[0])[1] if done else None
 
+    @property
+    def best_settings(self) -> FitSettings:
+        """The settings of the best trial, which ``fit`` takes. Raises SoapGprError when nothing was
+        evaluated."""
+        return self.settings.parsed(self.best_values)
+
+    @property
+    def best_values(self) -> dict[str, Any]:
+        """The same as nested dictionaries, laid out like fit.toml."""
+        best = self.best
+        if best is None:
+            raise SoapGprError("no trial could be evaluated")
+        found = best.parameters | best.delta
+        values = with_parameters(self.settings.values, found, self.settings.file)
+        return values if best.noise is None else values | {"noise": best.noise}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         tune = asdict(self.settings)
-        keys = ("folds", "trials", "method", "objective", "noise", "seed", "search")
+        keys = ("folds", "trials", "method", "objective", "noise", "delta", "seed", "search")
         return {
             "settings": self.settings.file,
             "tune": {key: tune[key] for key in keys},
@@ -79,18 +101,21 @@ class Tuning:
 
 
 def tune(
-    settings: TuneSettings,
+    settings: TuneSettings | Mapping[str, Any] | str | Path,
     *,
     progress: Progress = silent,
     after_trial: Callable[[Tuning], None] = lambda tuning: None,
 ) -> Tuning:
     """Evaluate trial after trial; an interrupt ends the search and leaves what there is.
 
+    settings: the path of a fit.toml with a table [tune], or the same as nested dictionaries.
     after_trial is called with the results so far. Raises SoapGprError when optuna is missing or
     the data cannot be used; a trial that cannot be fitted only counts as failed.
     """
+    settings = as_tune(settings)
     tuning = Tuning(settings)
-    strategy = Tpe(settings) if settings.method == "tpe" else Grid(settings)
+    by_model = settings.method == "tpe" and settings.search
+    strategy = Tpe(settings) if by_model else Grid(settings)
     try:
         with threadpool_limits(limits=1, user_api="blas"):
             runner = TrialRunner(settings, progress, tuning.warnings)
@@ -121,36 +146,52 @@ class TrialRunner:
         self._warnings += self._data.warnings
 
     def trial(self, number: int, parameters: Mapping[str, Any]) -> Trial:
-        """The trial of these values of the searched keys."""
+        """The trial of these values of the searched keys; δ is only found for others than trial 0,
+        which is the settings as they stood."""
         begin = time.perf_counter()
-        same = self._known.get(json.dumps(dict(parameters), sort_keys=True))
+        delta = self._settings.delta if number else "fixed"
+        key = json.dumps([delta, dict(parameters)], sort_keys=True)
+        same = self._known.get(key)
         if same is not None:
             return replace(same, number=number, seconds=0.0)
         try:
-            trial = self._evaluated(number, parameters)
+            trial = self._evaluated(number, parameters, delta)
         except SoapGprError as error:
             trial = Trial(number, dict(parameters), None, error=str(error))
         trial = replace(trial, seconds=round(time.perf_counter() - begin, 3))
-        self._known[json.dumps(dict(parameters), sort_keys=True)] = trial
+        self._known[key] = trial
         return trial
 
-    def _evaluated(self, number: int, parameters: Mapping[str, Any]) -> Trial:
-        fit_settings = self._settings.fit_settings(parameters)
-        factors = self._factors_of(fit_settings)
-        noise = None
-        if self._settings.noise == "marginal_likelihood":
-            levels = maximum_likelihood_noise(factors, fit_settings)
-            fit_settings = replace(fit_settings, noise=levels)
-            noise = noise_table(levels)
-        result = factors.cross_validate(fit_settings)
+    def _evaluated(self, number: int, parameters: Mapping[str, Any], delta: str) -> Trial:
+        start = self._settings.fit_settings(parameters)
+        factors = self._factors_of(start)
+        likely = {"noise": self._settings.noise != "fixed", "delta": delta == "marginal_likelihood"}
+
+        def with_noise(settings: FitSettings) -> FitSettings:
+            if not likely["noise"]:
+                return settings
+            return maximum_likelihood(factors.with_delta(settings), settings)
+
+        def error(settings: FitSettings) -> float:
+            found = with_noise(settings)
+            return self._value(factors.with_delta(found).cross_validate(found))
+
+        found = start
+        if delta == "cross_validation":
+            found = with_noise(smallest_error_deltas(start, error))
+        elif any(likely.values()):
+            found = maximum_likelihood(factors, start, **likely)
+        factors = factors.with_delta(found)
+        result = factors.cross_validate(found)
         return Trial(
             number,
             dict(parameters),
             self._value(result),
             result.rmse,
             result.fold_rmse,
-            log_marginal_likelihood(factors, fit_settings),
-            noise,
+            log_marginal_likelihood(factors, found),
+            noise_table(found.noise) if likely["noise"] else None,
+            {} if delta == "fixed" else delta_table(found),
         )
 
     def _value(self, result: CrossValidation) -> float:
@@ -248,6 +289,11 @@ class Tpe:
             return item.values[self._asked.suggest_categorical(item.key, range(len(item.values)))]
         suggest = self._asked.suggest_int if item.is_integer else self._asked.suggest_float
         return item.rounded(suggest(item.key, item.low, item.high, log=item.log))
+
+
+def delta_table(settings: FitSettings) -> dict[str, float]:
+    """δ of all terms in eV, by the keys that ``[tune.search]`` has for them."""
+    return {f"terms.{t}.delta": term.delta for t, term in enumerate(settings.terms)}
 
 
 def noise_table(noise: NoiseSettings) -> dict[str, Any]:
