@@ -44,7 +44,8 @@ class Representation {
   // The Jacobian, in two steps. The first is linear in dc and cheap to add up over neighbours.
 
   virtual std::size_t derivative_size() const = 0;  ///< length of a row of derivatives
-  /// Adds the derivatives along dc[3][n_coefficients] = ∂c/∂r_ij of a neighbour of one species.
+  /// Adds the derivatives along dc[3][n_coefficients] = ∂c/∂r_ij of a neighbour, which feeds the
+  /// channels of these groups.
   virtual void add_derivative(const std::vector<ChannelGroup> &groups, const double *c,
                               const double *dc, const DerivativeRows &rows) const = 0;
   /// dp[size] = ∂p from a row of derivatives.

@@ -50,8 +50,7 @@ void FeatureGradients::add_pair(const Neighborhood::Batch &batch, int k, const d
     rows.r_ij[x] = batch.r[k] * batch.unit[x][k];
   }
   for (int v = 0; v < 6; ++v) rows.strain[v] = &derivatives_[(3 * atoms_.size() + v) * size_];
-  const auto &groups = soap_.density.tables[batch.species].groups();
-  soap_.representation->add_derivative(groups, c, dc_.data(), rows);
+  soap_.representation->add_derivative(soap_.density.fed[batch.table], c, dc_.data(), rows);
 }
 
 }  // namespace soap_gpr
