@@ -277,10 +277,10 @@ def test_unreadable_settings_are_refused(model, text):
 
 def test_later_format_version_is_refused_by_number(model):
     message = (
-        "format version '3', this soap-gpr reads versions 1 and 2; a newer soap-gpr may read it"
+        "format version '4', this soap-gpr reads versions 1 to 3; a newer soap-gpr may read it"
     )
     with pytest.raises(SoapGprError, match=message):
-        Model.from_bytes(change_metadata(model.to_bytes(), format_version="3"))
+        Model.from_bytes(change_metadata(model.to_bytes(), format_version="4"))
     with pytest.raises(SoapGprError, match="has no format version"):
         Model.from_bytes(change_metadata(model.to_bytes(), format_version=None))
 

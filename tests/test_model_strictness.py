@@ -63,7 +63,7 @@ def refused(data, message):
 
 
 def test_new_files_have_the_new_version(any_model):
-    assert any_model.metadata["format_version"] == "2"
+    assert any_model.metadata["format_version"] == "3"
 
 
 def test_files_of_version_1_still_load(any_model):
@@ -75,7 +75,7 @@ def test_files_of_version_1_still_load(any_model):
     )
     np.testing.assert_array_equal(before.forces, after.forces)
     assert old.metadata["format_version"] == "1"
-    assert old.with_arrays({}).metadata["format_version"] == "2"
+    assert old.with_arrays({}).metadata["format_version"] == "3"
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

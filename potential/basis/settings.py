@@ -11,8 +11,19 @@ from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis
 from potential.basis.radial_scaling import RadialScaling
 from potential.errors import SoapGprError
-from potential.schema import BySpecies, Choice, Integer, Number, Numbers, Settings, setting
+from potential.schema import (
+    BySpecies,
+    Choice,
+    Integer,
+    Nested,
+    Number,
+    Numbers,
+    Settings,
+    Vector,
+    setting,
+)
 from potential.schema.limits import LEAST_SIGMA, LEAST_WIDTH, MOST_CUTOFF
+from potential.schema.settings import REQUIRED
 
 BASES = ("gto", "laplacian")
 MOST_GTO_WIDTH = 0.999  # of the cutoff
@@ -43,6 +54,56 @@ SCALING = Numbers(
 )
 
 
+PROPERTIES, IDENTITY = "properties", "identity"
+
+
+@dataclass(frozen=True)
+class AlchemySettings(Settings):
+    """How elements are mapped onto pseudo-species (docs/theory.md eq. 3d to 3g)."""
+
+    table: ClassVar[str] = "alchemy"
+
+    dimensions: int = setting(
+        REQUIRED,
+        Integer(
+            1,
+            len(chemical_symbols),
+            limit="≤ number of species, unless `start` is a table",
+            help="$d_J$: number of pseudo-species",
+        ),
+    )
+    start: str | Mapping[str, tuple[float, ...]] = setting(
+        PROPERTIES,
+        BySpecies(
+            Choice((PROPERTIES, IDENTITY)),
+            Vector(),
+            limit="or by species",
+            help="the map: leading directions of eq. (3f); each element for itself; or $u_{Ja}$ "
+            "by species, `{Cu = [0.9, 0.1], Au = [0.7, -0.3]}`",
+        ),
+    )
+    sigma_electronegativity: float = setting(
+        0.5,
+        Number(above=0, most=1e6, help="$\\sigma_\\epsilon$ of eq. (3f), on Pauling's scale"),
+    )
+    sigma_radius: float = setting(
+        0.5,
+        Number(above=0, most=1e6, unit="Å", help="$\\sigma_r$ of eq. (3f), van der Waals radii"),
+    )
+
+    def check(self) -> None:
+        if isinstance(self.start, Mapping):
+            place = self.place().at("start")
+            for symbol, weights in self.start.items():
+                if len(weights) != self.dimensions or not any(weights):
+                    expected = f"{self.dimensions} numbers, one for each dimension, not all zero"
+                    raise place.at(symbol).error(list(weights), expected)
+        if self.start != PROPERTIES:
+            for key in ("sigma_electronegativity", "sigma_radius"):
+                if getattr(self, key) != getattr(type(self), key):
+                    raise self.error(key, f'nothing without start = "{PROPERTIES}"')
+
+
 @dataclass(frozen=True)
 class SoapBasis(Settings):
     """How the neighbour density of one term is built and expanded (docs/theory.md, section 1).
@@ -55,6 +116,7 @@ class SoapBasis(Settings):
     basis          "gto" or "laplacian"
     radial_scaling None or {"scale": r_0 in Å, "rate": c, "exponent": m}
     central_weight u_0, weight of the central atom's own Gaussian, ≥ 0
+    alchemy        None, or AlchemySettings: elements share pseudo-species
 
     Raises SoapGprError with one sentence when a setting is not usable.
     """
@@ -90,6 +152,13 @@ class SoapBasis(Settings):
     central_weight: float = setting(
         1.0,
         Number(least=0, most=1e6, help="weight $u_0$ of the central atom in the density, eq. (1)"),
+    )
+    alchemy: AlchemySettings | None = setting(
+        None,
+        Nested(
+            AlchemySettings,
+            help="maps elements onto pseudo-species, eq. (3d); none: each is one of its own",
+        ),
     )
 
     def check(self) -> None:

@@ -4,6 +4,8 @@
 c^l_qm = Σ_j S^l_{a_j,q}(r_ij) Y_lm + δ_l0 s0_{a_i,q},   S^l_{a,(n)}(r) = f_c(r) u(r) R^_nl(r)
 
 Species index s feeds the channels q = s n_l .. (s + 1) n_l − 1 of each l, n_l radial functions.
+With an alchemical map (eq. 3d, 3e) these are channels of pseudo-species J,
+S^l_{a,(J,n)} = u_Ja S^l_n, and the tables are those of S^l_n, one for each atom_sigma.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from ase.data import chemical_symbols
 
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
+from potential.basis.alchemy import alchemical_map
 from potential.basis.radial_integral import RadialIntegral
 from potential.basis.settings import SoapBasis
 from potential.errors import SoapGprError
@@ -23,16 +26,24 @@ from potential.errors import SoapGprError
 SCALE_POINTS = 65  # enough to find max |S| to a few per cent
 
 
-class TermTables(TypedDict):
+class TermTables(TypedDict, total=False):
     """Tables of one SOAP term; a is an index into the species.
 
     n_channels    Q_l, list over l
+
+    without an alchemical map:
+
     channel_begin first channel that species a feeds, [a][l]
     channel_end   one past the last, [a][l]
     segments      [r_begin, r_end, n_intervals], contiguous from 0 to the cutoff, Å
     tables        {a: (Σ (n_intervals + 1), 3, C_a)}: S, h S′, h² S″ at the knots of each segment,
                   h the segment's spacing; columns l-major, then q in [begin, end)
     central       {a: (Q_0,)}: s0 of a centre of species a, Y_00 included
+
+    with it ``segments``, tables k of (…, Σ_l n_l) and central k of (n_0,) before the map, and
+
+    alchemy       u_Ja (n_species, d_J); Q_l = d_J n_l
+    table_of      the table of species a, [a]
     """
 
     n_channels: list[int]
@@ -41,6 +52,8 @@ class TermTables(TypedDict):
     segments: list[list]
     tables: dict[int, np.ndarray]
     central: dict[int, np.ndarray]
+    alchemy: np.ndarray
+    table_of: list[int]
 
 
 def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10) -> TermTables:
@@ -64,6 +77,20 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
     tables = dict(zip(integrals, joined, strict=True))
 
     n_per_l = [radial.n_channels(l) for l in range(basis.l_max + 1)]
+    if basis.alchemy is not None:
+        u = alchemical_map(basis.alchemy, species)
+        own = list(integrals)
+        return {
+            "n_channels": [u.shape[1] * n for n in n_per_l],
+            "segments": segments,
+            "table_of": [own.index(sigma) for sigma in sigmas],
+            "tables": dict(enumerate(joined)),
+            "central": {
+                k: _central(basis.central_weight, integrals[sigma], 0, 1, n_per_l[0])
+                for k, sigma in enumerate(own)
+            },
+            "alchemy": u,
+        }
     return {
         "n_channels": [len(species) * n for n in n_per_l],
         "channel_begin": [[a * n for n in n_per_l] for a in range(len(species))],

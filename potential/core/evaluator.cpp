@@ -21,8 +21,8 @@ struct Block {
   int size;
 };
 
-/// Centres sorted by species and cut into blocks that never mix species.
-std::vector<Block> make_blocks(const Environments &environments, std::size_t n_species,
+/// Centres sorted by species and cut into blocks, which mix species only where that is asked for.
+std::vector<Block> make_blocks(const Environments &environments, std::size_t n_species, bool mixed,
                                std::vector<std::size_t> &order) {
   std::vector<std::size_t> begin(n_species + 1, 0);
   for (std::size_t i = 0; i < environments.n_atoms; ++i) ++begin[environments.species[i] + 1];
@@ -31,10 +31,20 @@ std::vector<Block> make_blocks(const Environments &environments, std::size_t n_s
   auto next = begin;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) order[next[environments.species[i]]++] = i;
   std::vector<Block> blocks;
-  for (std::size_t a = 0; a < n_species; ++a)
+  if (mixed) begin = {0, environments.n_atoms};
+  for (std::size_t a = 0; a + 1 < begin.size(); ++a)
     for (std::size_t i = begin[a]; i < begin[a + 1]; i += kBlock)
       blocks.push_back({&order[i], int(std::min<std::size_t>(kBlock, begin[a + 1] - i))});
   return blocks;
+}
+
+/// The centres at the start of a block that are of one species.
+int run_length(const Environments &environments, const Block &block) {
+  int n = 1;
+  while (n < block.size &&
+         environments.species[block.centers[n]] == environments.species[block.centers[0]])
+    ++n;
+  return n;
 }
 
 /// Numbers that kernel sums hold of n centres.
@@ -109,8 +119,8 @@ void evaluate_soap(const KernelSum &sum, const Environments &environments, const
   work.block.represent();
   watch.lap(&Profile::power_spectrum);
   double energies[kBlock] = {};
-  sum.add(block.size, work.block.p_hat(), work.block.norm(), work.scratch.data(), energies,
-          outputs.f_ij ? work.g.data() : nullptr);
+  sum.add(block.size, work.block.species(), work.block.p_hat(), work.block.norm(),
+          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr);
   for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   watch.lap(&Profile::kernel);
   if (!outputs.f_ij) return;
@@ -120,10 +130,11 @@ void evaluate_soap(const KernelSum &sum, const Environments &environments, const
   watch.lap(&Profile::expansion_adjoint);
 }
 
-void evaluate_soap_block(const SoapLayout &soap, const Environments &environments,
-                         const Block &block, std::unique_ptr<Workspace> &work,
-                         const Outputs &outputs) {
-  const KernelSum &sum = soap.kernel_sums()[environments.species[block.centers[0]]];
+/// Of centres that one sparse set serves.
+void evaluate_soap_set(const SoapLayout &soap, const Environments &environments, const Block &block,
+                       std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+  const int species = environments.species[block.centers[0]];
+  const KernelSum &sum = soap.kernel_sums()[soap.term.set_of(species)];
   if (sum.empty()) return;
   Stopwatch watch(outputs.profile);
   Workspace &own = prepared(work, soap);
@@ -131,6 +142,15 @@ void evaluate_soap_block(const SoapLayout &soap, const Environments &environment
   for (int begin = 0; begin < block.size; begin += own.size)
     evaluate_soap(sum, environments,
                   {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
+}
+
+void evaluate_soap_block(const SoapLayout &soap, const Environments &environments, Block block,
+                         std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+  while (block.size) {
+    const int size = soap.term.shared_set ? block.size : run_length(environments, block);
+    evaluate_soap_set(soap, environments, {block.centers, size}, work, outputs);
+    block = {block.centers + size, block.size - size};
+  }
 }
 
 void evaluate_cluster_block(const Term &term, const Environments &environments,
@@ -174,7 +194,9 @@ struct Evaluator::State {
     for (auto &terms : work) terms.resize(n_terms);
     for (std::size_t t = 0; t < n_terms; ++t) {
       soap.push_back(model.cpu().soap(t));
-      if (soap[t]) soap[t]->kernel_sums();  // here, and not at the first evaluation
+      if (!soap[t]) continue;
+      soap[t]->kernel_sums();  // here, and not at the first evaluation
+      mixed_blocks = mixed_blocks || soap[t]->term.shared_set;
     }
   }
   void evaluate(const Environments &environments, const Outputs &outputs);
@@ -182,6 +204,7 @@ struct Evaluator::State {
                 const Outputs &outputs);
 
   Model model;
+  bool mixed_blocks = false;                                  ///< centres of all species together
   std::vector<const SoapLayout *> soap;                       ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
   std::vector<std::size_t> order;
@@ -199,7 +222,7 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
 }
 
 void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
-  const auto blocks = make_blocks(environments, model.species().size(), order);
+  const auto blocks = make_blocks(environments, model.species().size(), mixed_blocks, order);
   const int n_blocks = int(blocks.size()), n_threads = int(work.size());
   std::vector<Profile> profiles(outputs.profile ? n_threads : 0);
   std::exception_ptr failure;

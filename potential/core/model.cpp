@@ -30,15 +30,15 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
   return term;
 }
 
-/// Version 2 has one array more than version 1, whose readers passed over unknown ones.
+/// A version has some keys and arrays more than the one before.
 void check_metadata(const std::map<std::string, std::string> &metadata) {
   static const std::set<std::string> known = {"format", "format_version", "units",     "checksum",
                                               "terms",  "settings",       "provenance"};
   const auto version = metadata.find("format_version");
   if (version == metadata.end()) throw Error("the model file has no format version");
-  if (version->second != "1" && version->second != "2")
+  if (version->second != "1" && version->second != "2" && version->second != "3")
     throw Error("the model file has the format version " + quoted(version->second) +
-                ", this soap-gpr reads versions 1 and 2" + kNewer);
+                ", this soap-gpr reads versions 1 to 3" + kNewer);
   for (const auto &[key, value] : metadata)
     if (!known.count(key))
       throw Error("the model file's metadata have the unknown key " + quoted(key) + kNewer);

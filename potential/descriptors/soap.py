@@ -157,7 +157,9 @@ class SoapDescriptor:
     def columns(self) -> list[Column]:
         """What each feature stands for, in order; n counts radial functions from 0."""
         model = self._model()
-        return list(columns_of(model.terms[0], model.species))
+        weights = model.arrays.get("term0.alchemy")
+        dimensions = 0 if weights is None else weights.shape[1]
+        return list(columns_of(model.terms[0], model.species, dimensions))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """(n_features,) names of the columns in words, such as "H n=0 O n=3 l=2"."""

@@ -20,7 +20,7 @@ from potential.model.evaluation import evaluate_structures
 from potential.model.model import TRIANGLE, Evaluation, Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
-from potential.structures.structure import Structure, symbol
+from potential.structures.structure import Structure
 
 _CHUNK = 1000  # sparse points whose gradients are in memory at a time
 
@@ -41,7 +41,7 @@ class Compression:
 
     model: Model
     deviation: Deviation
-    ranks: dict[tuple[int, str], tuple[int, int]]  # (term, chemical symbol): dimensions
+    ranks: dict[tuple[int, str], tuple[int, int]]  # (term, sparse set by its name): dimensions
     costs: tuple[float, float]  # multiplications of the kernels of one atom, mean over species
 
 
@@ -130,16 +130,29 @@ def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
         for a, points in model.sparse_points(t).items():
             weights = model.arrays[f"term{t}.weights.{a}"]
             if np.any(weights):
-                projections[t, a] = _balanced(points, term["delta"] ** 2 * weights, term)
+                factors = term["delta"] ** 2 * weights * _coupling(model, t)
+                projections[t, a] = _balanced(points, factors, term)
     return projections
 
 
-def _balanced(X: np.ndarray, weights: np.ndarray, term: dict) -> _Projection:
-    """X (M, n_features): sparse points, which also are the sample of environments."""
+def _coupling(model: Model, t: int) -> np.ndarray:
+    """κ_c (M, M) between points of a set that couples species, else 1 (docs/theory.md eq. 7d)."""
+    kappa = model.arrays.get(f"term{t}.coupling")
+    if kappa is None:
+        return np.ones((1, 1))
+    species = model.arrays[f"term{t}.sparse_species"]
+    return kappa[np.ix_(species, species)]
+
+
+def _balanced(X: np.ndarray, factors: np.ndarray, term: dict) -> _Projection:
+    """X (M, n_features): sparse points, which also are the sample of environments; factors (1 or M,
+    M) of the powers that each of those sums up."""
     zeta, offset = term["zeta"], term.get("offset", 0.0)
+    factors = np.broadcast_to(factors, (len(X), len(X)))
     gradients = [
-        zeta * (weights * power(X[begin : begin + _CHUNK] @ X.T + offset, zeta - 1)) @ X
+        zeta * (factors[own] * power(X[own] @ X.T + offset, zeta - 1)) @ X
         for begin in range(0, len(X), _CHUNK)
+        for own in (slice(begin, begin + _CHUNK),)
     ]
     # C = R_pᵀ R_p and D = R_gᵀ R_g; with U S Vᵀ = R_g R_pᵀ both Aᵀ C A and Bᵀ D B are S
     R_p, R_g = _triangle(X), _triangle(np.concatenate(gradients))
@@ -166,13 +179,15 @@ def _projected(
             continue
         arrays[f"term{t}.projection.{a}"] = own.A[:, :rank].T
         arrays[f"term{t}.sparse_points.{a}"] = points @ own.B[:, :rank]
-        ranks[t, symbol(model.species[a])] = n_features, rank
+        ranks[t, model.sparse_set_name(t, a)] = n_features, rank
     return model.with_arrays(arrays), ranks
 
 
 def _cost(term: dict, size: int, n_features: int, rank: int | None = None) -> float:
     """Multiplications of one atom's kernel sum and gradient; rank None: not projected."""
-    zeta = term["zeta"] if term.get("offset", 0) == 0 else 0  # only then the sum collapses
+    # only then the sum collapses, of kernels that couple species for ζ = 1 alone
+    zeta = term["zeta"] if term.get("offset", 0) == 0 else 0
+    zeta = 0 if zeta == 2 and term.get("centers") == "alchemical" else zeta
     project, length = (0, n_features) if rank is None else (2 * n_features * rank, rank)
     if zeta == 1:
         return project + length
@@ -182,12 +197,12 @@ def _cost(term: dict, size: int, n_features: int, rank: int | None = None) -> fl
 def _mean_cost(model: Model) -> float:
     total = 0.0
     for t in _terms_of_features(model):
-        term = model.terms[t]
-        for a, points in model.sparse_points(t).items():
+        term, sets = model.terms[t], model.sparse_points(t)
+        for a, points in sets.items():
             size, length = points.shape
             projection = model.arrays.get(f"term{t}.projection.{a}")
             if projection is None:
-                total += _cost(term, size, length)
+                total += _cost(term, size, length) / len(sets)
             else:
-                total += _cost(term, size, projection.shape[1], length)
-    return total / len(model.species)
+                total += _cost(term, size, projection.shape[1], length) / len(sets)
+    return total

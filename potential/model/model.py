@@ -23,7 +23,7 @@ from potential.runtime.parallel import thread_count
 from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 FORMAT = {"format": "soap-gpr", "units": "eV,angstrom"}  # of the metadata of every model file
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
@@ -171,12 +171,16 @@ class Model:
     def sparse_points(self, term: int) -> dict[int, np.ndarray]:
         """Sparse points of a term by sparse set, none of a fixed term.
 
-        soap: (M, n_features) by species index, compressed: (M, rank); pair: (M,) Å;
-        triplet: (M, 3) Å.
+        soap: (M, n_features) by species index, or of the one set 0 that serves all centres,
+        compressed: (M, rank); pair: (M,) Å; triplet: (M, 3) Å.
         """
         names = (f"term{term}.sparse_points.{a}" for a in itertools.count())
         own = itertools.takewhile(lambda name: name in self.arrays, names)
         return {a: self.arrays[name] for a, name in enumerate(own)}
+
+    def sparse_set_name(self, term: int, a: int) -> str:
+        """What messages call a sparse set of a soap term: its species, or all."""
+        return "all" if "centers" in self.terms[term] else symbol(self.species[a])
 
     def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> Self:
         """The same model with these arrays added or replaced."""

@@ -10,8 +10,8 @@ limits    ends of ranges that several settings share
 
 from potential.schema.place import Place, SettingError, nearest
 from potential.schema.settings import Settings, read, setting
-from potential.schema.tables import ByName, BySpecies, Group, Kinds, Nested, Numbers
-from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text
+from potential.schema.tables import ByName, BySpecies, Group, Kinds, Nested, Numbers, Symbols
+from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text, Vector
 
 __all__ = [
     "ByName",
@@ -29,7 +29,9 @@ __all__ = [
     "Place",
     "SettingError",
     "Settings",
+    "Symbols",
     "Text",
+    "Vector",
     "nearest",
     "read",
     "setting",

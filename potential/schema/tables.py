@@ -38,6 +38,21 @@ class BySpecies(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Symbols(Value):
+    """A list of chemical symbols."""
+
+    def check(self, value: Any, place: Place) -> tuple[str, ...]:
+        good = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        if not good or any(atomic_numbers.get(name, 0) < 1 for name in value):
+            raise place.error(value, self.expected)
+        return tuple(sorted(set(value), key=lambda name: atomic_numbers[name]))
+
+    @property
+    def expected(self) -> str:
+        return "a list of chemical symbols"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ByName(Value):
     """A table from any names to values."""
 

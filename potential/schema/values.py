@@ -123,6 +123,21 @@ class Integer(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vector(Value):
+    """A list of finite numbers."""
+
+    def check(self, value: Any, place: Place) -> tuple[float, ...]:
+        good = isinstance(value, list) and value and all(map(is_number, value))
+        if not good or not all(map(math.isfinite, value)):
+            raise place.error(value, self.expected)
+        return tuple(map(float, value))
+
+    @property
+    def expected(self) -> str:
+        return "a list of numbers"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flag(Value):
     """true or false."""
 

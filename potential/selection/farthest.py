@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from potential.runtime.progress import Progress, silent
-from potential.selection.rows import DUPLICATE, Kernel, checked, linear
+from potential.selection.rows import DUPLICATE, Coupling, Kernel, checked, linear
 
 OUTDATED = 32  # distances brought up to date together
 
@@ -16,6 +16,7 @@ def farthest_points(
     n: int,
     *,
     kernel: Kernel = linear,
+    coupling: Coupling | None = None,
     n_taken: int = 0,
     seed: int | np.random.Generator = 0,
     progress: Progress = silent,
@@ -26,6 +27,7 @@ def farthest_points(
     (docs/theory.md eq. 17). kernel: a function of all products p·p', whose metric
     d^2 = k_AA + k_BB - 2 k_AB the distance is; by default the Euclidean one. For power spectra of
     unit length, whose products are never negative, it gives the choice of every (p·p')^zeta.
+    coupling: further factors of the kernel, by species.
     The first n_taken rows count as chosen already. Fewer than n come back where all others are
     within d^2 = 1e-12 of a chosen one. Raises SoapGprError for X, n and seed that are of no use.
     """
@@ -33,6 +35,13 @@ def farthest_points(
     total = n_taken + n
     chosen, points, k_points = np.arange(total), np.empty((total, X.shape[1])), np.empty(total)
     k_self = kernel(np.einsum("ij,ij->i", X, X))
+    if coupling is not None:
+        k_self = k_self * coupling.diagonal()
+
+    def between(rows: np.ndarray, steps: slice) -> np.ndarray:
+        k = kernel(X[rows] @ points[steps].T)
+        return k if coupling is None else k * coupling(rows, chosen[steps])
+
     # Distances to the points chosen so far only fall: one to the first seen[i] of them is a bound,
     # and those with large bounds alone are brought up to date.
     bound, seen = np.full(len(X), np.inf), np.ones(len(X), dtype=np.int64)
@@ -42,7 +51,7 @@ def farthest_points(
             while seen[chosen[step]] < step:
                 for rows in _outdated(bound, seen, step):
                     news = slice(seen[rows[0]], step)
-                    d2 = k_points[news] - 2.0 * kernel(X[rows] @ points[news].T)
+                    d2 = k_points[news] - 2.0 * between(rows, news)
                     bound[rows] = np.minimum(bound[rows], d2.min(axis=1) + k_self[rows])
                     seen[rows] = step
                 chosen[step] = np.argmax(bound)
@@ -50,7 +59,10 @@ def farthest_points(
                 return chosen[n_taken:step]
         points[step], k_points[step] = X[chosen[step]], k_self[chosen[step]]
         if step == 0:
-            bound = k_self + k_points[0] - 2.0 * kernel(X @ points[0])
+            k = kernel(X @ points[0])
+            if coupling is not None:
+                k = k * coupling(np.arange(len(X)), chosen[:1])[:, 0]
+            bound = k_self + k_points[0] - 2.0 * k
         bound[chosen[step]] = -np.inf
     return chosen[n_taken:]
 

@@ -5,6 +5,7 @@ near-duplicates."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,29 @@ from potential.errors import SoapGprError
 Kernel = Callable[[np.ndarray], np.ndarray]
 # Rows that are closer than this, |p - p'|^2, count as one.
 DUPLICATE = 1e-12
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """Factors of the kernel by the species of the rows (docs/theory.md eq. 7d).
+
+    species (n_rows,): indices; kappa (n_species, n_species).
+    """
+
+    species: np.ndarray
+    kappa: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Coupling:
+        """That of some of the rows."""
+        return Coupling(self.species[rows], self.kappa)
+
+    def diagonal(self) -> np.ndarray:
+        """(n_rows,)"""
+        return self.kappa[self.species, self.species]
+
+    def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """(n, m) between rows (n,) and others (m,)."""
+        return self.kappa[np.ix_(self.species[rows], self.species[others])]
 
 
 def linear(products: np.ndarray) -> np.ndarray:

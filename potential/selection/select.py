@@ -18,7 +18,7 @@ from potential.selection.cur import cur_points
 from potential.selection.farthest import farthest_points
 from potential.selection.kmeans import kmeans_points
 from potential.selection.leverage import leverage_points
-from potential.selection.rows import DUPLICATE, checked, distinct, power
+from potential.selection.rows import DUPLICATE, Coupling, checked, distinct, power
 
 
 def random_points(
@@ -55,38 +55,57 @@ def select(
     progress: Progress = silent,
     groups: np.ndarray | None = None,
     quotas: Mapping[str, int] | None = None,
+    coupling: Coupling | None = None,
 ) -> np.ndarray:
     """Indices into X (n, n_features) of at most n_sparse distinct environments, as chosen.
 
     zeta, offset: of the kernel (p.p' + offset)^zeta (theory.md eq. 7b), on which "fps" and "cur"
     stand, the latter for integers; normalized: whether all features have unit length. quotas: how
     many of them come from a group at least, where it has so many; groups (n,): the group of every
-    environment.
+    environment. coupling: factors of the kernel by species, for "fps" and "cur".
 
-    X holds the features of environments of one species. Fewer indices come back when there are
-    fewer distinct environments; those whose features vanish are never chosen, as their kernels
-    vanish too. theory.md section 5 [H 9-11].
+    X holds the features of environments of one species, or of any that share their sparse points.
+    Fewer indices come back when there are fewer distinct environments; those whose features vanish
+    are never chosen, as their kernels vanish too. theory.md section 5 [H 9-11].
     """
     if method not in METHODS:
         raise SoapGprError(f"sparse_method: found {method!r}, expected one of {list(METHODS)}")
     if not normalized:
         largest = _longest(X) ** 2
         X, offset = X / np.sqrt(largest), offset / largest
-    unique = distinct_environments(X)
+    unique = _distinct(X, coupling)
     if len(unique) <= n_sparse:
         return unique
-    choose = partial(METHODS[method], seed=np.random.default_rng(seed), progress=progress)
+    method_of = partial(METHODS[method], seed=np.random.default_rng(seed), progress=progress)
+    coupled = coupling is not None and method in ("cur", "fps")
     # Of unit vectors whose products are not negative, farthest points are those of the linear
     # kernel for every zeta and offset.
-    if method == "cur" or (method == "fps" and not normalized):
-        choose = partial(choose, kernel=partial(_power, zeta, offset))
+    if method == "cur" or (method == "fps" and (coupled or not normalized)):
+        method_of = partial(method_of, kernel=partial(_power, zeta, offset))
+
+    def choose(rows: np.ndarray, count: int, n_taken: int) -> np.ndarray:
+        more = {"coupling": coupling.of(rows)} if coupled and coupling is not None else {}
+        return rows[method_of(X[rows], count, n_taken=n_taken, **more)]
+
     chosen = unique[:0]
     for group, quota in sorted((quotas or {}).items()):
         assert groups is not None
         others = np.setdiff1d(unique[groups[unique] == group], chosen)
-        chosen = _more(X, chosen, _in_order(others, unique), quota, choose)
+        chosen = _more(chosen, _in_order(others, unique), quota, choose)
     others = _in_order(np.setdiff1d(unique, chosen), unique)
-    return _more(X, chosen, others, n_sparse - len(chosen), choose)
+    return _more(chosen, others, n_sparse - len(chosen), choose)
+
+
+def _distinct(X: np.ndarray, coupling: Coupling | None) -> np.ndarray:
+    """As ``distinct_environments``; centres of species that a coupling tells apart differ."""
+    if coupling is None:
+        return distinct_environments(X)
+    found = [np.zeros(0, dtype=np.int64)]
+    for a in range(len(coupling.kappa)):
+        own = np.flatnonzero(coupling.species == a)
+        if len(own):
+            found.append(own[distinct_environments(X[own])])
+    return np.concatenate(found)
 
 
 def distinct_environments(X: np.ndarray, normalized: bool = True) -> np.ndarray:
@@ -111,11 +130,11 @@ def _in_order(rows, unique):
     return unique[np.isin(unique, rows)]
 
 
-def _more(X, chosen, others, count, choose):
-    """The chosen rows of X and at most count of the others."""
+def _more(chosen, others, count, choose):
+    """The chosen rows and at most count of the others."""
     if len(others) <= count:
         return np.concatenate([chosen, others])
     if count == 0:
         return chosen
     rows = np.concatenate([chosen, others])
-    return np.concatenate([chosen, rows[choose(X[rows], count, n_taken=len(chosen))]])
+    return np.concatenate([chosen, choose(rows, count, len(chosen))])

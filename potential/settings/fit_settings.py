@@ -20,6 +20,7 @@ from potential.schema import (
     Number,
     Place,
     Settings,
+    Symbols,
     setting,
 )
 from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
@@ -42,6 +43,13 @@ class DataSettings(Settings):
     )
     test: tuple[str, ...] = setting(
         (), Files(help="test files: only for errors, which are printed and stored in the model")
+    )
+    extra_species: tuple[str, ...] = setting(
+        (),
+        Symbols(
+            help="elements that the training structures lack and the model shall know all the "
+            "same, through `alchemy` in every term; their $e^0$ is given in `[baseline]`"
+        ),
     )
     keys: LabelKeys = setting(LabelKeys(), Group(LabelKeys))
 

@@ -35,6 +35,7 @@ from potential.schema.values import whole
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 SPARSE_BASES = ("environments", "derivatives")
+SEPARATE, ALCHEMICAL, SHARED = "separate", "alchemical", "shared"
 # Near neighbours count most; exponent 0 switches the scaling off. Chosen, like the defaults of
 # Sigmas, on the Si and Cu sets of Zuo et al. (benchmarks/accuracy).
 RADIAL_SCALING = SCALING.default
@@ -99,12 +100,22 @@ class SoapTermSettings(SoapBasis, TermSettings):
     offset: float = setting(
         0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of the kernel, eq. (7b)")
     )
+    centers: str = setting(
+        SEPARATE,
+        Choice(
+            (SEPARATE, ALCHEMICAL, SHARED),
+            help="how kernels couple centres of different species, eq. (7d): not at all, as alike "
+            "as `alchemy` has them, or as if they were of one; the last two have one set of sparse "
+            "points for all",
+        ),
+    )
     n_sparse: int | Mapping[str, int] = setting(
         1000,
         BySpecies(
             _SPARSE,
             _SPARSE,
-            help="sparse points of each species; or by species, `{O = 800, H = 1200}`",
+            help="sparse points of each species; or by species, `{O = 800, H = 1200}`; of all "
+            "together where `centers` are not separate",
         ),
     )
     n_sparse_config_type: Mapping[str, int] = setting(
@@ -151,6 +162,7 @@ class SoapTermSettings(SoapBasis, TermSettings):
             # such a matrix may have negative eigenvalues, where the factorisation ends early
             raise self.error("zeta", 'an integer with sparse_method = "cur"')
         self._check_file()
+        self._check_centers()
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
         quotas = sum(self.n_sparse_config_type.values())
@@ -170,6 +182,18 @@ class SoapTermSettings(SoapBasis, TermSettings):
         if self.n_sparse_config_type:
             raise self.error("n_sparse_config_type", 'nothing with sparse_method = "file"')
 
+    def _check_centers(self) -> None:
+        """Of kernels between centres of different species, eq. (7d)."""
+        if self.centers == SEPARATE:
+            return
+        if self.centers == ALCHEMICAL and self.alchemy is None:
+            raise self.error("centers", f'"{SEPARATE}" or "{SHARED}" without alchemy')
+        if isinstance(self.n_sparse, Mapping):
+            place = self.place().at("n_sparse")
+            raise place.says(
+                f'found a table by species, expected one number with centers = "{self.centers}"'
+            )
+
     def _check_derivatives(self) -> None:
         """Of functions that stand on structures, not on single environments, eq. (13h)."""
         basis = 'with sparse_basis = "derivatives"'
@@ -183,6 +207,8 @@ class SoapTermSettings(SoapBasis, TermSettings):
                 raise self.error(key, f"nothing {basis}")
         if not isinstance(self.zeta, int):
             raise self.error("zeta", f"an integer {basis}")
+        if self.centers != SEPARATE:
+            raise self.error("centers", f'"{SEPARATE}" {basis}')
         if not self.normalize:
             raise self.error("normalize", f"true {basis}")
         if self.offset:

@@ -72,6 +72,7 @@ def most_weights(
 def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:
     """Warnings for values of species that are in no structure."""
     present = {symbol(z) for structure in structures for z in np.unique(structure.numbers).tolist()}
+    present |= set(settings.data.extra_species)
     tables: dict[str, Any] = {
         "[baseline] isolated_atom_energies": settings.baseline.isolated_atom_energies
     }

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from potential.errors import SoapGprError
@@ -10,6 +12,7 @@ from potential.model import Model
 from potential.model.evaluation import naming
 from potential.selection.select import distinct_environments
 from potential.settings import SoapTermSettings
+from potential.settings.terms import SEPARATE
 from potential.structures.read import geometry, read_frames
 from potential.terms.features import features
 from potential.terms.term import Entry
@@ -17,8 +20,8 @@ from potential.terms.term import Entry
 MARK = "sparse"
 
 
-def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dict[int, np.ndarray]:
-    """Sparse points (M_a, n_features) by species index, duplicates dropped.
+def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dict[str, Any]:
+    """What a draft holds of sparse points, as of ``soap_points.sparse_points``; no duplicates.
 
     model: the term's tables, without sparse points. The file is a model (``*.sgpr``) with a term of
     the same basis and species, or structures in a format that ASE reads: all their environments or,
@@ -43,18 +46,27 @@ def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dic
     points = {a: X[distinct_environments(X, settings.normalize)] for a, X in points.items()}
     if not any(len(X) for X in points.values()):
         raise SoapGprError(f"{file}: found no marked atom with a neighbour, expected sparse points")
-    return points
+    if settings.centers == SEPARATE:
+        return {"sparse_points": points}
+    pooled = np.concatenate(list(points.values()))
+    species = np.repeat(list(points), [len(X) for X in points.values()])
+    if f"term{term}.coupling" not in model.arrays:  # equal environments of two species are one
+        kept = distinct_environments(pooled, settings.normalize)
+        pooled, species = pooled[kept], species[kept]
+    return {"sparse_points": {0: pooled}, "sparse_species": species}
 
 
-def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.ndarray]:
+def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any]:
     if other.species == model.species and not other.compressed:
         for t in range(len(other.terms)):
             if _same_features(model, term, other, t):
-                return other.sparse_points(t)
+                species = other.arrays.get(f"term{t}.sparse_species")
+                of_points = {} if species is None else {"sparse_species": species}
+                return {"sparse_points": other.sparse_points(t), **of_points}
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
-        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma and normalize, not "
-        "compressed"
+        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma, alchemy, centers "
+        "and normalize, not compressed"
     )
 
 
@@ -62,13 +74,22 @@ def _same_features(model: Model, term: int, other: Model, other_term: int) -> bo
     selected = f"term{other_term}.features" in other.arrays  # imported terms may have some alone
     if selected or _words(model.terms[term]) != _words(other.terms[other_term]):
         return False
-    for name in ("table", "central"):
-        for a in range(len(model.species)):
-            own = model.arrays[f"term{term}.{name}.{a}"]
-            its = other.arrays[f"term{other_term}.{name}.{a}"]
-            if own.shape != its.shape or not np.allclose(own, its, rtol=1e-12, atol=1e-14):
-                return False
-    return True
+    density, theirs = _density(model, term), _density(other, other_term)
+    return density.keys() == theirs.keys() and all(
+        own.shape == theirs[name].shape and np.allclose(own, theirs[name], rtol=1e-12, atol=1e-14)
+        for name, own in density.items()
+    )
+
+
+def _density(model: Model, term: int) -> dict[str, np.ndarray]:
+    """The arrays that decide the features."""
+    start = f"term{term}."
+    own = (f"{start}table.", f"{start}central.", f"{start}alchemy")
+    return {
+        name.removeprefix(start): array
+        for name, array in model.arrays.items()
+        if name.startswith(own)
+    }
 
 
 def _words(entry: Entry) -> dict[str, str | int]:

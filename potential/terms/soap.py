@@ -12,10 +12,12 @@ import numpy as np
 
 from potential import _core
 from potential.basis import tabulate
+from potential.basis.alchemy import coupling
 from potential.model import Environments, Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
 from potential.settings import SoapTermSettings
+from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
@@ -26,19 +28,23 @@ TRIAL_SPARSE = 200
 
 
 class SoapTerm(SparseTerm):
-    """One weight for each sparse environment; sparse sets are those of the centre species.
+    """One weight for each sparse environment; sparse sets are those of the centre species, or one
+    for all of them.
 
     A draft holds the entry with what ``basis.tabulate`` returns, ``sparse_points``
     {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; it may hold ``offset``, and ``features``
-    with ``feature_scale`` (docs/theory.md eq. 5a, 7b).
+    with ``feature_scale`` (docs/theory.md eq. 5a, 7b). With ``centers`` (eq. 7d) there is the set 0
+    alone, with ``sparse_species`` (M_0,).
     """
 
     ARRAYS: ClassVar[tuple[str, ...]] = (
         "tables",
         "central",
+        "alchemy",
         "features",
         "feature_scale",
         "sparse_points",
+        "sparse_species",
         "weights",
     )
 
@@ -68,6 +74,7 @@ class SoapTerm(SparseTerm):
             "delta": settings.delta,
             "normalize": settings.normalize,
             **({"offset": settings.offset} if settings.offset else {}),
+            **({"centers": settings.centers} if settings.centers != SEPARATE else {}),
             **tabulate(settings, list(species)),
         }
         return draft, []
@@ -82,12 +89,14 @@ class SoapTerm(SparseTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        points, warnings = sparse_points(tables(), index, settings, structures, progress)
-        return draft | {"sparse_points": points}, warnings
+        chosen, warnings = sparse_points(tables(), index, settings, structures, progress)
+        return draft | chosen, warnings
 
     @staticmethod
     def values_by_species(settings: SoapTermSettings) -> dict[str, Mapping[str, Any]]:
-        own = {"n_sparse": settings.n_sparse, "atom_sigma": settings.atom_sigma}
+        own: dict[str, Any] = {"n_sparse": settings.n_sparse, "atom_sigma": settings.atom_sigma}
+        if settings.alchemy is not None:
+            own["alchemy.start"] = settings.alchemy.start
         return {key: values for key, values in own.items() if isinstance(values, Mapping)}
 
     @classmethod
@@ -98,13 +107,20 @@ class SoapTerm(SparseTerm):
             arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
             arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
             n_features = len(arrays["features"])
+        for k, table in draft["tables"].items():
+            arrays |= {f"table.{k}": table, f"central.{k}": draft["central"][k]}
+        if "alchemy" in draft:
+            arrays["alchemy"] = draft["alchemy"]
         points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
-        for a in range(n_species):
+        for a in range(1 if "centers" in draft else n_species):
             own = points.get(a, np.zeros((0, n_features)))
-            arrays[f"table.{a}"] = draft["tables"][a]
-            arrays[f"central.{a}"] = draft["central"][a]
             arrays[f"sparse_points.{a}"] = own
             arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        if "centers" in draft:
+            of_points = np.asarray(draft.get("sparse_species", ()), dtype=np.int64)
+            arrays["sparse_species"] = of_points
+        if draft.get("centers") == ALCHEMICAL:
+            arrays["coupling"] = coupling(draft["alchemy"])
         return arrays
 
     @staticmethod
@@ -121,6 +137,9 @@ class SoapTerm(SparseTerm):
         out += self.entry.get("offset", 0.0)
         power(out, self.entry["zeta"], out=out)
         out *= self.entry["delta"] ** 2
+        if self.entry.get("centers") == ALCHEMICAL:
+            species = self.array("sparse_species")
+            out *= self.array("coupling")[np.ix_(species, species)]
 
     def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {}
@@ -139,22 +158,38 @@ class SoapTerm(SparseTerm):
 
     def most_weights(self, settings: SoapTermSettings, structures: Sequence[Structure]) -> int:
         if settings.sparse_method == "file":
-            return sum(map(len, points_from_file(self.model, self.index, settings).values()))
+            found = points_from_file(self.model, self.index, settings)
+            return sum(map(len, found["sparse_points"].values()))
+        if isinstance(settings.n_sparse, int) and settings.centers != SEPARATE:
+            return min(settings.n_sparse, sum(map(len, structures)))
         atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
         return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        if "centers" not in self.entry:
+            return super().counts
+        names = self.names(self.model.species)
+        counts = np.bincount(self.array("sparse_species"), minlength=len(names)).tolist()
+        return {name: count for name, count in zip(names, counts, strict=True) if count}
 
     @property
     def description(self) -> str:
         entry = self.entry
         basis = f", {entry['sparse_basis']}" if "sparse_basis" in entry else ""
         channels = ", ".join(map(str, sorted(set(entry["n_channels"]), reverse=True)))
+        if "table_of" in entry:
+            channels += f" density channels of {self.array('alchemy').shape[1]} pseudo-species"
+        else:
+            channels += " density channels"
+        centers = f", {entry['centers']} centers" if "centers" in entry else ""
         kernel = "" if entry["normalize"] else "not normalised, "
         if entry.get("offset", 0.0):
             kernel += f"offset {entry['offset']:g}, "
         kernel += f"zeta {entry['zeta']}, delta {entry['delta']:g} eV"
         return (
             f"{entry['kind']}{basis}, cutoff {entry['cutoff']:g} Å, l_max {entry['l_max']}, "
-            f"{channels} density channels, {kernel}"
+            f"{channels}{centers}, {kernel}"
         )
 
 
@@ -177,12 +212,27 @@ class Column(NamedTuple):
         return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
 
 
-def columns_of(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[Column]:
-    """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5)."""
+class MappedColumn(Column):
+    """The same of pseudo-species, counted from 0, of an alchemical map (eq. 3e)."""
+
+    def __str__(self) -> str:
+        return f"J={self.species_1} n={self.n_1} J={self.species_2} n={self.n_2} l={self.l}"
+
+
+def columns_of(
+    entry: Mapping[str, Any], species: Sequence[int], dimensions: int = 0
+) -> Iterator[Column]:
+    """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5), or of
+    each pseudo-species of an alchemical map with so many dimensions."""
+    kind = MappedColumn if dimensions else Column
+    owners = range(dimensions) if dimensions else species
     for l, size in enumerate(entry["n_channels"]):
-        begins = [begin[l] for begin in entry["channel_begin"]]
+        if dimensions:
+            begins = [J * size // dimensions for J in owners]
+        else:
+            begins = [begin[l] for begin in entry["channel_begin"]]
         owner = np.searchsorted(begins, np.arange(size), side="right") - 1
-        channels = [(species[a], q - begins[a]) for q, a in enumerate(owner)]
+        channels = [(owners[a], q - begins[a]) for q, a in enumerate(owner)]
         for q in range(size):
             for other in range(q, size):
-                yield Column(*channels[q], *channels[other], l)
+                yield kind(*channels[q], *channels[other], l)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sparse points of one term: features of the training environments, then the choice per species."""
+"""Sparse points of one term: features of the training environments, then the choice per species, or
+among all where one set serves them (docs/theory.md eq. 7d)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +15,16 @@ from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.schema import nearest
+from potential.selection.rows import Coupling
 from potential.selection.select import select
 from potential.settings import SoapTermSettings
+from potential.settings.terms import SEPARATE
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
 from potential.terms.features import features
 from potential.terms.points_file import points_from_file
 
-# Features of candidate environments are kept in memory up to this size, per species.
+# Features of candidate environments are kept in memory up to this size, per sparse set.
 CANDIDATE_BYTES = 256 * 2**20
 # A config_type with a quota keeps at least so many candidates for each of its points.
 PER_QUOTA = 10
@@ -32,17 +36,20 @@ def sparse_points(
     settings: SoapTermSettings,
     structures: Sequence[Structure],
     progress: Progress = silent,
-) -> tuple[dict[int, np.ndarray], list[str]]:
-    """Sparse points (M_a, n_features) by species index, and warnings.
+) -> tuple[dict[str, Any], list[str]]:
+    """What a draft holds of its sparse points, and warnings.
 
-    model: the term's tables, without sparse points. The choice does not depend on the order of the
-    structures.
+    ``sparse_points`` (M_a, n_features) by species index; or one set 0 with ``sparse_species`` (M,),
+    the indices of its points' species. model: the term's tables, without sparse points. The choice
+    does not depend on the order of the structures.
     """
     if settings.sparse_method == "file":
         return points_from_file(model, term, settings), []
-    quotas = settings.n_sparse_config_type
+    quotas, separate = settings.n_sparse_config_type, settings.centers == SEPARATE
+    kappa = model.arrays.get(f"term{term}.coupling")
     points, warnings = {}, unused_quotas(term, quotas, structures)
-    for a, (X, groups) in _candidates(model, term, settings, structures, progress).items():
+    found = _candidates(model, term, settings, structures, progress)
+    for a, (X, species, groups) in found.items():
         name = symbol(model.species[a])
         wanted = n_sparse(settings, name)
         chosen = select(
@@ -56,14 +63,18 @@ def sparse_points(
             progress=progress,
             groups=groups,
             quotas=quotas,
+            coupling=None if kappa is None else Coupling(species, kappa),
         )
         points[a] = X[chosen]
         if len(chosen) < wanted:
+            of = f" of {name}" if separate else ""
             warnings.append(
-                f"term {term + 1}: only {len(chosen)} distinct environments of {name}, "
+                f"term {term + 1}: only {len(chosen)} distinct environments{of}, "
                 f"{wanted} sparse points were asked for"
             )
-    return points, warnings
+        if not separate:
+            return {"sparse_points": points, "sparse_species": species[chosen]}, warnings
+    return {"sparse_points": points}, warnings
 
 
 def unused_quotas(
@@ -92,8 +103,8 @@ def n_sparse(settings: SoapTermSettings, name: str) -> int:
 
 
 def _candidates(model, term, settings, structures, progress):
-    """Features (n, n_features) and config_types (n,) by species index, thinned at random where
-    there are too many."""
+    """Features (n, n_features), species (n,) and config_types (n,) by sparse set, thinned at random
+    where there are too many."""
     indices = [model.species_indices(structure.numbers) for structure in structures]
     share = _shares(model, term, settings, structures, indices)
 
@@ -109,9 +120,12 @@ def _candidates(model, term, settings, structures, progress):
     items = list(zip(structures, indices, strict=True))
     parts = list(zip(*ordered_map(of_structure, progress(items, "features")), strict=True))
     species, groups = np.concatenate(parts[1]), np.concatenate(parts[2])
+    if settings.centers != SEPARATE:
+        return {0: (np.concatenate(parts[0]), species, groups)}
     return {
         a: (
             np.concatenate([X[own == a] for X, own in zip(parts[0], parts[1], strict=True)]),
+            species[species == a],
             groups[species == a],
         )
         for a in range(len(model.species))
@@ -126,6 +140,8 @@ def _shares(model, term, settings, structures, indices):
     for structure, species in zip(structures, indices, strict=True):
         own = counts.setdefault(structure.config_type, np.zeros(n_species))
         own += np.bincount(species, minlength=n_species)
+    if settings.centers != SEPARATE:
+        counts = {name: np.full(n_species, n.sum()) for name, n in counts.items()}
     room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
     plain = room / np.maximum(sum(counts.values()), 1.0)
     quotas = settings.n_sparse_config_type

@@ -15,6 +15,7 @@ from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import choose_sparse_points
 from potential.training.baseline import isolated_atom_energies
+from potential.training.extra_species import known_species
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def choose(
     settings: FitSettings, train: Sequence[Structure], progress: Progress = silent
 ) -> Choice:
     """The choice among these structures. Raises SoapGprError for anything a user can put right."""
-    species = sorted({int(z) for structure in train for z in structure.numbers})
+    species = known_species(settings.data, train)
     e0 = isolated_atom_energies(settings.baseline, train, species)
     return Choice(*choose_sparse_points(settings, train, species, e0, progress))
 

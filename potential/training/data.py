@@ -18,6 +18,7 @@ from potential.structures.label_names import LabelNames
 from potential.structures.read import DataSet, labelled, read_data_set
 from potential.structures.structure import Structure, symbol
 from potential.terms.choice import unused_species
+from potential.training.extra_species import extra_species, known_species
 from potential.training.noise import unused_config_types
 
 
@@ -57,6 +58,7 @@ def read_fit_data(
         warnings.append(f"{count} training structures carry no labels and were left out")
     warnings += [finding.message for finding in check(structures)]
     warnings += unused_config_types(settings.noise, structures)
+    warnings += extra_species(settings, structures)
     warnings += unused_species(settings, structures)
     if all(s.energy is None for s in structures):
         warnings.append("no energies were read: the zero of energy is arbitrary")
@@ -67,7 +69,7 @@ def read_fit_data(
         said = own.doubts + own.notes
         warnings += [f"test: {line}" for line in said if line not in warnings]
         tested = own.structures
-    require_known_species({int(z) for s in structures for z in s.numbers}, tested)
+    require_known_species(known_species(files, structures), tested)
     known = {fingerprint(structure) for structure in structures}
     shared = sum(fingerprint(structure) in known for structure in tested)
     if shared:

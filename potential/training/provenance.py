@@ -130,9 +130,9 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
         )
     for t, term in enumerate(model.terms):
         lines += [
-            f"{'Compressed':<14s} {symbol(z)}: {projection.shape[1]} features to "
+            f"{'Compressed':<14s} {model.sparse_set_name(t, a)}: {projection.shape[1]} features to "
             f"{projection.shape[0]} dimensions ({term['kind']}, cutoff {term['cutoff']:g} Å)"
-            for a, z in enumerate(model.species)
+            for a in range(len(model.species))
             if (projection := model.arrays.get(f"term{t}.projection.{a}")) is not None
         ]
     if "compression" in record:

@@ -33,6 +33,7 @@ from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
 from potential.training.choice import choose
 from potential.training.data import FitData, read_fit_data
+from potential.training.extra_species import known_species
 from potential.training.memory import require_possible
 from potential.training.regression import Solution, StreamingQR, solve
 
@@ -122,7 +123,7 @@ def hold_out(data: FitData, fraction: float, seed: int) -> FitData:
     held = [k >= 0 and math.ceil((k + 1) * share) > math.ceil(k * share) for k in place.tolist()]
     test = [structure for structure, is_held in zip(data.train, held, strict=True) if is_held]
     train = [structure for structure, is_held in zip(data.train, held, strict=True) if not is_held]
-    species = {int(z) for structure in train for z in structure.numbers}
+    species = set(known_species(data.files, train))
     for structure in test:
         if not species.issuperset(structure.numbers.tolist()):
             raise SoapGprError(

@@ -94,7 +94,7 @@ def folder(tmp_path, model):
     (tmp_path / "edited.sgpr").write_bytes(edited)
     (tmp_path / "key.sgpr").write_bytes(change_term(model, nu=3))
     (tmp_path / "array.sgpr").write_bytes(change_arrays(data, {"term0.foo": [1.0]}))
-    (tmp_path / "later.sgpr").write_bytes(change_metadata(data, format_version="3"))
+    (tmp_path / "later.sgpr").write_bytes(change_metadata(data, format_version="4"))
     return tmp_path
 
 

@@ -13,13 +13,45 @@ namespace {
 /// an array of the file is as long.
 constexpr double kMaxFeatures = 1e7;
 
+/// The weights of pseudo-species; all of them have the channels of one table, one block after the
+/// other.
+void read_map(Arrays &arrays, Entry &entry, const std::string &prefix, std::size_t n_species,
+              SoapTerm &term) {
+  const std::string name = prefix + "alchemy";
+  term.map.weights = arrays.read(name, {n_species, kAny});
+  const std::size_t dimensions = arrays.find(name).shape[1];
+  term.table_of = counts(entry.list("table_of"));
+  const std::size_t n_tables = term.table_of.size();  // at most: the arrays say whether all exist
+  bool fits = term.table_of.size() == n_species && dimensions > 0 && dimensions <= kMaxFeatures;
+  int last = 0;
+  for (int table : term.table_of) {
+    fits = fits && table >= 0 && std::size_t(table) < n_tables;
+    last = std::max(last, table);
+  }
+  for (int size : term.n_channels) fits = fits && size % int(dimensions) == 0;
+  if (!fits) throw Error("array '" + name + "' does not fit the model file's density channels");
+  term.map.dimensions = int(dimensions);
+  SpeciesDensity own;
+  for (int size : term.n_channels) {
+    own.channel_begin.push_back(0);
+    own.channel_end.push_back(size / int(dimensions));
+  }
+  term.densities.assign(last + 1, own);
+}
+
 /// Channels of every l, and those that every species feeds.
-void read_channels(Entry &entry, std::size_t n_species, SoapTerm &term) {
+void read_channels(Arrays &arrays, Entry &entry, const std::string &prefix, std::size_t n_species,
+                   SoapTerm &term) {
   term.n_channels = counts(entry.list("n_channels"));
-  std::vector<std::vector<int>> begin, end;
-  for (const json &of_species : entry.list("channel_begin")) begin.push_back(counts(of_species));
-  for (const json &of_species : entry.list("channel_end")) end.push_back(counts(of_species));
   const std::vector<int> &sizes = term.n_channels;
+  std::vector<std::vector<int>> begin, end;
+  if (entry.has("table_of")) {
+    begin.assign(n_species, std::vector<int>(sizes.size(), 0));
+    end.assign(n_species, sizes);
+  } else {
+    for (const json &of_species : entry.list("channel_begin")) begin.push_back(counts(of_species));
+    for (const json &of_species : entry.list("channel_end")) end.push_back(counts(of_species));
+  }
   const std::size_t n_l = term.l_max + 1;
   bool fits = sizes.size() == n_l && begin.size() == n_species && end.size() == n_species;
   for (std::size_t a = 0; fits && a < n_species; ++a)
@@ -32,20 +64,25 @@ void read_channels(Entry &entry, std::size_t n_species, SoapTerm &term) {
       fits = begin[a][l] >= 0 && begin[a][l] <= end[a][l] && end[a][l] <= sizes[l];
   }
   if (!fits) throw Error("the model file's density channels are inconsistent, or too many");
-  term.species.resize(n_species);
+  if (entry.has("table_of")) return read_map(arrays, entry, prefix, n_species, term);
   for (std::size_t a = 0; a < n_species; ++a) {
-    term.species[a].channel_begin = begin[a];
-    term.species[a].channel_end = end[a];
+    term.densities.push_back({begin[a], end[a], {}, {}});
+    term.table_of.push_back(int(a));
   }
 }
 
-void read_tables(Arrays &arrays, const std::string &prefix, const std::string &suffix,
-                 const SoapTerm &term, SpeciesDensity &species) {
-  std::size_t n_channels = 0;
-  for (std::size_t l = 0; l < species.channel_begin.size(); ++l)
-    n_channels += species.channel_end[l] - species.channel_begin[l];
-  species.table = arrays.read(prefix + "table" + suffix, {n_knots(term.segments), 3, n_channels});
-  species.central = arrays.read(prefix + "central" + suffix, {std::size_t(term.n_channels[0])});
+void read_tables(Arrays &arrays, const std::string &prefix, SoapTerm &term) {
+  const int dimensions = std::max(1, term.map.dimensions);
+  for (std::size_t k = 0; k < term.densities.size(); ++k) {
+    SpeciesDensity &own = term.densities[k];
+    const std::string suffix = "." + std::to_string(k);
+    std::size_t n_channels = 0;
+    for (std::size_t l = 0; l < own.channel_begin.size(); ++l)
+      n_channels += own.channel_end[l] - own.channel_begin[l];
+    own.table = arrays.read(prefix + "table" + suffix, {n_knots(term.segments), 3, n_channels});
+    own.central =
+        arrays.read(prefix + "central" + suffix, {std::size_t(term.n_channels[0] / dimensions)});
+  }
 }
 
 SparseSet read_sparse_set(Arrays &arrays, const std::string &prefix, const std::string &suffix,
@@ -65,6 +102,35 @@ SparseSet read_sparse_set(Arrays &arrays, const std::string &prefix, const std::
   sparse.size = int(arrays.find(points + suffix).shape[0]);
   sparse.weights = arrays.read(prefix + "weights" + suffix, {std::size_t(sparse.size)});
   return sparse;
+}
+
+/// Of a set that serves the centres of all species: those of its points, and κ_c.
+void read_coupling(Arrays &arrays, const std::string &prefix, bool alchemical,
+                   std::size_t n_species, SparseSet &sparse) {
+  const std::string name = prefix + "sparse_species";
+  for (std::int64_t a : arrays.integers(name, {std::size_t(sparse.size)})) {
+    if (a < 0 || a >= std::int64_t(n_species))
+      throw Error("array '" + name + "' holds what is no species of the model");
+    sparse.species.push_back(int(a));
+  }
+  if (!alchemical) return;
+  const auto coupling = arrays.read(prefix + "coupling", {n_species, n_species});
+  for (std::size_t a = 0; a < n_species; ++a)
+    sparse.coupling.emplace_back(&coupling[a * n_species], &coupling[a * n_species] + n_species);
+}
+
+void read_sparse_sets(Arrays &arrays, Entry &entry, const std::string &prefix,
+                      std::size_t n_species, SoapTerm &term) {
+  const std::string centers = entry.has("centers") ? entry.word("centers") : "separate";
+  term.shared_set = centers == "shared" || centers == "alchemical";
+  if (entry.has("centers") && !term.shared_set)
+    throw Error(entry.where() + " has an unknown value of centers" + kNewer);
+  for (std::size_t s = 0; s < (term.shared_set ? 1 : n_species); ++s) {
+    term.sparse.push_back(read_sparse_set(arrays, prefix, "." + std::to_string(s), term));
+    term.n_weights += term.sparse.back().size;
+  }
+  if (term.shared_set)
+    read_coupling(arrays, prefix, centers == "alchemical", n_species, term.sparse[0]);
 }
 
 Kernel read_kernel(Entry &entry) {
@@ -135,23 +201,19 @@ SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
   if (term.segments.empty() ||
       std::abs(term.segments.back().end - term.cutoff) > 1e-12 * term.cutoff)
     throw Error("the model file's spline segments do not end at the cutoff");
-  read_channels(entry, n_species, term);
+  read_channels(arrays, entry, prefix, n_species, term);
   read_representation(entry, term);
   read_selection(arrays, prefix, term);
-  for (std::size_t a = 0; a < n_species; ++a) {
-    const std::string suffix = "." + std::to_string(a);
-    read_tables(arrays, prefix, suffix, term, term.species[a]);
-    term.sparse.push_back(read_sparse_set(arrays, prefix, suffix, term));
-    term.n_weights += term.sparse.back().size;
-  }
+  read_tables(arrays, prefix, term);
+  read_sparse_sets(arrays, entry, prefix, n_species, term);
   if (entry.has("sparse_basis")) {
     if (entry.word("sparse_basis") != "derivatives")
       throw Error(entry.where() + " has an unknown sparse_basis" + kNewer);
     const Kernel &kernel = term.kernel;
-    if (!kernel.normalized || kernel.offset != 0 || kernel.integer_zeta() == 0)
+    if (!kernel.normalized || kernel.offset != 0 || kernel.integer_zeta() == 0 || term.shared_set)
       throw Error(entry.where() +
                   " has the sparse_basis 'derivatives' with another kernel than "
-                  "a normalised one of an integer zeta and no offset");
+                  "a normalised one of an integer zeta, no offset and separate centers");
     check_structures(arrays, prefix + "structures.");
   }
   return term;

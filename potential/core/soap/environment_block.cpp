@@ -25,7 +25,11 @@ void normalize(int n, int n_features, double *p, double *norm) {
 }  // namespace
 
 EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, int capacity)
-    : soap_(soap), expansion_(soap.density), offset_(capacity), neighborhoods_(capacity) {
+    : soap_(soap),
+      expansion_(soap.density),
+      species_(capacity),
+      offset_(capacity),
+      neighborhoods_(capacity) {
   c_.resize(std::size_t(capacity) * row());
   g_c_.resize(c_.size());
   p_hat_.resize(std::size_t(capacity) * soap.n_features());
@@ -35,15 +39,16 @@ EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, int capacity)
 
 void EnvironmentBlock::gather(const Environments &environments, const std::size_t *centers, int n) {
   n_ = n;
-  species_ = environments.species[centers[0]];
   for (int i = 0; i < n; ++i) {
+    species_[i] = environments.species[centers[i]];
     neighborhoods_[i].gather(soap_.density, environments, centers[i]);
     offset_[i] = environments.offset[centers[i]];
   }
 }
 
 void EnvironmentBlock::expand() {
-  for (int i = 0; i < n_; ++i) expansion_.coefficients(neighborhoods_[i], species_, &c_[i * row()]);
+  for (int i = 0; i < n_; ++i)
+    expansion_.coefficients(neighborhoods_[i], species_[i], &c_[i * row()]);
 }
 
 void EnvironmentBlock::represent() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Features of a block of centres of one species and one term: the part that evaluation and training
+// Features of a block of centres of any species for one term: the part that evaluation and training
 // share. Holds all scratch memory, so that one object per thread allocates only once.
 #pragma once
 
@@ -14,7 +14,7 @@ class EnvironmentBlock {
 
   // The stages of an evaluation, in this order:
 
-  /// Neighbours of `n` centres of one species.
+  /// Neighbours of `n` centres.
   void gather(const Environments &environments, const std::size_t *centers, int n);
   void expand();
   /// Features, of unit length where the kernel is normalised.
@@ -31,8 +31,9 @@ class EnvironmentBlock {
     represent();
   }
 
-  const double *p_hat() const { return p_hat_.data(); }  ///< [n][n_features]
-  const double *norm() const { return norm_.data(); }    ///< [n] |p|, 1 where not normalised
+  const int *species() const { return species_.data(); }  ///< [n] of the centres
+  const double *p_hat() const { return p_hat_.data(); }   ///< [n][n_features]
+  const double *norm() const { return norm_.data(); }     ///< [n] |p|, 1 where not normalised
   const double *coefficients(int i) const { return &c_[i * row()]; }
   const Neighborhood &neighborhood(int i) const { return neighborhoods_[i]; }
   Expansion &expansion() { return expansion_; }
@@ -42,7 +43,8 @@ class EnvironmentBlock {
 
   const SoapLayout &soap_;
   Expansion expansion_;
-  int n_ = 0, species_ = 0;
+  int n_ = 0;
+  std::vector<int> species_;                 ///< [capacity]
   std::vector<std::size_t> offset_;          ///< [capacity] where a centre's pairs begin
   std::vector<Neighborhood> neighborhoods_;  ///< [capacity]
   AlignedVector c_, p_hat_, norm_, g_c_, scratch_;

@@ -16,14 +16,16 @@ void Neighborhood::gather(const Density &density, const Environments &env, std::
     const double r2 = squared_distance(d);
     if (r2 >= density.cutoff * density.cutoff) continue;
     const double r = std::sqrt(r2);
-    int &open = open_[env.neighbor_species[k]];
+    const int species = env.neighbor_species[k], table = density.table_of[species];
+    int &open = open_[table];
     if (open < 0 || batches_[open].size == kLanes) {
       open = int(batches_.size());
-      batches_.push_back({env.neighbor_species[k], 0, {}, {}, broadcast(r)});
+      batches_.push_back({table, 0, {}, {}, {}, broadcast(r)});
       batches_.back().unit[2] = broadcast(1.0);
     }
     Batch &batch = batches_[open];
     batch.pair[batch.size] = int(k - env.offset[center]);
+    batch.species[batch.size] = species;
     batch.r[batch.size] = r;
     for (int x = 0; x < 3; ++x) batch.unit[x][batch.size] = d[x] / r;
     ++batch.size;
@@ -33,6 +35,8 @@ void Neighborhood::gather(const Density &density, const Environments &env, std::
 Expansion::Expansion(const Density &density) : density_(density) {
   y_.resize(density.harmonics.size());
   dy_.resize(3 * density.harmonics.size());
+  weighted_y_.resize(density.map.dimensions ? y_.size() : 0);
+  u_lanes_.resize(density.map.dimensions);
   int widest = 0;
   for (const RadialTable &table : density.tables) widest = std::max(widest, table.n_padded());
   s_.resize(std::size_t(kLanes) * widest);
@@ -45,46 +49,95 @@ void Expansion::coefficients(const Neighborhood &neighborhood, int center_specie
   const std::vector<double> &central = density_.central[center_species];
   std::copy(central.begin(), central.end(), c);
   for (const auto &batch : neighborhood.batches()) {
-    const RadialTable &table = density_.tables[batch.species];
-    const int width = table.n_padded();
+    const RadialTable &table = density_.tables[batch.table];
     density_.harmonics.values(batch.unit, y_.data());
-    for (int j = 0; j < batch.size; ++j) table.values(batch.r[j], &s_[std::size_t(j) * width]);
-    for (int l = 0; l <= density_.l_max; ++l) {
-      const Channels &channels = density_.channels[l];
-      const ChannelGroup &group = table.groups()[l];
-      for (int m = 0; m <= 2 * l; ++m) {
-        const double *y = reinterpret_cast<const double *>(&y_[l * l + m]);
-        double *row = c + channels.offset + m * channels.stride + group.q_begin;
-        for (int q = 0; q < group.size; q += kLanes) {
-          Lanes value = load(row + q);
-          for (int j = 0; j < batch.size; ++j)
-            value += y[j] * load(&s_[std::size_t(j) * width + group.offset + q]);
-          store(row + q, value);
-        }
+    for (int j = 0; j < batch.size; ++j)
+      table.values(batch.r[j], &s_[std::size_t(j) * table.n_padded()]);
+    if (density_.map.dimensions == 0) {
+      add_batch(table, batch.size, y_.data(), 0, c);
+      continue;
+    }
+    weigh(batch);
+    for (int J = 0; J < density_.map.dimensions; ++J) {
+      for (std::size_t lm = 0; lm < y_.size(); ++lm) weighted_y_[lm] = u_lanes_[J] * y_[lm];
+      add_batch(table, batch.size, weighted_y_.data(), J, c);
+    }
+  }
+}
+
+void Expansion::add_batch(const RadialTable &table, int size, const Lanes *y, int block,
+                          double *c) const {
+  const int width = table.n_padded();
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
+    const ChannelGroup &group = table.groups()[l];
+    for (int m = 0; m <= 2 * l; ++m) {
+      const double *weights = reinterpret_cast<const double *>(&y[l * l + m]);
+      double *row = c + channels.offset + m * channels.stride + group.q_begin + block * group.size;
+      for (int q = 0; q < group.size; q += kLanes) {
+        Lanes value = load(row + q);
+        for (int j = 0; j < size; ++j)
+          value += weights[j] * load(&s_[std::size_t(j) * width + group.offset + q]);
+        store(row + q, value);
       }
     }
   }
 }
 
+void Expansion::weigh(const Neighborhood::Batch &batch) {
+  for (int J = 0; J < density_.map.dimensions; ++J)
+    for (int j = 0; j < kLanes; ++j)
+      u_lanes_[J][j] = j < batch.size ? density_.map.of(batch.species[j])[J] : 0;
+}
+
 namespace {
+
+/// g[m][q] of the channels that a batch feeds, for all lanes.
+struct PlainGradient {
+  const double *g;
+  int stride;
+  double operator()(int m, int q) const { return g[m * stride + q]; }
+};
+
+/// The same before the map: Σ_J u_Ja g[m][(J, q)], eq. (3h).
+struct MappedGradient {
+  const double *g;
+  int stride, size, dimensions;
+  const Lanes *u;
+  Lanes operator()(int m, int q) const {
+    const double *own = g + m * stride + q;
+    Lanes sum = own[0] * u[0];
+    for (int J = 1; J < dimensions; ++J) sum += own[J * size] * u[J];
+    return sum;
+  }
+};
 
 /// Σ_lm of a batch: ∂/∂r and, in the coordinates of the unit vector, the gradient of the harmonics.
 struct PairGradients {
   Lanes radial = broadcast(0.0), angular[3] = {radial, radial, radial};
 
-  /// Some rows m of g[m][q]: the sum over channels q leaves little to do for every harmonic.
-  template <int Rows>
-  void add(int size, const double *g, int stride, const Lanes *s, const Lanes *ds, const Lanes *y,
+  /// All harmonics of one l.
+  template <class Gradient>
+  void add_l(int l, int size, Gradient g, const Lanes *s, const Lanes *ds, const Lanes *y,
+             const Lanes *dy) {
+    add<1>(0, size, g, s, ds, y, dy);
+    for (int m = 1; m < 2 * l; m += 2) add<2>(m, size, g, s, ds, y, dy);
+  }
+
+  /// Some rows of g(m, q): the sum over channels q leaves little to do for every harmonic.
+  template <int Rows, class Gradient>
+  void add(int first, int size, Gradient g, const Lanes *s, const Lanes *ds, const Lanes *y,
            const Lanes *dy) {
     Lanes u[Rows] = {}, du[Rows] = {};
     for (int q = 0; q < size; ++q)
       for (int m = 0; m < Rows; ++m) {
-        u[m] += g[m * stride + q] * s[q];
-        du[m] += g[m * stride + q] * ds[q];
+        const auto value = g(first + m, q);
+        u[m] += value * s[q];
+        du[m] += value * ds[q];
       }
     for (int m = 0; m < Rows; ++m) {
-      radial += du[m] * y[m];
-      for (int x = 0; x < 3; ++x) angular[x] += u[m] * dy[3 * m + x];
+      radial += du[m] * y[first + m];
+      for (int x = 0; x < 3; ++x) angular[x] += u[m] * dy[3 * (first + m) + x];
     }
   }
 };
@@ -93,19 +146,23 @@ struct PairGradients {
 
 void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]) {
   for (const auto &batch : neighborhood.batches()) {
-    const RadialTable &table = density_.tables[batch.species];
+    const RadialTable &table = density_.tables[batch.table];
+    const int dimensions = density_.map.dimensions;
     prepare(batch);
+    if (dimensions) weigh(batch);
     PairGradients gradients;
     for (int l = 0; l <= density_.l_max; ++l) {
       const Channels &channels = density_.channels[l];
       const ChannelGroup &group = table.groups()[l];
       const Lanes *s = &s_lanes_[group.offset], *ds = &ds_lanes_[group.offset];
-      const double *row = g + channels.offset + group.q_begin;
+      const PlainGradient own{g + channels.offset + group.q_begin, channels.stride};
       const Lanes *y = &y_[l * l], *dy = &dy_[3 * l * l];
-      gradients.add<1>(group.size, row, channels.stride, s, ds, y, dy);
-      for (int m = 1; m < 2 * l; m += 2)
-        gradients.add<2>(group.size, row + m * channels.stride, channels.stride, s, ds, y + m,
-                         dy + 3 * m);
+      if (dimensions) {
+        const MappedGradient mapped{own.g, own.stride, group.size, dimensions, u_lanes_.data()};
+        gradients.add_l(l, group.size, mapped, s, ds, y, dy);
+      } else {
+        gradients.add_l(l, group.size, own, s, ds, y, dy);
+      }
     }
     const Lanes *unit = batch.unit;
     const Lanes *v = gradients.angular;
@@ -119,12 +176,12 @@ void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, doubl
 
 void Expansion::prepare(const Neighborhood::Batch &batch) {
   density_.harmonics.gradients(batch.unit, y_.data(), dy_.data());
-  density_.tables[batch.species].derivatives(batch.r, batch.size, s_lanes_.data(),
-                                             ds_lanes_.data());
+  density_.tables[batch.table].derivatives(batch.r, batch.size, s_lanes_.data(), ds_lanes_.data());
 }
 
 void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) {
-  const RadialTable &table = density_.tables[batch.species];
+  const RadialTable &table = density_.tables[batch.table];
+  const AlchemicalMap &map = density_.map;
   const double unit[3] = {batch.unit[0][k], batch.unit[1][k], batch.unit[2][k]};
   for (int l = 0; l <= density_.l_max; ++l) {
     const Channels &channels = density_.channels[l];
@@ -141,6 +198,9 @@ void Expansion::derivative(const Neighborhood::Batch &batch, int k, double *dc) 
         for (int q = 0; q < group.size; ++q)
           row[q] =
               tangent * s_lanes_[group.offset + q][k] + radial * ds_lanes_[group.offset + q][k];
+        for (int J = map.dimensions - 1; J >= 0; --J)
+          for (int q = 0; q < group.size; ++q)
+            row[J * group.size + q] = map.of(batch.species[k])[J] * row[q];
       }
     }
   }

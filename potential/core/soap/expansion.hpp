@@ -10,12 +10,13 @@
 
 namespace soap_gpr {
 
-/// The neighbours of one centre within the cutoff, grouped in batches of one species.
+/// The neighbours of one centre within the cutoff, grouped in batches that share a table.
 class Neighborhood {
  public:
   struct Batch {
-    int species, size;
+    int table, size;
     int pair[kLanes];  ///< index into the environment's neighbour list
+    int species[kLanes];
     Lanes unit[3], r;  ///< unused lanes hold a valid vector
   };
   /// Throws Error when a distance is zero or not finite.
@@ -24,7 +25,7 @@ class Neighborhood {
 
  private:
   std::vector<Batch> batches_;
-  std::vector<int> open_;  ///< [species] batch being filled, or -1
+  std::vector<int> open_;  ///< [table] batch being filled, or -1
 };
 
 class Expansion {
@@ -37,14 +38,20 @@ class Expansion {
   /// f_ij[pair] -= ∂(g · c)/∂r_ij for a gradient g = ∂ε/∂c of the layout of c.
   void adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]);
 
-  /// dc[3][n_coefficients] = ∂c/∂r of neighbour k of a batch; only its species' groups are written.
+  /// dc[3][n_coefficients] = ∂c/∂r of neighbour k of a batch; only what its table feeds is written.
   void derivative(const Neighborhood::Batch &batch, int k, double *dc);
   /// Harmonics and radial functions of a batch, needed before `derivative`.
   void prepare(const Neighborhood::Batch &batch);
 
  private:
+  /// Adds a batch's harmonics y, weighted or not, times its radial functions, to the channels from
+  /// `block` times their number on.
+  void add_batch(const RadialTable &table, int size, const Lanes *y, int block, double *c) const;
+  /// u_Ja of the lanes of a batch, into u_lanes_.
+  void weigh(const Neighborhood::Batch &batch);
+
   const Density &density_;
-  std::vector<Lanes, AlignedAllocator<Lanes>> y_, dy_;
+  std::vector<Lanes, AlignedAllocator<Lanes>> y_, dy_, weighted_y_, u_lanes_;
   AlignedVector s_;                                                 ///< [kLanes][n_padded]
   std::vector<Lanes, AlignedAllocator<Lanes>> s_lanes_, ds_lanes_;  ///< [n_padded]
 };

@@ -34,15 +34,20 @@ class KernelFunction {
   /// Value and slope with respect to y · y_m, both times a weight. Where ζ is not an integer and
   /// y · y_m + offset <= 0, which has no such power, both are zero.
   Result operator()(Lanes dot, double weight) const {
+    return scaled(dot, broadcast(delta2_ * weight));
+  }
+  /// The same with a weight for each lane.
+  Result operator()(Lanes dot, Lanes weight) const { return scaled(dot, delta2_ * weight); }
+
+ private:
+  Result scaled(Lanes dot, Lanes power) const {
     const Lanes x = dot + offset_;
-    Lanes power = broadcast(delta2_ * weight);
     for (int z = 1; z < integer_zeta_; ++z) power *= x;
     if (!integer_zeta_)
       for (int i = 0; i < kLanes; ++i) power[i] *= x[i] > 0 ? std::pow(x[i], zeta_ - 1) : 0;
     return {power * x, zeta_ * power};
   }
 
- private:
   double delta2_, zeta_, offset_;
   int integer_zeta_;
 };

@@ -11,28 +11,34 @@ namespace {
 
 /// Some of a block's centres side by side, so that every operation below runs over centres.
 struct Panel {
-  Panel(const SparseSet &sparse, int n_features, int n, int first, double *scratch)
+  Panel(const SparseSet &sparse, int n_features, int n, int first, const int *centers,
+        double *scratch)
       : begin(first),
         size(std::min(kPanelWidth, n - first)),
         width(padded(size)),
+        species(centers + first),
         p_hat(scratch + first * rows(sparse, n_features)),
         g(p_hat + std::size_t(width) * n_features),
         k(g + std::size_t(width) * n_features),
         y(sparse.projection.empty() ? p_hat : k + std::size_t(width) * kKernelTile),
-        h(sparse.projection.empty() ? g : y + std::size_t(width) * sparse.rank) {}
+        h(sparse.projection.empty() ? g : y + std::size_t(width) * sparse.rank),
+        coupling(p_hat + std::size_t(width) * (rows(sparse, n_features) - sparse.coupling.size())) {
+  }
   /// Numbers that a panel holds of each centre.
   static std::size_t rows(const SparseSet &sparse, int n_features) {
     const std::size_t reduced = sparse.projection.empty() ? 0 : sparse.rank;
-    return 2 * n_features + 2 * reduced + kKernelTile;
+    return 2 * n_features + 2 * reduced + kKernelTile + sparse.coupling.size();
   }
 
   int begin, size;  ///< centres of the block
   int width;        ///< size padded to whole vectors; the lanes beyond hold zeros
-  double *p_hat;    ///< [n_features][width]
-  double *g;        ///< [n_features][width] ∂ε/∂p̂
-  double *k;        ///< [kKernelTile][width]
-  double *y;        ///< [rank][width] P p̂, p_hat itself without a projection
-  double *h;        ///< [rank][width] ∂ε/∂y, g itself without a projection
+  const int *species;
+  double *p_hat;     ///< [n_features][width]
+  double *g;         ///< [n_features][width] ∂ε/∂p̂
+  double *k;         ///< [kKernelTile][width]
+  double *y;         ///< [rank][width] P p̂, p_hat itself without a projection
+  double *h;         ///< [rank][width] ∂ε/∂y, g itself without a projection
+  double *coupling;  ///< [species of points][width] κ_c, where the set couples species
 };
 
 void load_panel(int n_features, const double *p_hat, const Panel &panel) {
@@ -40,6 +46,14 @@ void load_panel(int n_features, const double *p_hat, const Panel &panel) {
     double *row = panel.p_hat + std::size_t(f) * panel.width;
     for (int i = 0; i < panel.size; ++i)
       row[i] = p_hat[std::size_t(panel.begin + i) * n_features + f];
+    std::fill(row + panel.size, row + panel.width, 0.0);
+  }
+}
+
+void load_coupling(const SparseSet &sparse, const Panel &panel) {
+  for (std::size_t b = 0; b < sparse.coupling.size(); ++b) {
+    double *row = panel.coupling + b * panel.width;
+    for (int i = 0; i < panel.size; ++i) row[i] = sparse.coupling[panel.species[i]][b];
     std::fill(row + panel.size, row + panel.width, 0.0);
   }
 }
@@ -57,15 +71,17 @@ void project(const SparseSet &sparse, int n_features, bool back, const Panel &pa
     block_product<V, false>(sparse.rank, n_features, {P, row, 1}, panel.p_hat, panel.y);
 }
 
-/// k[m] -> w_m ∂k/∂(y · y_m) for the n points of a tile; energy[i] += Σ_m w_m k.
-void contract_weights(const Kernel &kernel, int n, const double *weights, const Panel &panel,
+/// k[m] -> w_m ∂k/∂(y · y_m) for the n points of a tile; energy[i] += Σ_m w_m k. weight(m, lanes):
+/// that of the point for these lanes of the panel.
+template <class Weight>
+void contract_weights(const Kernel &kernel, int n, Weight weight, const Panel &panel,
                       double *energy) {
   const KernelFunction function(kernel);
   for (int begin = 0; begin < panel.width; begin += kLanes) {
     Lanes energies = broadcast(0.0);
     for (int m = 0; m < n; ++m) {
       double *k = panel.k + std::size_t(m) * panel.width + begin;
-      const auto [value, slope] = function(load(k), weights[m]);
+      const auto [value, slope] = function(load(k), weight(m, begin));
       energies += value;
       store(k, slope);
     }
@@ -85,19 +101,35 @@ void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, b
   const std::size_t rank = sparse.rank;
   const double *points = &sparse.points[begin * rank];
   block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
-  contract_weights(kernel, n, &sparse.weights[begin], panel, energy);
+  const double *weights = &sparse.weights[begin];
+  if (sparse.coupling.empty()) {
+    contract_weights(kernel, n, [=](int m, int) { return weights[m]; }, panel, energy);
+  } else {
+    const int *species = &sparse.species[begin];
+    const auto coupled = [=](int m, int lanes) {
+      return weights[m] * load(panel.coupling + std::size_t(species[m]) * panel.width + lanes);
+    };
+    contract_weights(kernel, n, coupled, panel, energy);
+  }
   if (gradient) block_product<V, true>(sparse.rank, n, {points, 1, rank}, panel.k, panel.h);
 }
 
 /// panel.h = ∂ε/∂y without the sparse points: a constant for ζ = 1, linear in y for ζ = 2.
 template <int V>
-void collapsed_gradient(int zeta, int rank, const double *collapsed, const Panel &panel) {
+void collapsed_gradient(int zeta, const SparseSet &sparse, const double *collapsed,
+                        const Panel &panel) {
   if constexpr (V > 1)
-    if (panel.width < V * kLanes) return collapsed_gradient<V - 1>(zeta, rank, collapsed, panel);
+    if (panel.width < V * kLanes) return collapsed_gradient<V - 1>(zeta, sparse, collapsed, panel);
+  const std::size_t rank = sparse.rank;
   if (zeta == 2)
-    return block_product<V, false>(rank, rank, {collapsed, std::size_t(rank), 1}, panel.y, panel.h);
-  for (int f = 0; f < rank; ++f)
-    std::fill_n(panel.h + std::size_t(f) * panel.width, panel.width, collapsed[f]);
+    return block_product<V, false>(sparse.rank, sparse.rank, {collapsed, rank, 1}, panel.y,
+                                   panel.h);
+  for (std::size_t f = 0; f < rank; ++f) {
+    double *row = panel.h + f * panel.width;
+    std::fill_n(row, panel.width, collapsed[f]);
+    for (int i = 0; !sparse.coupling.empty() && i < panel.size; ++i)
+      row[i] = collapsed[panel.species[i] * rank + f];
+  }
 }
 
 /// ε = h·y / ζ: the kernel sum is homogeneous of degree ζ in y.
@@ -136,14 +168,21 @@ void store_gradients(bool normalized, int n_features, const double *norm, const 
 AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
   const std::size_t rank = sparse.rank;
   const int zeta = kernel.offset == 0 ? kernel.integer_zeta() : 0;
-  const bool pays = zeta == 1 || (zeta == 2 && sparse.rank <= 2 * sparse.size);
+  // with a coupling ζ = 2 would take a matrix for every species of the centre
+  const bool pays =
+      zeta == 1 || (zeta == 2 && sparse.rank <= 2 * sparse.size && sparse.coupling.empty());
   if (!pays || sparse.size == 0) return {};
   const double scale = zeta * kernel.delta * kernel.delta;
   if (zeta == 1) {
-    AlignedVector sum(rank, 0.0);
-    for (int m = 0; m < sparse.size; ++m)
-      for (std::size_t f = 0; f < rank; ++f)
-        sum[f] += scale * sparse.weights[m] * sparse.points[m * rank + f];
+    const std::size_t n_centers = std::max<std::size_t>(1, sparse.coupling.size());
+    AlignedVector sum(n_centers * rank, 0.0);
+    for (std::size_t a = 0; a < n_centers; ++a)
+      for (int m = 0; m < sparse.size; ++m) {
+        const double coupling = sparse.coupling.empty() ? 1 : sparse.coupling[a][sparse.species[m]];
+        const double weight = scale * sparse.weights[m] * coupling;
+        for (std::size_t f = 0; f < rank; ++f)
+          sum[a * rank + f] += weight * sparse.points[m * rank + f];
+      }
     return sum;
   }
   // ∂ε/∂y = 2 δ² Σ_m w_m y_m y_mᵀ y: some columns of the matrix at a time
@@ -174,20 +213,22 @@ std::size_t KernelSum::scratch_size(int n) const {
   return padded(n) * Panel::rows(sparse_, n_features_);
 }
 
-void KernelSum::add(int n, const double *p_hat, const double *norm, double *scratch, double *energy,
-                    double *g) const {
-  const auto panel_at = [&](int first) { return Panel(sparse_, n_features_, n, first, scratch); };
+void KernelSum::add(int n, const int *species, const double *p_hat, const double *norm,
+                    double *scratch, double *energy, double *g) const {
+  const auto panel_at = [&](int first) {
+    return Panel(sparse_, n_features_, n, first, species, scratch);
+  };
   const bool projected = !sparse_.projection.empty();
   for (int first = 0; first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
     load_panel(n_features_, p_hat, panel);
+    load_coupling(sparse_, panel);
     if (projected) project<kPanelVectors>(sparse_, n_features_, false, panel);
     if (g) std::fill(panel.h, panel.h + std::size_t(panel.width) * sparse_.rank, 0.0);
   }
   for (int first = 0; !collapsed_.empty() && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
-    collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_.rank, collapsed_.data(),
-                                      panel);
+    collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed_.data(), panel);
     add_energies(kernel_.zeta, sparse_.rank, panel, energy);
   }
   const int n_points = collapsed_.empty() ? sparse_.size : 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sparse kernel sum ε_i = δ² Σ_m w_m (p̂_i · p̂_m + offset)^ζ for a block of centres of one
-// species, docs/theory.md eq. (7) and (7b), and its gradient. A compressed set has y_i = P p̂_i in
-// place of p̂_i; p̂ = p where the kernel is not normalised.
+// Sparse kernel sum ε_i = δ² Σ_m w_m κ_c(a_i, a_m) (p̂_i · p̂_m + offset)^ζ for a block of centres
+// of one species, or of any where the set serves all, docs/theory.md eq. (7), (7b) and (7d), and
+// its gradient. A compressed set has y_i = P p̂_i in place of p̂_i; p̂ = p where the kernel is not
+// normalised.
 #pragma once
 
 #include "soap/soap_term.hpp"
@@ -18,9 +19,10 @@ class KernelSum {
   KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_features);
 
   /// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
-  /// norm[n]: |p|, or 1 where the kernel is not normalised; scratch[scratch_size(n)].
-  void add(int n, const double *p_hat, const double *norm, double *scratch, double *energy,
-           double *g) const;
+  /// species[n]: of the centres; norm[n]: |p|, or 1 where the kernel is not normalised;
+  /// scratch[scratch_size(n)].
+  void add(int n, const int *species, const double *p_hat, const double *norm, double *scratch,
+           double *energy, double *g) const;
   std::size_t scratch_size(int n) const;
   bool empty() const { return sparse_.size == 0; }
 
@@ -28,8 +30,9 @@ class KernelSum {
   const Kernel &kernel_;
   const SparseSet &sparse_;
   int n_features_;
-  /// ζ = 1: ∂ε/∂y [rank]; ζ = 2 with many points: the matrix [rank]² that gives ∂ε/∂y. Empty when
-  /// the sum over sparse points is the cheaper form.
+  /// ζ = 1: ∂ε/∂y [rank], of every species of the centre where the set couples them; ζ = 2 with
+  /// many points: the matrix [rank]² that gives ∂ε/∂y. Empty when the sum over sparse points is the
+  /// cheaper form.
   AlignedVector collapsed_;
 };
 

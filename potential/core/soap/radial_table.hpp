@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Quintic Hermite tables of S^l_{a,q}(r), all channels of one neighbour species at once.
+// Quintic Hermite tables of S^l_{a,q}(r), all channels of one neighbour species at once, or of all
+// species that an alchemical map tells apart.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@
 
 namespace soap_gpr {
 
-/// Channels that one species feeds for one l: [q_begin, q_begin + size) of the density channels,
+/// Channels that a table feeds for one l: [q_begin, q_begin + size) of the density channels,
 /// stored at [offset, offset + padded(size)) of the table's output; the padding is zero.
 struct ChannelGroup {
   int q_begin, size, offset;

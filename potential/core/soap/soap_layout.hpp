@@ -15,7 +15,7 @@ struct SoapLayout {
       : term(own), density(own), representation(make_representation(own, density)) {}
 
   int n_features() const { return term.n_features; }
-  /// Of every species of the centre; made at the first call.
+  /// Of every sparse set; made at the first call.
   const std::vector<KernelSum> &kernel_sums() const {
     return kernel_sums_.get([this] {
       std::vector<KernelSum> sums;

@@ -18,10 +18,10 @@ void FeatureGradients::compute(EnvironmentBlock &block, std::size_t center,
   const std::size_t *own = environments.neighbor + environments.offset[center];
   for (std::size_t atom : atoms_) slot_[atom] = -1;
   atoms_.clear();
-  species_.clear();
-  add_atom(center, environments.species[center]);
+  tables_.clear();
+  add_atom(center, 0);
   for (const auto &batch : block.neighborhood(0).batches())
-    for (int k = 0; k < batch.size; ++k) add_atom(own[batch.pair[k]], batch.species);
+    for (int k = 0; k < batch.size; ++k) add_atom(own[batch.pair[k]], batch.table);
   directions_.assign(n_rows() * soap_.density.n_coefficients, 0.0);
   for (const auto &batch : block.neighborhood(0).batches()) {
     block.expansion().prepare(batch);
@@ -37,26 +37,26 @@ void FeatureGradients::compute(EnvironmentBlock &block, std::size_t center,
                                       scratch_.data(), &packed[row * width]);
   };
   derive(0, 3, all_);
-  for (std::size_t s = 1, end; s < atoms_.size(); s = end) {  // atoms of one species at a time
+  for (std::size_t s = 1, end; s < atoms_.size(); s = end) {  // atoms of one table at a time
     end = s + 1;
-    while (end < atoms_.size() && species_[end] == species_[s]) ++end;
-    derive(3 * s, 3 * end, soap_.density.tables[species_[s]].groups());
+    while (end < atoms_.size() && tables_[end] == tables_[s]) ++end;
+    derive(3 * s, 3 * end, soap_.density.fed[tables_[s]]);
   }
   derive(3 * atoms_.size(), n_rows(), all_);
 }
 
-void FeatureGradients::add_atom(std::size_t atom, int species) {
+void FeatureGradients::add_atom(std::size_t atom, int table) {
   if (slot_[atom] >= 0) return;
   slot_[atom] = int(atoms_.size());
   atoms_.push_back(atom);
-  species_.push_back(species);
+  tables_.push_back(table);
 }
 
 void FeatureGradients::add_pair(const Neighborhood::Batch &batch, int k, int slot) {
   const std::size_t row = soap_.density.n_coefficients;
   for (int l = 0; l <= soap_.density.l_max; ++l) {
     const Channels &channels = soap_.density.channels[l];
-    const ChannelGroup &group = soap_.density.tables[batch.species].groups()[l];
+    const ChannelGroup &group = soap_.density.fed[batch.table][l];
     for (int m = 0; m <= 2 * l; ++m) {
       const std::size_t at = channels.offset + m * channels.stride + group.q_begin;
       for (int x = 0; x < 3; ++x) {

@@ -26,7 +26,7 @@ class FeatureGradients {
                AlignedVector &packed);
 
  private:
-  void add_atom(std::size_t atom, int species);
+  void add_atom(std::size_t atom, int table);
   void add_pair(const Neighborhood::Batch &batch, int k, int slot);
   double *direction(std::size_t row) { return &directions_[row * soap_.density.n_coefficients]; }
 
@@ -34,7 +34,7 @@ class FeatureGradients {
   std::vector<ChannelGroup> all_;  ///< all channels of each l
   std::vector<int> slot_;          ///< [n_atoms] row triple of an atom, or -1
   std::vector<std::size_t> atoms_;
-  std::vector<int> species_;  ///< [slot]
+  std::vector<int> tables_;  ///< [slot] radial table of the atom; of the centre any
   AlignedVector dc_, directions_, scratch_;
 };
 

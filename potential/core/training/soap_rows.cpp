@@ -13,7 +13,8 @@ namespace {
 /// Kernels of one environment with all sparse points, and their slopes over |p|.
 struct KernelRow {
   AlignedVector k, slope;  ///< [sparse.size], padded
-  KernelRow(const Kernel &kernel, const SparseSet &sparse, const double *p_hat, double norm)
+  KernelRow(const Kernel &kernel, const SparseSet &sparse, int species, const double *p_hat,
+            double norm)
       : k(padded(sparse.size)), slope(k.size()) {
     for (int m = 0; m < sparse.size; ++m) {
       const double *point = &sparse.points[std::size_t(m) * sparse.rank];
@@ -28,6 +29,10 @@ struct KernelRow {
       const auto own = function(load(&k[m]), 1.0);
       store(&k[m], own.value);
       store(&slope[m], scale * own.slope);
+    }
+    for (int m = 0; !sparse.coupling.empty() && m < sparse.size; ++m) {
+      k[m] *= sparse.coupling[species][sparse.species[m]];
+      slope[m] *= sparse.coupling[species][sparse.species[m]];
     }
   }
 };
@@ -143,11 +148,12 @@ void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &colum
   AlignedVector packed;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     const int a = environments.species[i];
-    const SparseSet &sparse = term.sparse[a];
+    const std::size_t set = term.set_of(a);
+    const SparseSet &sparse = term.sparse[set];
     if (sparse.size == 0) continue;
     block.compute(environments, &i, 1);
-    const KernelRow kernel(term.kernel, sparse, block.p_hat(), block.norm()[0]);
-    double *own = rows + columns[a];
+    const KernelRow kernel(term.kernel, sparse, a, block.p_hat(), block.norm()[0]);
+    double *own = rows + columns[set];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
     if (!with_gradients) continue;
     gradients.compute(block, i, environments, packed);

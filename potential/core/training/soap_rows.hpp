@@ -10,8 +10,8 @@
 
 namespace soap_gpr {
 
-/// Adds the rows of one structure, rows[1 + 3 n_atoms + 6][n_columns], where the sparse points of
-/// species a begin at columns[a]; without gradients only the energy's.
+/// Adds the rows of one structure, rows[1 + 3 n_atoms + 6][n_columns], where the points of sparse
+/// set s begin at columns[s]; without gradients only the energy's.
 void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &columns,
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows);
