@@ -4,7 +4,8 @@
 // place of p̂_i; p̂ = p where the kernel is not normalised.
 #pragma once
 
-#include "soap/soap_term.hpp"
+#include "base/simd.hpp"
+#include "features/feature_term.hpp"
 
 namespace soap_gpr {
 

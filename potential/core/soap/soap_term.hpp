@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "soap/kernel.hpp"
+#include "features/feature_term.hpp"
 #include "soap/radial_grid.hpp"
 
 namespace soap_gpr {
@@ -20,29 +20,12 @@ struct SpeciesDensity {
   std::vector<double> central;  ///< [Q_0] of the centre
 };
 
-/// Sparse points and weights of one centre species.
-struct SparseSet {
-  int size = 0;
-  int rank = 0;                    ///< length of a point: n_features, or the projection's rows
-  std::vector<double> points;      ///< [size][rank]
-  std::vector<double> weights;     ///< [size]
-  std::vector<double> projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
-};
-
-struct SoapTerm {
-  double cutoff = 0;
+struct SoapTerm : FeatureTerm {
   int l_max = 0;
   std::vector<int> n_channels;  ///< [l_max + 1] Q_l
   std::vector<Segment> segments;
   std::vector<SpeciesDensity> species;
-  std::string representation;         ///< its name, see representations.cpp
-  int n_products = 0;                 ///< features of the representation, before the selection
-  int n_features = 0;                 ///< after it
-  std::vector<int> selection;         ///< [n_features] which products, eq. (5a); empty: all
-  std::vector<double> feature_scale;  ///< [n_features] that multiply the selected products
-  Kernel kernel;
-  std::size_t n_weights = 0;
-  std::vector<SparseSet> sparse;  ///< [species of the centre]
+  std::string representation;  ///< its name, see representations.cpp
 };
 
 }  // namespace soap_gpr
