@@ -11,17 +11,21 @@ namespace soap_gpr {
 class CpuLayout {
  public:
   /// The data outlive the object.
-  explicit CpuLayout(const ModelData &data) : data_(data), soap_(data.terms.size()) {}
+  explicit CpuLayout(const ModelData &data) : data_(data), features_(data.terms.size()) {}
 
-  /// Null when the term is of another kind. Throws std::out_of_range without such a term.
+  /// Null when the term has no features. Throws std::out_of_range without such a term.
+  const FeatureLayout *features(std::size_t term) const;
+  /// Null when the term is of another kind.
   const SoapLayout *soap(std::size_t term) const {
-    const auto *own = std::get_if<SoapTerm>(&data_.terms.at(term));
-    return own ? &soap_[term].get([own] { return SoapLayout(*own); }) : nullptr;
+    const bool own = std::holds_alternative<SoapTerm>(data_.terms.at(term));
+    return own ? static_cast<const SoapLayout *>(features(term)) : nullptr;
   }
 
  private:
+  using Made = std::unique_ptr<const FeatureLayout>;
+
   const ModelData &data_;
-  std::vector<MadeOnce<SoapLayout>> soap_;  ///< [term]
+  std::vector<MadeOnce<Made>> features_;  ///< [term]
 };
 
 }  // namespace soap_gpr

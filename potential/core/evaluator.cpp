@@ -7,7 +7,6 @@
 
 #include "base/threads.hpp"
 #include "cpu_layout.hpp"
-#include "soap/environment_block.hpp"
 
 namespace soap_gpr {
 
@@ -48,42 +47,43 @@ int run_length(const Environments &environments, const Block &block) {
 }
 
 /// Numbers that kernel sums hold of n centres.
-std::size_t kernel_scratch(const SoapLayout &soap, int n) {
+std::size_t kernel_scratch(const FeatureLayout &layout, int n) {
   std::size_t size = 0;
-  for (const KernelSum &sum : soap.kernel_sums()) size = std::max(size, sum.scratch_size(n));
+  for (const KernelSum &sum : layout.kernel_sums()) size = std::max(size, sum.scratch_size(n));
   return size;
 }
 
 /// What a workspace holds for each centre, bytes.
-std::size_t bytes_per_center(const SoapLayout &soap) {
-  const std::size_t twice = std::size_t(soap.density.n_coefficients) + soap.n_features();
-  return sizeof(double) * (2 * twice + kernel_scratch(soap, kLanes) / kLanes);
+std::size_t bytes_per_center(const FeatureLayout &layout) {
+  const std::size_t own = layout.numbers_per_center() + 2 * std::size_t(layout.n_features());
+  return sizeof(double) * (own + kernel_scratch(layout, kLanes) / kLanes);
 }
 
 /// Centres that a term takes at a time: a whole block unless its features are very many.
-int capacity(const SoapLayout &soap) {
-  const std::size_t room = kWorkspaceBytes / bytes_per_center(soap);
+int capacity(const FeatureLayout &layout) {
+  const std::size_t room = kWorkspaceBytes / bytes_per_center(layout);
   return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
 }
 
 /// One thread's memory for one term.
 struct Workspace {
-  explicit Workspace(const SoapLayout &soap)
-      : size(capacity(soap)),
-        block(soap, size),
-        g(std::size_t(size) * soap.n_features()),
-        scratch(kernel_scratch(soap, size)) {}
+  explicit Workspace(const FeatureLayout &layout)
+      : size(capacity(layout)),
+        block(layout.make_block(size)),
+        g(std::size_t(size) * layout.n_features()),
+        scratch(kernel_scratch(layout, size)) {}
   int size;  ///< centres
-  EnvironmentBlock block;
+  std::unique_ptr<FeatureBlock> block;
   AlignedVector g, scratch;
 };
 
 /// Made when the first centre with sparse points is met, so that other terms and threads need none.
-Workspace &prepared(std::unique_ptr<Workspace> &work, const SoapLayout &soap) {
+Workspace &prepared(std::unique_ptr<Workspace> &work, const FeatureLayout &layout) {
   try {
-    if (!work) work = std::make_unique<Workspace>(soap);
+    if (!work) work = std::make_unique<Workspace>(layout);
   } catch (const std::bad_alloc &) {
-    throw Error("the model needs " + std::to_string(capacity(soap) * bytes_per_center(soap) >> 20) +
+    throw Error("the model needs " +
+                std::to_string(capacity(layout) * bytes_per_center(layout) >> 20) +
                 " MB for every thread that evaluates it, more than there is");
   }
   return *work;
@@ -109,46 +109,50 @@ class Stopwatch {
 };
 
 /// Of no more centres than the workspace is for.
-void evaluate_soap(const KernelSum &sum, const Environments &environments, const Block &block,
-                   Workspace &work, const Outputs &outputs) {
+void evaluate_features(const KernelSum &sum, const Environments &environments, const Block &block,
+                       Workspace &work, const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
-  work.block.gather(environments, block.centers, block.size);
+  work.block->gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
-  work.block.expand();
+  work.block->expand();
   watch.lap(&Profile::expansion);
-  work.block.represent();
+  work.block->represent();
   watch.lap(&Profile::power_spectrum);
   double energies[kBlock] = {};
-  sum.add(block.size, work.block.species(), work.block.p_hat(), work.block.norm(),
-          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr);
+  int species[kBlock];
+  for (int i = 0; i < block.size; ++i) species[i] = environments.species[block.centers[i]];
+  sum.add(block.size, species, work.block->p_hat(), work.block->norm(), work.scratch.data(),
+          energies, outputs.f_ij ? work.g.data() : nullptr);
   for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   watch.lap(&Profile::kernel);
   if (!outputs.f_ij) return;
-  work.block.representation_adjoint(work.g.data());
+  work.block->representation_adjoint(work.g.data());
   watch.lap(&Profile::power_adjoint);
-  work.block.expansion_adjoint(outputs.f_ij);
+  work.block->expansion_adjoint(outputs.f_ij);
   watch.lap(&Profile::expansion_adjoint);
 }
 
 /// Of centres that one sparse set serves.
-void evaluate_soap_set(const SoapLayout &soap, const Environments &environments, const Block &block,
-                       std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+void evaluate_feature_set(const FeatureLayout &layout, const Environments &environments,
+                          const Block &block, std::unique_ptr<Workspace> &work,
+                          const Outputs &outputs) {
   const int species = environments.species[block.centers[0]];
-  const KernelSum &sum = soap.kernel_sums()[soap.term.set_of(species)];
+  const KernelSum &sum = layout.kernel_sums()[layout.term.set_of(species)];
   if (sum.empty()) return;
   Stopwatch watch(outputs.profile);
-  Workspace &own = prepared(work, soap);
+  Workspace &own = prepared(work, layout);
   watch.lap(&Profile::gather);
   for (int begin = 0; begin < block.size; begin += own.size)
-    evaluate_soap(sum, environments,
-                  {block.centers + begin, std::min(own.size, block.size - begin)}, own, outputs);
+    evaluate_features(sum, environments,
+                      {block.centers + begin, std::min(own.size, block.size - begin)}, own,
+                      outputs);
 }
 
-void evaluate_soap_block(const SoapLayout &soap, const Environments &environments, Block block,
-                         std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+void evaluate_feature_block(const FeatureLayout &layout, const Environments &environments,
+                            Block block, std::unique_ptr<Workspace> &work, const Outputs &outputs) {
   while (block.size) {
-    const int size = soap.term.shared_set ? block.size : run_length(environments, block);
-    evaluate_soap_set(soap, environments, {block.centers, size}, work, outputs);
+    const int size = layout.term.shared_set ? block.size : run_length(environments, block);
+    evaluate_feature_set(layout, environments, {block.centers, size}, work, outputs);
     block = {block.centers + size, block.size - size};
   }
 }
@@ -193,10 +197,10 @@ struct Evaluator::State {
     const std::size_t n_terms = model.data().terms.size();
     for (auto &terms : work) terms.resize(n_terms);
     for (std::size_t t = 0; t < n_terms; ++t) {
-      soap.push_back(model.cpu().soap(t));
-      if (!soap[t]) continue;
-      soap[t]->kernel_sums();  // here, and not at the first evaluation
-      mixed_blocks = mixed_blocks || soap[t]->term.shared_set;
+      features.push_back(model.cpu().features(t));
+      if (!features[t]) continue;
+      features[t]->kernel_sums();  // here, and not at the first evaluation
+      mixed_blocks = mixed_blocks || features[t]->term.shared_set;
     }
   }
   void evaluate(const Environments &environments, const Outputs &outputs);
@@ -205,8 +209,8 @@ struct Evaluator::State {
 
   Model model;
   bool mixed_blocks = false;                                  ///< centres of all species together
-  std::vector<const SoapLayout *> soap;                       ///< [term] null for other kinds
-  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term], soap only
+  std::vector<const FeatureLayout *> features;                ///< [term] null for other kinds
+  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term]
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them
 };
@@ -215,8 +219,8 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
                                 const Outputs &outputs) {
   const ModelData &data = model.data();
   for (std::size_t t = 0; t < data.terms.size(); ++t)
-    if (soap[t])
-      evaluate_soap_block(*soap[t], environments, block, work[thread][t], outputs);
+    if (features[t])
+      evaluate_feature_block(*features[t], environments, block, work[thread][t], outputs);
     else
       evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, outputs);
 }

@@ -3,6 +3,7 @@
 // section 2.
 #pragma once
 
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,18 @@ using Term = std::variant<SoapTerm, PairTerm, TripletTerm>;
 
 inline double cutoff(const Term &term) {
   return std::visit([](const auto &any) { return any.cutoff; }, term);
+}
+
+/// Null when the term has no features.
+inline const FeatureTerm *feature_term(const Term &term) {
+  return std::visit(
+      [](const auto &any) -> const FeatureTerm * {
+        if constexpr (std::is_base_of_v<FeatureTerm, std::decay_t<decltype(any)>>)
+          return &any;
+        else
+          return nullptr;
+      },
+      term);
 }
 
 struct ModelData {

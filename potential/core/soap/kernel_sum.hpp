@@ -5,7 +5,8 @@
 // normalised.
 #pragma once
 
-#include "soap/soap_term.hpp"
+#include "base/simd.hpp"
+#include "features/feature_term.hpp"
 
 namespace soap_gpr {
 

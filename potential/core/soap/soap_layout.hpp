@@ -1,36 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A soap term as the CPU runs it: what evaluation and training share, and what is for evaluation
-// alone.
+// A soap term as the CPU runs it.
 #pragma once
 
-#include "base/made_once.hpp"
-#include "soap/kernel_sum.hpp"
+#include "features/feature_layout.hpp"
 #include "soap/representation.hpp"
 
 namespace soap_gpr {
 
-struct SoapLayout {
+struct SoapLayout : FeatureLayout {
   /// The term outlives the object.
   explicit SoapLayout(const SoapTerm &own)
-      : term(own), density(own), representation(make_representation(own, density)) {}
+      : FeatureLayout(own), density(own), representation(make_representation(own, density)) {}
 
-  int n_features() const { return term.n_features; }
-  /// Of every sparse set; made at the first call.
-  const std::vector<KernelSum> &kernel_sums() const {
-    return kernel_sums_.get([this] {
-      std::vector<KernelSum> sums;
-      for (const SparseSet &sparse : term.sparse)
-        sums.emplace_back(term.kernel, sparse, term.n_features);
-      return sums;
-    });
+  std::unique_ptr<FeatureBlock> make_block(int capacity) const override;
+  /// Density coefficients and their adjoint.
+  std::size_t numbers_per_center() const override {
+    return 2 * std::size_t(density.n_coefficients);
   }
 
-  const SoapTerm &term;
   const Density density;
   const std::unique_ptr<const Representation> representation;
-
- private:
-  MadeOnce<std::vector<KernelSum>> kernel_sums_;
 };
 
 }  // namespace soap_gpr

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/block_product.hpp"
-#include "training/feature_gradients.hpp"
 
 namespace soap_gpr {
 
@@ -138,12 +137,12 @@ std::vector<double *> target_rows(const FeatureGradients &gradients, std::size_t
 
 }  // namespace
 
-void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &columns,
+void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows) {
-  const SoapTerm &term = soap.term;
-  EnvironmentBlock block(soap, 1);
-  FeatureGradients gradients(soap, with_gradients ? environments.n_atoms : 0);
+  const FeatureTerm &term = layout.term;
+  const auto block = layout.make_block(1);
+  const auto gradients = block->make_gradients(with_gradients ? environments.n_atoms : 0);
   GradientPanels panels;
   AlignedVector packed;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
@@ -151,16 +150,16 @@ void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &colum
     const std::size_t set = term.set_of(a);
     const SparseSet &sparse = term.sparse[set];
     if (sparse.size == 0) continue;
-    block.compute(environments, &i, 1);
-    const KernelRow kernel(term.kernel, sparse, a, block.p_hat(), block.norm()[0]);
+    block->compute(environments, &i, 1);
+    const KernelRow kernel(term.kernel, sparse, a, block->p_hat(), block->norm()[0]);
     double *own = rows + columns[set];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
     if (!with_gradients) continue;
-    gradients.compute(block, i, environments, packed);
-    panels.fill(term.kernel.normalized, term.n_features, int(gradients.n_rows()), block.p_hat(),
+    gradients->compute(i, environments, packed);
+    panels.fill(term.kernel.normalized, term.n_features, int(gradients->n_rows()), block->p_hat(),
                 packed);
     subtract_gradients(sparse, kernel, panels,
-                       target_rows(gradients, environments.n_atoms, n_columns, own));
+                       target_rows(*gradients, environments.n_atoms, n_columns, own));
   }
 }
 

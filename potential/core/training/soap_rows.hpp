@@ -5,14 +5,14 @@
 #include <cstddef>
 #include <vector>
 
-#include "soap/soap_layout.hpp"
+#include "features/feature_layout.hpp"
 #include "soap_gpr.hpp"
 
 namespace soap_gpr {
 
 /// Adds the rows of one structure, rows[1 + 3 n_atoms + 6][n_columns], where the points of sparse
 /// set s begin at columns[s]; without gradients only the energy's.
-void add_soap_rows(const SoapLayout &soap, const std::vector<std::size_t> &columns,
+void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows);
 

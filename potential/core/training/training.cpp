@@ -6,22 +6,20 @@
 
 #include "cpu_layout.hpp"
 #include "soap/environment_block.hpp"
-#include "training/feature_gradients.hpp"
 #include "training/soap_rows.hpp"
 
 namespace soap_gpr {
 
 namespace {
 
-const SoapTerm &soap_term(const Model &model, std::size_t term) {
-  const auto *soap = std::get_if<SoapTerm>(&model.data().terms.at(term));
-  if (!soap) throw Error("the term is not of the kind soap");
-  return *soap;
+const SoapLayout &soap_layout(const Model &model, std::size_t term) {
+  if (const SoapLayout *soap = model.cpu().soap(term)) return *soap;
+  throw Error("the term is not of the kind soap");
 }
 
-const SoapLayout &soap_layout(const Model &model, std::size_t term) {
-  soap_term(model, term);
-  return *model.cpu().soap(term);
+const FeatureLayout &feature_layout(const Model &model, std::size_t term) {
+  if (const FeatureLayout *layout = model.cpu().features(term)) return *layout;
+  throw Error("the term has no features");
 }
 
 }  // namespace
@@ -29,7 +27,9 @@ const SoapLayout &soap_layout(const Model &model, std::size_t term) {
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
 
 std::size_t n_features(const Model &model, std::size_t term) {
-  return soap_term(model, term).n_features;
+  const FeatureTerm *own = feature_term(model.data().terms.at(term));
+  if (!own) throw Error("the term has no features");
+  return own->n_features;
 }
 
 std::size_t n_weights(const Model &model) {
@@ -67,37 +67,37 @@ void density_coefficients(const Model &model, std::size_t index, const Environme
 
 void features(const Model &model, std::size_t index, const Environments &environments,
               double *p_hat) {
-  const SoapLayout &soap = soap_layout(model, index);
-  const std::size_t width = soap.n_features();
-  EnvironmentBlock block(soap, 1);
+  const FeatureLayout &layout = feature_layout(model, index);
+  const std::size_t width = layout.n_features();
+  const auto block = layout.make_block(1);
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
-    block.compute(environments, &i, 1);
-    std::copy_n(block.p_hat(), width, p_hat + i * width);
+    block->compute(environments, &i, 1);
+    std::copy_n(block->p_hat(), width, p_hat + i * width);
   }
 }
 
 FeatureRows feature_gradients(const Model &model, std::size_t index,
                               const Environments &environments,
                               const std::vector<std::size_t> &centers) {
-  const SoapLayout &soap = soap_layout(model, index);
-  const std::size_t width = soap.n_features();
-  EnvironmentBlock block(soap, 1);
-  FeatureGradients gradients(soap, environments.n_atoms);
+  const FeatureLayout &layout = feature_layout(model, index);
+  const std::size_t width = layout.n_features();
+  const auto block = layout.make_block(1);
+  const auto gradients = block->make_gradients(environments.n_atoms);
   AlignedVector packed;
   FeatureRows out;
   out.offset.push_back(0);
   for (std::size_t i : centers) {
-    block.compute(environments, &i, 1);
-    gradients.compute(block, i, environments, packed);
-    const double *p_hat = block.p_hat(), norm = block.norm()[0];
-    for (std::size_t row = 0; soap.term.kernel.normalized && row < gradients.n_rows(); ++row) {
+    block->compute(environments, &i, 1);
+    gradients->compute(i, environments, packed);
+    const double *p_hat = block->p_hat(), norm = block->norm()[0];
+    for (std::size_t row = 0; layout.term.kernel.normalized && row < gradients->n_rows(); ++row) {
       double *dp = &packed[row * width], along = 0;
       for (std::size_t f = 0; f < width; ++f) along += dp[f] * p_hat[f];
       for (std::size_t f = 0; f < width; ++f)
         dp[f] = norm > 0 ? (dp[f] - along * p_hat[f]) / norm : 0;
     }
     out.p_hat.insert(out.p_hat.end(), p_hat, p_hat + width);
-    out.atoms.insert(out.atoms.end(), gradients.atoms().begin(), gradients.atoms().end());
+    out.atoms.insert(out.atoms.end(), gradients->atoms().begin(), gradients->atoms().end());
     out.offset.push_back(out.atoms.size());
     out.gradients.insert(out.gradients.end(), packed.begin(), packed.end());
   }
@@ -106,16 +106,16 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
 
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
                bool gradients, double *rows) {
-  const SoapLayout &soap = soap_layout(model, index);
+  const FeatureLayout &layout = feature_layout(model, index);
   std::vector<std::size_t> columns;
   std::size_t n_columns = 0;
-  for (const SparseSet &sparse : soap.term.sparse) {
+  for (const SparseSet &sparse : layout.term.sparse) {
     if (!sparse.projection.empty())
       throw Error("the model is compressed for its own weights, which cannot be refitted");
     columns.push_back(n_columns);
     n_columns += sparse.size;
   }
-  add_soap_rows(soap, columns, environments, gradients, n_columns, rows);
+  add_soap_rows(layout, columns, environments, gradients, n_columns, rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cpu_layout.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+std::unique_ptr<const FeatureLayout> make(const SoapTerm &term) {
+  return std::make_unique<SoapLayout>(term);
+}
+std::unique_ptr<const FeatureLayout> make(const PairTerm &) { return nullptr; }
+std::unique_ptr<const FeatureLayout> make(const TripletTerm &) { return nullptr; }
+
+}  // namespace
+
+const FeatureLayout *CpuLayout::features(std::size_t index) const {
+  const Term &term = data_.terms.at(index);
+  const auto make_own = [&term] {
+    return std::visit([](const auto &any) { return make(any); }, term);
+  };
+  return features_[index].get(make_own).get();
+}
+
+}  // namespace soap_gpr

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What every term has in the model file whose energies are kernels of features of environments:
+// which features are kept, the kernel, sparse points and weights.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "soap/kernel.hpp"
+
+namespace soap_gpr {
+
+/// Sparse points and weights of one centre species, or of all.
+struct SparseSet {
+  int size = 0;
+  int rank = 0;                    ///< length of a point: n_features, or the projection's rows
+  std::vector<double> points;      ///< [size][rank]
+  std::vector<double> weights;     ///< [size]
+  std::vector<double> projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
+  std::vector<int> species;        ///< [size] of the points; empty: that of the centre
+  std::vector<std::vector<double>> coupling;  ///< [of the centre][of the point] κ_c; empty: 1
+};
+
+struct FeatureTerm {
+  double cutoff = 0;
+  int n_products = 0;                 ///< features that it may have, before the selection
+  int n_features = 0;                 ///< after it
+  std::vector<int> selection;         ///< [n_features] which of them, eq. (5a); empty: all
+  std::vector<double> feature_scale;  ///< [n_features] that multiply the selected ones
+  Kernel kernel;
+  std::size_t n_weights = 0;
+  bool shared_set = false;        ///< one sparse set serves the centres of all species, eq. (7d)
+  std::vector<SparseSet> sparse;  ///< [species of the centre], or the one set
+
+  std::size_t set_of(int center_species) const { return shared_set ? 0 : center_species; }
+};
+
+}  // namespace soap_gpr
