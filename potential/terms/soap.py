@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""SOAP terms: kernels of power spectra with sparse environments (docs/theory.md eq. 5 to 7)."""
+"""SOAP terms: kernels of radial spectra, power spectra or bispectra with sparse environments
+(docs/theory.md eq. 5 to 7)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,12 +18,19 @@ from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 from potential.structures.structure import Structure, symbol
+from potential.terms.columns import AnyColumn, columns, n_columns
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, Entry, SparseTerm
 
 # Sparse points per species of a trial, at most.
 TRIAL_SPARSE = 200
+# Features of a bispectrum without a selection, at most: a sparse point has one number for each.
+MOST_PRODUCTS = 50_000
+MIRROR = (
+    'parity = "both": the energies of mirror images will differ, as those of nature do not; "even" '
+    "makes them equal"
+)
 
 
 class SoapTerm(SparseTerm):
@@ -68,9 +76,17 @@ class SoapTerm(SparseTerm):
             "delta": settings.delta,
             "normalize": settings.normalize,
             **({"offset": settings.offset} if settings.offset else {}),
+            **_representation(settings),
             **tabulate(settings, list(species)),
         }
-        return draft, []
+        n = n_columns(draft)
+        if settings.representation == "bispectrum" and n > MOST_PRODUCTS:
+            raise settings.error(
+                "representation",
+                f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
+                f"not the {n} of these n_max, l_max and species",
+            )
+        return draft, [MIRROR] if settings.parity == "both" else []
 
     @classmethod
     def choose(
@@ -147,6 +163,10 @@ class SoapTerm(SparseTerm):
     def description(self) -> str:
         entry = self.entry
         basis = f", {entry['sparse_basis']}" if "sparse_basis" in entry else ""
+        if "representation" in entry:
+            basis += f", {entry['representation'].replace('_', ' ')}"
+        if "parity" in entry:
+            basis += f" of {entry['parity']} parities"
         channels = ", ".join(map(str, sorted(set(entry["n_channels"]), reverse=True)))
         kernel = "" if entry["normalize"] else "not normalised, "
         if entry.get("offset", 0.0):
@@ -158,31 +178,18 @@ class SoapTerm(SparseTerm):
         )
 
 
-def n_columns(entry: Entry) -> int:
-    """Features of a term before any are selected: those that ``columns_of`` names."""
-    return sum(size * (size + 1) // 2 for size in entry["n_channels"])
+def _representation(settings: SoapTermSettings) -> dict[str, str]:
+    """What of the entry names another representation than the default."""
+    names = ("representation", "parity")
+    own = {name: getattr(settings, name) for name in names}
+    return {name: own[name] for name in names if own[name] != getattr(SoapTermSettings, name)}
 
 
-class Column(NamedTuple):
-    """A feature p^l_qq': neighbours of two species, each in one radial function, of one l."""
-
-    species_1: int
-    n_1: int
-    species_2: int
-    n_2: int
-    l: int
-
-    def __str__(self) -> str:
-        first, second = symbol(self.species_1), symbol(self.species_2)
-        return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
-
-
-def columns_of(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[Column]:
+def columns_of(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[AnyColumn]:
     """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5)."""
+    channels = []
     for l, size in enumerate(entry["n_channels"]):
         begins = [begin[l] for begin in entry["channel_begin"]]
         owner = np.searchsorted(begins, np.arange(size), side="right") - 1
-        channels = [(species[a], q - begins[a]) for q, a in enumerate(owner)]
-        for q in range(size):
-            for other in range(q, size):
-                yield Column(*channels[q], *channels[other], l)
+        channels.append([(species[a], q - begins[a]) for q, a in enumerate(owner)])
+    yield from columns(entry, channels)

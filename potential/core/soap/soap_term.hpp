@@ -36,6 +36,7 @@ struct SoapTerm {
   std::vector<Segment> segments;
   std::vector<SpeciesDensity> species;
   std::string representation;         ///< its name, see representations.cpp
+  bool odd_products = false;          ///< of a bispectrum: also those that inversion negates
   int n_products = 0;                 ///< features of the representation, before the selection
   int n_features = 0;                 ///< after it
   std::vector<int> selection;         ///< [n_features] which products, eq. (5a); empty: all
