@@ -12,6 +12,7 @@ from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel, build_model
 from potential.terms.baseline import fixed_terms
 from potential.terms.clusters import triplets as places_of
+from potential.terms.columns import n_columns
 from potential.terms.features import features
 from potential.terms.fixed_triplet import Process, fixed_triplet_draft
 from potential.terms.pair import PairTerm
@@ -50,7 +51,7 @@ def general_model(species=(1, 8), seed=0) -> TrainingModel:
     atoms = random_structure(np.repeat(species, 6), seed=seed)
     for t, term in enumerate(terms):
         term |= {"normalize": t == 0, "offset": 0.3 * t, "delta": 0.02**t}
-        n_products = sum(q * (q + 1) // 2 for q in term["n_channels"])
+        n_products = n_columns(term)
         if t != 1:
             term["features"] = np.append(rng.permutation(n_products)[: n_products // 2], [3, 3])
             term["feature_scale"] = rng.uniform(0.2, 2.0, len(term["features"]))
@@ -66,12 +67,12 @@ def general_model(species=(1, 8), seed=0) -> TrainingModel:
 def kernel_model(
     zeta=2, selected=False, delta=1.3, n_sparse=6, species=(1, 8), seed=0, **kernel
 ) -> TrainingModel:
-    """A SOAP term of any kernel, ``normalize`` and ``offset``, with a selection of products if
-    wanted, some of them twice; weights are N(0, 1)."""
+    """A SOAP term of any kernel, ``normalize`` and ``offset``, or of another ``representation``,
+    with a selection of products if wanted, some of them twice; weights are N(0, 1)."""
     rng = np.random.default_rng(seed)
     term = tabulated_term(species, 3, 2, 3.5, zeta) | {"delta": delta, **kernel}
     if selected:
-        n_products = sum(q * (q + 1) // 2 for q in term["n_channels"])
+        n_products = n_columns(term)
         term["features"] = np.append(rng.permutation(n_products)[: n_products // 2], [3, 3])
         term["feature_scale"] = rng.uniform(0.2, 2.0, len(term["features"]))
     atoms = random_structure(np.repeat(species, n_sparse), seed=seed)

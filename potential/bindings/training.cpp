@@ -2,7 +2,11 @@
 // Features and rows of the design matrix.
 #include "training/training.hpp"
 
+#include <cstdlib>
+
 #include "arrays.hpp"
+#include "soap/clebsch_gordan.hpp"
+#include "soap/soap_term.hpp"
 
 namespace {
 
@@ -102,9 +106,21 @@ Array python_triplet_rows(const Model &model, std::size_t term, std::size_t func
                  });
 }
 
+Array python_clebsch_gordan(int l1, int l2, int l3) {
+  const bool in_range = 0 <= l1 && l1 <= kMaxL && 0 <= l2 && l2 <= kMaxL;
+  if (!in_range || l3 < std::abs(l1 - l2) || l3 > l1 + l2)
+    throw Error("there are no such Clebsch-Gordan coefficients");
+  const std::size_t n1 = 2 * l1 + 1, n2 = 2 * l2 + 1, n3 = 2 * l3 + 1;
+  std::vector<double> out(n1 * n2 * n3);
+  const ClebschGordan coupling(l1, l2, l3);
+  for (const auto &e : coupling.entries()) out[(e.m1 * n2 + e.m2) * n3 + e.m3] = e.value;
+  return to_numpy(std::move(out), {n1, n2, n3});
+}
+
 }  // namespace
 
 void bind_training(nb::module_ &m) {
+  m.def("clebsch_gordan", &python_clebsch_gordan, "l1"_a, "l2"_a, "l3"_a);
   m.def("density_coefficients", &python_density_coefficients, "model"_a, "term"_a,
         "environments"_a);
   m.def("features", &python_features, "model"_a, "term"_a, "environments"_a);

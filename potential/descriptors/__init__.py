@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """SOAP vectors of atoms for other programs' regressions, and kernels of them.
 
-SoapDescriptor      ase.Atoms -> power spectra, as a function and as a transformer of scikit-learn
+SoapDescriptor      ase.Atoms -> spectra, as a function and as a transformer of scikit-learn
 Features            what it computes: rows by environment, with the structures they belong to
 FeatureGradients    derivatives of these rows by positions and strain
 environment_kernel, structure_kernel
@@ -11,13 +11,15 @@ environment_kernel, structure_kernel
 from potential.descriptors.features import FeatureGradients, Features
 from potential.descriptors.kernels import environment_kernel, structure_kernel
 from potential.descriptors.soap import SoapDescriptor
-from potential.terms.soap import Column
+from potential.terms.columns import Column, RadialColumn, TripleColumn
 
 __all__ = [
     "Column",
     "FeatureGradients",
     "Features",
+    "RadialColumn",
     "SoapDescriptor",
+    "TripleColumn",
     "environment_kernel",
     "structure_kernel",
 ]

@@ -26,10 +26,16 @@ from potential.model import Model
 from potential.runtime.parallel import ordered_map, thread_count
 from potential.schema.place import nearest
 from potential.settings import SoapTermSettings
-from potential.terms.soap import Column, columns_of
+from potential.terms.columns import AnyColumn
+from potential.terms.soap import columns_of
 
 # The settings of fit.toml that decide the features; the others are about sparse points and weights.
-_NAMES = [*(own.name for own in dataclasses.fields(SoapBasis)), "normalize"]
+_NAMES = [
+    *(own.name for own in dataclasses.fields(SoapBasis)),
+    "normalize",
+    "representation",
+    "parity",
+]
 _SETTINGS = {name: getattr(SoapTermSettings(), name) for name in _NAMES}
 _PARAMETERS = {**_SETTINGS, "species": None, "pooling": "mean", "n_threads": None}
 
@@ -154,7 +160,7 @@ class SoapDescriptor:
         )
         return Features(np.concatenate(p_hat), numbers, offsets, found)
 
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[AnyColumn]:
         """What each feature stands for, in order; n counts radial functions from 0."""
         model = self._model()
         weights = model.arrays.get("term0.alchemy")

@@ -34,6 +34,8 @@ from potential.schema.limits import (
 from potential.schema.values import whole
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
+REPRESENTATIONS = ("power_spectrum", "radial_spectrum", "bispectrum")
+PARITIES = ("even", "both")
 SPARSE_BASES = ("environments", "derivatives")
 SEPARATE, ALCHEMICAL, SHARED = "separate", "alchemical", "shared"
 # Near neighbours count most; exponent 0 switches the scaling off. Chosen, like the defaults of
@@ -90,12 +92,28 @@ class SoapTermSettings(SoapBasis, TermSettings):
 
     kind: str = _kind("soap")
     radial_scaling: Mapping[str, float] | None = setting(RADIAL_SCALING, SCALING)
+    representation: str = setting(
+        "power_spectrum",
+        Choice(
+            REPRESENTATIONS,
+            help="features that are products of one, two or three density channels, eq. (5b), (5), "
+            "(5d)",
+        ),
+    )
+    parity: str = setting(
+        "even",
+        Choice(
+            PARITIES,
+            help='of a bispectrum: `"both"` keeps the products that inversion negates, so that '
+            "mirror images differ, also in their energies",
+        ),
+    )
     zeta: float = setting(
         4, Number(least=1, most=32, kept=whole, help="power ζ of the kernel, eq. (7), (7b)")
     )
     normalize: bool = setting(
         True,
-        Flag(help="whether features have unit length, eq. (6), or are power spectra as they are"),
+        Flag(help="whether features have unit length, eq. (6), or are as they are"),
     )
     offset: float = setting(
         0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of the kernel, eq. (7b)")
@@ -151,9 +169,12 @@ class SoapTermSettings(SoapBasis, TermSettings):
 
     @classmethod
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
-        """With points from a file, n_sparse would say nothing, even what the default says."""
+        """With points from a file, n_sparse would say nothing, even what the default says; nor
+        would l_max of radial spectra."""
         if values.get("sparse_method") == "file" and "n_sparse" in values:
             raise place.at("n_sparse").error(values["n_sparse"], _NO_COUNT)
+        if values.get("representation") == "radial_spectrum":
+            values = {"l_max": 0, **values}
         return values
 
     def check(self) -> None:
@@ -163,6 +184,10 @@ class SoapTermSettings(SoapBasis, TermSettings):
             raise self.error("zeta", 'an integer with sparse_method = "cur"')
         self._check_file()
         self._check_centers()
+        if self.representation == "radial_spectrum" and self.l_max != 0:
+            raise self.error("l_max", '0 with representation = "radial_spectrum"')
+        if self.parity != "even" and self.representation != "bispectrum":
+            raise self.error("parity", '"even" without representation = "bispectrum"')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
         quotas = sum(self.n_sparse_config_type.values())

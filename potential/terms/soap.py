@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""SOAP terms: kernels of power spectra with sparse environments (docs/theory.md eq. 5 to 7)."""
+"""SOAP terms: kernels of radial spectra, power spectra or bispectra with sparse environments
+(docs/theory.md eq. 5 to 7)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,12 +20,19 @@ from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
+from potential.terms.columns import AnyColumn, PseudoSpecies, columns, n_columns
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, Entry, SparseTerm
 
 # Sparse points per species of a trial, at most.
 TRIAL_SPARSE = 200
+# Features of a bispectrum without a selection, at most: a sparse point has one number for each.
+MOST_PRODUCTS = 50_000
+MIRROR = (
+    'parity = "both": the energies of mirror images will differ, as those of nature do not; "even" '
+    "makes them equal"
+)
 
 
 class SoapTerm(SparseTerm):
@@ -75,9 +83,17 @@ class SoapTerm(SparseTerm):
             "normalize": settings.normalize,
             **({"offset": settings.offset} if settings.offset else {}),
             **({"centers": settings.centers} if settings.centers != SEPARATE else {}),
+            **_representation(settings),
             **tabulate(settings, list(species)),
         }
-        return draft, []
+        n = n_columns(draft)
+        if settings.representation == "bispectrum" and n > MOST_PRODUCTS:
+            raise settings.error(
+                "representation",
+                f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
+                f"not the {n} of these n_max, l_max and species",
+            )
+        return draft, [MIRROR] if settings.parity == "both" else []
 
     @classmethod
     def choose(
@@ -177,6 +193,10 @@ class SoapTerm(SparseTerm):
     def description(self) -> str:
         entry = self.entry
         basis = f", {entry['sparse_basis']}" if "sparse_basis" in entry else ""
+        if "representation" in entry:
+            basis += f", {entry['representation'].replace('_', ' ')}"
+        if "parity" in entry:
+            basis += f" of {entry['parity']} parities"
         channels = ", ".join(map(str, sorted(set(entry["n_channels"]), reverse=True)))
         if "table_of" in entry:
             channels += f" density channels of {self.array('alchemy').shape[1]} pseudo-species"
@@ -193,46 +213,25 @@ class SoapTerm(SparseTerm):
         )
 
 
-def n_columns(entry: Entry) -> int:
-    """Features of a term before any are selected: those that ``columns_of`` names."""
-    return sum(size * (size + 1) // 2 for size in entry["n_channels"])
-
-
-class Column(NamedTuple):
-    """A feature p^l_qq': neighbours of two species, each in one radial function, of one l."""
-
-    species_1: int
-    n_1: int
-    species_2: int
-    n_2: int
-    l: int
-
-    def __str__(self) -> str:
-        first, second = symbol(self.species_1), symbol(self.species_2)
-        return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
-
-
-class MappedColumn(Column):
-    """The same of pseudo-species, counted from 0, of an alchemical map (eq. 3e)."""
-
-    def __str__(self) -> str:
-        return f"J={self.species_1} n={self.n_1} J={self.species_2} n={self.n_2} l={self.l}"
+def _representation(settings: SoapTermSettings) -> dict[str, str]:
+    """What of the entry names another representation than the default."""
+    names = ("representation", "parity")
+    own = {name: getattr(settings, name) for name in names}
+    return {name: own[name] for name in names if own[name] != getattr(SoapTermSettings, name)}
 
 
 def columns_of(
     entry: Mapping[str, Any], species: Sequence[int], dimensions: int = 0
-) -> Iterator[Column]:
+) -> Iterator[AnyColumn]:
     """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5), or of
     each pseudo-species of an alchemical map with so many dimensions."""
-    kind = MappedColumn if dimensions else Column
-    owners = range(dimensions) if dimensions else species
+    owners = [PseudoSpecies(J) for J in range(dimensions)] if dimensions else species
+    channels = []
     for l, size in enumerate(entry["n_channels"]):
         if dimensions:
-            begins = [J * size // dimensions for J in owners]
+            begins = [J * size // dimensions for J in range(dimensions)]
         else:
             begins = [begin[l] for begin in entry["channel_begin"]]
         owner = np.searchsorted(begins, np.arange(size), side="right") - 1
-        channels = [(owners[a], q - begins[a]) for q, a in enumerate(owner)]
-        for q in range(size):
-            for other in range(q, size):
-                yield kind(*channels[q], *channels[other], l)
+        channels.append([(owners[a], q - begins[a]) for q, a in enumerate(owner)])
+    yield from columns(entry, channels)

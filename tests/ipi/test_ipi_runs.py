@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
+from models import kernel_model
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -39,6 +40,15 @@ def test_run_agrees_with_model(tmp_path, model, unwrapped, mode, beads, n_client
 
 def test_imported_potential_runs(tmp_path, water):
     model, _ = import_gap(train(tmp_path, f"{SOAP} : {PAIR} : {TRIPLET}", species=(1, 8)))
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+@pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum"])
+def test_body_orders_run(tmp_path, water, representation):
+    model = kernel_model(representation=representation)
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()

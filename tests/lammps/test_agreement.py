@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import assert_agrees, measure, python
-from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
+from models import (
+    body_order_model,
+    derivative_model,
+    kernel_model,
+    random_model,
+    random_structure,
+    triplet_model,
+)
 
 from potential.gap.importing import import_gap
 from potential.model.compression import compress
@@ -66,6 +73,16 @@ def test_compressed_model_equals_python(tmp_path):
 @pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
 def test_body_order_terms_equal_python(tmp_path, name, ranks):
     model, atoms = body_order_model(), structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum"])
+def test_body_orders_equal_python(tmp_path, representation, ranks):
+    parity = {"parity": "both"} if representation == "bispectrum" else {}
+    selected = representation == "bispectrum"
+    model = kernel_model(representation=representation, selected=selected, **parity)
+    atoms = structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 

@@ -12,6 +12,7 @@ namespace {
 /// Products of channels of one term. Evaluation has some numbers in memory for each, whether or not
 /// an array of the file is as long.
 constexpr double kMaxFeatures = 1e7;
+constexpr double kMaxProducts = 2e9;  ///< that a selection may choose from
 
 /// The weights of pseudo-species; all of them have the channels of one table, one block after the
 /// other.
@@ -147,14 +148,25 @@ void read_representation(Entry &entry, SoapTerm &term) {
       entry.has("representation") ? entry.word("representation") : "power_spectrum";
   const RepresentationKind *kind = find_representation(term.representation);
   if (!kind) throw Error(entry.where() + " has an unknown representation" + kNewer);
-  term.n_products = kind->n_products(term.n_channels);
+  if (entry.has("parity")) {
+    const std::string parity = entry.word("parity");
+    if (parity != "even" && parity != "both")
+      throw Error(entry.where() + " has an unknown parity" + kNewer);
+    term.odd_products = parity == "both";
+  }
+  const double n = kind->n_products(term);
+  if (n > kMaxProducts) throw Error(entry.where() + " has too many products of density channels");
+  term.n_products = int(n);
 }
 
 /// Which products are the features: those of the array, or all.
 void read_selection(Arrays &arrays, const std::string &prefix, SoapTerm &term) {
   const std::string name = prefix + "features";
   term.n_features = term.n_products;
-  if (!arrays.has(name)) return;
+  if (!arrays.has(name)) {
+    if (term.n_products <= kMaxFeatures) return;
+    throw Error("array '" + name + "' is missing: all products are too many to be features");
+  }
   const std::vector<std::int64_t> products = arrays.integers(name, {kAny});
   term.feature_scale = arrays.read(prefix + "feature_scale", {products.size()});
   if (products.empty() || products.size() > kMaxFeatures)

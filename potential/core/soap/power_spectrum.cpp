@@ -6,9 +6,9 @@
 
 namespace soap_gpr {
 
-int PowerSpectrum::n_products(const std::vector<int> &n_channels) {
-  int n = 0;
-  for (int size : n_channels) n += size * (size + 1) / 2;
+double PowerSpectrum::n_products(const SoapTerm &term) {
+  double n = 0;
+  for (int size : term.n_channels) n += size * (size + 1.0) / 2;
   return n;
 }
 

@@ -12,7 +12,7 @@ class PowerSpectrum : public Representation {
   PowerSpectrum(const SoapTerm &term, const Density &density);
 
   /// All products q <= q' of all l.
-  static int n_products(const std::vector<int> &n_channels);
+  static double n_products(const SoapTerm &term);
 
   int size() const override { return term_.n_features; }
   std::size_t scratch_size() const override;

@@ -33,7 +33,7 @@ class Representation {
 /// A representation by its name in a model file.
 struct RepresentationKind {
   const char *name;
-  int (*n_products)(const std::vector<int> &n_channels);  ///< features before a selection
+  double (*n_products)(const SoapTerm &term);  ///< features before a selection
   std::unique_ptr<const Representation> (*make)(const SoapTerm &, const Density &);
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // All representations. A new one is a class in a file of its own and one line here.
+#include "soap/bispectrum.hpp"
 #include "soap/power_spectrum.hpp"
+#include "soap/radial_spectrum.hpp"
 
 namespace soap_gpr {
 
@@ -12,7 +14,9 @@ std::unique_ptr<const Representation> make(const SoapTerm &term, const Density &
 }
 
 constexpr RepresentationKind kKinds[] = {
+    {"radial_spectrum", RadialSpectrum::n_products, make<RadialSpectrum>},
     {"power_spectrum", PowerSpectrum::n_products, make<PowerSpectrum>},
+    {"bispectrum", Bispectrum::n_products, make<Bispectrum>},
 };
 
 }  // namespace

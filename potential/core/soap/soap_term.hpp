@@ -37,6 +37,7 @@ struct SoapTerm : FeatureTerm {
   std::vector<int> table_of;              ///< [species] the table of a species
   AlchemicalMap map;
   std::string representation;  ///< its name, see representations.cpp
+  bool odd_products = false;   ///< of a bispectrum: also those that inversion negates
 };
 
 }  // namespace soap_gpr
