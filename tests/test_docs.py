@@ -34,7 +34,7 @@ SOURCES = [
 TABLES = {
     "[data]": [settings.DataSettings],
     "[baseline]": [settings.BaselineSettings, settings.ZblSettings],
-    "[[terms]]": [settings.SoapTermSettings],
+    "[[terms]]": [settings.SoapTermSettings, settings.ContractionSettings],
     '[[terms]] kind = "pair"': [settings.PairTermSettings],
     '[[terms]] kind = "triplet"': [settings.TripletTermSettings],
     "[noise]": [settings.NoiseSettings],

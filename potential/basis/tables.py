@@ -16,7 +16,6 @@ from ase.data import chemical_symbols
 
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
-from potential.basis.radial_integral import RadialIntegral
 from potential.basis.settings import SoapBasis
 from potential.errors import SoapGprError
 
@@ -55,15 +54,13 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
     sigmas = [basis.sigma(number) for number in species]
     radial = basis.radial_basis()
     # Species of equal atom_sigma share their radial functions, hence their tables.
-    integrals = {
-        sigma: RadialIntegral(radial, basis.l_max, sigma, basis.cutoff) for sigma in sigmas
-    }
+    integrals = {sigma: basis.integral(sigma) for sigma in dict.fromkeys(sigmas)}
     segments, joined = segments_and_tables(
         basis.cutoff, basis.cutoff_width, basis.scaling(), list(integrals.values()), tolerance
     )
     tables = dict(zip(integrals, joined, strict=True))
 
-    n_per_l = [radial.n_channels(l) for l in range(basis.l_max + 1)]
+    n_per_l = [radial.n_channels(l) for l in range(basis.largest_l + 1)]
     return {
         "n_channels": [len(species) * n for n in n_per_l],
         "channel_begin": [[a * n for n in n_per_l] for a in range(len(species))],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The settings of a fit: fit.toml, declared, read and checked."""
 
+from potential.basis.settings import ContractionSettings
 from potential.settings.fit_settings import (
     BaselineSettings,
     DataSettings,
@@ -22,6 +23,7 @@ from potential.settings.terms import (
 __all__ = [
     "KINDS",
     "BaselineSettings",
+    "ContractionSettings",
     "DataSettings",
     "FitSettings",
     "LabelKeys",

@@ -141,6 +141,7 @@ class SoapTermSettings(SoapBasis, TermSettings):
     @classmethod
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
         """With points from a file, n_sparse would say nothing, even what the default says."""
+        values = super().given(values, place)
         if values.get("sparse_method") == "file" and "n_sparse" in values:
             raise place.at("n_sparse").error(values["n_sparse"], _NO_COUNT)
         return values

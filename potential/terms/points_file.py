@@ -53,8 +53,8 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[int, np.
                 return other.sparse_points(t)
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
-        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma and normalize, not "
-        "compressed"
+        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma, contraction and "
+        "normalize, not compressed"
     )
 
 

@@ -17,6 +17,7 @@ from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 from potential.structures.structure import Structure, symbol
+from potential.terms.density_covariance import contracted_draft, contraction_of
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, Entry, SparseTerm
@@ -63,7 +64,7 @@ class SoapTerm(SparseTerm):
             "kind": settings.kind,
             **({"sparse_basis": settings.sparse_basis} if other else {}),
             "cutoff": settings.cutoff,
-            "l_max": settings.l_max,
+            "l_max": settings.largest_l,
             "zeta": settings.zeta,
             "delta": settings.delta,
             "normalize": settings.normalize,
@@ -71,6 +72,21 @@ class SoapTerm(SparseTerm):
             **tabulate(settings, list(species)),
         }
         return draft, []
+
+    @classmethod
+    def adapt(
+        cls,
+        draft: Draft,
+        settings: SoapTermSettings,
+        model_of: Callable[[Draft], Model],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> Draft:
+        if settings.contraction is None:
+            return draft
+        model = model_of(draft)
+        contraction = contraction_of(settings.contraction, model, structures, progress)
+        return contracted_draft(draft, contraction)
 
     @classmethod
     def choose(
@@ -164,7 +180,10 @@ def n_columns(entry: Entry) -> int:
 
 
 class Column(NamedTuple):
-    """A feature p^l_qq': neighbours of two species, each in one radial function, of one l."""
+    """A feature p^l_qq': neighbours of two species, each in one radial function, of one l.
+
+    The species is 0, and n the channel, for a channel that several species feed.
+    """
 
     species_1: int
     n_1: int
@@ -173,16 +192,21 @@ class Column(NamedTuple):
     l: int
 
     def __str__(self) -> str:
-        first, second = symbol(self.species_1), symbol(self.species_2)
-        return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
+        pairs = (self.species_1, self.n_1), (self.species_2, self.n_2)
+        words = [f"{symbol(z)} n={n}" if z else f"q={n}" for z, n in pairs]
+        return f"{' '.join(words)} l={self.l}"
 
 
 def columns_of(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[Column]:
     """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5)."""
     for l, size in enumerate(entry["n_channels"]):
-        begins = [begin[l] for begin in entry["channel_begin"]]
-        owner = np.searchsorted(begins, np.arange(size), side="right") - 1
-        channels = [(species[a], q - begins[a]) for q, a in enumerate(owner)]
+        begins = np.array([begin[l] for begin in entry["channel_begin"]])
+        ends = np.array([end[l] for end in entry["channel_end"]])
+        channels = list[tuple[int, int]]()
+        for q in range(size):
+            fed_by = np.flatnonzero((begins <= q) & (q < ends))
+            a, alone = fed_by[0], len(fed_by) == 1
+            channels.append((species[a], int(q - begins[a])) if alone else (0, q))
         for q in range(size):
             for other in range(q, size):
                 yield Column(*channels[q], *channels[other], l)
