@@ -12,7 +12,7 @@ from potential.basis import bessel, jets
 from potential.basis.cutoff import taper
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis, spherical_bessel_zeros
-from potential.basis.radial_integral import RadialIntegral
+from potential.basis.radial_integral import GrowingIntegral, RadialIntegral
 from potential.basis.radial_scaling import RadialScaling
 from potential.errors import SoapGprError
 
@@ -124,6 +124,17 @@ def test_laplacian_refuses_l_without_functions():
         LaplacianBasis(CUTOFF, 2, 6)
 
 
+@pytest.mark.parametrize("basis", [GtoBasis(4.5, 6), LaplacianBasis(5.0, 6, 4)], ids=["gto", "lap"])
+def test_derivatives_of_radial_functions_match_finite_differences(basis):
+    assert_jet_is_consistent(
+        lambda r: np.stack([basis.functions(3, r, k) for k in range(3)]), np.linspace(0.1, 4.9, 50)
+    )
+    ends = np.array([0.0, 1e-7])
+    for k in range(3):
+        at_zero = basis.functions(1, ends, k)
+        assert at_zero[:, 0] == pytest.approx(at_zero[:, 1], abs=1e-5)
+
+
 def test_bessel_matches_scipy_over_the_whole_range():
     z = np.concatenate([[0.0], np.geomspace(1e-8, 5e3, 300), [0.00999, 0.01, 0.01001]])
     values = bessel.scaled_spherical_in(10, z)
@@ -181,6 +192,24 @@ def test_radial_integral_derivatives_match_finite_differences(name):
     basis = GtoBasis(CUTOFF - WIDTH, 8) if name == "gto" else LaplacianBasis(CUTOFF, 8, L_MAX)
     integral = RadialIntegral(basis, L_MAX, 0.4, CUTOFF)
     assert_jet_is_consistent(integral, np.linspace(0.01, 4.99, 60), h=1e-3, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("sigma", [0.2, 0.5])
+def test_growing_widths_match_quadrature_and_their_derivatives_differences(sigma):
+    basis = GtoBasis(CUTOFF - WIDTH, 6)
+    integral = GrowingIntegral(basis, 4, sigma, 0.2, CUTOFF)
+    for r in (0.0, 0.7, 2.9, 5.0):
+        expected = radial_integral_by_quad(basis, 3, 2, sigma + 0.2 * r, r, 12.0)
+        scale = np.abs(integral(np.array([r]))[0]).max()
+        found = integral(np.array([r]))[0, 0, 3 * 6 + 2]
+        assert found == pytest.approx(expected, rel=1e-11, abs=1e-13 * scale)
+    assert_jet_is_consistent(integral, np.linspace(0.01, 4.99, 60), h=1e-3, tolerance=1e-8)
+
+
+def test_no_growth_is_the_same_integral():
+    basis, r = GtoBasis(CUTOFF - WIDTH, 4), np.linspace(0, 5, 20)
+    plain = RadialIntegral(basis, 3, 0.4, CUTOFF)(r)
+    assert GrowingIntegral(basis, 3, 0.4, 0.0, CUTOFF)(r) == pytest.approx(plain, abs=1e-12)
 
 
 def test_radial_integral_at_zero_has_parity_of_l():

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tables of a SOAP term: layout, spline error, continuity, central atom, settings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from slow_twin import shifted_cosine
 
 from potential.basis import SoapBasis, evaluate, tabulate
+from potential.basis.laplacian import spherical_bessel_zeros
 from potential.basis.radial_integral import RadialIntegral
 from potential.errors import SoapGprError
+from potential.schema import read
 
 CASES = {
     "gto": SoapBasis(),
@@ -17,12 +21,30 @@ CASES = {
     "all_taper": SoapBasis(basis="laplacian", cutoff=4.0, cutoff_width=4.0),
     "narrow_taper": SoapBasis(cutoff_width=0.05),
     "one_function": SoapBasis(n_max=1, l_max=0),
+    "smooth": SoapBasis(basis="laplacian", max_eigenvalue=6.0),
+    "points": SoapBasis(n_max=6, l_max=4, atom_sigma=0),
+    "smooth_points": SoapBasis(basis="laplacian", max_eigenvalue=4.0, atom_sigma=0),
+    "growing": SoapBasis(n_max=5, l_max=4, atom_sigma=0.3, atom_sigma_growth=0.15),
+    "growing_laplacian": SoapBasis(basis="laplacian", n_max=5, l_max=3, atom_sigma_growth=0.1),
 }
 
 
 def exact(basis, sigma, r):
-    """S (n, C_a) by quadrature, without any spline."""
-    values = RadialIntegral(basis.radial_basis(), basis.l_max, sigma, basis.cutoff)(r)[0]
+    """S (n, C_a) without any spline: by quadrature, one distance after the other where widths
+    grow; the radial functions themselves for points."""
+    radial, ls = basis.radial_basis(), range(basis.largest_l + 1)
+    if sigma == 0:
+        values = np.concatenate([radial.functions(l, r) for l in ls]).T
+    elif basis.atom_sigma_growth:
+        own = [
+            RadialIntegral(radial, ls[-1], sigma + basis.atom_sigma_growth * one, basis.cutoff)
+            for one in r
+        ]
+        values = np.concatenate(
+            [integral(np.array([one]))[0] for integral, one in zip(own, r, strict=True)]
+        )
+    else:
+        values = RadialIntegral(radial, ls[-1], sigma, basis.cutoff)(r)[0]
     values = values * shifted_cosine(r, basis.cutoff, basis.cutoff_width)[:, None]
     scaling = basis.scaling()
     return values if scaling is None else values * scaling(r)[0][:, None]
@@ -34,10 +56,11 @@ def test_spline_error_is_below_1e_10(name):
     tables = tabulate(basis, [14])
     joint, cutoff = basis.cutoff - basis.cutoff_width, basis.cutoff
     near_ends = np.concatenate([k + np.geomspace(1e-9, 0.02, 30) for k in (0.0, joint)])
-    r = np.concatenate([np.random.default_rng(1).uniform(0, cutoff, 2000), near_ends])
+    n = 100 if basis.atom_sigma_growth else 2000
+    r = np.concatenate([np.random.default_rng(1).uniform(0, cutoff, n), near_ends])
     r = np.concatenate([r, joint - near_ends[:30], cutoff - near_ends[:30]])
     r = r[(r >= 0) & (r < cutoff)]
-    expected = exact(basis, 0.3 if name == "gto_fine" else 0.5, r)
+    expected = exact(basis, basis.sigma(14), r)
     error = np.abs(evaluate(tables, 0, r) - expected)
     assert error.max() < 1e-10 * np.abs(expected).max()
 
@@ -46,7 +69,7 @@ def test_spline_error_is_below_1e_10(name):
 def test_layout_follows_the_contract(name):
     basis, species = CASES[name], [1, 8]
     tables = tabulate(basis, species)
-    n_l = [basis.radial_basis().n_channels(l) for l in range(basis.l_max + 1)]
+    n_l = [basis.radial_basis().n_channels(l) for l in range(basis.largest_l + 1)]
     n_knots = sum(n + 1 for _, _, n in tables["segments"])
     assert tables["n_channels"] == [2 * n for n in n_l]
     for a in range(2):
@@ -84,8 +107,9 @@ def test_table_vanishes_smoothly_at_the_cutoff():
     assert (evaluate(tables, 0, [5.0, 6.0]) == 0).all()
 
 
-def test_spline_is_twice_continuous_at_knots_and_derivatives_match_differences():
-    tables = tabulate(CASES["gto"], [14])
+@pytest.mark.parametrize("name", ["gto", "smooth_points", "points", "growing"])
+def test_spline_is_twice_continuous_at_knots_and_derivatives_match_differences(name):
+    tables = tabulate(CASES[name], [14])
     begin, end, n = tables["segments"][0]
     knots = np.linspace(begin, end, n + 1)[1:-1]
     for order in range(3):
@@ -136,6 +160,38 @@ def test_sigma_per_species_equals_separate_tables():
         assert evaluate(both, a, r) == pytest.approx(expected, abs=2e-10 * np.abs(expected).max())
 
 
+def test_points_are_the_limit_of_gaussians_of_integral_one():
+    """docs/theory.md eq. (2f), for each species by itself."""
+    points = SoapBasis(n_max=4, l_max=3, atom_sigma={"H": 0, "O": 0.5})
+    narrow = replace(points, atom_sigma={"H": 0.02, "O": 0.5})
+    r = np.linspace(0.8, 4.4, 30)  # terms of order l² σ²/r² are left
+    (own, limit) = (tabulate(basis, [1, 8], 1e-8) for basis in (points, narrow))
+    expected = evaluate(limit, 0, r) / (2 * np.pi * 0.02**2) ** 1.5
+    scale = np.abs(expected).max()
+    assert evaluate(own, 0, r) == pytest.approx(expected, abs=0.01 * scale)
+    assert evaluate(own, 1, r) == pytest.approx(evaluate(limit, 1, r), abs=1e-7)
+    assert own["central"][0][0] == pytest.approx(
+        points.radial_basis().functions(0, np.zeros(1))[0, 0] / np.sqrt(4 * np.pi)
+    )
+
+
+def test_largest_eigenvalue_is_the_only_limit():
+    basis = CASES["smooth"].radial_basis()
+    r_c = CASES["smooth"].cutoff
+    for l in range(basis.l_max + 2):
+        zeros = spherical_bessel_zeros(l, 30.0)[l]
+        expected = int(np.sum((zeros / r_c) ** 2 <= 6.0))
+        assert expected == (basis.n_channels(l) if l <= basis.l_max else 0)
+    assert CASES["smooth"].largest_l == basis.l_max > 6
+
+
+def test_keys_that_follow_from_the_largest_eigenvalue_are_refused_in_files():
+    for key, value in (("n_max", 8), ("l_max", 6)):
+        values = {"basis": "laplacian", "max_eigenvalue": 4.0, key: value}
+        with pytest.raises(SoapGprError, match=f"{key}: found {value}, expected nothing with max_"):
+            read(SoapBasis, values)
+
+
 def test_equal_sigma_gives_equal_but_separate_arrays():
     tables = tabulate(SoapBasis(n_max=3, l_max=1), [1, 8])["tables"]
     assert (tables[0] == tables[1]).all()
@@ -155,7 +211,22 @@ def test_equal_sigma_gives_equal_but_separate_arrays():
         ({"n_max": 8.0}, "n_max: found 8.0, expected an integer"),
         ({"l_max": -1}, "l_max: found -1, expected an integer from 0"),
         ({"l_max": True}, "l_max: found True, expected an integer"),
-        ({"atom_sigma": 0}, "atom_sigma: found 0, expected a number >= 0.01"),
+        ({"atom_sigma": 0.005}, r"atom_sigma: found 0.005, expected a number >= 0.01 .* \(or 0\)"),
+        ({"atom_sigma": 0, "atom_sigma_growth": 0.1}, "_growth: found 0.1, expected 0 with"),
+        ({"atom_sigma": {"H": 0, "O": 1}, "atom_sigma_growth": 0.1}, "_growth: found 0.1"),
+        ({"atom_sigma_growth": -0.1}, "atom_sigma_growth: found -0.1, expected a number >= 0"),
+        ({"max_eigenvalue": 4.0}, 'expected nothing with basis = "gto"'),
+        ({"basis": "laplacian", "max_eigenvalue": 0}, "max_eigenvalue: found 0, expected"),
+        (
+            {"basis": "laplacian", "max_eigenvalue": 4.0, "n_max": 4},
+            "n_max: found 4, expected noth",
+        ),
+        (
+            {"basis": "laplacian", "max_eigenvalue": 4.0, "l_max": 4},
+            "l_max: found 4, expected noth",
+        ),
+        ({"basis": "laplacian", "max_eigenvalue": 0.3}, "found 0.3 .*expected 0.3948 .* to 29.2"),
+        ({"basis": "laplacian", "max_eigenvalue": 40}, "found 40 .*expected 0.3948 .* to 29.2"),
         ({"atom_sigma": {"Xx": 0.5}}, "'Xx', expected a chemical symbol"),
         ({"atom_sigma": {"O": -0.5}}, "atom_sigma.O: found -0.5, expected a width in Å"),
         ({"basis": "dvr"}, 'basis: found "dvr", expected one of "gto", "laplacian"'),

@@ -34,7 +34,11 @@ SOURCES = [
 TABLES = {
     "[data]": [settings.DataSettings],
     "[baseline]": [settings.BaselineSettings, settings.ZblSettings],
-    "[[terms]]": [settings.SoapTermSettings, settings.AlchemySettings],
+    "[[terms]]": [
+        settings.SoapTermSettings,
+        settings.AlchemySettings,
+        settings.ContractionSettings,
+    ],
     '[[terms]] kind = "pair"': [settings.PairTermSettings],
     '[[terms]] kind = "triplet"': [settings.TripletTermSettings],
     "[noise]": [settings.NoiseSettings],

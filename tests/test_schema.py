@@ -18,6 +18,7 @@ from potential.schema.settings import declared, keys
 from potential.settings import (
     KINDS,
     BaselineSettings,
+    ContractionSettings,
     DataSettings,
     FitSettings,
     LabelKeys,
@@ -51,6 +52,7 @@ def inside(value):
             numbers = st.floats(
                 low, min(value.most, 1e12), exclude_min=value.above == low, allow_subnormal=False
             )
+            numbers = numbers | st.just(0.0) if value.zero else numbers
             return numbers | st.just(math.inf) if value.infinite else numbers
         case schema.Integer():
             return st.integers(value.least, value.most)
@@ -85,7 +87,8 @@ def outside(value):
                     st.floats(value.most, exclude_min=True, allow_infinity=not value.infinite)
                 )
             if (low := max(value.least, value.above)) > -math.inf:
-                wrong.append(st.floats(max_value=low, exclude_max=value.least == low))
+                below = st.floats(max_value=low, exclude_max=value.least == low)
+                wrong.append(below.filter(lambda x: x != 0 or not value.zero))
             wrong.append(st.sampled_from([math.nan, -math.inf, True, "1", None]))
         case schema.Integer():
             wrong += [st.integers(value.most + 1), st.integers(max_value=value.least - 1)]
@@ -124,8 +127,9 @@ def reconciled(of, table):
         table["outer"] = table["inner"] + 1
     if issubclass(of, TermSettings) and "cutoff" in table:
         table["cutoff"] = max(table["cutoff"], 1.2)
-        if "length_scale" in keys(of):
-            table["length_scale"] = max(table.get("length_scale", 1.0), table["cutoff"] / 16)
+    if issubclass(of, TermSettings) and "length_scale" in keys(of):
+        least = table.get("cutoff", of.cutoff) / 16
+        table["length_scale"] = max(table.get("length_scale", 1.0), least)
     if of is SoapTermSettings:
         _reconcile_soap(table)
     return table
@@ -133,8 +137,16 @@ def reconciled(of, table):
 
 def _reconcile_soap(table):
     table.pop("sparse_file", None)
-    if table.get("basis") == "laplacian":
+    if table.get("max_eigenvalue"):
+        for key in ("n_max", "l_max"):
+            table.pop(key, None)
+        table |= {"basis": "laplacian", "cutoff": 5.0, "cutoff_width": 0.5, "max_eigenvalue": 2.0}
+    elif table.get("basis") == "laplacian":
         table |= {"n_max": 12, "l_max": 2}
+    if table.get("atom_sigma_growth"):
+        table["atom_sigma"] = 0.5
+    if table.get("contraction") is not None:
+        table["contraction"] = {"n_channels": 4}
     if 0 < (table.get("radial_scaling") or {}).get("exponent", 0) < 2:
         table["radial_scaling"]["exponent"] = 1
     if table.get("sparse_method") == "cur":
@@ -172,6 +184,8 @@ def test_whatever_is_in_range_is_read_and_kept(values):
         for key, value in given_term.items():
             if key == "radial_scaling":
                 assert read.radial_scaling == SCALING.default | value
+            elif key == "contraction":
+                assert read.contraction == ContractionSettings(**value)
             elif key != "sparse_file":
                 assert getattr(read, key) == value, key
     assert all(name == str(Path("/data") / name) for name in settings.data.train)

@@ -23,15 +23,25 @@ class GtoBasis:
         """Number of radial functions of angular channel l."""
         return len(self.n)
 
-    def functions(self, l, x):
-        """R_n(x), (n_max, len(x)) in Å^(−3/2), at x (n,) Å."""
-        return self.coefficients @ self._gto(x)
+    def functions(self, l, x, derivative=0):
+        """R_n(x) or its first or second derivative, (n_max, len(x)) in Å^(−3/2 − derivative), at
+        x (n,) Å."""
+        return self.coefficients @ self._gto(x, derivative)
 
-    def _gto(self, x):
+    def _gto(self, x, derivative=0):
         """Primitives, each scaled by its maximum so that the overlap stays well conditioned."""
         n, sigma = self.n[:, None], self.sigma[:, None]
         peak = np.maximum(np.sqrt(self.n), 1.0)[:, None] * sigma
-        return (x / peak) ** n * np.exp(0.5 * (n - (x / sigma) ** 2))
+        x, gaussian = x / peak, np.exp(0.5 * (n - (x / sigma) ** 2))
+        if derivative == 0:
+            return x**n * gaussian
+        # of x^n exp(−s x²/2) in the scaled x, without negative powers
+        s = (peak / sigma) ** 2
+        first = n * x ** np.maximum(n - 1, 0) - s * x ** (n + 1)
+        if derivative == 1:
+            return first * gaussian / peak
+        second = n * (n - 1) * x ** np.maximum(n - 2, 0) - s * (2 * n + 1) * x**n
+        return (second + s**2 * x ** (n + 2)) * gaussian / peak**2
 
     def _lowdin(self):
         # S = A Aᵀ with A = √w x g on quadrature nodes. The singular values of A give S^{-1/2}

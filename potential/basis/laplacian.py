@@ -3,7 +3,8 @@
 
 R_nl(x) = N_nl j_l(z_nl x / r_c) on [0, r_c], z_nl the n-th zero (n = 1, 2, ...) of j_l,
 N_nl = √(2 / r_c³) / |j_{l+1}(z_nl)|. Channel l keeps the functions with
-z_nl ≤ z_{n_max,0} = n_max π: one limit on the eigenvalue, that is one smoothness, for all l.
+z_nl ≤ z_{n_max,0} = n_max π: one limit on the eigenvalue, that is one smoothness, for all l. With
+max_eigenvalue that limit is all there is to say, (z_nl / r_c)² ≤ max_eigenvalue (eq. 2e).
 """
 
 from itertools import pairwise
@@ -50,12 +51,44 @@ class LaplacianBasis:
                 "use a smaller l_max or a larger n_max"
             )
 
+    @classmethod
+    def up_to(cls, cutoff, max_eigenvalue, most_l):
+        """All functions with (z_nl / r_c)² up to max_eigenvalue in Å^−2, whatever their l.
+
+        Raises SoapGprError when there is none, or one of an l beyond most_l.
+        """
+        limit = cutoff * np.sqrt(max_eigenvalue)
+        l_max = sum(len(zeros) > 0 for zeros in spherical_bessel_zeros(most_l + 1, limit)) - 1
+        if 0 <= l_max <= most_l:
+            return cls(cutoff, limit / np.pi, l_max)
+        least = (np.pi / cutoff) ** 2
+        most = (spherical_bessel_zeros(most_l + 1, np.pi * (most_l + 2))[-1][0] / cutoff) ** 2
+        raise SoapGprError(
+            f"max_eigenvalue: found {max_eigenvalue:g} Å^-2, expected {least:.4g} (the first "
+            f"function) to {most:.4g} (l up to {most_l}) with cutoff = {cutoff:g} Å"
+        )
+
+    @property
+    def l_max(self):
+        """Largest angular channel, inclusive."""
+        return len(self.zeros) - 1
+
     def n_channels(self, l):
         """Number of radial functions of angular channel l."""
         return len(self.zeros[l])
 
-    def functions(self, l, x):
-        """R_nl(x), (n_channels(l), len(x)) in Å^(−3/2), at x (n,) Å within [0, cutoff]."""
+    def functions(self, l, x, derivative=0):
+        """R_nl(x) or its first or second derivative, (n_channels(l), len(x)) in
+        Å^(−3/2 − derivative), at x (n,) Å within [0, cutoff]."""
         z = self.zeros[l][:, None]
         norm = np.sqrt(2.0 / self.support**3) / np.abs(spherical_jn(l + 1, z))
-        return norm * spherical_jn(l, z * x / self.support)
+        scale = z / self.support
+        return norm * scale**derivative * _bessel(l, scale * x, derivative)
+
+
+def _bessel(l, z, derivative):
+    """j_l or a derivative, from j_l′ = [l j_{l−1} − (l+1) j_{l+1}] / (2l+1), no 1/z."""
+    if derivative == 0:
+        return spherical_jn(l, z)
+    below = l * _bessel(l - 1, z, derivative - 1) if l else 0.0
+    return (below - (l + 1) * _bessel(l + 1, z, derivative - 1)) / (2 * l + 1)

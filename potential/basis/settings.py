@@ -3,12 +3,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ase.data import chemical_symbols
 
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis
+from potential.basis.radial_integral import GrowingIntegral, RadialFunctions, RadialIntegral
 from potential.basis.radial_scaling import RadialScaling
 from potential.errors import SoapGprError
 from potential.schema import (
@@ -18,6 +19,7 @@ from potential.schema import (
     Nested,
     Number,
     Numbers,
+    Place,
     Settings,
     Vector,
     setting,
@@ -27,7 +29,11 @@ from potential.schema.settings import REQUIRED
 
 BASES = ("gto", "laplacian")
 MOST_GTO_WIDTH = 0.999  # of the cutoff
-_SIGMA = Number(least=LEAST_SIGMA, most=MOST_CUTOFF, noun="a width in Å")
+MOST_L = 20
+CONTRACTIONS = ("pca",)
+CONTRACTED_BY = ("environments", "species")
+_NO_COUNT = "nothing with max_eigenvalue, from which n_max and l_max follow"
+_SIGMA = Number(least=LEAST_SIGMA, most=MOST_CUTOFF, zero=True, noun="a width in Å")
 SCALING = Numbers(
     {
         "scale": (
@@ -105,6 +111,48 @@ class AlchemySettings(Settings):
 
 
 @dataclass(frozen=True)
+class ContractionSettings(Settings):
+    """How the channels of the density are contracted (docs/theory.md eq. 2h, 2i).
+
+    Raises SettingError unless exactly one of n_channels and retained_variance is given.
+    """
+
+    source: ClassVar[str] = "SOAP settings"
+    table: ClassVar[str] = "contraction"
+
+    method: str = setting(
+        "pca", Choice(CONTRACTIONS, help="leading eigenvectors of the density's covariance, (2h)")
+    )
+    n_channels: int | None = setting(
+        None, Integer(1, 10000, help="channels kept of each $l$, or all where there are fewer")
+    )
+    retained_variance: float | None = setting(
+        None,
+        Number(
+            above=0,
+            most=1,
+            help="in the place of `n_channels`: the fraction of the variance that the channels of "
+            "each $l$ keep at least",
+        ),
+    )
+    by: str = setting(
+        "environments",
+        Choice(
+            CONTRACTED_BY,
+            help="what counts the same in the covariance: every environment, or every species of "
+            "the centre",
+        ),
+    )
+
+    def check(self) -> None:
+        if (self.n_channels is None) == (self.retained_variance is None):
+            found = "neither" if self.n_channels is None else "both"
+            raise self.place().says(
+                f"found {found} of n_channels and retained_variance, expected one of them"
+            )
+
+
+@dataclass(frozen=True)
 class SoapBasis(Settings):
     """How the neighbour density of one term is built and expanded (docs/theory.md, section 1).
 
@@ -112,11 +160,17 @@ class SoapBasis(Settings):
     cutoff_width   Δ in Å, 0 < Δ ≤ r_c: f_c falls from 1 at r_c − Δ to 0 at r_c
     n_max          radial functions (a count); the laplacian basis keeps fewer for l > 0
     l_max          largest angular channel, inclusive
-    atom_sigma     width of the Gaussians in Å, or one per neighbour species by symbol
+    max_eigenvalue None or, of the laplacian basis, the largest (z_nl / r_c)² in Å^−2, which then
+                   decides n_max and l_max
+    atom_sigma     width of the Gaussians in Å, or one per neighbour species by symbol; 0: δ density
+    atom_sigma_growth
+                   what the width grows by per Å of distance, ≥ 0
     basis          "gto" or "laplacian"
     radial_scaling None or {"scale": r_0 in Å, "rate": c, "exponent": m}
     central_weight u_0, weight of the central atom's own Gaussian, ≥ 0
     alchemy        None, or AlchemySettings: elements share pseudo-species
+
+    contraction    None or ContractionSettings; the tables of ``tabulate`` are not contracted
 
     Raises SoapGprError with one sentence when a setting is not usable.
     """
@@ -136,15 +190,35 @@ class SoapBasis(Settings):
         ),
     )
     n_max: int = setting(8, Integer(1, 30, help="number of radial functions, eq. (2c), (2d)"))
-    l_max: int = setting(6, Integer(0, 20, help="largest angular momentum, included"))
+    l_max: int = setting(6, Integer(0, MOST_L, help="largest angular momentum, included"))
+    max_eigenvalue: float | None = setting(
+        None,
+        Number(
+            above=0,
+            most=1e6,
+            unit="Å⁻²",
+            limit='with `basis = "laplacian"`, in the place of `n_max` and `l_max`',
+            help="one limit on smoothness for all $l$, eq. (2e)",
+        ),
+    )
     atom_sigma: float | Mapping[str, float] = setting(
         0.5,
         BySpecies(
-            Number(least=LEAST_SIGMA, most=MOST_CUTOFF),
+            Number(least=LEAST_SIGMA, most=MOST_CUTOFF, zero=True),
             _SIGMA,
             unit="Å",
             help="width of the Gaussians, eq. (1); or by species of the neighbour, "
-            "`{O = 0.5, H = 0.3}`",
+            "`{O = 0.5, H = 0.3}`; 0: points instead of Gaussians, eq. (2f)",
+        ),
+    )
+    atom_sigma_growth: float = setting(
+        0.0,
+        Number(
+            least=0,
+            most=10,
+            limit="0 with `atom_sigma = 0`",
+            help="how much wider the Gaussian of a neighbour is for each Å of its distance, "
+            "eq. (2g)",
         ),
     )
     basis: str = setting("gto", Choice(BASES, help="radial functions, eq. (2c) or (2d)"))
@@ -160,8 +234,22 @@ class SoapBasis(Settings):
             help="maps elements onto pseudo-species, eq. (3d); none: each is one of its own",
         ),
     )
+    contraction: ContractionSettings | None = setting(
+        None, Nested(ContractionSettings, help="fewer channels, learned from the structures, (2h)")
+    )
+
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """n_max and l_max would say nothing beside max_eigenvalue, even what the defaults say."""
+        for key in ("n_max", "l_max"):
+            if values.get("max_eigenvalue") is not None and key in values:
+                raise place.at(key).error(values[key], _NO_COUNT)
+        return values
 
     def check(self) -> None:
+        self._check_eigenvalue()
+        if self.contraction is not None and self.alchemy is not None:
+            raise self.error("contraction", "nothing together with alchemy")
         if self.cutoff_width > self.cutoff:
             raise self.error("cutoff_width", f"at most cutoff = {self.cutoff:g} Å")
         if self.basis == "gto" and self.cutoff_width > MOST_GTO_WIDTH * self.cutoff:
@@ -170,11 +258,24 @@ class SoapBasis(Settings):
                 f"less than cutoff = {self.cutoff:g} Å for the gto basis, whose functions scale "
                 "with cutoff - cutoff_width",
             )
+        widths = self.atom_sigma
+        of_species = widths.values() if isinstance(widths, Mapping) else [widths]
+        if self.atom_sigma_growth and not all(of_species):
+            raise self.error("atom_sigma_growth", "0 with atom_sigma = 0")
         try:
             self.scaling()
             self.radial_basis()
         except SoapGprError as error:
             raise self.place().says(str(error)) from None
+
+    def _check_eigenvalue(self) -> None:
+        if self.max_eigenvalue is None:
+            return
+        if self.basis != "laplacian":
+            raise self.error("max_eigenvalue", f'nothing with basis = "{self.basis}"')
+        for key in ("n_max", "l_max"):
+            if getattr(self, key) != getattr(type(self), key):
+                raise self.error(key, _NO_COUNT)
 
     def sigma(self, atomic_number: int) -> float:
         """atom_sigma of a neighbour species in Å."""
@@ -194,4 +295,21 @@ class SoapBasis(Settings):
         """The radial functions R_nl."""
         if self.basis == "gto":
             return GtoBasis(self.cutoff - self.cutoff_width, self.n_max)
+        if self.max_eigenvalue is not None:
+            return LaplacianBasis.up_to(self.cutoff, self.max_eigenvalue, MOST_L)
         return LaplacianBasis(self.cutoff, self.n_max, self.l_max)
+
+    @property
+    def largest_l(self) -> int:
+        """l_max, or what follows from max_eigenvalue."""
+        basis = self.radial_basis()
+        return basis.l_max if isinstance(basis, LaplacianBasis) else self.l_max
+
+    def integral(self, sigma: float) -> RadialIntegral | RadialFunctions:
+        """What a neighbour at r with a Gaussian of width sigma, or a point, gives for R_nl."""
+        radial, l_max = self.radial_basis(), self.largest_l
+        if sigma == 0:
+            return RadialFunctions(radial, l_max)
+        if self.atom_sigma_growth:
+            return GrowingIntegral(radial, l_max, sigma, self.atom_sigma_growth, self.cutoff)
+        return RadialIntegral(radial, l_max, sigma, self.cutoff)

@@ -19,7 +19,6 @@ from ase.data import chemical_symbols
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.basis.alchemy import alchemical_map
-from potential.basis.radial_integral import RadialIntegral
 from potential.basis.settings import SoapBasis
 from potential.errors import SoapGprError
 
@@ -68,15 +67,13 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
     sigmas = [basis.sigma(number) for number in species]
     radial = basis.radial_basis()
     # Species of equal atom_sigma share their radial functions, hence their tables.
-    integrals = {
-        sigma: RadialIntegral(radial, basis.l_max, sigma, basis.cutoff) for sigma in sigmas
-    }
+    integrals = {sigma: basis.integral(sigma) for sigma in dict.fromkeys(sigmas)}
     segments, joined = segments_and_tables(
         basis.cutoff, basis.cutoff_width, basis.scaling(), list(integrals.values()), tolerance
     )
     tables = dict(zip(integrals, joined, strict=True))
 
-    n_per_l = [radial.n_channels(l) for l in range(basis.l_max + 1)]
+    n_per_l = [radial.n_channels(l) for l in range(basis.largest_l + 1)]
     if basis.alchemy is not None:
         u = alchemical_map(basis.alchemy, species)
         own = list(integrals)

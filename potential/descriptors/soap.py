@@ -20,7 +20,7 @@ from potential.descriptors.features import (
     require_pooling,
 )
 from potential.descriptors.inputs import Structures, frames_of, require_species, species_of
-from potential.descriptors.tables import feature_rows, gradient_rows, soap_model
+from potential.descriptors.tables import contraction_for, feature_rows, gradient_rows, soap_model
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.runtime.parallel import ordered_map, thread_count
@@ -45,8 +45,10 @@ class SoapDescriptor:
 
     All parameters are keywords:
 
-    - cutoff, cutoff_width, n_max, l_max, atom_sigma, basis, radial_scaling, central_weight,
-      normalize: those of a soap term of fit.toml, with its defaults and checks (docs/fit_toml.md);
+    - cutoff, cutoff_width, n_max, l_max, max_eigenvalue, atom_sigma, atom_sigma_growth, basis,
+      radial_scaling, central_weight, contraction, normalize: those of a soap term of fit.toml, with
+      its defaults and checks (docs/fit_toml.md); a contraction is made of the structures that
+      ``fit`` sees;
     - species: chemical symbols or atomic numbers of all atoms that may come; None: those of the
       structures that ``fit`` sees. They decide the columns;
     - pooling: what ``transform`` makes of the atoms of a structure, "mean" or "sum"; None: a row
@@ -62,6 +64,7 @@ class SoapDescriptor:
     other species, without atoms, with coincident atoms or with values that are not finite.
     """
 
+    contraction: Any
     species: Any
     pooling: Any
     n_threads: Any
@@ -92,12 +95,22 @@ class SoapDescriptor:
         return self
 
     def fit(self, X: Structures, y: Any = None) -> SoapDescriptor:
-        """Take the species from the structures X, unless they are given; y is not used.
+        """Take the species from the structures X, unless they are given, and the contraction of
+        channels, if one is asked for; y is not used.
 
-        Afterwards ``species_`` holds the atomic numbers, ascending.
+        Afterwards ``species_`` holds the atomic numbers, ascending; with a contraction,
+        ``contraction_`` the ``matrices`` (docs/theory.md eq. 2h) and the ``retained_variance``,
+        lists over l.
         """
-        found = {int(z) for atoms in frames_of(X) for z in atoms.numbers}
+        frames = frames_of(X)
+        found = {int(z) for atoms in frames for z in atoms.numbers}
         self.species_ = species_of(found if self.species is None else self.species)
+        self._made = None
+        if self.contraction is not None:
+            for k, atoms in enumerate(frames):
+                require_species(k, atoms, self.species_)
+            self._contracted = self._settings(), self.species_
+            self.contraction_ = contraction_for(_term(self._contracted[0]), self.species_, frames)
         return self
 
     def transform(self, X: Structures) -> np.ndarray:
@@ -179,6 +192,8 @@ class SoapDescriptor:
         return f"SoapDescriptor({', '.join(given)})"
 
     def __sklearn_is_fitted__(self) -> bool:
+        if self.contraction is not None:
+            return hasattr(self, "contraction_")
         return self.species is not None or hasattr(self, "species_")
 
     def __sklearn_tags__(self) -> Any:
@@ -193,14 +208,24 @@ class SoapDescriptor:
     def _model(self) -> Model:
         """Tables for the parameters as they are now, made once."""
         if not self.__sklearn_is_fitted__():
+            if self.contraction is not None:
+                raise SoapGprError("the contraction is made by fit: call it first")
             raise SoapGprError(
                 "the species of the descriptor are not known: give species=[...], or call fit first"
             )
         species = self.species_ if self.species is None else species_of(self.species)
-        settings = {name: getattr(self, name) for name in _SETTINGS}
+        settings = self._settings()
         if self._made is None or self._made[:2] != (settings, species):
-            self._made = deepcopy(settings), species, soap_model(_term(settings), species)
+            contraction = None if self.contraction is None else self.contraction_
+            if contraction and self._contracted != (settings, species):
+                raise SoapGprError(
+                    "parameters have changed since fit made the contraction: fit again"
+                )
+            self._made = settings, species, soap_model(_term(settings), species, contraction)
         return self._made[2]
+
+    def _settings(self) -> dict[str, Any]:
+        return deepcopy({name: getattr(self, name) for name in _SETTINGS})
 
 
 # What help() and editors show.

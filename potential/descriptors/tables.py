@@ -9,10 +9,13 @@ import ase
 import numpy as np
 
 from potential import _core
+from potential.basis.contraction import Contraction
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.runtime.memory import available_bytes
 from potential.settings import SoapTermSettings
+from potential.structures.read import geometry
+from potential.terms.density_covariance import contracted_draft, contraction_of
 from potential.terms.features import features
 from potential.terms.soap import SoapTerm
 from potential.terms.training_model import build_model
@@ -20,10 +23,23 @@ from potential.terms.training_model import build_model
 Gradients = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def soap_model(settings: SoapTermSettings, species: Sequence[int]) -> Model:
+def soap_model(
+    settings: SoapTermSettings, species: Sequence[int], contraction: Contraction | None = None
+) -> Model:
     """A model of one soap term without sparse points; ascending atomic numbers."""
     draft, _ = SoapTerm.draft(settings, species, [])
+    if contraction is not None:
+        draft = contracted_draft(draft, contraction)
     return build_model(species, np.zeros(len(species)), [draft])
+
+
+def contraction_for(
+    settings: SoapTermSettings, species: Sequence[int], frames: Sequence[ase.Atoms]
+) -> Contraction:
+    """The contraction that the settings ask for, of the density of these frames."""
+    assert settings.contraction is not None
+    named = [geometry(atoms, f"structure {k}") for k, atoms in enumerate(frames)]
+    return contraction_of(settings.contraction, soap_model(settings, species), named)
 
 
 def feature_rows(model: Model, atoms: ase.Atoms) -> np.ndarray:

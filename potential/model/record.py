@@ -125,6 +125,9 @@ _DEVIATION = _table({"force": _number}, required=True)
 _SPREADS = _table(dict.fromkeys(("energy_spread", "force_spread"), _number), required=True)
 _SHARE = _all(_SPREADS, _table(dict.fromkeys(("energy", "force"), _number)))
 _SHARES = _table({"data": _text, "structures": _number, "terms": _list_of(_SHARE)}, required=True)
+_CONTRACTION = _table(
+    dict.fromkeys(("channels", "kept", "retained_variance"), _list_of(_number)), required=True
+)
 _CHECKS = {
     "settings": _table(
         {
@@ -140,6 +143,7 @@ _CHECKS = {
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
             "term_shares": _SHARES,
+            "terms": _list_of(_table({"contraction": _CONTRACTION})),
             "compression": _table({"deviation": _DEVIATION}, required=True),
             "seconds": _each(_number),
             "warnings": _list_of(_text),

@@ -58,7 +58,8 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Value):
-    """A number > above, >= least and <= most; +inf only where ``infinite`` allows it.
+    """A number > above, >= least and <= most; +inf only where ``infinite`` allows it, and 0 below
+    least only where ``zero`` does.
 
     kept: makes what is kept of the number; noun, words: what messages call it, with and without
     its range.
@@ -68,6 +69,7 @@ class Number(Value):
     least: float = -math.inf
     most: float = math.inf
     infinite: bool = False
+    zero: bool = False
     kept: Callable[[Any], Any] = float
     noun: str = "a number"
     words: str = ""
@@ -76,6 +78,7 @@ class Number(Value):
         if self.infinite and value == math.inf:
             return math.inf
         good = is_number(value) and value > self.above and self.least <= value <= self.most
+        good = good or (self.zero and is_number(value) and value == 0)
         if not good or math.isinf(value):
             raise place.error(value, self.expected)
         return self.kept(value)
@@ -86,14 +89,15 @@ class Number(Value):
         low = low or (f" >= {self.least:g}" if self.least > -math.inf else "")
         high = f" <= {self.most:g}" if self.most < math.inf else ""
         text = self.noun + low + (" and" if low and high else "") + high
-        return self.words or text + self.infinite * " (or inf)"
+        return self.words or text + self.infinite * " (or inf)" + self.zero * " (or 0)"
 
     @property
     def range(self) -> str:
         if self.above > -math.inf:
             text = f"> {short(self.above)}"
         elif self.least > -math.inf and self.most < math.inf:
-            return f"{short(self.least)} to {short(self.most)}" + self.infinite * ", or `inf`"
+            text = f"{short(self.least)} to {short(self.most)}"
+            return text + self.infinite * ", or `inf`" + self.zero * ", or 0"
         else:
             text = f"≥ {short(self.least)}" if self.least > -math.inf else ""
         high = f"≤ {short(self.most)}" if self.most < math.inf else ""

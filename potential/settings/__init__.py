@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The settings of a fit: fit.toml, declared, read and checked."""
 
-from potential.basis.settings import AlchemySettings
+from potential.basis.settings import AlchemySettings, ContractionSettings
 from potential.settings.fit_settings import (
     BaselineSettings,
     DataSettings,
@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "AlchemySettings",
     "BaselineSettings",
+    "ContractionSettings",
     "DataSettings",
     "FitSettings",
     "LabelKeys",

@@ -171,9 +171,10 @@ class SoapTermSettings(SoapBasis, TermSettings):
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
         """With points from a file, n_sparse would say nothing, even what the default says; nor
         would l_max of radial spectra."""
+        values = super().given(values, place)
         if values.get("sparse_method") == "file" and "n_sparse" in values:
             raise place.at("n_sparse").error(values["n_sparse"], _NO_COUNT)
-        if values.get("representation") == "radial_spectrum":
+        if values.get("representation") == "radial_spectrum" and "max_eigenvalue" not in values:
             values = {"l_max": 0, **values}
         return values
 

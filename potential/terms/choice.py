@@ -15,7 +15,7 @@ from potential.settings import FitSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms.baseline import fixed_terms
 from potential.terms.kinds import kind_of_settings
-from potential.terms.term import Draft
+from potential.terms.term import RECORD, Draft
 from potential.terms.training_model import TrainingModel, build_model
 from potential.terms.zbl import zbl_warnings
 
@@ -39,6 +39,13 @@ def choose_sparse_points(
         drafts.append(draft)
         warnings += found
 
+    def model_of(draft: Draft) -> TrainingModel:
+        return build_model(species, e0, [draft])
+
+    drafts = [
+        kind.adapt(draft, own, model_of, structures, progress)
+        for kind, draft, own in zip(kinds, drafts, settings.terms, strict=True)
+    ]
     tables = cache(lambda: build_model(species, e0, drafts))  # not every kind asks for it
     chosen = list[Draft]()
     for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
@@ -47,7 +54,9 @@ def choose_sparse_points(
         warnings += found
     warnings += zbl_warnings(settings.baseline, species, structures)
     chosen += fixed_terms(settings.baseline, species)
-    return build_model(species, e0, chosen, settings=settings.to_dict()), warnings
+    records = [draft.get(RECORD, {}) for draft in chosen]
+    provenance = {"terms": records} if any(records) else {}
+    return build_model(species, e0, chosen, settings.to_dict(), provenance), warnings
 
 
 def trial_settings(settings: FitSettings, structures: Sequence[Structure]) -> FitSettings:

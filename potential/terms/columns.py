@@ -10,15 +10,18 @@ from typing import Any, NamedTuple, TypeAlias
 from potential.structures.structure import symbol
 
 Entry: TypeAlias = Mapping[str, Any]
-Channels: TypeAlias = Sequence[Sequence[tuple[int, int]]]  # [l][q]: species, radial function
+# [l][q]: species and radial function; 0 and the channel of one that several species feed
+Channels: TypeAlias = Sequence[Sequence[tuple[int, int]]]
 
 
 class PseudoSpecies(int):
     """J of an alchemical map (eq. 3e), counted from 0, in the place of an atomic number."""
 
 
-def _name(species: int) -> str:
-    return f"J={species:d}" if isinstance(species, PseudoSpecies) else symbol(species)
+def _name(species: int, n: int) -> str:
+    if isinstance(species, PseudoSpecies):
+        return f"J={species:d} n={n}"
+    return f"{symbol(species)} n={n}" if species else f"q={n}"
 
 
 class RadialColumn(NamedTuple):
@@ -28,7 +31,7 @@ class RadialColumn(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{_name(self.species)} n={self.n}"
+        return _name(self.species, self.n)
 
 
 class Column(NamedTuple):
@@ -41,8 +44,8 @@ class Column(NamedTuple):
     l: int
 
     def __str__(self) -> str:
-        first, second = _name(self.species_1), _name(self.species_2)
-        return f"{first} n={self.n_1} {second} n={self.n_2} l={self.l}"
+        first, second = _name(self.species_1, self.n_1), _name(self.species_2, self.n_2)
+        return f"{first} {second} l={self.l}"
 
 
 class TripleColumn(NamedTuple):
@@ -60,7 +63,7 @@ class TripleColumn(NamedTuple):
 
     def __str__(self) -> str:
         own = (self[3 * k : 3 * k + 3] for k in range(3))
-        return " ".join(f"{_name(species)} n={n} l={l}" for species, n, l in own)
+        return " ".join(f"{_name(species, n)} l={l}" for species, n, l in own)
 
 
 AnyColumn: TypeAlias = RadialColumn | Column | TripleColumn

@@ -65,8 +65,8 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any
                 return {"sparse_points": other.sparse_points(t), **of_points}
     raise SoapGprError(
         f"{file}: found no soap term with the basis and the species of this one, expected a model "
-        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma, alchemy, centers "
-        "and normalize, not compressed"
+        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma, alchemy, "
+        "contraction, centers and normalize, not compressed"
     )
 
 

@@ -21,6 +21,7 @@ from potential.settings import SoapTermSettings
 from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
 from potential.terms.columns import AnyColumn, PseudoSpecies, columns, n_columns
+from potential.terms.density_covariance import contracted_draft, contraction_of
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, Entry, SparseTerm
@@ -77,7 +78,7 @@ class SoapTerm(SparseTerm):
             "kind": settings.kind,
             **({"sparse_basis": settings.sparse_basis} if other else {}),
             "cutoff": settings.cutoff,
-            "l_max": settings.l_max,
+            "l_max": settings.largest_l,
             "zeta": settings.zeta,
             "delta": settings.delta,
             "normalize": settings.normalize,
@@ -94,6 +95,21 @@ class SoapTerm(SparseTerm):
                 f"not the {n} of these n_max, l_max and species",
             )
         return draft, [MIRROR] if settings.parity == "both" else []
+
+    @classmethod
+    def adapt(
+        cls,
+        draft: Draft,
+        settings: SoapTermSettings,
+        model_of: Callable[[Draft], Model],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> Draft:
+        if settings.contraction is None:
+            return draft
+        model = model_of(draft)
+        contraction = contraction_of(settings.contraction, model, structures, progress)
+        return contracted_draft(draft, contraction)
 
     @classmethod
     def choose(
@@ -223,15 +239,20 @@ def _representation(settings: SoapTermSettings) -> dict[str, str]:
 def columns_of(
     entry: Mapping[str, Any], species: Sequence[int], dimensions: int = 0
 ) -> Iterator[AnyColumn]:
-    """Of a term's entry in a model, by the blocks of channels of each species (eq. 3a, 5), or of
-    each pseudo-species of an alchemical map with so many dimensions."""
-    owners = [PseudoSpecies(J) for J in range(dimensions)] if dimensions else species
-    channels = []
+    """Of a term's entry in a model, by the channels that each species feeds (eq. 3a, 5), or each
+    pseudo-species of an alchemical map with so many dimensions."""
+    channels = list[list[tuple[int, int]]]()
     for l, size in enumerate(entry["n_channels"]):
         if dimensions:
-            begins = [J * size // dimensions for J in range(dimensions)]
-        else:
-            begins = [begin[l] for begin in entry["channel_begin"]]
-        owner = np.searchsorted(begins, np.arange(size), side="right") - 1
-        channels.append([(owners[a], q - begins[a]) for q, a in enumerate(owner)])
+            n = size // dimensions
+            channels.append([(PseudoSpecies(q // n), q % n) for q in range(size)])
+            continue
+        begins = np.array([begin[l] for begin in entry["channel_begin"]])
+        ends = np.array([end[l] for end in entry["channel_end"]])
+        own = list[tuple[int, int]]()
+        for q in range(size):
+            fed_by = np.flatnonzero((begins <= q) & (q < ends))
+            a, alone = fed_by[0], len(fed_by) == 1
+            own.append((species[a], int(q - begins[a])) if alone else (0, q))
+        channels.append(own)
     yield from columns(entry, channels)

@@ -23,6 +23,7 @@ from potential.structures.structure import Structure
 Draft = dict[str, Any]
 Entry = Mapping[str, Any]  # of a term in the metadata of a model file
 
+RECORD = "record"  # of a draft: what the provenance of the model says of the term
 COMPRESSED = "the model is compressed for its own weights, which cannot be refitted"
 
 
@@ -73,6 +74,22 @@ class Term(ABC):
         raise NotImplementedError(f"{cls.__name__} is not made of [[terms]]")
 
     @classmethod
+    def adapt(
+        cls,
+        draft: Draft,
+        settings: Any,
+        model_of: Callable[[Draft], Model],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> Draft:
+        """The draft with what its representation takes from the structures.
+
+        model_of: makes the model of a draft alone. What there is to record of it is under
+        ``record``. It does not depend on the order of the structures. Raises SoapGprError.
+        """
+        return draft
+
+    @classmethod
     def choose(
         cls,
         draft: Draft,
@@ -97,7 +114,8 @@ class Term(ABC):
     @classmethod
     def entry_of(cls, draft: Draft) -> dict[str, Any]:
         """What of a draft goes into the metadata of the model file."""
-        return {key: value for key, value in draft.items() if key not in cls.ARRAYS}
+        left_out = (*cls.ARRAYS, RECORD)
+        return {key: value for key, value in draft.items() if key not in left_out}
 
     @classmethod
     @abstractmethod

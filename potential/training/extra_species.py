@@ -50,8 +50,8 @@ def extra_species(settings: FitSettings, structures: Sequence[Structure]) -> lis
         soap = [term for term in settings.terms if isinstance(term, SoapTermSettings)]
         separate = any(term.centers == SEPARATE for term in soap)
         warnings.append(
-            f"{_KEY}: {', '.join(new)} is in no training structure: what the model says of it comes "
-            "from the elements that alchemy takes it for"
+            f"{_KEY}: {', '.join(new)} is in no training structure: what the model says of it "
+            "comes from the elements that alchemy takes it for"
             + ("; as a centre it has e0 alone where centers are separate" if separate else "")
         )
     return warnings

@@ -37,6 +37,7 @@ def provenance(
     """Everything in plain JSON types; eV and Å, energies and virials per atom."""
     files = [*settings.data.train, *settings.data.test, *settings.other_files]
     return {
+        **model.metadata["provenance"],  # of the choice of sparse points
         **made_now(),
         "settings_file": settings.file,
         "sha256": data.frames | file_hashes(files),
@@ -112,10 +113,22 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _contraction_lines(record: dict[str, Any]) -> list[str]:
+    lines = []
+    for t, own in enumerate(record.get("terms", [])):
+        if found := own.get("contraction"):
+            of_l = zip(found["kept"], found["channels"], found["retained_variance"], strict=False)
+            parts = [f"l={l} {n}/{all_} {v:.6g}" for l, (n, all_, v) in enumerate(of_l)]
+            head = f"term {t + 1}, channels kept and their part of the variance: "
+            lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
+    return lines
+
+
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
     lines += [f"{t.title:<14s} {t.contents} ({t.description})" for t in terms_of(model)]
+    lines += _contraction_lines(record)
     if record.keys() >= set(REGRESSION):
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "
