@@ -52,7 +52,7 @@ def own(model, structures) -> Densities:
 
 @pytest.fixture
 def u() -> np.ndarray:
-    return np.random.default_rng(1).normal(size=(2, 3))
+    return np.random.default_rng(1).normal(size=(3, 2))
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +60,17 @@ def targets(structures, own) -> Targets:
     """Energies by another map, with some noise."""
     rng = np.random.default_rng(2)
     n_atoms = np.array([len(s) for s in structures])
-    K, _ = KernelOfStructures(zeta=2)(own, rng.normal(size=(2, 3)))
+    K, _ = KernelOfStructures(zeta=2)(own, rng.normal(size=(3, 2)))
     y = K @ rng.normal(size=len(K)) + 0.1 * rng.normal(size=len(K))
     return Targets(y, n_atoms**0.5, n_atoms)
 
 
 def slow_kernel(model, structures, u, kernel) -> np.ndarray:
     """Each kernel of environments as the sum over all channels and species, [P 14], eq. (13m)."""
-    kappa = u.T @ u
+    kappa = u @ u.T
     couple = {
         "separate": np.eye(len(kappa)),
-        "alchemical": kappa,
+        "alchemical": kappa / np.sqrt(np.outer(np.diag(kappa), np.diag(kappa))),
         "shared": np.ones_like(kappa),
     }[kernel.centers]
 
@@ -159,7 +159,7 @@ def test_leave_one_out_is_the_error_of_processes_without_one_structure(own, targ
     for s in range(len(y)):
         rest = np.delete(np.arange(len(y)), s)
         errors.append(y[s] - C[s, rest] @ np.linalg.solve(C[np.ix_(rest, rest)], y[rest]))
-    expected = np.log(np.sqrt(np.mean((errors / n) ** 2)))
+    expected = np.sum((errors / n) ** 2) / np.sum((y / n) ** 2)
     assert leave_one_out(C, y, n**-2.0)[0] == pytest.approx(expected)
 
 
@@ -176,9 +176,9 @@ def test_marginal_likelihood_is_that_of_the_best_factor(own, targets, u):
 def test_rotated_map_gives_the_same_kernel_and_optimum(centers, own, targets, u):
     kernel = KernelOfStructures(zeta=2, centers=centers)
     O = np.linalg.qr(np.random.default_rng(4).normal(size=(2, 2)))[0]
-    np.testing.assert_allclose(kernel(own, u)[0], kernel(own, O @ u)[0], rtol=1e-10)
-    one, other = (optimise_map(own, targets, kernel, start, steps=5) for start in (u, O @ u))
-    np.testing.assert_allclose(one.u.T @ one.u, other.u.T @ other.u, rtol=1e-4)
+    np.testing.assert_allclose(kernel(own, u)[0], kernel(own, u @ O)[0], rtol=1e-10)
+    one, other = (optimise_map(own, targets, kernel, start, steps=5) for start in (u, u @ O))
+    np.testing.assert_allclose(one.u @ one.u.T, other.u @ other.u.T, rtol=1e-4)
     assert one.steps > 1
 
 
@@ -202,18 +202,19 @@ def test_optimum_finds_species_that_are_alike(loss):
     frames = [random_structure(z, seed=k) for k, z in enumerate(numbers)]
     model = build_model(SPECIES, [0.0] * 3, [tabulated_term(SPECIES, 2, 1, 3.5, 1)])
     own = densities_of(model, 0, [structure_from_atoms(atoms) for atoms in frames])
-    alike = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    alike = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     kernel = KernelOfStructures(zeta=1, centers="alchemical")
     K, _ = kernel(own, alike)
     y = K @ rng.normal(size=len(K))
-    start = np.array([[1.0, 0.6, 0.0], [0.0, 0.6, 1.0]])
+    y -= y.mean()
+    start = np.array([[1.0, 0.0], [0.6, 0.6], [0.0, 1.0]])
     n_atoms = np.full(len(y), 3)
     found = optimise_map(
-        own, Targets(y, np.ones(len(y)), n_atoms), kernel, start, loss=loss, penalty=0.01
+        own, Targets(y, np.ones(len(y)), n_atoms), kernel, start, loss=loss, penalty=1e-5
     )
-    assert found.losses[-1] < found.losses[0] - 0.5
-    direction = found.u / np.linalg.norm(found.u, axis=0)
-    cosine = direction.T @ direction
+    assert found.losses[-1] < found.losses[0] - (1.0 if loss == "marginal_likelihood" else 0.002)
+    direction = found.u / np.linalg.norm(found.u, axis=1, keepdims=True)
+    cosine = direction @ direction.T
     assert cosine[1, 2] > 0.99 and abs(cosine[0, 1]) < 0.3
 
 
@@ -228,13 +229,13 @@ def test_penalty_keeps_the_map_at_its_start(own, targets, u):
 def test_species_without_data_keep_their_start(model, structures):
     few = [s for s in structures if 7 not in s.numbers]
     n_atoms = np.array([len(s) for s in few])
-    u = np.random.default_rng(1).normal(size=(2, 3))
+    u = np.random.default_rng(1).normal(size=(3, 2))
     y = np.arange(len(few)) * 1.0
     found = optimise_map(
         densities_of(model, 0, few), Targets(y, n_atoms**0.5, n_atoms), KernelOfStructures(), u
     )
-    np.testing.assert_array_equal(found.u[:, 1], u[:, 1])
-    assert (found.u[:, 0] != u[:, 0]).any()
+    np.testing.assert_array_equal(found.u[1], u[1])
+    assert (found.u[0] != u[0]).any()
 
 
 def test_bar_ends_with_the_last_step(own, targets, u):

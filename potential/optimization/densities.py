@@ -49,22 +49,22 @@ class Densities:
         return int(self.structure[-1]) + 1
 
     def contract(self, u: np.ndarray) -> np.ndarray:
-        """c^J_nlm = Σ_a u_Ja c^a_nlm (n_environments, d_J, n_coefficients) of a map u
-        (d_J, n_species)."""
+        """c^J_nlm = Σ_a u_aJ c^a_nlm (n_environments, d_J, n_coefficients) of a map u
+        (n_species, d_J)."""
         columns = np.arange(len(self.species))
         shape = (len(self), len(self.species))
-        weights = (csr_array((own[self.species], columns, self.offset), shape=shape) for own in u)
+        weights = (csr_array((own[self.species], columns, self.offset), shape=shape) for own in u.T)
         return np.stack([own @ self.values for own in weights], axis=1)
 
     def pull_back(self, dc: np.ndarray) -> np.ndarray:
-        """Derivatives by u (d_J, n_species) of a number whose derivatives by c^J_nlm are dc."""
+        """Derivatives by u (n_species, d_J) of a number whose derivatives by c^J_nlm are dc."""
         environment = np.repeat(np.arange(len(self)), np.diff(self.offset))
         du = np.zeros((self.n_species, dc.shape[1]))
         for begin in range(0, len(self.species), BLOCK):
             rows = slice(begin, begin + BLOCK)
             own = np.einsum("rJk,rk->rJ", dc[environment[rows]], self.values[rows])
             np.add.at(du, self.species[rows], own)
-        return du.T
+        return du
 
 
 def densities_of(

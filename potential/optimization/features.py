@@ -16,7 +16,7 @@ PullBack = Callable[[np.ndarray], np.ndarray]
 def alchemical_features(
     own: Densities, u: np.ndarray, normalize: bool = True
 ) -> tuple[np.ndarray, PullBack]:
-    """p (n_environments, n_features) of the densities contracted by u (d_J, n_species), and how
+    """p (n_environments, n_features) of the densities contracted by u (n_species, d_J), and how
     derivatives by p become those by u.
 
     docs/theory.md eq. (5) with channels q = (J, n), n within J; of unit length, eq. (6), if wanted.
@@ -33,7 +33,7 @@ def alchemical_features(
 
     if not normalize:
         return p, to_map
-    p_hat, to_p = _unit(p)
+    p_hat, to_p = unit(p)
     return p_hat, lambda d: to_map(to_p(d))
 
 
@@ -55,7 +55,7 @@ def _power_spectrum(c: np.ndarray, l: int) -> tuple[np.ndarray, PullBack]:
     return p, pull_back
 
 
-def _unit(p: np.ndarray) -> tuple[np.ndarray, PullBack]:
+def unit(p: np.ndarray) -> tuple[np.ndarray, PullBack]:
     """p̂ = p / |p|; 0 stays 0."""
     length = np.linalg.norm(p, axis=1, keepdims=True)
     inverse = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from potential.optimization.densities import Densities
-from potential.optimization.features import PullBack, alchemical_features
+from potential.optimization.features import PullBack, alchemical_features, unit
 from potential.selection.rows import power
 
 BLOCK = 512  # rows of environments in flight
@@ -20,7 +20,8 @@ BLOCK = 512  # rows of environments in flight
 class KernelOfStructures:
     """K_AB = Σ_{i ∈ A} Σ_{j ∈ B} κ_c(a_i, a_j) (p_i·p_j + offset)^ζ, docs/theory.md eq. (13m).
 
-    centers: κ_c is δ ("separate"), uᵀu of the map ("alchemical") or 1 ("shared").
+    centers: κ_c is δ ("separate"), the cosine of the rows of the map ("alchemical") or 1
+    ("shared").
     """
 
     zeta: float = 1
@@ -29,7 +30,7 @@ class KernelOfStructures:
     centers: str = "separate"
 
     def __call__(self, own: Densities, u: np.ndarray) -> tuple[np.ndarray, PullBack]:
-        """K (n_structures, n_structures) of the map u (d_J, n_species), and how derivatives by K,
+        """K (n_structures, n_structures) of the map u (n_species, d_J), and how derivatives by K,
         symmetric, become those by u."""
         X, to_map = alchemical_features(own, u, self.normalize)
         center = own.center if self.centers != "shared" else np.zeros_like(own.center)
@@ -37,7 +38,10 @@ class KernelOfStructures:
         if self.zeta == 1 and self.offset == 0:  # linear: the sum over alike atoms can come first
             pool, structure, center = _pooling(structure, center)
             X = pool @ X
-        kappa = u.T @ u if self.centers == "alchemical" else np.ones((own.n_species,) * 2)
+        directions, to_lengths = unit(u)
+        kappa = np.ones((own.n_species,) * 2)
+        if self.centers == "alchemical":
+            kappa = directions @ directions.T
         blocks = list(self._blocks(center))
 
         K = np.zeros((own.n_structures,) * 2)
@@ -58,7 +62,8 @@ class KernelOfStructures:
                 if self.zeta != 1:
                     g *= self.zeta * power(t, self.zeta - 1)
                 dX[rows] += 2.0 * (g @ X[columns])
-            return to_map(dX if pool is None else pool.T @ dX) + 2.0 * u @ d_kappa
+            du = to_map(dX if pool is None else pool.T @ dX)
+            return du + to_lengths(2.0 * d_kappa @ directions)
 
         return K, pull_back
 

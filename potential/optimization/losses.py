@@ -16,17 +16,17 @@ Loss = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
 
 def leave_one_out(C: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """½ log Σ_s w_s e_s² / N, where e_s is the error at a label of the process that all others
-    make, docs/theory.md eq. (13n)."""
+    """Σ w e² / Σ w y², where e is the error at a label of the process that all others make,
+    docs/theory.md eq. (13n)."""
     A, _ = _inverse(C)
     alpha, diagonal = A @ y, np.diag(A)
     errors = alpha / diagonal
-    total = weights @ errors**2
-    v = weights * errors / total / diagonal  # ∂loss/∂alpha
+    total = weights @ y**2
+    v = 2.0 * weights * errors / total / diagonal  # ∂loss/∂alpha
     Av = A @ v
     dC = (A * (v * errors)) @ A
     dC -= 0.5 * (np.outer(Av, alpha) + np.outer(alpha, Av))
-    return 0.5 * float(np.log(total / len(y))), dC
+    return float(weights @ errors**2 / total), dC
 
 
 def marginal_likelihood(

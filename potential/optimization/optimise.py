@@ -18,8 +18,8 @@ from potential.runtime.progress import Progress, silent
 NOISE_RANGE = (-18.0, 5.0)
 # Prior variance of what a baseline leaves open, relative to that of the energies by the kernel.
 OPEN = 1e4
-# A step that lowers the logarithm of the error by less is the last.
-LEAST_GAIN = 1e-4
+# A step that gains less, in units of the loss, is the last.
+LEAST_GAIN = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Targets:
 class OptimisedMap:
     """What was found.
 
-    u (d_J, n_species); losses: those of the start and after each step, without the penalty.
+    u (n_species, d_J); losses: those of the start and after each step, without the penalty.
     """
 
     u: np.ndarray
@@ -52,11 +52,6 @@ class OptimisedMap:
     @property
     def steps(self) -> int:
         return len(self.losses) - 1
-
-    @property
-    def gain(self) -> float:
-        """By which factor the error became smaller, of a leave-one-out loss."""
-        return float(np.exp(self.losses[0] - self.losses[-1]))
 
 
 class Objective:
@@ -75,7 +70,7 @@ class Objective:
     ):
         self._own, self._targets, self._kernel, self._start = own, targets, kernel, start
         self._loss = LOSSES[loss]
-        self._stiffness = penalty / len(targets.y) / np.mean(np.sum(start**2, axis=0))
+        self._stiffness = penalty / np.sum(start**2)
         self._weights = targets.n_atoms**-2.0
         self._open = np.zeros((len(targets.y),) * 2)
         K, _ = kernel(own, start)
@@ -86,7 +81,7 @@ class Objective:
             self._open = OPEN * scale / np.mean(np.sum(C**2, axis=1)) * (C @ C.T)
 
     def __call__(self, u: np.ndarray, t: float) -> tuple[float, float, np.ndarray, float]:
-        """Loss, penalty, and the derivatives of their sum by u (d_J, n_species) and t."""
+        """Loss, penalty, and the derivatives of their sum by u (n_species, d_J) and t."""
         K, pull_back = self._kernel(self._own, u)
         loss, dC, dt = self._of_kernel(K, t)
         step = u - self._start
@@ -118,10 +113,10 @@ def optimise_map(
     steps: int = 100,
     progress: Progress = silent,
 ) -> OptimisedMap:
-    """The map u (d_J, n_species) near ``start`` with the least loss and penalty, by L-BFGS.
+    """The map u (n_species, d_J) near ``start`` with the least loss and penalty, by L-BFGS.
 
-    It ends after ``steps`` steps, or when a step gains less than 1e-4 of the error. Species that
-    are in no structure keep what the start says. Raises SoapGprError when there is too little data.
+    It ends after ``steps`` steps, or when one gains less than 1e-5. Species that are in no
+    structure keep what the start says. Raises SoapGprError when there is too little data.
     """
     if len(targets.y) < 3:
         raise SoapGprError(
