@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The map at which a Gaussian process of structures does best (docs/theory.md eq. 13p)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from potential.errors import SoapGprError
+from potential.optimization.densities import Densities
+from potential.optimization.kernel import KernelOfStructures
+from potential.optimization.losses import LOSSES
+from potential.runtime.progress import Progress, silent
+
+# Expected variances relative to those of the kernel, as logarithms: from 1.5e-8 to 150.
+NOISE_RANGE = (-18.0, 5.0)
+# Prior variance of what a baseline leaves open, relative to that of the energies by the kernel.
+OPEN = 1e4
+# A step that gains less, in units of the loss, is the last.
+LEAST_GAIN = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Energies that a process of structures describes.
+
+    y           (N,) eV, less the baseline
+    sigma       (N,) expected errors relative to each other; their factor is found with the map
+    n_atoms     (N,); errors count by atom
+    composition (N, n_species) atoms of each species where energies of isolated atoms are fitted
+                along with the rest, which leaves them open; None where they are given
+    """
+
+    y: np.ndarray
+    sigma: np.ndarray
+    n_atoms: np.ndarray
+    composition: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OptimisedMap:
+    """What was found.
+
+    u (n_species, d_J); losses: those of the start and after each step, without the penalty.
+    """
+
+    u: np.ndarray
+    losses: list[float]
+
+    @property
+    def steps(self) -> int:
+        return len(self.losses) - 1
+
+
+class Objective:
+    """Loss and penalty of a map and of the logarithm t of the factor of the expected variances,
+    docs/theory.md eq. (13p), with derivatives by both."""
+
+    def __init__(
+        self,
+        own: Densities,
+        targets: Targets,
+        kernel: KernelOfStructures,
+        start: np.ndarray,
+        *,
+        loss: str,
+        penalty: float,
+    ):
+        self._own, self._targets, self._kernel, self._start = own, targets, kernel, start
+        self._loss = LOSSES[loss]
+        self._stiffness = penalty / np.sum(start**2)
+        self._weights = targets.n_atoms**-2.0
+        self._open = np.zeros((len(targets.y),) * 2)
+        K, _ = kernel(own, start)
+        scale = float(np.mean(np.diag(K)))
+        self._noise = targets.sigma**2 / np.mean(targets.sigma**2) * scale
+        if targets.composition is not None:
+            C = targets.composition
+            self._open = OPEN * scale / np.mean(np.sum(C**2, axis=1)) * (C @ C.T)
+
+    def __call__(self, u: np.ndarray, t: float) -> tuple[float, float, np.ndarray, float]:
+        """Loss, penalty, and the derivatives of their sum by u (n_species, d_J) and t."""
+        K, pull_back = self._kernel(self._own, u)
+        loss, dC, dt = self._of_kernel(K, t)
+        step = u - self._start
+        penalty = 0.5 * self._stiffness * float(np.sum(step**2))
+        return loss, penalty, pull_back(dC) + self._stiffness * step, dt
+
+    def best_noise(self, u: np.ndarray) -> float:
+        """t at which the loss of a map is smallest."""
+        K, _ = self._kernel(self._own, u)
+        found = minimize_scalar(
+            lambda t: self._of_kernel(K, t)[0], bounds=NOISE_RANGE, method="bounded"
+        )
+        return float(found.x)
+
+    def _of_kernel(self, K: np.ndarray, t: float) -> tuple[float, np.ndarray, float]:
+        noise = np.exp(t) * self._noise
+        loss, dC = self._loss(K + self._open + np.diag(noise), self._targets.y, self._weights)
+        return loss, dC, float(np.diag(dC) @ noise)
+
+
+def optimise_map(
+    own: Densities,
+    targets: Targets,
+    kernel: KernelOfStructures,
+    start: np.ndarray,
+    *,
+    loss: str = "leave_one_out",
+    penalty: float = 1.0,
+    steps: int = 100,
+    progress: Progress = silent,
+) -> OptimisedMap:
+    """The map u (n_species, d_J) near ``start`` with the least loss and penalty, by L-BFGS.
+
+    It ends after ``steps`` steps, or when one gains less than 1e-5. Species that are in no
+    structure keep what the start says. Raises SoapGprError when there is too little data.
+    """
+    if len(targets.y) < 3:
+        raise SoapGprError(
+            f"found {len(targets.y)} structures with energies, expected at least 3 to optimise "
+            "an alchemical map"
+        )
+    objective = Objective(own, targets, kernel, start, loss=loss, penalty=penalty)
+    t = objective.best_noise(start)
+    shape, latest, losses = start.shape, [0.0], [objective(start, t)[0]]
+    bar = iter(progress(range(steps), "alchemical map"))
+
+    def value(x: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, penalty, du, dt = objective(x[:-1].reshape(shape), x[-1])
+        latest[0] = loss
+        return loss + penalty, np.append(du.ravel(), dt)
+
+    def step(x: np.ndarray) -> None:
+        losses.append(latest[0])
+        next(bar, None)
+
+    found = minimize(
+        value,
+        np.append(start.ravel(), t),
+        jac=True,
+        method="L-BFGS-B",
+        callback=step,
+        bounds=[(None, None)] * start.size + [NOISE_RANGE],
+        options={"maxiter": steps, "ftol": LEAST_GAIN, "gtol": 0.0},
+    )
+    for _ in bar:  # the bar ends with the last step
+        pass
+    return OptimisedMap(found.x[:-1].reshape(shape), losses)
