@@ -15,6 +15,7 @@ from potential.cli import main
 from potential.descriptors import SoapDescriptor
 from potential.model.compression import compress
 from potential.model.evaluation import evaluate_structures
+from potential.reports.elements import cell, directions
 from potential.selection.rows import Coupling
 from potential.selection.select import select
 from potential.settings.file import parse_settings
@@ -226,6 +227,25 @@ def test_the_command_says_what_a_model_is(tmp_path, capsys):
     assert "H 5, O 5, Cu 5, Au 5" in text
     assert main(["info", "--json", str(tmp_path / "model.sgpr")]) == 0
     assert json.loads(capsys.readouterr().out)["terms"][0]["table_of"] == [0, 0, 0, 0]
+
+
+def test_a_report_shows_where_elements_lie(files, result, tmp_path):
+    result.model.save(tmp_path / "model.sgpr")
+    page = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "model.sgpr"), files[1], "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "Elements as term 1 sees them (2 pseudo-species)" in text
+    assert "The same colours in the periodic table" in text
+
+
+def test_places_of_elements_do_not_depend_on_the_rotation_of_the_map():
+    rng = np.random.default_rng(3)
+    u, rotation = rng.normal(size=(7, 4)), np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    np.testing.assert_allclose(directions(u), directions(u @ rotation), atol=1e-12)
+    places = directions(u[:, :1])
+    np.testing.assert_allclose(np.abs(places[:, 0]), np.abs(u[:, 0]))
+    assert len(set(map(cell, range(1, 119)))) == 118
+    assert (cell(1), cell(2), cell(79), cell(57)) == ((1, 1), (1, 18), (6, 11), (8, 4))
 
 
 def test_features_of_descriptors_are_named_by_pseudo_species():
