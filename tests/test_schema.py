@@ -209,6 +209,8 @@ def test_whatever_is_in_range_is_read_and_kept(values):
                 assert read.radial_scaling == SCALING.default | value
             elif key == "contraction":
                 assert read.contraction == ContractionSettings(**value)
+            elif key == "alchemy":
+                assert read.alchemy == AlchemySettings(**value)
             elif key != "sparse_file":
                 assert getattr(read, key) == value, key
     assert all(name == str(Path("/data") / name) for name in settings.data.train)
