@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase.data import chemical_symbols
 from patience import HANG
 
 # LAMMPS' own constants (update.cpp): pressure × volume per energy, and kcal/mol per eV.
@@ -124,7 +125,7 @@ def setup(atoms, types, *, units="metal", pair=None, style="atomic", first="") -
     """Script up to the potential. pair: pair_style and pair_coeff lines."""
     boundary = " ".join("p" if periodic else "f" for periodic in atoms.pbc)
     symbols = dict(zip(types.values(), types, strict=True))
-    elements = " ".join({1: "H", 8: "O", 14: "Si"}[symbols[t]] for t in sorted(symbols))
+    elements = " ".join(chemical_symbols[symbols[t]] for t in sorted(symbols))
     pair = pair or f"pair_style soap/gpr\npair_coeff * * model.sgpr {elements}"
     return (
         f"{first}\nunits {units}\natom_style {style}\nboundary {boundary}\n"

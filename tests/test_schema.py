@@ -17,6 +17,7 @@ from potential.errors import SoapGprError
 from potential.schema.settings import declared, keys
 from potential.settings import (
     KINDS,
+    AlchemySettings,
     BaselineSettings,
     ContractionSettings,
     DataSettings,
@@ -64,6 +65,10 @@ def inside(value):
             return st.lists(NAMES, min_size=1, max_size=3)
         case schema.Text():
             return NAMES
+        case schema.Symbols():
+            return st.lists(SPECIES, max_size=3)
+        case schema.Vector():
+            return st.lists(st.floats(0.1, 2), min_size=1, max_size=3)
         case schema.BySpecies():
             table = st.dictionaries(SPECIES, inside(value.each), min_size=1)
             return inside(value.all) | table
@@ -79,7 +84,8 @@ def inside(value):
 
 def outside(value):
     """Values that are not."""
-    wrong = [st.just([]) if not isinstance(value, schema.Files) else st.just([1])]
+    of_lists = isinstance(value, (schema.Files, schema.Symbols))
+    wrong = [st.just([True] if of_lists else [])]
     match value:
         case schema.Number():
             if value.most < math.inf:
@@ -97,7 +103,7 @@ def outside(value):
             wrong.append(st.sampled_from([0, 1, "true"]))
         case schema.Choice():
             wrong.append(NAMES.filter(lambda text: text not in value.options))
-        case schema.Text() | schema.Files():
+        case schema.Text() | schema.Files() | schema.Symbols() | schema.Vector():
             wrong.append(st.sampled_from(["a\0b", 3, 1.5, {}]))
         case schema.BySpecies():
             wrong += [outside(value.all).filter(lambda x: not isinstance(x, dict)), st.just({})]
@@ -115,7 +121,7 @@ def outside(value):
 def table_of(of):
     """Tables whose values are in range and keep the rules across settings."""
     parts = {key: inside(declared(own)[key]) for key, own in keys(of).items()}
-    required = {"train": parts.pop("train")} if "train" in parts else {}
+    required = {key: parts.pop(key) for key in ("train", "dimensions") if key in parts}
     return st.fixed_dictionaries(required, optional=parts).map(lambda table: reconciled(of, table))
 
 
@@ -130,12 +136,29 @@ def reconciled(of, table):
     if issubclass(of, TermSettings) and "length_scale" in keys(of):
         least = table.get("cutoff", of.cutoff) / 16
         table["length_scale"] = max(table.get("length_scale", 1.0), least)
+    if of is AlchemySettings and "start" in table:
+        _reconcile_map(table)
     if of is SoapTermSettings:
         _reconcile_soap(table)
     return table
 
 
+def _reconcile_map(table):
+    if isinstance(table["start"], dict):
+        n = table["dimensions"]
+        table["start"] = {symbol: [own[0]] * n for symbol, own in table["start"].items()}
+    if table["start"] != "properties":
+        table.pop("sigma_electronegativity", None)
+        table.pop("sigma_radius", None)
+
+
 def _reconcile_soap(table):
+    if table.get("centers", "separate") != "separate":
+        table.pop("sparse_basis", None)
+        if isinstance(table.get("n_sparse"), dict):
+            del table["n_sparse"]
+        if not table.get("alchemy"):
+            table["centers"] = "shared"
     table.pop("sparse_file", None)
     if table.get("max_eigenvalue"):
         for key in ("n_max", "l_max"):
@@ -186,6 +209,8 @@ def test_whatever_is_in_range_is_read_and_kept(values):
                 assert read.radial_scaling == SCALING.default | value
             elif key == "contraction":
                 assert read.contraction == ContractionSettings(**value)
+            elif key == "alchemy":
+                assert read.alchemy == AlchemySettings(**value)
             elif key != "sparse_file":
                 assert getattr(read, key) == value, key
     assert all(name == str(Path("/data") / name) for name in settings.data.train)

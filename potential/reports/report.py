@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from potential.model import Evaluation, Model
+from potential.reports.elements import add_elements
 from potential.reports.learning_curve import add_curve
 from potential.reports.page import Page
 from potential.reports.plots import error_histogram, parity
@@ -46,6 +47,7 @@ def write_report(
         add_shares(page, model, term_shares(term_values(model, structures)))
     if curve is not None:
         add_curve(page, curve)
+    add_elements(page, model)
     add_model(page, model)
     page.footer(f"Written by soap-gpr {package_version()}.")
     page.write(path)

@@ -44,6 +44,7 @@ class DataSettings(Settings):
     test: tuple[str, ...] = setting(
         (), Files(help="test files: only for errors, which are printed and stored in the model")
     )
+    keys: LabelKeys = setting(LabelKeys(), Group(LabelKeys))
     extra_species: tuple[str, ...] = setting(
         (),
         Symbols(
@@ -51,7 +52,6 @@ class DataSettings(Settings):
             "same, through `alchemy` in every term; their $e^0$ is given in `[baseline]`"
         ),
     )
-    keys: LabelKeys = setting(LabelKeys(), Group(LabelKeys))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from alchemical import alchemical_model
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
 from models import kernel_model
@@ -40,6 +41,14 @@ def test_run_agrees_with_model(tmp_path, model, unwrapped, mode, beads, n_client
 
 def test_imported_potential_runs(tmp_path, water):
     model, _ = import_gap(train(tmp_path, f"{SOAP} : {PAIR} : {TRIPLET}", species=(1, 8)))
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+def test_coupled_centers_run(tmp_path, water):
+    model = alchemical_model(centers="alchemical", species=(1, 8))
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()
