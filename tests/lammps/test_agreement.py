@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import assert_agrees, measure, python
-from models import body_order_model, derivative_model, random_model, random_structure, triplet_model
+from models import (
+    body_order_model,
+    contracted_model,
+    derivative_model,
+    random_model,
+    random_structure,
+    triplet_model,
+)
 
 from potential.gap.importing import import_gap
 from potential.model.compression import compress
@@ -52,6 +59,12 @@ STRUCTURES = [
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_lammps_equals_python(tmp_path, model, name, ranks):
     atoms = structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_contracted_model_equals_python(tmp_path, ranks):
+    model, atoms = contracted_model(), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 
