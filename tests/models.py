@@ -5,6 +5,7 @@ import ase
 import numpy as np
 
 from potential.basis import tabulate
+from potential.basis.contraction import contracted, principal_components
 from potential.basis.settings import SoapBasis
 from potential.settings import BaselineSettings, PairTermSettings, TripletTermSettings, ZblSettings
 from potential.structures.arrays import to_arrays
@@ -13,6 +14,7 @@ from potential.terms import TrainingModel, build_model
 from potential.terms.baseline import fixed_terms
 from potential.terms.clusters import triplets as places_of
 from potential.terms.columns import n_columns
+from potential.terms.density_covariance import density_covariance
 from potential.terms.features import features
 from potential.terms.fixed_triplet import Process, fixed_triplet_draft
 from potential.terms.pair import PairTerm
@@ -80,6 +82,23 @@ def kernel_model(
     term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
     term["weights"] = {a: rng.normal(size=n_sparse) for a in range(len(species))}
     return build_model(species, [-float(z) for z in species], [term])
+
+
+def contracted_model(n_channels=3, species=(1, 8), basis="gto", seed=0) -> TrainingModel:
+    """A SOAP term of the leading n_channels combinations of its channels, all as they are for None;
+    weights are N(0, 1)."""
+    species, rng = tuple(sorted(species)), np.random.default_rng(seed)
+    e0 = [-float(z) for z in species]
+    term = tabulated_term(species, n_max=5, basis=basis)
+    atoms = random_structure(np.repeat(species, 5), seed=seed)
+    if n_channels is not None:
+        seen = [structure_from_atoms(atoms)]
+        covariance = density_covariance(build_model(species, e0, [term]), 0, seen)
+        term |= contracted(term, principal_components(covariance, n_channels).matrices)
+    points = features(build_model(species, e0, [term]), 0, atoms)
+    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+    term["weights"] = {a: rng.normal(size=5) for a in range(len(species))}
+    return build_model(species, e0, [term])
 
 
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:

@@ -9,7 +9,7 @@ import pytest
 from alchemical import alchemical_model
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
-from models import kernel_model
+from models import contracted_model, kernel_model
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -36,6 +36,14 @@ def test_run_agrees_with_model(tmp_path, model, unwrapped, mode, beads, n_client
         with client_threads(run, evaluators) as clients:
             run.wait()
         assert sum(client.evaluations for client in clients) == beads * (run.steps + 1)
+        run.assert_agrees(model)
+
+
+def test_contracted_model_runs(tmp_path, water):
+    model = contracted_model()
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
         run.assert_agrees(model)
 
 

@@ -8,6 +8,7 @@ from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import assert_agrees, measure, python
 from models import (
     body_order_model,
+    contracted_model,
     derivative_model,
     kernel_model,
     random_model,
@@ -59,6 +60,12 @@ STRUCTURES = [
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_lammps_equals_python(tmp_path, model, name, ranks):
     atoms = structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_contracted_model_equals_python(tmp_path, ranks):
+    model, atoms = contracted_model(), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 
