@@ -131,7 +131,9 @@ def test_keys_of_other_terms_are_refused(t, changes):
 
 def test_unknown_values_are_refused(model):
     refused(change_term(model, sparse_basis="wavelets"), f"unknown sparse_basis{NEWER}")
-    refused(change_term(model, representation="bispectrum"), f"unknown representation{NEWER}")
+    refused(change_term(model, representation="trispectrum"), f"unknown representation{NEWER}")
+    refused(change_term(model, parity="odd"), f"unknown parity{NEWER}")
+    refused(change_term(model, parity="both"), "a parity, which only bispectra have")
     triplets = process_model()
     refused(change_term(triplets, neighbor_order="age"), f"unknown neighbor_order{NEWER}")
     refused(change_term(triplets, third_factor="cubes"), f"unknown third_factor 'cubes'{NEWER}")

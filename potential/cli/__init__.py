@@ -24,6 +24,10 @@ COMMANDS = {
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
+    "export-potentials": (
+        "potential.cli.export_potentials",
+        "tables of the pair and three-body potentials that a model is",
+    ),
     "import-gap": ("potential.cli.import_gap", "a model from a GAP potential of QUIP"),
     "gap-variance": ("potential.cli.gap_variance", "QUIP's variance of a GAP potential by atom"),
     "convert-gap-fit": ("potential.cli.convert_gap_fit", "the fit.toml of a gap_fit command"),

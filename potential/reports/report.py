@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from potential.model import Evaluation, Model
+from potential.reports.body_potentials import add_potentials
 from potential.reports.elements import add_elements
 from potential.reports.learning_curve import add_curve
 from potential.reports.page import Page
@@ -45,6 +46,7 @@ def write_report(
     add_accuracy(page, model, structures, predictions)
     if len(model.terms) > 1:
         add_shares(page, model, term_shares(term_values(model, structures)))
+    add_potentials(page, model)
     if curve is not None:
         add_curve(page, curve)
     add_elements(page, model)

@@ -152,6 +152,8 @@ void read_representation(Entry &entry, SoapTerm &term) {
     const std::string parity = entry.word("parity");
     if (parity != "even" && parity != "both")
       throw Error(entry.where() + " has an unknown parity" + kNewer);
+    if (term.representation != "bispectrum")
+      throw Error(entry.where() + " has a parity, which only bispectra have");
     term.odd_products = parity == "both";
   }
   const double n = kind->n_products(term);
