@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
-from models import kernel_model
+from models import kernel_model, product_model
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -49,6 +49,14 @@ def test_imported_potential_runs(tmp_path, water):
 @pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum"])
 def test_body_orders_run(tmp_path, water, representation):
     model = kernel_model(representation=representation)
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+def test_products_of_kernels_run(tmp_path, water):
+    model = product_model()
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()
