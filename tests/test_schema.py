@@ -64,6 +64,8 @@ def inside(value):
             return st.lists(NAMES, min_size=1, max_size=3)
         case schema.Text():
             return NAMES
+        case schema.Beads():
+            return st.lists(st.sampled_from(["MW", "PO", "W1", "water"]), unique=True)
         case schema.BySpecies():
             table = st.dictionaries(SPECIES, inside(value.each), min_size=1)
             return inside(value.all) | table
@@ -79,7 +81,8 @@ def inside(value):
 
 def outside(value):
     """Values that are not."""
-    wrong = [st.just([]) if not isinstance(value, schema.Files) else st.just([1])]
+    lists = (schema.Files, schema.Beads)
+    wrong = [st.just([]) if not isinstance(value, lists) else st.just([1])]
     match value:
         case schema.Number():
             if value.most < math.inf:
@@ -97,6 +100,8 @@ def outside(value):
             wrong.append(st.sampled_from([0, 1, "true"]))
         case schema.Choice():
             wrong.append(NAMES.filter(lambda text: text not in value.options))
+        case schema.Beads():
+            wrong.append(st.sampled_from(["MW", ["W"], ["Xx"], ["MW", "MW"], ["longer"], ["1W"]]))
         case schema.Text() | schema.Files():
             wrong.append(st.sampled_from(["a\0b", 3, 1.5, {}]))
         case schema.BySpecies():

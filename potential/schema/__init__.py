@@ -10,10 +10,11 @@ limits    ends of ranges that several settings share
 
 from potential.schema.place import Place, SettingError, nearest
 from potential.schema.settings import Settings, read, setting
-from potential.schema.tables import ByName, BySpecies, Group, Kinds, Nested, Numbers, Symbols
+from potential.schema.tables import Beads, ByName, BySpecies, Group, Kinds, Nested, Numbers, Symbols
 from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text, Vector
 
 __all__ = [
+    "Beads",
     "ByName",
     "BySpecies",
     "Choice",
