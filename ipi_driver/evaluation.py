@@ -6,7 +6,6 @@ from pathlib import Path
 
 import ase
 import numpy as np
-from ase.data import chemical_symbols
 from ase.io.formats import parse_filename
 
 from ipi_driver.units import (
@@ -15,6 +14,8 @@ from ipi_driver.units import (
     HARTREE_PER_EV,
 )
 from potential.errors import SoapGprError
+from potential.species import LAST_ELEMENT, bead_names, symbol
+from potential.structures.beads import species_of
 from potential.structures.read import read_atoms
 
 
@@ -49,9 +50,9 @@ class Evaluator:
         self._name = "the template"
         if isinstance(template, (str, Path)):
             self._name = f"template {template}"
-            template = _read_template(template)
-        self._numbers = template.get_atomic_numbers()
-        self.formula = template.get_chemical_formula()
+            template = _read_template(template, bead_names(getattr(model, "species", ())))
+        self._numbers = species_of(template)
+        self.formula = _formula(template, self._numbers)
         self.n_atoms = len(template)
         if self.n_atoms == 0:
             raise SoapGprError(
@@ -120,11 +121,11 @@ class Evaluator:
         return energy, b""
 
 
-def _read_template(path):
+def _read_template(path, beads):
     try:
         whole = Path(path).exists()  # or a name with the index of a structure, file@index
         name, index = (str(path), -1) if whole else parse_filename(str(path), -1)
-        atoms = read_atoms(name, index)
+        atoms = read_atoms(name, index, beads)
     except SoapGprError:
         raise
     except FileNotFoundError:
@@ -140,4 +141,11 @@ def _read_template(path):
 
 
 def _symbols(numbers) -> str:
-    return ", ".join(chemical_symbols[int(number)] for number in numbers)
+    return ", ".join(symbol(int(number)) for number in numbers)
+
+
+def _formula(template, numbers) -> str:
+    if numbers.max(initial=0) <= LAST_ELEMENT:
+        return template.get_chemical_formula()
+    counts = zip(*np.unique(numbers, return_counts=True), strict=True)
+    return " ".join(f"{symbol(int(number))}{count}" for number, count in counts)

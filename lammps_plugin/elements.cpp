@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "elements.h"
 
+#include "soap_gpr.hpp"
+
 namespace elements {
 
 namespace {
@@ -18,19 +20,19 @@ constexpr int N_SYMBOLS = sizeof(SYMBOLS) / sizeof(SYMBOLS[0]);
 
 }  // namespace
 
-int atomic_number(const std::string &symbol) {
+int species_number(const std::string &name) {
   for (int z = 1; z < N_SYMBOLS; ++z)
-    if (symbol == SYMBOLS[z]) return z;
-  return 0;
+    if (name == SYMBOLS[z]) return z;
+  return soap_gpr::bead_number(name);
 }
 
-std::string symbol_of(int z) {
-  return z > 0 && z < N_SYMBOLS ? SYMBOLS[z] : "Z=" + std::to_string(z);
-}
+bool is_element(int z) { return z > 0 && z < N_SYMBOLS; }
 
-std::string list_elements(const std::vector<int> &species) {
+std::string name_of(int z) { return is_element(z) ? SYMBOLS[z] : soap_gpr::bead_name(z); }
+
+std::string list_names(const std::vector<int> &species) {
   std::string text;
-  for (int z : species) text += (text.empty() ? "" : " ") + symbol_of(z);
+  for (int z : species) text += (text.empty() ? "" : " ") + name_of(z);
   return text;
 }
 

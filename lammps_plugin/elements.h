@@ -6,11 +6,13 @@
 
 namespace elements {
 
-/// 0 for what is not an element symbol.
-int atomic_number(const std::string &symbol);
-/// "Z=119" beyond the known ones.
-std::string symbol_of(int z);
-/// Symbols of atomic numbers, blanks between them.
-std::string list_elements(const std::vector<int> &species);
+/// Of a chemical symbol or of the name of a bead; 0 for anything else.
+int species_number(const std::string &name);
+/// Whether this is the number of an element, and not of a bead.
+bool is_element(int z);
+/// The chemical symbol, or the name of a bead.
+std::string name_of(int z);
+/// Names of species, blanks between them.
+std::string list_names(const std::vector<int> &species);
 
 }  // namespace elements

@@ -84,12 +84,15 @@ std::vector<int> map_types(LAMMPS *lmp, const MappedModel &mapped,
         error->all(FLERR, start + "NULL, which only makes sense under pair_style hybrid");
       continue;
     }
-    const int z = elements::atomic_number(name);
-    if (z == 0) error->all(FLERR, start + "'" + name + "', which is not an element symbol");
+    const int z = elements::species_number(name);
     species[type] = mapped.model->species_index(z);
+    if (species[type] < 0 && !elements::is_element(z))
+      error->all(FLERR, start + "'" + name + "', which is not an element symbol" + "; the model '" +
+                            mapped.path +
+                            "' knows: " + elements::list_names(mapped.model->species()));
     if (species[type] < 0)
       error->all(FLERR, start + name + ", but the model '" + mapped.path +
-                            "' only knows: " + elements::list_elements(mapped.model->species()));
+                            "' only knows: " + elements::list_names(mapped.model->species()));
   }
   if (*std::max_element(species.begin(), species.end()) < 0)
     error->all(FLERR, "pair_coeff of pair_style soap/gpr maps every atom type to NULL");
@@ -120,9 +123,9 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
   for (int type = 1; type <= lmp->atom->ntypes; ++type) {
     const int a = mapped.species_of_type[type];
     types += (type > 1 ? ", " : "") + std::to_string(type) + " = " +
-             (a < 0 ? "NULL" : elements::symbol_of(species[a]));
+             (a < 0 ? "NULL" : elements::name_of(species[a]));
   }
-  utils::logmesg(lmp, "soap/gpr: model " + mapped.path + " (" + elements::list_elements(species) +
+  utils::logmesg(lmp, "soap/gpr: model " + mapped.path + " (" + elements::list_names(species) +
                           "), cutoff " + short_number(mapped.model->cutoff()) +
                           " Angstrom; atom types: " + types + "\n");
 }
@@ -135,12 +138,13 @@ void warn_if_masses_are_in_another_order(LAMMPS *lmp, const MappedModel &mapped)
   const std::vector<int> &species = mapped.species_of_type;
   const auto text = [&](int type) {
     return "type " + std::to_string(type) + " (mass " + short_number(atom->mass[type]) + ") to " +
-           elements::symbol_of(z[species[type]]);
+           elements::name_of(z[species[type]]);
   };
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) {
       const int a = species[i], b = species[j];
       if (a < 0 || b < 0 || !atom->mass_setflag[i] || !atom->mass_setflag[j]) continue;
+      if (!elements::is_element(z[a]) || !elements::is_element(z[b])) continue;
       if (z[a] >= z[b] || atom->mass[i] <= 1.1 * atom->mass[j]) continue;
       lmp->error->warning(FLERR, "pair_coeff of pair_style soap/gpr maps atom " + text(i) +
                                      " and " + text(j) +

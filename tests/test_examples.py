@@ -49,3 +49,9 @@ def test_copper_is_trained_and_run(tmp_path):
 def test_map_of_molecules_is_drawn(tmp_path):
     run("descriptors/molecule_map.py", tmp_path, "molecules.png")
     assert (tmp_path / "molecules.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_coarse_water_is_trained_and_run(tmp_path):
+    said = run("beads/coarse_water.py", tmp_path)
+    assert float(re.search(r"test frames: ([\d.]+) eV/Å", said)[1]) < 0.03
+    assert abs(float(re.search(r"K: (-?[\d.]+) meV/bead", said)[1])) < 0.1

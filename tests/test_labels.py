@@ -255,7 +255,7 @@ def test_free_energy_is_taken_with_forces(tmp_path):
 
 
 def test_every_key_is_an_option_of_the_commands():
-    assert list(KEYS) == [field.name for field in dataclasses.fields(LabelKeys)]
+    assert [*KEYS, "energy_unit"] == [field.name for field in dataclasses.fields(LabelKeys)]
 
 
 def test_test_data_are_read_by_the_names_of_training():

@@ -69,6 +69,8 @@ def inside(value):
             return st.lists(SPECIES, max_size=3)
         case schema.Vector():
             return st.lists(st.floats(0.1, 2), min_size=1, max_size=3)
+        case schema.Beads():
+            return st.lists(st.sampled_from(["MW", "PO", "W1", "water"]), unique=True)
         case schema.BySpecies():
             table = st.dictionaries(SPECIES, inside(value.each), min_size=1)
             return inside(value.all) | table
@@ -84,7 +86,7 @@ def inside(value):
 
 def outside(value):
     """Values that are not."""
-    of_lists = isinstance(value, (schema.Files, schema.Symbols))
+    of_lists = isinstance(value, (schema.Files, schema.Symbols, schema.Beads))
     wrong = [st.just([True] if of_lists else [])]
     match value:
         case schema.Number():
@@ -103,6 +105,8 @@ def outside(value):
             wrong.append(st.sampled_from([0, 1, "true"]))
         case schema.Choice():
             wrong.append(NAMES.filter(lambda text: text not in value.options))
+        case schema.Beads():
+            wrong.append(st.sampled_from(["MW", ["W"], ["Xx"], ["MW", "MW"], ["longer"], ["1W"]]))
         case schema.Text() | schema.Files() | schema.Symbols() | schema.Vector():
             wrong.append(st.sampled_from(["a\0b", 3, 1.5, {}]))
         case schema.BySpecies():

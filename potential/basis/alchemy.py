@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from ase.data import chemical_symbols, vdw, vdw_alvarez
+from ase.data import vdw, vdw_alvarez
 
 from potential.basis.settings import IDENTITY, PROPERTIES, AlchemySettings
 from potential.errors import SoapGprError
+from potential.species import symbol
 
 # Pauling's scale: CRC Handbook of Chemistry and Physics, 97th edition, as in mendeleev 1.3.
 ELECTRONEGATIVITY = dict(
@@ -41,7 +42,7 @@ def properties(species: Sequence[int]) -> np.ndarray:
     an element without both.
     """
     found = np.array([[_value(_electronegativity, z), _value(_radius, z)] for z in species])
-    unknown = [chemical_symbols[z] for z in np.asarray(species)[np.isnan(found).any(axis=1)]]
+    unknown = [symbol(z) for z in np.asarray(species)[np.isnan(found).any(axis=1)]]
     if unknown:
         raise SoapGprError(
             "alchemy.start: no electronegativity or van der Waals radius is known of "
@@ -52,13 +53,13 @@ def properties(species: Sequence[int]) -> np.ndarray:
 
 
 def _value(table: Callable[[int], float], z: int) -> float:
-    if np.isnan(table(z)) and chemical_symbols[z] in BETWEEN:
+    if np.isnan(table(z)) and symbol(z) in BETWEEN:
         return 0.5 * (table(z - 1) + table(z + 1))
     return table(z)
 
 
 def _electronegativity(z: int) -> float:
-    return ELECTRONEGATIVITY.get(chemical_symbols[z], np.nan)
+    return ELECTRONEGATIVITY.get(symbol(z), np.nan)
 
 
 def _radius(z: int) -> float:
@@ -91,7 +92,7 @@ def alchemical_map(settings: AlchemySettings, species: Sequence[int]) -> np.ndar
     """
     n, dimensions, start = len(species), settings.dimensions, settings.start
     if isinstance(start, Mapping):
-        return np.array([_given(start, chemical_symbols[z]) for z in species])
+        return np.array([_given(start, symbol(z)) for z in species])
     if dimensions > n or (start == IDENTITY and dimensions != n):
         expected = "at most " if start == PROPERTIES else ""
         raise SoapGprError(

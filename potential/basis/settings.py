@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ase.data import chemical_symbols
-
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis
 from potential.basis.radial_integral import GrowingIntegral, RadialFunctions, RadialIntegral
@@ -26,6 +24,7 @@ from potential.schema import (
 )
 from potential.schema.limits import LEAST_SIGMA, LEAST_WIDTH, MOST_CUTOFF
 from potential.schema.settings import REQUIRED
+from potential.species import LAST_ELEMENT, symbol
 
 BASES = ("gto", "laplacian")
 MOST_GTO_WIDTH = 0.999  # of the cutoff
@@ -73,7 +72,7 @@ class AlchemySettings(Settings):
         REQUIRED,
         Integer(
             1,
-            len(chemical_symbols),
+            LAST_ELEMENT + 1,
             limit="≤ number of species, unless `start` is a table",
             help="$d_J$: number of pseudo-species",
         ),
@@ -281,11 +280,11 @@ class SoapBasis(Settings):
         """atom_sigma of a neighbour species in Å."""
         if not isinstance(self.atom_sigma, Mapping):
             return self.atom_sigma
-        symbol = chemical_symbols[atomic_number]
-        if symbol not in self.atom_sigma:
+        name = symbol(atomic_number)
+        if name not in self.atom_sigma:
             known = ", ".join(self.atom_sigma)
-            raise SoapGprError(f"atom_sigma has no entry for {symbol}, found entries for {known}")
-        return self.atom_sigma[symbol]
+            raise SoapGprError(f"atom_sigma has no entry for {name}, found entries for {known}")
+        return self.atom_sigma[name]
 
     def scaling(self) -> RadialScaling | None:
         """The function u(r)."""

@@ -14,13 +14,13 @@ from numbers import Integral
 from typing import TypedDict
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.basis.alchemy import alchemical_map
 from potential.basis.settings import SoapBasis
 from potential.errors import SoapGprError
+from potential.species import is_species
 
 SCALE_POINTS = 65  # enough to find max |S| to a few per cent
 
@@ -177,7 +177,7 @@ def _central(weight, integral, a, n_species, n_radial):
 def _checked_species(species):
     species = list(species)
     for number in species:
-        if not isinstance(number, Integral) or not 0 < int(number) < len(chemical_symbols):
+        if not isinstance(number, Integral) or not is_species(int(number)):
             raise SoapGprError(f"species must be atomic numbers, found {number!r}")
     if not species or len(set(species)) != len(species):
         raise SoapGprError(f"species must be distinct and at least one, found {species}")

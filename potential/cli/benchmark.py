@@ -64,13 +64,14 @@ def run(args: argparse.Namespace) -> int:
         made_up_structure,
         processor,
     )
+    from potential.species import bead_names
     from potential.structures.read import files_of
 
     to_stdout, data = args.json == "-", [args.data] if args.data else []
     require_outputs([None if to_stdout else args.json], [args.model, *files_of(data)])
     model = Model.load(args.model)
     if args.data:
-        structure = first_structure(args.data, args.atoms)
+        structure = first_structure(args.data, args.atoms, bead_names(model.species))
     else:
         structure = made_up_structure(model.species, args.atoms)
     threads = sorted({1, thread_count(args.threads)})

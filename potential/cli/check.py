@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from potential.structures.check import Finding, check
     from potential.structures.read import read_data_set
 
-    keys = LabelKeys(**{name: getattr(args, name) for name in KEYS})
+    named = {name: getattr(args, name) for name in KEYS}
+    keys = LabelKeys(**named, energy_unit=args.energy_unit or "eV")
     data = read_data_set(args.data, keys)
     structures = data.structures
     findings = [Finding("unread labels", doubt) for doubt in data.doubts] + check(structures)

@@ -45,11 +45,12 @@ def run(args: argparse.Namespace) -> int:
     from potential.model.compression import compress
     from potential.runtime.output import require_outputs
     from potential.runtime.progress import bar
+    from potential.species import bead_names
     from potential.structures.read import files_of, read_geometries
 
     require_outputs([args.output], [args.model, *files_of(args.data)])
     model = Model.load(args.model)
-    structures = read_geometries(args.data)
+    structures = read_geometries(args.data, bead_names(model.species))
     result = compress(model, structures, args.tolerance, bar)
     result.model.save(args.output)
     for (term, name), (before, after) in result.ranks.items():

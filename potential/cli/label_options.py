@@ -7,6 +7,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from potential.structures.energy_units import EV_PER
+
 if TYPE_CHECKING:
     from potential.model import Model
     from potential.settings import LabelKeys
@@ -39,20 +41,31 @@ def add_key_options(parser: argparse.ArgumentParser, default: str = "") -> None:
     for name, what in NAMES.items():
         option = f"--{name.replace('_', '-')}-key"
         parser.add_argument(option, metavar="KEY", help=f"name of the {what}{default}")
+    parser.add_argument(
+        "--energy-unit", choices=tuple(EV_PER), help=f"unit of energies{default or '; default: eV'}"
+    )
 
 
 def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bool) -> DataSet:
     """The data on the command line, with labels as in training; doubts and notes to stderr."""
+    from potential.species import bead_names
     from potential.structures.label_names import from_dict
     from potential.structures.read import read_data_set
 
+    keys = label_keys(args, model)
     data = read_data_set(
         args.data,
-        label_keys(args, model),
+        keys,
         require_labels=require_labels,
         required_keys=typed_keys(args),
         trained=from_dict(model.metadata["provenance"].get("labels")),
+        beads=bead_names(model.species),
     )
+    if keys.energy_unit != (args.energy_unit or "eV"):
+        data.notes.append(
+            f"labels are taken to be in {keys.energy_unit}, as in training; --energy-unit names "
+            "another unit"
+        )
     for line in data.doubts + data.notes:
         print(f"soap-gpr: warning: {line}", file=sys.stderr)
     return data
@@ -65,10 +78,12 @@ def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
     """
     from potential.settings import LabelKeys
 
-    keys = {name: model.metadata["settings"].get("data", {}).get(name) for name in KEYS}
+    stored = model.metadata["settings"].get("data", {})
+    keys = {name: stored.get(name) for name in KEYS}
     if args.virial_key or args.stress_key:
         keys |= {"virial_key": None, "stress_key": None}
-    return LabelKeys(**keys | {name: getattr(args, name) for name in typed_keys(args)})
+    keys |= {name: getattr(args, name) for name in typed_keys(args)}
+    return LabelKeys(**keys, energy_unit=args.energy_unit or stored.get("energy_unit") or "eV")
 
 
 def typed_keys(args: argparse.Namespace) -> list[str]:

@@ -67,7 +67,7 @@ ModelData read_model(const TensorFile &file) {
   Arrays arrays(file);
   ModelData data;
   for (std::int64_t z : arrays.integers("species", {kAny})) {
-    if (z < 1 || z > kMaxAtomicNumber || (!data.species.empty() && z <= data.species.back()))
+    if (!is_species(z) || (!data.species.empty() && z <= data.species.back()))
       throw Error("the model file's species are not ascending atomic numbers");
     data.species.push_back(int(z));
   }
@@ -137,10 +137,10 @@ const std::vector<int> &Model::species() const { return data().species; }
 bool Model::shares_energy() const { return has_triplets(data(), &TripletTerm::shared); }
 bool Model::ordered_neighbors() const { return has_triplets(data(), &TripletTerm::ordered); }
 
-int Model::species_index(int atomic_number) const {
+int Model::species_index(int number) const {
   const auto &species = data().species;
-  const auto found = std::lower_bound(species.begin(), species.end(), atomic_number);
-  return found != species.end() && *found == atomic_number ? int(found - species.begin()) : -1;
+  const auto found = std::lower_bound(species.begin(), species.end(), number);
+  return found != species.end() && *found == number ? int(found - species.begin()) : -1;
 }
 
 }  // namespace soap_gpr

@@ -3,6 +3,8 @@
 // section 2.
 #pragma once
 
+#include <climits>
+#include <cstdint>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -11,10 +13,16 @@
 #include "clusters/triplet_term.hpp"
 #include "soap/product_term.hpp"
 #include "soap/soap_term.hpp"
+#include "soap_gpr.hpp"
 
 namespace soap_gpr {
 
 constexpr int kMaxAtomicNumber = 118;
+
+/// Whether this is an atomic number or the number of a bead.
+inline bool is_species(std::int64_t z) {
+  return z >= 1 && z <= INT_MAX && (z <= kMaxAtomicNumber || !bead_name(int(z)).empty());
+}
 
 using Term = std::variant<SoapTerm, PairTerm, TripletTerm, ProductTerm>;
 
@@ -35,7 +43,7 @@ inline const FeatureTerm *feature_term(const Term &term) {
 }
 
 struct ModelData {
-  std::vector<int> species;  ///< atomic numbers, ascending
+  std::vector<int> species;  ///< numbers, ascending
   std::vector<double> e0;    ///< [species] eV
   std::vector<Term> terms;   ///< in the order of the file
   double cutoff = 0;

@@ -3,7 +3,8 @@
 //
 // Conventions (docs/theory.md): eV and Å; r_ij = r_j - r_i (+ periodic image);
 // f_ij = -∂ε_i/∂r_ij acts on j with + and on i with -; virial W = Σ_ij f_ij ⊗ r_ij = -dE/dε.
-// Species are atomic numbers outside and indices into Model::species() inside.
+// Species are numbers outside, atomic ones up to 118 and those of beads beyond, and indices into
+// Model::species() inside.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,11 @@ namespace soap_gpr {
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// The number of a bead, a species of a coarse-grained model, by its name; 0 for what is no name.
+int bead_number(const std::string &name);
+/// Its name; empty for what is no bead.
+std::string bead_name(int species);
 
 /// Environments: centre i has the neighbours [offset[i], offset[i+1]), periodic images included,
 /// itself excluded. Pairs beyond a term's cutoff are skipped, so lists may carry a skin. Neighbours
@@ -73,11 +79,11 @@ class Model {
   static Model from_bytes(const char *bytes, std::size_t size);
   static Model from_file(const std::string &path);
 
-  double cutoff() const;                       ///< largest cutoff of all terms, Å
-  const std::vector<int> &species() const;     ///< atomic numbers, ascending
-  int species_index(int atomic_number) const;  ///< -1 when the model does not know it
-  bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
-  bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)
+  double cutoff() const;                    ///< largest cutoff of all terms, Å
+  const std::vector<int> &species() const;  ///< numbers of species, ascending
+  int species_index(int species) const;     ///< -1 when the model does not know it
+  bool shares_energy() const;               ///< whether it has terms of eq. (22e)
+  bool ordered_neighbors() const;           ///< whether it has terms of eq. (22f)
 
   // For evaluators, and for training.
   const ModelData &data() const;  ///< as in the file

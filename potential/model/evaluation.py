@@ -27,11 +27,17 @@ def evaluate_structures(
     structures: Sequence[Structure],
     progress: Progress = silent,
     what: str = "evaluation",
+    *,
+    labels_only: bool = False,
 ) -> list[Evaluation]:
-    """One Evaluation per structure; errors name the structure."""
+    """One Evaluation per structure; errors name the structure.
+
+    labels_only: without forces and virials of structures that have no such labels, for errors.
+    """
 
     def evaluate(structure: Structure) -> Evaluation:
+        forces = not labels_only or structure.forces is not None or structure.virial is not None
         with naming(structure):
-            return model.evaluate(structure)
+            return model.evaluate(structure, forces=forces)
 
     return list(ordered_map(evaluate, progress(structures, what)))

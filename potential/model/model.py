@@ -20,6 +20,7 @@ from potential.model.environments import Environments
 from potential.model.record import read_record
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
+from potential.structures.beads import species_of
 from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
@@ -270,7 +271,7 @@ def geometry_of(atoms, positions=None, cell=None, pbc=None) -> tuple[Any, Any, A
         return atoms, positions, cell, False if pbc is None else pbc
     if cell is not None or pbc is not None or not hasattr(atoms, "positions"):
         raise TypeError("expected a structure alone, or numbers and positions")
-    return atoms.numbers, atoms.positions, atoms.cell, atoms.pbc
+    return species_of(atoms), atoms.positions, atoms.cell, atoms.pbc
 
 
 def _reason(error: OSError) -> str:

@@ -131,7 +131,10 @@ _CONTRACTION = _table(
 _CHECKS = {
     "settings": _table(
         {
-            "data": _table({field.name: _name_or_null for field in fields(LabelKeys)}),
+            "data": _table(
+                {field.name: _name_or_null for field in fields(LabelKeys)}
+                | {"beads": _list_of(_text)}
+            ),
             "solver": _table({"jitter": _number}),
         }
     ),

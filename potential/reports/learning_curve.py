@@ -18,7 +18,7 @@ from potential.reports.page import Page
 from potential.reports.plots import COLORS, INK, figure, style
 from potential.runtime.output import atomic_file
 from potential.runtime.text_table import text_table
-from potential.scores.metrics import UNITS
+from potential.scores.metrics import TOTAL_ENERGY, UNITS
 from potential.validation.learning_curve import fitted_slope
 from potential.version import package_version
 
@@ -63,7 +63,7 @@ def _with_error(mean: float, error: float) -> str:
 def curve_figures(curve: dict[str, Any]) -> list[tuple[Figure, str]]:
     """(figure, caption) for each label."""
     made = []
-    for label in curve["errors"]:
+    for label in _plotted(curve):
         fig, axes = figure()
         _draw(axes, curve, label)
         made.append((fig, _caption(curve, label)))
@@ -86,7 +86,7 @@ def write_curve(path: str | Path, curve: dict[str, Any], title: str) -> None:
         page.footer(f"Written by soap-gpr {package_version()}.")
         page.write(path)
         return
-    labels = list(curve["errors"])
+    labels = _plotted(curve)
     fig = Figure(figsize=(4.4 * len(labels), 4.0), layout="constrained")
     for k, label in enumerate(labels):
         axes = fig.add_subplot(1, len(labels), k + 1)
@@ -152,6 +152,11 @@ def _draw(axes: Axes, curve: dict[str, Any], label: str) -> None:
 
 def _caption(curve: dict[str, Any], label: str) -> str:
     return f"Error of {label}: mean and standard error of {curve['repeats']} repeats"
+
+
+def _plotted(curve: dict[str, Any]) -> list[str]:
+    """Total energies are in the table: as a plot they would repeat those per atom."""
+    return [label for label in curve["errors"] if label != TOTAL_ENERGY]
 
 
 def _curves(curve: dict[str, Any]):

@@ -104,14 +104,18 @@ def add_model(page: Page, model: Model) -> None:
 
 
 def _shown(pairs: dict[str, Pairs]) -> list[str]:
-    """Stress stands for the virial wherever every virial has one."""
+    """Stress stands for the virial wherever every virial has one; total energies are in the table
+    of errors alone."""
     same = "stress" in pairs and pairs["stress"].reference.size == pairs["virial"].reference.size
-    return [label for label in pairs if not (same and label == "virial")]
+    left_out = {metrics.TOTAL_ENERGY, *(("virial",) if same else ())}
+    return [label for label in pairs if label not in left_out]
 
 
 def _cards(errors: metrics.Errors) -> list[tuple[str, str, str, str]]:
     cards = []
     for label, values in errors[metrics.ALL].items():
+        if label == metrics.TOTAL_ENERGY:
+            continue
         _, unit, factor = metrics.UNITS[label]
         note = f"MAE {factor * values.mae:.3g}, largest {factor * values.largest:.3g}"
         cards.append((f"{label.capitalize()} RMSE", f"{factor * values.rmse:.3g}", unit, note))

@@ -11,6 +11,7 @@ limits    ends of ranges that several settings share
 from potential.schema.place import Place, SettingError, nearest
 from potential.schema.settings import Settings, read, setting
 from potential.schema.tables import (
+    Beads,
     ByName,
     BySpecies,
     Group,
@@ -23,6 +24,7 @@ from potential.schema.tables import (
 from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text, Vector
 
 __all__ = [
+    "Beads",
     "ByName",
     "BySpecies",
     "Choice",

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ase.data import atomic_numbers
-
 from potential.schema.place import Place
 from potential.schema.settings import Settings, as_table, read, require_known
 from potential.schema.values import Choice, Value, plain
+from potential.species import BEADS, is_bead_name, is_element, species_number
 
 
 @dataclass(frozen=True, kw_only=True)
 class BySpecies(Value):
-    """One value for all, or a table from chemical symbols to values."""
+    """One value for all, or a table from chemical symbols and names of beads to values."""
 
     all: Value = field(kw_only=False)
     each: Value = field(kw_only=False)
@@ -28,7 +27,7 @@ class BySpecies(Value):
         if not value:
             raise place.error(value, f"{self.each.expected} for at least one species")
         for symbol in value:
-            if atomic_numbers.get(symbol, 0) < 1:
+            if species_number(symbol) < 1:
                 raise place.says(f"found the key {symbol!r}, expected a chemical symbol")
         return {symbol: self.each.check(own, place.at(symbol)) for symbol, own in value.items()}
 
@@ -43,13 +42,29 @@ class Symbols(Value):
 
     def check(self, value: Any, place: Place) -> tuple[str, ...]:
         good = isinstance(value, list) and all(isinstance(name, str) for name in value)
-        if not good or any(atomic_numbers.get(name, 0) < 1 for name in value):
+        if not good or not all(map(species_number, value)):
             raise place.error(value, self.expected)
-        return tuple(sorted(set(value), key=lambda name: atomic_numbers[name]))
+        return tuple(sorted(set(value), key=species_number))
 
     @property
     def expected(self) -> str:
         return "a list of chemical symbols"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beads(Value):
+    """Names of beads, a list."""
+
+    def check(self, value: Any, place: Place) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise place.error(value, f"a list of {BEADS}")
+        for name in value:
+            if not is_bead_name(name):
+                element = ", a chemical symbol" if is_element(str(name)) else ""
+                raise place.says(f"found {name!r}{element}, expected {BEADS}")
+        if len(set(value)) < len(value):
+            raise place.error(value, "each name once")
+        return tuple(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,18 +7,19 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import ase
 import numpy as np
 from ase.build import bulk
 
 from potential import _core
 from potential.model import Model
 from potential.runtime.parallel import thread_count
-from potential.structures.read import read_frames
+from potential.species import LAST_ELEMENT
+from potential.structures.beads import atoms_of
+from potential.structures.read import read_frames, unlabelled
 from potential.structures.structure import Structure, structure_from_atoms, symbol
 
 PHASES = {
@@ -79,11 +80,11 @@ def benchmark(
     }
 
 
-def first_structure(spec: str, n_atoms: int) -> Structure:
+def first_structure(spec: str, n_atoms: int, beads: Collection[str] = ()) -> Structure:
     """The first frame of a file, repeated along its shortest periodic cell vectors until it has
-    n_atoms atoms or more. Raises SoapGprError when it cannot be read."""
-    frame, source = read_frames([spec])[0]
-    atoms = ase.Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)  # no labels
+    n_atoms atoms or more; beads: names of species. Raises SoapGprError when it cannot be read."""
+    frame, source = read_frames([spec], beads)[0]
+    atoms = unlabelled(frame)
     structure_from_atoms(atoms, source=source)  # checks it before it is repeated
     while len(atoms) < n_atoms and atoms.pbc.any():
         lengths = np.where(atoms.pbc, atoms.cell.lengths(), np.inf)
@@ -105,7 +106,7 @@ def made_up_structure(species: Sequence[int], n_atoms: int) -> Structure:
     length = side * np.mean([_atomic_volume(z) for z in species]) ** (1 / 3)
     positions = (grid + rng.uniform(-0.1, 0.1, grid.shape)) * length / side
     numbers = rng.permutation(np.resize(np.array(species), len(grid)))
-    atoms = ase.Atoms(numbers, positions, cell=length * np.eye(3), pbc=True)
+    atoms = atoms_of(numbers, positions, cell=length * np.eye(3), pbc=True)
     return structure_from_atoms(atoms, source="made-up structure")
 
 
@@ -155,6 +156,8 @@ def format_report(result: dict[str, Any]) -> str:
 
 def _atomic_volume(number: int) -> float:
     """Å³ per atom of the element's crystal."""
+    if number > LAST_ELEMENT:
+        return DEFAULT_VOLUME
     try:
         crystal = bulk(symbol(number))
     except (ValueError, RuntimeError, NotImplementedError):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from potential.runtime.text_table import text_table
+from potential.structures.energy_units import EV_PER
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
 
@@ -19,6 +20,8 @@ UNITS = {
     label.name: (label.unit, label.shown_unit, label.shown_factor) for label in LABELS.values()
 }
 UNITS["stress"] = ("eV/Å^3", "GPa", 160.21766208)
+TOTAL_ENERGY = "total_energy"  # of a molecule, whose errors are quoted as a whole
+UNITS[TOTAL_ENERGY] = ("eV", "kcal/mol", 1.0 / EV_PER["kcal/mol"])
 
 
 class Prediction(Protocol):
@@ -60,7 +63,8 @@ class Pairs:
 def label_pairs(
     structures: Sequence[Structure], predictions: Sequence[Prediction]
 ) -> dict[str, Pairs]:
-    """All labels that the structures have, in eV/atom, eV/Å, eV/atom (virial), eV/Å^3 (stress)."""
+    """All labels that the structures have, in eV/atom, eV/Å, eV/atom (virial), eV/Å^3 (stress) and
+    eV (total energies of structures without periodicity)."""
     found: dict[str, list[tuple[np.ndarray, np.ndarray, int]]] = {label: [] for label in UNITS}
     for index, (structure, prediction) in enumerate(zip(structures, predictions, strict=True)):
         for label, reference, predicted in _values(structure, prediction):
@@ -163,3 +167,5 @@ def _values(structure: Structure, prediction: Prediction):
         yield "virial", reference / n, predicted / n
         if structure.volume > 0:
             yield "stress", -reference / structure.volume, -predicted / structure.volume
+    if structure.energy is not None and n > 1 and not structure.pbc.any():
+        yield TOTAL_ENERGY, np.array([structure.energy]), np.array([prediction.energy])

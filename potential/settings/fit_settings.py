@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from potential.schema import (
+    Beads,
     ByName,
     BySpecies,
     Choice,
@@ -29,7 +30,7 @@ from potential.settings.terms import KINDS, SoapTermSettings, TermSettings
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST, SMALLEST_SIGMA
 
-BASELINES = ("fit", "average", "isolated_atom")
+BASELINES = ("fit", "average", "isolated_atom", "zero")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class DataSettings(Settings):
             help="elements that the training structures lack and the model shall know all the "
             "same, through `alchemy` in every term; their $e^0$ is given in `[baseline]`"
         ),
+    )
+    beads: tuple[str, ...] = setting(
+        (), Beads(help="names of the particles of a coarse-grained model, such as `MW`")
     )
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from ase.data import covalent_radii
 
+from potential.species import LAST_ELEMENT
 from potential.structures.digests import fingerprint
 from potential.structures.pair_virials import pairs_within
 from potential.structures.structure import Structure, composition, is_complete, symbol
@@ -273,7 +274,10 @@ def _forgotten_pbc(s: Structure) -> bool:
 
 
 def _closest(s: Structure) -> float:
-    """The shortest distance over the sum of covalent radii; inf when above CLOSEST."""
+    """The shortest distance over the sum of covalent radii; inf when above CLOSEST, or with beads,
+    which have none."""
+    if s.numbers.max() > LAST_ELEMENT:
+        return np.inf
     radii = covalent_radii[s.numbers]
     i, j, r_ij = pairs_within(s, 2 * CLOSEST * float(radii.max()))
     ratio = np.linalg.norm(r_ij, axis=1) / (radii[i] + radii[j])

@@ -37,6 +37,11 @@ def check_file(path: str, n_frames: int | None = None) -> None:
         return
 
 
+def is_extended_xyz(path: str) -> bool:
+    """Whether ASE takes the file for extended XYZ."""
+    return filetype(path) == "extxyz"
+
+
 def _check_frames(path: str, stream: IO[bytes], n_frames: int) -> None:
     line = stream.readline()
     for frame in range(n_frames):

@@ -154,7 +154,8 @@ def _two_versions(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[st
         if other not in carried:
             continue
         ours = getattr(names, field)
-        count, largest = _difference(frames, ours, (other,), per_atom=field == "energy")
+        pair = (ours, (other,))
+        count, largest = _difference(frames, pair, names.ev, per_atom=field == "energy")
         if largest > ROUNDING:
             yield (
                 f"frames carry {other!r} beside {ours[0]!r}, which is used: {_frames(count)} "
@@ -164,18 +165,21 @@ def _two_versions(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[st
 
 
 def _difference(
-    frames: Sequence[ase.Atoms], first: Sequence[str], second: Sequence[str], per_atom: bool
+    frames: Sequence[ase.Atoms], versions: Sequence[Sequence[str]], ev: float, per_atom: bool
 ) -> tuple[int, float]:
-    """In how many frames two versions of a label differ, and by how much at most."""
+    """In how many frames two versions of a label differ, and by how much at most in eV (and Å).
+
+    ev: the unit of the labels.
+    """
     differences = [0.0]
     for atoms in frames:
-        values = [find_first(atoms, names)[1] for names in (first, second)]
+        values = [find_first(atoms, names)[1] for names in versions]
         try:
             x, y = (np.array(value, dtype=np.float64).ravel() for value in values)
         except (TypeError, ValueError):
             continue
         if x.shape == y.shape:
-            largest = float(np.nan_to_num(np.abs(x - y)).max(initial=0.0))
+            largest = ev * float(np.nan_to_num(np.abs(x - y)).max(initial=0.0))
             differences.append(largest / len(atoms) if per_atom else largest)
     return sum(d > ROUNDING for d in differences), max(differences)
 
@@ -215,7 +219,7 @@ def _renamed(names: LabelNames, frames: Sequence[ase.Atoms]) -> Iterator[str]:
 def _free_energy(frames: Sequence[ase.Atoms], names: LabelNames) -> Iterator[str]:
     if names.energy != FORCE_CONSISTENT or "free_energy" not in _names(frames):
         return
-    _, largest = _difference(frames, ("energy",), ("free_energy",), per_atom=True)
+    _, largest = _difference(frames, (("energy",), ("free_energy",)), names.ev, per_atom=True)
     alone = sum(find_label(a, "free_energy") is None is not find_label(a, "energy") for a in frames)
     if largest > ROUNDING:
         yield (

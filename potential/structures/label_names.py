@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import ase
 
-from potential.schema import Settings, Text, setting
+from potential.schema import Choice, Settings, Text, setting
+from potential.structures.energy_units import EV_PER
 
 SIGMAS = ("energy", "force", "force_atom", "force_component", "virial", "virial_component")
 WEIGHTS = ("energy", "forces", "virials", "stress")
@@ -40,6 +41,19 @@ class LabelKeys(Settings):
     weight_key: str | None = setting(
         None, Text(help="name of the weight of a frame; none: `config_weight`")
     )
+    energy_unit: str = setting(
+        "eV",
+        Choice(
+            tuple(EV_PER),
+            help="unit of energies and virials; that of forces is per Å, of stresses per Å³, "
+            "expected errors in the file are in the same. They become eV when they are read",
+        ),
+    )
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The names that are set, by their keys."""
+        return {key: name for key, name in vars(self).items() if key.endswith("_key") and name}
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,12 @@ class LabelNames:
     sigma: str = "sigma"
     force_mask: str = "force_mask"
     weight: str = "config_weight"
+    energy_unit: str = "eV"
+
+    @property
+    def ev(self) -> float:
+        """What the unit of energy is in eV."""
+        return EV_PER[self.energy_unit]
 
     def sigma_of(self, what: str) -> str:
         """The name of the expected error of one of SIGMAS."""
@@ -116,6 +136,7 @@ def choose_names(
         sigma=keys.sigma_key or STANDARD.sigma,
         force_mask=keys.force_mask_key or STANDARD.force_mask,
         weight=keys.weight_key or STANDARD.weight,
+        energy_unit=keys.energy_unit,
     )
     candidates = [STANDARD, RENAMED] if trained is None else [trained, STANDARD, RENAMED]
     for fields in KINDS.values():

@@ -23,7 +23,7 @@ def read_energy(atoms: ase.Atoms, names: LabelNames, source: str) -> float | Non
     key, value = find_first(atoms, names.energy)
     if value is None:
         return None
-    energy = _numbers(value, (), source, key, "one number in eV")
+    energy = names.ev * _numbers(value, (), source, key, f"one number in {names.energy_unit}")
     _require_sane(energy / len(atoms), source, key, "eV/atom")
     return float(energy)
 
@@ -34,7 +34,8 @@ def read_forces(atoms: ase.Atoms, names: LabelNames, source: str) -> np.ndarray 
     if value is None:
         return None
     mask = _mask(atoms, names.force_mask, source)
-    forces = _array(value, (len(atoms), 3), source, key, "three numbers per atom in eV/Å")
+    expected = f"three numbers per atom in {names.energy_unit}/Å"
+    forces = names.ev * _array(value, (len(atoms), 3), source, key, expected)
     if mask.all():
         return None
     _require_sane(forces[~mask], source, key, "eV/Å")
@@ -60,8 +61,8 @@ def read_virial(atoms: ase.Atoms, names: LabelNames, source: str) -> np.ndarray 
 
     nan for components that are no labels. Raises as read_energy, and when both contradict.
     """
-    virial_key, virial = _tensor(atoms, names.virial, source)
-    stress_key, stress = _tensor(atoms, names.stress, source)
+    virial_key, virial = _tensor(atoms, "virial", names, source)
+    stress_key, stress = _tensor(atoms, "stress", names, source)
     volume = volume_of(atoms.cell.array, atoms.pbc)
     if stress is None or not volume:
         found, key = virial, virial_key
@@ -111,15 +112,17 @@ def _require_agreement(virial: np.ndarray, from_stress: np.ndarray, source: str)
         )
 
 
-def _tensor(atoms: ase.Atoms, names: tuple[str, ...], source: str) -> tuple[str, np.ndarray | None]:
-    """Name and value of a symmetric (3, 3) tensor."""
-    key, value = find_first(atoms, names)
+def _tensor(
+    atoms: ase.Atoms, kind: str, names: LabelNames, source: str
+) -> tuple[str, np.ndarray | None]:
+    """Name and value of a symmetric (3, 3) tensor; kind: a field of the names."""
+    key, value = find_first(atoms, getattr(names, kind))
     if value is None:
         return key, None
     tensor = _three_by_three(value, source, key)
     if np.abs(0.5 * tensor - 0.5 * tensor.T).max() > 0.025 * np.abs(tensor).max():
         raise SoapGprError(f"{source}: {key}: found an asymmetric tensor, expected a symmetric one")
-    return key, 0.5 * tensor + 0.5 * tensor.T
+    return key, names.ev * (0.5 * tensor + 0.5 * tensor.T)
 
 
 def _three_by_three(value: Any, source: str, key: str, finite: bool = True) -> np.ndarray:
@@ -145,15 +148,16 @@ def read_sigmas(
     as in gap_fit. forces: as read, whose nan need no sigma. Raises SoapGprError when not above 0.
     """
     return {
-        "sigma_energy": _frame_sigma(atoms, names.sigma_of("energy"), source),
+        "sigma_energy": _frame_sigma(atoms, "energy", names, source),
         "sigma_force": _force_sigma(atoms, names, forces, source),
         "sigma_virial": _virial_sigma(atoms, names, source),
     }
 
 
-def _frame_sigma(atoms: ase.Atoms, key: str, source: str) -> float | None:
+def _frame_sigma(atoms: ase.Atoms, what: str, names: LabelNames, source: str) -> float | None:
+    key = names.sigma_of(what)
     value = _in_place(atoms.info, atoms.arrays, key, source, "one number in the comment line")
-    return None if value is None else float(_sigmas(value, (), source, key))
+    return None if value is None else names.ev * float(_sigmas(value, (), source, key))
 
 
 def _force_sigma(
@@ -166,18 +170,18 @@ def _force_sigma(
         if value is not None:
             known = np.ones((n, 3), dtype=bool) if forces is None else np.isfinite(forces)
             used = known if len(shape) == 2 else known[:, 0]
-            sigmas = _sigmas(value, shape, source, key, used)
+            sigmas = names.ev * _sigmas(value, shape, source, key, used)
             return np.broadcast_to(sigmas.reshape(n, -1), (n, 3)).copy()
-    return _frame_sigma(atoms, names.sigma_of("force"), source)
+    return _frame_sigma(atoms, "force", names, source)
 
 
 def _virial_sigma(atoms: ase.Atoms, names: LabelNames, source: str) -> float | np.ndarray | None:
     key = names.sigma_of("virial_component")
     value = _in_place(atoms.info, atoms.arrays, key, source, "9 numbers in the comment line")
     if value is None:
-        return _frame_sigma(atoms, names.sigma_of("virial"), source)
+        return _frame_sigma(atoms, "virial", names, source)
     tensor = _three_by_three(value, source, key, finite=False)
-    return _sigmas(0.5 * (tensor + tensor.T), (3, 3), source, key)
+    return names.ev * _sigmas(0.5 * (tensor + tensor.T), (3, 3), source, key)
 
 
 def _sigmas(

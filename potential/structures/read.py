@@ -16,7 +16,8 @@ import ase.io
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
-from potential.structures.file_check import check_file
+from potential.structures.beads import COLUMN, read_beads
+from potential.structures.file_check import check_file, is_extended_xyz
 from potential.structures.label_messages import doubts, no_labels, notes, unusable_stresses
 from potential.structures.label_names import (
     SIGMAS,
@@ -63,17 +64,19 @@ def read_data_set(
     require_labels: bool = True,
     required_keys: Collection[str] | None = None,
     trained: LabelNames | None = None,
+    beads: Collection[str] = (),
 ) -> DataSet:
     """Read files in the order given.
 
     A spec is a file name or a glob, with an optional ASE slice: ``run*.xyz@::10``. trained: names
-    of the labels in training, where the structures are for its model; see ``choose_names``.
+    of the labels in training, where the structures are for its model; see ``choose_names``. beads:
+    names of species that are no elements.
     Raises SoapGprError when nothing matches, a file cannot be read, none of the frames has one of
     the ``required_keys`` (fields of LabelKeys; default: all that are set), a stress of such a key
     has no volume, or (with ``require_labels``) no frame carries any label.
     """
     return labelled(
-        read_frames(specs),
+        read_frames(specs, beads),
         ", ".join(specs),
         keys,
         require_labels=require_labels,
@@ -98,7 +101,7 @@ def labelled(
     keys = keys or LabelKeys()
     frames = [atoms for atoms, _ in found]
     if required_keys is None:
-        required_keys = [key for key, name in vars(keys).items() if name is not None]
+        required_keys = list(keys.named)
     if require_labels:
         _require_carried(frames, keys, required_keys, origin)
     names = choose_names(frames, keys, trained)
@@ -137,23 +140,30 @@ def _require_volumes(dropped: Sequence[str], name: str | None) -> None:
         )
 
 
-def read_geometries(specs: Sequence[str]) -> list[Structure]:
+def read_geometries(specs: Sequence[str], beads: Collection[str] = ()) -> list[Structure]:
     """Structures without their labels, which need not be consistent or there at all."""
-    return [geometry(atoms, source) for atoms, source in read_frames(specs)]
+    return [geometry(atoms, source) for atoms, source in read_frames(specs, beads)]
 
 
 def geometry(atoms: ase.Atoms, source: str) -> Structure:
     """A structure without labels."""
+    return structure_from_atoms(unlabelled(atoms), source=source)
+
+
+def unlabelled(atoms: ase.Atoms) -> ase.Atoms:
+    """The species, positions and cell alone."""
     bare = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    return structure_from_atoms(bare, source=source)
+    if COLUMN in atoms.arrays:
+        bare.set_array(COLUMN, atoms.arrays[COLUMN])
+    return bare
 
 
-def read_frames(specs: Sequence[str]) -> list[tuple[ase.Atoms, str]]:
+def read_frames(specs: Sequence[str], beads: Collection[str] = ()) -> list[tuple[ase.Atoms, str]]:
     """All frames of all files with their origin, "file#index"."""
     frames: list[tuple[ase.Atoms, str]] = []
     for spec in specs:
         for path, index in expand(spec):
-            frames += _read_file(path, index)
+            frames += _read_file(path, index, beads)
     return frames
 
 
@@ -187,16 +197,26 @@ def file_hashes(specs: Iterable[str]) -> dict[str, str]:
     return hashes
 
 
-def read_atoms(path: str, index: int | slice) -> Any:
-    """What ``ase.io.read`` returns or raises, but SoapGprError as ``check_file`` does."""
+def read_atoms(path: str, index: int | slice, beads: Collection[str] = ()) -> Any:
+    """What ``ase.io.read`` returns or raises, but SoapGprError as ``check_file`` does.
+
+    beads: names that stand in the place of chemical symbols in extended XYZ files.
+    """
     last = index.stop if isinstance(index, slice) else index
     # ASE counts the lines of one frame more than a slice has
     check_file(path, last + 1 if last is not None and last >= 0 else None)
-    # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
-    return ase.io.read(path, index=index, parallel=False, do_not_split_by_at_sign=True)
+    if beads and is_extended_xyz(path):
+        return read_beads(path, index, beads)
+    try:
+        # parallel=False: only one rank of an MPI fit reads, where ASE would wait for the others
+        return ase.io.read(path, index=index, parallel=False, do_not_split_by_at_sign=True)
+    except KeyError:  # a species that ASE does not know
+        if not is_extended_xyz(path):
+            raise
+        return read_beads(path, index, beads)
 
 
-def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
+def _read_file(path: str, index: str, beads: Collection[str]) -> list[tuple[ase.Atoms, str]]:
     """The chosen frames, numbered as in the file."""
     wanted = string2index(index)
     chosen = wanted if isinstance(wanted, slice) else _slice_of_one(int(wanted))
@@ -205,7 +225,8 @@ def _read_file(path: str, index: str) -> list[tuple[ase.Atoms, str]]:
     step: int = chosen.step or 1
     from_the_front = start >= 0 and (stop is None or stop >= 0) and step > 0
     try:
-        frames = read_atoms(path, slice(start, stop, step) if from_the_front else slice(None))
+        wanted = slice(start, stop, step) if from_the_front else slice(None)
+        frames = read_atoms(path, wanted, beads)
     except SoapGprError:
         raise
     except Exception as error:  # ASE's readers raise anything from KeyError to their own types

@@ -9,9 +9,10 @@ from typing import Any
 
 import ase
 import numpy as np
-from ase.data import chemical_symbols
 
 from potential.errors import SoapGprError
+from potential.species import symbol as symbol
+from potential.structures.beads import COLUMN, atoms_of, species_of
 from potential.structures.geometry import check_geometry
 from potential.structures.label_names import STANDARD, LabelKeys, LabelNames, choose_names
 from potential.structures.label_table import to_rows
@@ -35,7 +36,7 @@ class Structure:
     weight divides the expected error by its root.
     """
 
-    numbers: np.ndarray  # (N,) int
+    numbers: np.ndarray  # (N,) int, atomic numbers and those of beads (potential.species)
     positions: np.ndarray  # (N, 3)
     cell: np.ndarray  # (3, 3), rows are the cell vectors
     pbc: np.ndarray  # (3,) bool
@@ -98,9 +99,12 @@ def structure_from_atoms(
         check_geometry(positions, cell, pbc)
     except SoapGprError as error:
         raise SoapGprError(f"{source}: {error}") from None
-    numbers = np.array(atoms.numbers, dtype=np.int64)
+    numbers = species_of(atoms)
     if not numbers.all():
-        raise SoapGprError(f"{source}: found an atom of species X, expected chemical elements only")
+        raise SoapGprError(
+            f"{source}: found an atom of species X, expected chemical elements only, or the name "
+            f"of a bead in a column {COLUMN!r}"
+        )
     forces = read_forces(atoms, names, source)
     structure = Structure(
         numbers=numbers,
@@ -142,9 +146,7 @@ def _other_info(atoms: ase.Atoms, names: LabelNames) -> dict[str, Any]:
 
 def atoms_from_structure(structure: Structure) -> ase.Atoms:
     """The ASE Atoms without labels; ``info`` as it was."""
-    atoms = ase.Atoms(
-        structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc
-    )
+    atoms = atoms_of(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
     atoms.info.update(structure.info)
     if structure.config_type != "default":
         atoms.info["config_type"] = structure.config_type
@@ -154,11 +156,6 @@ def atoms_from_structure(structure: Structure) -> ase.Atoms:
 def is_complete(label: np.ndarray | None) -> bool:
     """Whether forces or a virial are there with all components."""
     return label is not None and bool(np.isfinite(label).all())
-
-
-def symbol(number: int) -> str:
-    """The chemical symbol of an atomic number, or the number where there is no such element."""
-    return chemical_symbols[number] if 0 <= number < len(chemical_symbols) else str(number)
 
 
 def composition(structure: Structure, species: Sequence[int]) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from ase.data import covalent_radii
 from ase.geometry import find_mic
 
+from potential.species import LAST_ELEMENT
 from potential.structures.pair_virials import pair_model_virials, pairs_within
 from potential.structures.structure import Structure, is_complete
 
@@ -57,9 +58,9 @@ def length_units(structures: Sequence[Structure]) -> list[str]:
     """A message when nearest neighbours are as far apart as in positions in bohr."""
     ratios = []
     for s in _sample([s for s in structures if len(s) > 1]):
-        radii = covalent_radii[s.numbers]
-        if np.isin(s.numbers, (2, 10, 18, 36, 54)).any():
+        if np.isin(s.numbers, (2, 10, 18, 36, 54)).any() or s.numbers.max() > LAST_ELEMENT:
             continue
+        radii = covalent_radii[s.numbers]
         i, j, r_ij = pairs_within(s, 5.0 * float(radii.max()))
         if len(i):
             ratios.append(float((np.linalg.norm(r_ij, axis=1) / (radii[i] + radii[j])).min()))

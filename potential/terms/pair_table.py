@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers
 
 from potential.errors import SoapGprError
+from potential.species import species_number
 from potential.structures.structure import symbol
 from potential.terms.clusters import pairs
 from potential.terms.fixed_pair import Functions
@@ -57,8 +57,8 @@ def read_pair_table(file: str | Path) -> dict[tuple[int, ...], tuple[np.ndarray,
         if not words:
             continue
         if words[0] == "#":
-            if len(words) == 3 and all(atomic_numbers.get(word, 0) > 0 for word in words[1:]):
-                own = rows.setdefault(tuple(sorted(atomic_numbers[w] for w in words[1:])), [])
+            if len(words) == 3 and all(map(species_number, words[1:])):
+                own = rows.setdefault(tuple(sorted(map(species_number, words[1:]))), [])
             continue
         try:
             distance, energy = map(float, words)

@@ -13,6 +13,7 @@ from potential.model.evaluation import naming
 from potential.selection.select import distinct_environments
 from potential.settings import SoapTermSettings
 from potential.settings.terms import SEPARATE
+from potential.species import bead_names
 from potential.structures.read import geometry, read_frames
 from potential.terms.features import features
 from potential.terms.term import Entry
@@ -32,7 +33,7 @@ def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dic
     if file.endswith(".sgpr"):
         return _of_model(model, term, Model.load(file), file)
     found: dict[int, list[np.ndarray]] = {a: [] for a in range(len(model.species))}
-    for atoms, source in read_frames([file]):
+    for atoms, source in read_frames([file], bead_names(model.species)):
         mark = np.asarray(atoms.arrays.get(MARK, np.ones(len(atoms))))
         if mark.shape != (len(atoms),) or mark.dtype.kind not in "biuf":
             raise SoapGprError(f"{source}: found a column {MARK!r} that is not one number per atom")

@@ -14,6 +14,7 @@ from potential.basis import jets, spline
 from potential.errors import SoapGprError
 from potential.schema.limits import ZBL_CORE
 from potential.settings import BaselineSettings, ZblSettings
+from potential.species import LAST_ELEMENT
 from potential.structures.structure import Structure, symbol
 from potential.terms.clusters import pair_names, pairs, shortest_distances
 from potential.terms.fixed_pair import Functions
@@ -118,6 +119,11 @@ def switch(inner: float, outer: float) -> Jet:
 
 def switching_distances(settings: ZblSettings, z_a: int, z_b: int) -> tuple[float, float]:
     """(inner, outer) in Å of a pair of elements."""
+    if max(z_a, z_b) > LAST_ELEMENT:
+        raise SoapGprError(
+            f"[baseline.zbl]: found the pair {symbol(z_a)}-{symbol(z_b)}, expected chemical "
+            "elements: beads have no nuclei"
+        )
     bond = covalent_radii[z_a] + covalent_radii[z_b]
     outer = OUTER * bond if settings.outer is None else settings.outer
     inner = min(INNER * bond, 0.5 * outer) if settings.inner is None else settings.inner

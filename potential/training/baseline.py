@@ -38,7 +38,7 @@ def isolated_atom_energies(
     if method == "isolated_atom":
         return _from_isolated_atoms(structures, species)
     energies = [(s, s.energy) for s in structures if s.energy is not None]
-    if not energies:
+    if method == "zero" or not energies:
         return np.zeros(len(species))
     ordinary = [(s, energy) for s, energy in energies if not s.is_isolated_atom]
     average = float(np.mean([energy / len(s) for s, energy in ordinary or energies]))

@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import ase
+import numpy as np
 from ase.calculators.calculator import compare_atoms
 
 from potential.errors import SoapGprError
 from potential.settings import DataSettings, FitSettings
+from potential.species import bead_names
 from potential.structures.check import check
 from potential.structures.digests import fingerprint, structure_digest
 from potential.structures.label_names import LabelNames
@@ -60,6 +62,7 @@ def read_fit_data(
     warnings += unused_config_types(settings.noise, structures)
     warnings += extra_species(settings, structures)
     warnings += unused_species(settings, structures)
+    warnings += _unused_beads(files.beads, structures)
     if all(s.energy is None for s in structures):
         warnings.append("no energies were read: the zero of energy is arbitrary")
     tested = list[Structure]()
@@ -97,7 +100,9 @@ def _labelled(
     keys, required = settings.data.keys, None if trained is None else ()
     if frames is None:
         specs = getattr(settings.data, key)
-        return read_data_set(specs, keys, required_keys=required, trained=trained), {}
+        beads = settings.data.beads
+        data = read_data_set(specs, keys, required_keys=required, trained=trained, beads=beads)
+        return data, {}
     named = _named(key, frames)
     data = labelled(named, key, keys, required_keys=required, trained=trained)
     digest = hashlib.sha256(b"".join(map(structure_digest, data.structures)))
@@ -131,6 +136,20 @@ def _require_current(atoms: ase.Atoms, name: str) -> None:
             f"{name}: found results of its calculator from before a change of "
             f"{', '.join(sorted(changed))}, expected those of the frame as it is"
         )
+
+
+def _unused_beads(declared: Sequence[str], structures: Sequence[Structure]) -> list[str]:
+    """Warnings for names that no structure has; SoapGprError for those that are not declared."""
+    found = set[str]()
+    for structure in structures:
+        own = set(bead_names(np.unique(structure.numbers).tolist()))
+        if own - set(declared):
+            raise SoapGprError(
+                f"{structure.source}: found the species {', '.join(sorted(own - set(declared)))}, "
+                "expected chemical elements, or beads that [data] beads names"
+            )
+        found |= own
+    return [f"[data] beads: {n} is in no training structure" for n in declared if n not in found]
 
 
 def require_known_species(species: Collection[int], structures: Sequence[Structure]) -> None:

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ase.data import atomic_numbers
-
 from potential.basis.settings import IDENTITY
 from potential.errors import SoapGprError
 from potential.settings import DataSettings, FitSettings, SoapTermSettings
 from potential.settings.terms import SEPARATE
+from potential.species import species_number
 from potential.structures.structure import Structure, symbol
 
 _KEY = "[data] extra_species"
@@ -20,7 +19,7 @@ _KEY = "[data] extra_species"
 def known_species(settings: DataSettings, structures: Sequence[Structure]) -> list[int]:
     """Atomic numbers, ascending, of the training structures and the extra ones."""
     found = {int(z) for structure in structures for z in structure.numbers}
-    return sorted(found | {atomic_numbers[name] for name in settings.extra_species})
+    return sorted(found | {species_number(name) for name in settings.extra_species})
 
 
 def extra_species(settings: FitSettings, structures: Sequence[Structure]) -> list[str]:

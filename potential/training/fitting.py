@@ -207,7 +207,9 @@ def _errors(
     if not structures:
         return {metrics.ALL: {}}
     predictions = _of_all_ranks(
-        lambda mine: evaluate_structures(model, mine, progress, what), structures, ranks
+        lambda mine: evaluate_structures(model, mine, progress, what, labels_only=True),
+        structures,
+        ranks,
     )
     return metrics.errors(structures, predictions)
 

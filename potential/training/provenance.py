@@ -85,7 +85,7 @@ def counts(structures: Sequence[Structure]) -> dict[str, Any]:
 def summary(model: Model) -> str:
     """What there is to know about a model, and of its fit when it was fitted, as text."""
     record = printable_values(model.metadata["provenance"])
-    parts = [_data_lines(record), _model_lines(model, record)]
+    parts = [_data_lines(record), _unit_lines(model), _model_lines(model, record)]
     for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
         errors = metrics.from_json(record.get(key, {}))
         if errors.get(metrics.ALL):
@@ -122,6 +122,12 @@ def _contraction_lines(record: dict[str, Any]) -> list[str]:
             head = f"term {t + 1}, channels kept and their part of the variance: "
             lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
     return lines
+
+
+def _unit_lines(model: Model) -> list[str]:
+    unit = model.metadata["settings"].get("data", {}).get("energy_unit") or "eV"
+    text = f"{'Units':<14s} labels were read in {unit} and are kept in eV"
+    return [] if unit == "eV" else [text]
 
 
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:

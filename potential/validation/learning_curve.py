@@ -41,7 +41,8 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """errors[label][statistic]: (n_sizes, repeats) in eV/atom, eV/Å, eV/atom.
+    """errors[label][statistic]: (n_sizes, repeats) in eV/atom, eV/Å, eV/atom, and eV for the
+    total energies of molecules.
 
     At the size of the whole training set all subsets are the same: its other repeats are nan.
     """
@@ -148,7 +149,7 @@ def learning_curve(
             name: _filled(shape, {key: getattr(e[label], name) for key, e in table.items()})
             for name in STATISTICS
         }
-        for label in LABELS
+        for label in (*LABELS, metrics.TOTAL_ENERGY)
         if all(label in e for e in table.values())
     }
     return LearningCurve(

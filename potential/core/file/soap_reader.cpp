@@ -195,8 +195,7 @@ void check_structures(Arrays &arrays, const std::string &prefix) {
   if (!fits || total != n_atoms)
     throw Error("array '" + prefix + "sizes' does not fit the number of atoms");
   for (std::int64_t z : numbers)
-    if (z < 1 || z > kMaxAtomicNumber)
-      throw Error("array '" + prefix + "numbers' holds what is no atomic number");
+    if (!is_species(z)) throw Error("array '" + prefix + "numbers' holds what is no atomic number");
   arrays.read(prefix + "positions", {numbers.size(), 3});
   arrays.read(prefix + "cells", {sizes.size(), 3, 3});
   arrays.integers(prefix + "pbc", {sizes.size(), 3});
