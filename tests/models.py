@@ -44,6 +44,24 @@ def random_model(
     return build_model(species, e0, terms)
 
 
+def product_model(species=(1, 8), seed=0, n_sparse=30, n_factors=2) -> TrainingModel:
+    """A product of kernels of different cutoffs, powers and offsets, beside a SOAP term."""
+    species = tuple(sorted(species))
+    rng = np.random.default_rng(seed)
+    factors = [tabulated_term(species, 3, 2 - f % 2, 3.5 - f, 1 + f) for f in range(n_factors)]
+    for f, factor in enumerate(factors):
+        factor |= {"delta": 1.0, "offset": 0.2 * f}
+    soap = tabulated_term(species, 3, 2, 3.0)
+    product = {"kind": "product", "cutoff": 3.5, "delta": 0.7, "factors": factors}
+    empty = build_model(species, [0.0] * len(species), [product, soap])
+    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
+    for t, term in enumerate((product, soap)):
+        points = features(empty, t, atoms)
+        term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+        term["weights"] = {a: rng.normal(size=n_sparse) for a in range(len(species))}
+    return build_model(species, [-float(z) for z in species], [product, soap])
+
+
 def general_model(species=(1, 8), seed=0) -> TrainingModel:
     """Three SOAP terms of the forms that only imported models have: a selection of products, some
     of them twice, and a real ζ; power spectra as they are and an offset; both, for one species."""

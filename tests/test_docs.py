@@ -39,6 +39,7 @@ TABLES = {
         settings.AlchemySettings,
         settings.ContractionSettings,
     ],
+    '[[terms]] kind = "product"': [settings.ProductTermSettings, settings.FactorSettings],
     '[[terms]] kind = "pair"': [settings.PairTermSettings],
     '[[terms]] kind = "triplet"': [settings.TripletTermSettings],
     "[noise]": [settings.NoiseSettings],

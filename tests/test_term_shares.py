@@ -3,13 +3,14 @@
 
 import numpy as np
 import pytest
+from body_order import weights_of
 from training_data import emt_frames, small_settings, write_frames
 
 from potential import Model
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.model.parts import part
 from potential.scores.shares import format_shares, term_shares, term_values
+from potential.terms import TrainingModel
 from potential.training.fitting import fit
 from potential.training.provenance import summary
 from potential.training.refit import refit
@@ -38,8 +39,9 @@ def shares(fitted):
 
 def one_by_one(model, structures):
     """Energies per atom (n_terms, n) and forces (n_terms, n_components) of each term alone."""
-    parts = [part(model, [t], e0=False) for t in range(len(model.terms))]
-    found = [[own.evaluate(s) for s in structures] for own in parts]
+    places = [model.environments(s) for s in structures]
+    terms = range(len(model.terms))
+    found = [[model.evaluate_environments(own, term=t) for own in places] for t in terms]
     energies = np.array([[e.energy / len(e.energies) for e in own] for own in found])
     return energies, np.array([np.concatenate([e.forces.ravel() for e in own]) for own in found])
 
@@ -54,6 +56,20 @@ def test_parts_add_up_to_the_model(fitted):
     np.testing.assert_allclose(
         forces.sum(axis=0), np.concatenate([e.forces.ravel() for e in whole]), atol=1e-12
     )
+
+
+def test_a_fitted_term_is_its_rows_times_its_weights(fitted):
+    model, structure = TrainingModel(fitted.model.to_bytes()), fitted.test[0]
+    environments, weights = model.environments(structure), weights_of(model)
+    begin = 0
+    for t, term in enumerate(model.own_terms):
+        rows = np.concatenate([np.zeros((31, 0)), *term.row_blocks(environments, True)], axis=1)
+        own = rows @ weights[begin : begin + term.n_weights]
+        begin += term.n_weights
+        if term.n_weights:
+            alone = model.evaluate_environments(environments, term=t)
+            assert own[0] == pytest.approx(alone.energy, abs=1e-10)
+            np.testing.assert_allclose(own[1:25], alone.forces.ravel(), atol=1e-10)
 
 
 def test_shares_are_covariances_with_the_sum(fitted, shares):

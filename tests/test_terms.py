@@ -12,6 +12,7 @@ from models import (
     body_order_model,
     derivative_model,
     process_model,
+    product_model,
     random_model,
     random_structure,
     triplet_model,
@@ -20,7 +21,13 @@ from training_data import emt_frames, write_frames
 
 from potential import Model, SoapGprError, _core
 from potential.model import Environments
-from potential.settings import PairTermSettings, SoapTermSettings, TripletTermSettings
+from potential.settings import (
+    FactorSettings,
+    PairTermSettings,
+    ProductTermSettings,
+    SoapTermSettings,
+    TripletTermSettings,
+)
 from potential.settings.file import as_settings
 from potential.structures.neighbors import neighbor_list
 from potential.structures.structure import structure_from_atoms
@@ -34,6 +41,7 @@ ALL_KINDS = {
     "terms": [
         {"cutoff": 4.0, "n_max": 3, "l_max": 2, "n_sparse": 10},
         {"cutoff": 3.0, "n_max": 3, "l_max": 2, "n_sparse": 24, "sparse_basis": "derivatives"},
+        {"kind": "product", "n_sparse": 6, "factors": 2 * [{"n_max": 3, "l_max": 2}]},
         {"kind": "pair", "cutoff": 4.0, "n_sparse": 5},
         {"kind": "triplet", "cutoff": 3.5, "n_sparse": 5},
     ],
@@ -44,7 +52,8 @@ ALL_KINDS = {
 def models():
     known = triplet_model(known=lambda p: lambda x, y, z: (1 + p) * np.exp(-x - y - z))
     derivatives = derivative_model([random_structure([8, 1, 1])])
-    return [random_model(), derivatives, body_order_model(), known, process_model()]
+    product = product_model()
+    return [random_model(), derivatives, product, body_order_model(), known, process_model()]
 
 
 def all_kinds(tmp_path):
@@ -67,6 +76,7 @@ def test_every_entry_is_of_one_kind_and_every_kind_has_one():
     [
         SoapTermSettings(),
         SoapTermSettings(sparse_basis="derivatives"),
+        ProductTermSettings((FactorSettings(), FactorSettings())),
         PairTermSettings(),
         TripletTermSettings(),
     ],

@@ -51,7 +51,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 struct Result {
   std::vector<double> energy, force, virial;
 
-  Result(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, Profile *profile)
+  Result(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, Profile *profile,
+         int term = -1)
       : energy(arrays.species.size()),
         force(forces ? 3 * energy.size() : 0),
         virial(forces ? 9 * energy.size() : 0) {
@@ -62,6 +63,7 @@ struct Result {
     Outputs outputs;
     outputs.energies = energies.data();
     outputs.profile = profile;
+    outputs.term = term;
     if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
     if (!transfers.empty()) outputs.transfers = transfers.data();
     evaluator.evaluate(environments, outputs);
@@ -77,10 +79,10 @@ struct Result {
   }
 };
 
-nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces) {
+nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term) {
   Result result = [&] {
     nb::gil_scoped_release release;
-    return Result(evaluator, arrays, forces, nullptr);
+    return Result(evaluator, arrays, forces, nullptr, term);
   }();
   const std::size_t n = arrays.species.size();
   Array energy = to_numpy(std::move(result.energy), {n});
@@ -139,7 +141,7 @@ void bind_evaluation(nb::module_ &m) {
   nb::class_<Evaluator>(m, "Evaluator")
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1,
            nb::call_guard<nb::gil_scoped_release>())
-      .def("evaluate", &evaluate, "environments"_a, "forces"_a = true)
+      .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 
   m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);

@@ -8,6 +8,7 @@ namespace {
 std::unique_ptr<const FeatureLayout> make(const SoapTerm &term) {
   return std::make_unique<SoapLayout>(term);
 }
+std::unique_ptr<const FeatureLayout> make(const ProductTerm &) { return nullptr; }
 std::unique_ptr<const FeatureLayout> make(const PairTerm &) { return nullptr; }
 std::unique_ptr<const FeatureLayout> make(const TripletTerm &) { return nullptr; }
 

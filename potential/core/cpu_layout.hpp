@@ -4,6 +4,7 @@
 #pragma once
 
 #include "model_data.hpp"
+#include "soap/product_layout.hpp"
 #include "soap/soap_layout.hpp"
 
 namespace soap_gpr {
@@ -11,7 +12,8 @@ namespace soap_gpr {
 class CpuLayout {
  public:
   /// The data outlive the object.
-  explicit CpuLayout(const ModelData &data) : data_(data), features_(data.terms.size()) {}
+  explicit CpuLayout(const ModelData &data)
+      : data_(data), features_(data.terms.size()), products_(data.terms.size()) {}
 
   /// Null when the term has no features. Throws std::out_of_range without such a term.
   const FeatureLayout *features(std::size_t term) const;
@@ -20,12 +22,17 @@ class CpuLayout {
     const bool own = std::holds_alternative<SoapTerm>(data_.terms.at(term));
     return own ? static_cast<const SoapLayout *>(features(term)) : nullptr;
   }
+  const ProductLayout *product(std::size_t term) const {
+    const auto *own = std::get_if<ProductTerm>(&data_.terms.at(term));
+    return own ? &products_[term].get([own] { return ProductLayout(*own); }) : nullptr;
+  }
 
  private:
   using Made = std::unique_ptr<const FeatureLayout>;
 
   const ModelData &data_;
-  std::vector<MadeOnce<Made>> features_;  ///< [term]
+  std::vector<MadeOnce<Made>> features_;           ///< [term]
+  std::vector<MadeOnce<ProductLayout>> products_;  ///< [term]
 };
 
 }  // namespace soap_gpr

@@ -168,6 +168,19 @@ void evaluate_cluster_block(const Term &term, const Environments &environments,
   watch.lap(&Profile::clusters);
 }
 
+void evaluate_product_block(const ProductLayout &product, const Environments &environments,
+                            Block block, std::unique_ptr<ProductWorkspace> &work,
+                            const Outputs &outputs) {
+  Stopwatch watch(outputs.profile);
+  if (!work) work = std::make_unique<ProductWorkspace>(product);
+  while (block.size) {
+    const int size = run_length(environments, block);
+    work->evaluate(environments, block.centers, size, outputs);
+    block = {block.centers + size, block.size - size};
+  }
+  watch.lap(&Profile::kernel);
+}
+
 /// The sum over threads.
 void add(const std::vector<Profile> &profiles, Profile &total) {
   for (const Profile &p : profiles) {
@@ -196,8 +209,11 @@ struct Evaluator::State {
   State(Model m, int n_threads) : model(std::move(m)), work(n_threads) {
     const std::size_t n_terms = model.data().terms.size();
     for (auto &terms : work) terms.resize(n_terms);
+    product_work.resize(n_threads);
+    for (auto &terms : product_work) terms.resize(n_terms);
     for (std::size_t t = 0; t < n_terms; ++t) {
       features.push_back(model.cpu().features(t));
+      products.push_back(model.cpu().product(t));
       if (!features[t]) continue;
       features[t]->kernel_sums();  // here, and not at the first evaluation
       mixed_blocks = mixed_blocks || features[t]->term.shared_set;
@@ -211,6 +227,8 @@ struct Evaluator::State {
   bool mixed_blocks = false;                                  ///< centres of all species together
   std::vector<const FeatureLayout *> features;                ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term]
+  std::vector<const ProductLayout *> products;                ///< [term] null for other kinds
+  std::vector<std::vector<std::unique_ptr<ProductWorkspace>>> product_work;  ///< [thread][term]
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them
 };
@@ -219,8 +237,12 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
                                 const Outputs &outputs) {
   const ModelData &data = model.data();
   for (std::size_t t = 0; t < data.terms.size(); ++t)
-    if (features[t])
+    if (outputs.term >= 0 && std::size_t(outputs.term) != t)
+      continue;
+    else if (features[t])
       evaluate_feature_block(*features[t], environments, block, work[thread][t], outputs);
+    else if (products[t])
+      evaluate_product_block(*products[t], environments, block, product_work[thread][t], outputs);
     else
       evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, outputs);
 }
@@ -269,7 +291,8 @@ void Evaluator::evaluate(const Environments &environments, const Outputs &wanted
       state_->energies.resize(n_atoms);
       outputs.energies = state_->energies.data();
     }
-    for (std::size_t i = 0; i < n_atoms; ++i) outputs.energies[i] = e0[environments.species[i]];
+    for (std::size_t i = 0; i < n_atoms; ++i)
+      outputs.energies[i] = outputs.term < 0 ? e0[environments.species[i]] : 0;
     if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
     if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
     state_->evaluate(environments, outputs);

@@ -20,6 +20,8 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
   Term term;
   if (kind == "soap")
     term = read_soap_term(arrays, entry, prefix, n_species);
+  else if (kind == "product")
+    term = read_product_term(arrays, entry, prefix, n_species);
   else if (kind == "pair")
     term = read_pair_term(arrays, entry, prefix, n_species);
   else if (kind == "triplet")

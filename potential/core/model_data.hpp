@@ -9,13 +9,14 @@
 
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_term.hpp"
+#include "soap/product_term.hpp"
 #include "soap/soap_term.hpp"
 
 namespace soap_gpr {
 
 constexpr int kMaxAtomicNumber = 118;
 
-using Term = std::variant<SoapTerm, PairTerm, TripletTerm>;
+using Term = std::variant<SoapTerm, PairTerm, TripletTerm, ProductTerm>;
 
 inline double cutoff(const Term &term) {
   return std::visit([](const auto &any) { return any.cutoff; }, term);

@@ -60,6 +60,7 @@ struct Outputs {
   Transfer *transfers =
       nullptr;                 ///< [n_pairs] for energies and virials of atoms; virials: with f_ij
   Profile *profile = nullptr;  ///< times are added to it
+  int term = -1;               ///< the only term that counts, without e0; -1: all of them, and e0
 };
 
 struct ModelData;

@@ -24,7 +24,6 @@ from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
-FORMAT = {"format": "soap-gpr", "units": "eV,angstrom"}  # of the metadata of every model file
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
 
@@ -246,14 +245,20 @@ class Model:
         return self.evaluate_environments(environments, forces=forces, n_threads=n_threads)
 
     def evaluate_environments(
-        self, environments: Environments, *, forces: bool = True, n_threads: int = 1
+        self,
+        environments: Environments,
+        *,
+        forces: bool = True,
+        n_threads: int = 1,
+        term: int | None = None,
     ) -> Evaluation:
         """As ``evaluate``, of environments that this model made, or another with the same species,
-        the same order of neighbours and no shorter cutoff."""
+        the same order of neighbours and no shorter cutoff; term: of this one alone, without e0."""
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
-        return Evaluation(*evaluators[n_threads].evaluate(environments, forces))
+        only = -1 if term is None else range(len(self.terms))[term]
+        return Evaluation(*evaluators[n_threads].evaluate(environments, forces, only))
 
     def __reduce__(self):
         return type(self), (self.to_bytes(),)

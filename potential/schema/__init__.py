@@ -10,7 +10,16 @@ limits    ends of ranges that several settings share
 
 from potential.schema.place import Place, SettingError, nearest
 from potential.schema.settings import Settings, read, setting
-from potential.schema.tables import ByName, BySpecies, Group, Kinds, Nested, Numbers, Symbols
+from potential.schema.tables import (
+    ByName,
+    BySpecies,
+    Group,
+    Kinds,
+    Nested,
+    Numbers,
+    Symbols,
+    Tables,
+)
 from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text, Vector
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "SettingError",
     "Settings",
     "Symbols",
+    "Tables",
     "Text",
     "Vector",
     "nearest",

@@ -119,6 +119,33 @@ class Group(Nested):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tables(Nested):
+    """A list of tables of the same settings."""
+
+    least: int = 0
+    most: int
+
+    def checked(self, value: Any, place: Place) -> Any:
+        good = isinstance(value, (list, tuple)) and self.least <= len(value) <= self.most
+        if not good:
+            raise place.error(plain(value), f"{self.least} to {self.most} tables")
+        name = f"[{place.sub().table}]"
+        outer = f" of [{place.table}]{place.item}" if place.item else ""
+        own = [Place(place.source, name, f" number {k + 1}{outer}") for k in range(len(value))]
+        return tuple(
+            item if isinstance(item, self.of) else read(self.of, item, at)
+            for item, at in zip(value, own, strict=True)
+        )
+
+    def in_folder(self, value: Any, folder: Path) -> Any:
+        return tuple(own.in_folder(folder) for own in value)
+
+    @property
+    def range(self) -> str:
+        return f"{self.least} to {self.most} tables, below"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kinds(Value):
     """A list of tables, each of the settings that its ``kind`` names, by default the first."""
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from potential.model import Model
 from potential.model.evaluation import naming
-from potential.model.parts import part
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.text_table import text_table
@@ -49,12 +48,12 @@ def term_values(
     model: Model, structures: Sequence[Structure], progress: Progress = silent
 ) -> list[TermValues]:
     """Energies and products of forces of all terms, structure by structure."""
-    parts = [part(model, [t], e0=False) for t in range(len(model.terms))]
 
     def values(structure: Structure) -> TermValues:
         with naming(structure):
             environments = model.environments(structure)
-            found = [own.evaluate_environments(environments) for own in parts]
+            terms = range(len(model.terms))
+            found = [model.evaluate_environments(environments, term=t) for t in terms]
         n = len(structure)
         forces = np.array([np.asarray(own.forces).ravel() for own in found])
         return TermValues(

@@ -6,14 +6,23 @@ from __future__ import annotations
 import numpy as np
 
 from potential.runtime.progress import Progress, silent
-from potential.selection.rows import DUPLICATE, Coupling, Kernel, checked, linear
+from potential.selection.rows import (
+    DUPLICATE,
+    Coupling,
+    Kernel,
+    RowKernel,
+    between,
+    checked,
+    linear,
+    of_rows,
+)
 
 
 def cur_points(
     X: np.ndarray,
     n: int,
     *,
-    kernel: Kernel = linear,
+    kernel: Kernel | RowKernel = linear,
     coupling: Coupling | None = None,
     n_taken: int = 0,
     seed: int | np.random.Generator = 0,
@@ -32,7 +41,7 @@ def cur_points(
     """
     X, _ = checked(X, n, n_taken, seed)
     total = n_taken + n
-    residual = kernel(np.einsum("ij,ij->i", X, X))
+    residual = of_rows(kernel, X)
     if coupling is not None:
         residual = residual * coupling.diagonal()
     everything = np.arange(len(X))
@@ -45,7 +54,7 @@ def cur_points(
                 residual[pivot] = -np.inf
                 continue
             return chosen[n_taken:step]
-        row = kernel(X @ X[pivot])
+        row = between(kernel, X, X[pivot])
         if coupling is not None:
             row = row * coupling(everything, chosen[step : step + 1])[:, 0]
         row = row - factor[:step, pivot] @ factor[:step]

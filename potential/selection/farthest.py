@@ -6,7 +6,16 @@ from __future__ import annotations
 import numpy as np
 
 from potential.runtime.progress import Progress, silent
-from potential.selection.rows import DUPLICATE, Coupling, Kernel, checked, linear
+from potential.selection.rows import (
+    DUPLICATE,
+    Coupling,
+    Kernel,
+    RowKernel,
+    between,
+    checked,
+    linear,
+    of_rows,
+)
 
 OUTDATED = 32  # distances brought up to date together
 
@@ -15,7 +24,7 @@ def farthest_points(
     X: np.ndarray,
     n: int,
     *,
-    kernel: Kernel = linear,
+    kernel: Kernel | RowKernel = linear,
     coupling: Coupling | None = None,
     n_taken: int = 0,
     seed: int | np.random.Generator = 0,
@@ -24,7 +33,7 @@ def farthest_points(
     """Indices of n rows of X (n_rows, n_features) by farthest point sampling [H 9].
 
     From a random first row, always the row whose distance to the nearest chosen one is largest
-    (docs/theory.md eq. 17). kernel: a function of all products p·p', whose metric
+    (docs/theory.md eq. 17). kernel: a function of all products p·p', or of rows, whose metric
     d^2 = k_AA + k_BB - 2 k_AB the distance is; by default the Euclidean one. For power spectra of
     unit length, whose products are never negative, it gives the choice of every (p·p')^zeta.
     coupling: further factors of the kernel, by species.
@@ -34,12 +43,12 @@ def farthest_points(
     X, rng = checked(X, n, n_taken, seed)
     total = n_taken + n
     chosen, points, k_points = np.arange(total), np.empty((total, X.shape[1])), np.empty(total)
-    k_self = kernel(np.einsum("ij,ij->i", X, X))
+    k_self = of_rows(kernel, X)
     if coupling is not None:
         k_self = k_self * coupling.diagonal()
 
-    def between(rows: np.ndarray, steps: slice) -> np.ndarray:
-        k = kernel(X[rows] @ points[steps].T)
+    def with_points(rows: np.ndarray, steps: slice) -> np.ndarray:
+        k = between(kernel, X[rows], points[steps])
         return k if coupling is None else k * coupling(rows, chosen[steps])
 
     # Distances to the points chosen so far only fall: one to the first seen[i] of them is a bound,
@@ -51,7 +60,7 @@ def farthest_points(
             while seen[chosen[step]] < step:
                 for rows in _outdated(bound, seen, step):
                     news = slice(seen[rows[0]], step)
-                    d2 = k_points[news] - 2.0 * between(rows, news)
+                    d2 = k_points[news] - 2.0 * with_points(rows, news)
                     bound[rows] = np.minimum(bound[rows], d2.min(axis=1) + k_self[rows])
                     seen[rows] = step
                 chosen[step] = np.argmax(bound)
@@ -59,7 +68,7 @@ def farthest_points(
                 return chosen[n_taken:step]
         points[step], k_points[step] = X[chosen[step]], k_self[chosen[step]]
         if step == 0:
-            k = kernel(X @ points[0])
+            k = between(kernel, X, points[0])
             if coupling is not None:
                 k = k * coupling(np.arange(len(X)), chosen[:1])[:, 0]
             bound = k_self + k_points[0] - 2.0 * k

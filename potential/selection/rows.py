@@ -4,6 +4,7 @@ near-duplicates."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,33 @@ class Coupling:
     def __call__(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         """(n, m) between rows (n,) and others (m,)."""
         return self.kappa[np.ix_(self.species[rows], self.species[others])]
+
+
+class RowKernel(ABC):
+    """A kernel of rows that is not a function of their products."""
+
+    @abstractmethod
+    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """(n, m) of the rows of A (n, n_features) and B (m, n_features)."""
+
+    @abstractmethod
+    def of_rows(self, A: np.ndarray) -> np.ndarray:
+        """(n,) of each row with itself."""
+
+
+def between(kernel: Kernel | RowKernel, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Kernels (n, m) of rows; (n,) where B is one row."""
+    if isinstance(kernel, RowKernel):
+        found = kernel.between(A, np.atleast_2d(B))
+        return found if B.ndim == 2 else found[:, 0]
+    return kernel(A @ B.T)
+
+
+def of_rows(kernel: Kernel | RowKernel, X: np.ndarray) -> np.ndarray:
+    """Kernels (n,) of each row with itself."""
+    if isinstance(kernel, RowKernel):
+        return kernel.of_rows(X)
+    return kernel(np.einsum("ij,ij->i", X, X))
 
 
 def linear(products: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from potential.selection.cur import cur_points
 from potential.selection.farthest import farthest_points
 from potential.selection.kmeans import kmeans_points
 from potential.selection.leverage import leverage_points
-from potential.selection.rows import DUPLICATE, Coupling, checked, distinct, power
+from potential.selection.rows import DUPLICATE, Coupling, RowKernel, checked, distinct, power
 
 
 def random_points(
@@ -51,6 +51,7 @@ def select(
     zeta: float = 1,
     offset: float = 0.0,
     normalized: bool = True,
+    kernel: RowKernel | None = None,
     seed: int = 0,
     progress: Progress = silent,
     groups: np.ndarray | None = None,
@@ -60,9 +61,10 @@ def select(
     """Indices into X (n, n_features) of at most n_sparse distinct environments, as chosen.
 
     zeta, offset: of the kernel (p.p' + offset)^zeta (theory.md eq. 7b), on which "fps" and "cur"
-    stand, the latter for integers; normalized: whether all features have unit length. quotas: how
-    many of them come from a group at least, where it has so many; groups (n,): the group of every
-    environment. coupling: factors of the kernel by species, for "fps" and "cur".
+    stand, the latter for integers; normalized: whether all features have unit length; kernel:
+    another one in its place, between rows whose parts have unit length. quotas: how many of them
+    come from a group at least, where it has so many; groups (n,): the group of every environment.
+    coupling: factors of the kernel by species, for "fps" and "cur".
 
     X holds the features of environments of one species, or of any that share their sparse points.
     Fewer indices come back when there are fewer distinct environments; those whose features vanish
@@ -80,8 +82,8 @@ def select(
     coupled = coupling is not None and method in ("cur", "fps")
     # Of unit vectors whose products are not negative, farthest points are those of the linear
     # kernel for every zeta and offset.
-    if method == "cur" or (method == "fps" and (coupled or not normalized)):
-        method_of = partial(method_of, kernel=partial(_power, zeta, offset))
+    if method == "cur" or (method == "fps" and (kernel or coupled or not normalized)):
+        method_of = partial(method_of, kernel=kernel or partial(_power, zeta, offset))
 
     def choose(rows: np.ndarray, count: int, n_taken: int) -> np.ndarray:
         more = {"coupling": coupling.of(rows)} if coupled and coupling is not None else {}

@@ -14,7 +14,9 @@ from potential.settings.fit_settings import (
 )
 from potential.settings.terms import (
     KINDS,
+    FactorSettings,
     PairTermSettings,
+    ProductTermSettings,
     SoapTermSettings,
     TermSettings,
     TripletTermSettings,
@@ -26,10 +28,12 @@ __all__ = [
     "BaselineSettings",
     "ContractionSettings",
     "DataSettings",
+    "FactorSettings",
     "FitSettings",
     "LabelKeys",
     "NoiseSettings",
     "PairTermSettings",
+    "ProductTermSettings",
     "Sigmas",
     "SoapTermSettings",
     "SolverSettings",

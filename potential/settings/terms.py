@@ -19,6 +19,7 @@ from potential.schema import (
     Number,
     Place,
     Settings,
+    Tables,
     setting,
 )
 from potential.schema.limits import (
@@ -31,6 +32,7 @@ from potential.schema.limits import (
     MOST_SEED,
     MOST_SPARSE,
 )
+from potential.schema.settings import REQUIRED, declared
 from potential.schema.values import whole
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
@@ -60,6 +62,28 @@ def _cutoff(default: float, text: str) -> Any:
 
 def _delta(default: float, text: str) -> Any:
     return setting(default, Number(least=LEAST_DELTA, most=MOST_DELTA, unit="eV", help=text))
+
+
+def _sparse_count(more: str = "") -> Any:
+    return setting(
+        1000,
+        BySpecies(
+            _SPARSE,
+            _SPARSE,
+            help="sparse points of each species; or by species, `{O = 800, H = 1200}`" + more,
+        ),
+    )
+
+
+def _sparse_quotas() -> Any:
+    return setting(
+        {},
+        ByName(
+            _SPARSE,
+            help="how many of each species' sparse points come from frames of a config_type at "
+            "least, `{surface = 200, dimer = 20}`",
+        ),
+    )
 
 
 def _kind(name: str) -> Any:
@@ -127,23 +151,10 @@ class SoapTermSettings(SoapBasis, TermSettings):
             "points for all",
         ),
     )
-    n_sparse: int | Mapping[str, int] = setting(
-        1000,
-        BySpecies(
-            _SPARSE,
-            _SPARSE,
-            help="sparse points of each species; or by species, `{O = 800, H = 1200}`; of all "
-            "together where `centers` are not separate",
-        ),
+    n_sparse: int | Mapping[str, int] = _sparse_count(
+        "; of all together where `centers` are not separate"
     )
-    n_sparse_config_type: Mapping[str, int] = setting(
-        {},
-        ByName(
-            _SPARSE,
-            help="how many of each species' sparse points come from frames of a config_type at "
-            "least, `{surface = 200, dimer = 20}`",
-        ),
-    )
+    n_sparse_config_type: Mapping[str, int] = _sparse_quotas()
     sparse_method: str = setting(
         "fps",
         Choice(
@@ -191,10 +202,7 @@ class SoapTermSettings(SoapBasis, TermSettings):
             raise self.error("parity", '"even" without representation = "bispectrum"')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
-        quotas = sum(self.n_sparse_config_type.values())
-        counts = self.n_sparse.values() if isinstance(self.n_sparse, Mapping) else [self.n_sparse]
-        if quotas > min(counts):
-            raise self.error("n_sparse_config_type", f"at most n_sparse = {min(counts)} together")
+        check_quotas(self)
 
     def _check_file(self) -> None:
         if self.sparse_method != "file":
@@ -239,6 +247,14 @@ class SoapTermSettings(SoapBasis, TermSettings):
             raise self.error("normalize", f"true {basis}")
         if self.offset:
             raise self.error("offset", f"0 {basis}")
+
+
+def check_quotas(settings: Any) -> None:
+    """The quotas of config_types fit into n_sparse. Raises SettingError."""
+    n_sparse, quotas = settings.n_sparse, sum(settings.n_sparse_config_type.values())
+    least = min(n_sparse.values()) if isinstance(n_sparse, Mapping) else n_sparse
+    if quotas > least:
+        raise settings.error("n_sparse_config_type", f"at most n_sparse = {least} together")
 
 
 @dataclass(frozen=True)
@@ -309,8 +325,62 @@ class TripletTermSettings(FunctionTermSettings):
             raise self.error("length_scale", expected)
 
 
+@dataclass(frozen=True)
+class FactorSettings(SoapBasis):
+    """One [[terms.factors]] table of a product; lengths in Å."""
+
+    source: ClassVar[str] = Place.source
+    table: ClassVar[str] = "[terms.factors]"
+
+    radial_scaling: Mapping[str, float] | None = setting(RADIAL_SCALING, SCALING)
+    zeta: float = setting(
+        2, Number(least=1, most=32, kept=whole, help="power ζ of this kernel, eq. (7g)")
+    )
+    offset: float = setting(
+        0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of this kernel, eq. (7g)")
+    )
+
+    def as_soap(self) -> SoapTermSettings:
+        """The term that has this kernel alone, with δ = 1 eV."""
+        return SoapTermSettings(**{key: getattr(self, key) for key in declared(FactorSettings)})
+
+
+@dataclass(frozen=True)
+class ProductTermSettings(TermSettings):
+    """One [[terms]] entry of kind "product"; delta in eV."""
+
+    kind: str = _kind("product")
+    factors: tuple[FactorSettings, ...] = setting(
+        REQUIRED, Tables(FactorSettings, least=2, most=8, help="the kernels, `[[terms.factors]]`")
+    )
+    n_sparse: int | Mapping[str, int] = _sparse_count()
+    n_sparse_config_type: Mapping[str, int] = _sparse_quotas()
+    sparse_method: str = setting(
+        "fps",
+        Choice(
+            tuple(method for method in SPARSE_METHODS if method != "file"),
+            help='how they are chosen, eq. (17) to (19); `"fps"` and `"cur"` in the metric of the '
+            "product",
+        ),
+    )
+    delta: float = _delta(1.0, "δ: size of the energies that the term is expected to describe")
+    seed: int = setting(0, Integer(0, MOST_SEED, help="of the random choices"))
+
+    def check(self) -> None:
+        integers = all(isinstance(own.zeta, int) for own in self.factors)
+        if self.sparse_method == "cur" and not integers:
+            raise self.error("sparse_method", "another one, or integers for zeta of all factors")
+        check_quotas(self)
+
+    @property
+    def cutoff(self) -> float:
+        """The longest one, Å."""
+        return max(own.cutoff for own in self.factors)
+
+
 KINDS: dict[str, type[TermSettings]] = {
     "soap": SoapTermSettings,
+    "product": ProductTermSettings,
     "pair": PairTermSettings,
     "triplet": TripletTermSettings,
 }

@@ -10,6 +10,7 @@ from potential.model import Model
 from potential.terms.fixed_pair import FixedPairTerm
 from potential.terms.fixed_triplet import FixedTripletTerm
 from potential.terms.pair import PairTerm
+from potential.terms.product import ProductTerm
 from potential.terms.soap import SoapTerm
 from potential.terms.soap_derivatives import SoapDerivativesTerm
 from potential.terms.term import Entry, Term
@@ -18,6 +19,7 @@ from potential.terms.triplet import TripletTerm
 KINDS: tuple[type[Term], ...] = (
     SoapTerm,
     SoapDerivativesTerm,
+    ProductTerm,
     PairTerm,
     TripletTerm,
     FixedPairTerm,

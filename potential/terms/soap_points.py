@@ -4,7 +4,7 @@ among all where one set serves them (docs/theory.md eq. 7d)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from potential.runtime.progress import Progress, silent
 from potential.schema import nearest
 from potential.selection.rows import Coupling
 from potential.selection.select import select
-from potential.settings import SoapTermSettings
+from potential.settings import ProductTermSettings, SoapTermSettings
 from potential.settings.terms import SEPARATE
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
@@ -45,14 +45,10 @@ def sparse_points(
     """
     if settings.sparse_method == "file":
         return points_from_file(model, term, settings), []
-    quotas, separate = settings.n_sparse_config_type, settings.centers == SEPARATE
     kappa = model.arrays.get(f"term{term}.coupling")
-    points, warnings = {}, unused_quotas(term, quotas, structures)
-    found = _candidates(model, term, settings, structures, progress)
-    for a, (X, species, groups) in found.items():
-        name = symbol(model.species[a])
-        wanted = n_sparse(settings, name)
-        chosen = select(
+
+    def choose(X: np.ndarray, species: np.ndarray, groups: np.ndarray, wanted: int) -> np.ndarray:
+        return select(
             X,
             wanted,
             settings.sparse_method,
@@ -62,9 +58,34 @@ def sparse_points(
             seed=settings.seed,
             progress=progress,
             groups=groups,
-            quotas=quotas,
+            quotas=settings.n_sparse_config_type,
             coupling=None if kappa is None else Coupling(species, kappa),
         )
+
+    separate = settings.centers == SEPARATE
+    return chosen_points(model, term, settings, structures, choose, progress, separate)
+
+
+def chosen_points(
+    model: Model,
+    term: int,
+    settings: SoapTermSettings | ProductTermSettings,
+    structures: Sequence[Structure],
+    choose: Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray],
+    progress: Progress = silent,
+    separate: bool = True,
+) -> tuple[dict[str, Any], list[str]]:
+    """As ``sparse_points``, of any choice: indices into features X (n, n_features) of environments
+    with their species (n,) and config_types (n,), of which a number is wanted.
+
+    separate: a sparse set for each species of the centre.
+    """
+    points, warnings = {}, unused_quotas(term, settings.n_sparse_config_type, structures)
+    found = _candidates(model, term, settings, structures, progress, separate)
+    for a, (X, species, groups) in found.items():
+        name = symbol(model.species[a])
+        wanted = n_sparse(settings, name)
+        chosen = choose(X, species, groups, wanted)
         points[a] = X[chosen]
         if len(chosen) < wanted:
             of = f" of {name}" if separate else ""
@@ -90,7 +111,7 @@ def unused_quotas(
     ]
 
 
-def n_sparse(settings: SoapTermSettings, name: str) -> int:
+def n_sparse(settings: SoapTermSettings | ProductTermSettings, name: str) -> int:
     """The number of sparse points asked for a species, by chemical symbol."""
     if isinstance(settings.n_sparse, int):
         return settings.n_sparse
@@ -102,11 +123,11 @@ def n_sparse(settings: SoapTermSettings, name: str) -> int:
     return settings.n_sparse[name]
 
 
-def _candidates(model, term, settings, structures, progress):
+def _candidates(model, term, settings, structures, progress, separate):
     """Features (n, n_features), species (n,) and config_types (n,) by sparse set, thinned at random
     where there are too many."""
     indices = [model.species_indices(structure.numbers) for structure in structures]
-    share = _shares(model, term, settings, structures, indices)
+    share = _shares(model, term, settings, structures, indices, separate)
 
     def of_structure(item):
         structure, species = item
@@ -120,7 +141,7 @@ def _candidates(model, term, settings, structures, progress):
     items = list(zip(structures, indices, strict=True))
     parts = list(zip(*ordered_map(of_structure, progress(items, "features")), strict=True))
     species, groups = np.concatenate(parts[1]), np.concatenate(parts[2])
-    if settings.centers != SEPARATE:
+    if not separate:
         return {0: (np.concatenate(parts[0]), species, groups)}
     return {
         a: (
@@ -133,14 +154,14 @@ def _candidates(model, term, settings, structures, progress):
     }
 
 
-def _shares(model, term, settings, structures, indices):
+def _shares(model, term, settings, structures, indices, separate):
     """By config_type, what part of the environments of each species (n_species,) to keep."""
     n_species = len(model.species)
     counts: dict[str, np.ndarray] = {}
     for structure, species in zip(structures, indices, strict=True):
         own = counts.setdefault(structure.config_type, np.zeros(n_species))
         own += np.bincount(species, minlength=n_species)
-    if settings.centers != SEPARATE:
+    if not separate:
         counts = {name: np.full(n_species, n.sum()) for name, n in counts.items()}
     room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
     plain = room / np.maximum(sum(counts.values()), 1.0)

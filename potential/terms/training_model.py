@@ -11,8 +11,6 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.model import TRIANGLE, Environments, Model
-from potential.model.model import FORMAT
-from potential.model.parts import part
 from potential.terms.kinds import kind_of, terms_of
 from potential.terms.term import COMPRESSED, Draft, FixedTerm, Term, n_rows
 
@@ -34,7 +32,15 @@ class TrainingModel(Model):
     def fixed_part(self) -> Model | None:
         """The model of e0 and the terms without weights alone; None when it has no such terms."""
         fixed = [term.index for term in self.own_terms if isinstance(term, FixedTerm)]
-        return part(self, fixed, e0=True) if fixed else None
+        if not fixed:
+            return None
+        arrays = {name: self.arrays[name] for name in ("species", "e0")}
+        for new, t in enumerate(fixed):
+            for name, array in self.arrays.items():
+                if name.startswith(f"term{t}."):
+                    arrays[name.replace(f"term{t}.", f"term{new}.", 1)] = array
+        metadata = self._contents[0] | {"terms": json.dumps([self.terms[t] for t in fixed])}
+        return Model.from_arrays(metadata, arrays)
 
     def rows(self, environments: Environments, gradients: bool = True) -> np.ndarray:
         """Design-matrix rows (1 + 3N + 6, n_weights) of a structure: energy without e0 (eV), forces
@@ -105,7 +111,8 @@ def build_model(
         own = kind_of(draft).arrays_of(draft, len(species))
         arrays |= {f"term{t}.{name}": array for name, array in own.items()}
     metadata = {
-        **FORMAT,
+        "format": "soap-gpr",
+        "units": "eV,angstrom",
         "terms": json.dumps([kind_of(draft).entry_of(draft) for draft in terms]),
         "settings": json.dumps(settings or {}),
         "provenance": json.dumps(provenance or {}),

@@ -21,7 +21,7 @@ from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import FORCE, LABELS
 from potential.structures.structure import Structure
 from potential.training.label_groups import OWN, UNIT_NOISE, label_rows, level
-from potential.training.regression import StreamingQR
+from potential.training.regression import StreamingQR, solve
 from potential.training.rows import extended_rows
 from potential.validation.row_store import Prepared, random_parts
 
@@ -60,6 +60,8 @@ class FoldFactors:
         self.errors: dict[tuple[int, str], np.ndarray] = {}
         self._factor(progress)
         self.e0 = [self._e0_without(fold) for fold in range(n_folds)]
+        self._unscaled, self._scale = self, np.ones(prepared.width + 1)
+        self._rest: tuple[NoiseSettings, list[np.ndarray]] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -81,6 +83,7 @@ class FoldFactors:
         scaled.prepared = replace(prepared, settings=settings, K_MM=K_MM)
         scaled.train = {key: R * scale for key, R in self.train.items()}
         scaled.errors = {key: R * scale for key, R in self.errors.items()}
+        scaled._scale = self._scale * scale
         return scaled
 
     def cross_validate(self, settings: FitSettings) -> CrossValidation:
@@ -89,12 +92,13 @@ class FoldFactors:
         Of the settings only the noise levels and the jitter count. Raises SoapGprError when the
         regression has no solution.
         """
-        folds = {fold: self._combined(fold, settings.noise) for fold in range(-1, self.n_folds)}
+        rest = self._unscaled.without_folds(settings.noise)
+        scale = np.append(self._scale[: self.prepared.model.n_weights], 1.0)
         squares = np.zeros((len(LABELS), self.n_folds))
         counts = np.zeros((len(LABELS), self.n_folds), dtype=int)
         for fold in range(self.n_folds):
-            others = [R for k, R in folds.items() if k != fold]
-            weights = self.prepared.solve(others, self.e0[fold], settings.solver.jitter).weights
+            triangle = rest[fold] * scale
+            weights = solve(triangle, self.prepared.K_MM, settings.solver.jitter).weights
             for k, label in enumerate(LABELS):
                 for R in self._error_factors(fold, label):
                     squares[k, fold] += np.sum(
@@ -109,6 +113,18 @@ class FoldFactors:
             fold_rmse={label: by_fold[k].tolist() for k, label in found},
             counts={label: int(counts[k].sum()) for k, label in found},
         )
+
+    def without_folds(self, noise: NoiseSettings) -> list[np.ndarray]:
+        """R (M + 1, M + 1) of the rows of all folds but one, for the e0 without that one; kept, as
+        a search for deltas has the same noise many times."""
+        if self._rest is None or self._rest[0] != noise:
+            folds = {fold: self._combined(fold, noise) for fold in range(-1, self.n_folds)}
+            triangles = [
+                self.prepared.collapse([R for k, R in folds.items() if k != fold], e0)
+                for fold, e0 in enumerate(self.e0)
+            ]
+            self._rest = noise, triangles
+        return self._rest[1]
 
     def count(self, label: str, fold: int | None = None) -> int:
         """Number of labels, of all folds and the isolated atoms or of one fold."""

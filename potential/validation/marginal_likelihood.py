@@ -28,13 +28,14 @@ class MarginalLikelihood:
     The ratios between the config_types stay, and so do the structures' own sigmas.
     """
 
-    def __init__(self, factors: FoldFactors, settings: FitSettings):
+    def __init__(self, factors: FoldFactors, settings: FitSettings, *, noise: bool = True):
+        """noise: whether noise levels have scales; without, ``labels`` is empty."""
         prepared = factors.prepared
         e0 = prepared.model.arrays["e0"]
         pieces: dict[str, list[np.ndarray]] = {}
         counts: dict[str, int] = {}
         for key, R in factors.weighted(settings.noise):
-            group = OWN if key[2] == OWN else key[1]
+            group = key[1] if noise and key[2] != OWN else OWN
             pieces.setdefault(group, []).append(R)
             counts[group] = counts.get(group, 0) + factors.counts[key]
         self._fixed = prepared.collapse(pieces.pop(OWN, []), e0)
@@ -90,14 +91,12 @@ def maximum_likelihood(
 ) -> FitSettings:
     """The settings with the noise levels, the δ of all terms, or both, at which the labels are most
     likely. The factors are those of the δ in the settings."""
-    likelihood = MarginalLikelihood(factors, settings)
-    n_labels = len(likelihood.labels) if noise else 0
-    n_terms = likelihood.n_terms if delta else 0
+    likelihood = MarginalLikelihood(factors, settings, noise=noise)
+    n_labels, n_terms = len(likelihood.labels), likelihood.n_terms if delta else 0
 
     def negative(x: np.ndarray) -> tuple[float, np.ndarray]:
-        levels = x[:n_labels] if noise else np.zeros(len(likelihood.labels))
-        value, slopes = likelihood(levels, x[n_labels:] if delta else None)
-        return -value, -(slopes if noise else slopes[len(likelihood.labels) :])
+        value, slopes = likelihood(x[:n_labels], x[n_labels:] if delta else None)
+        return -value, -slopes
 
     if n_labels + n_terms == 0:
         return settings
@@ -110,7 +109,7 @@ def maximum_likelihood(
         bounds=[(-limit, limit)] * n_labels + [(-2 * limit, 2 * limit)] * n_terms,
         options={"maxiter": 60, "gtol": 1e-3, "ftol": 1e-10},
     )
-    scale = dict(zip(likelihood.labels, np.exp(found.x[:n_labels]).tolist(), strict=False))
+    scale = dict(zip(likelihood.labels, np.exp(found.x[:n_labels]).tolist(), strict=True))
     settings = replace(settings, noise=scaled_noise(settings.noise, scale))
     return scaled_deltas(settings, np.exp(0.5 * found.x[n_labels:])) if delta else settings
 

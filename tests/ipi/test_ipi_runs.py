@@ -9,7 +9,7 @@ import pytest
 from alchemical import alchemical_model
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
-from models import contracted_model, kernel_model
+from models import contracted_model, kernel_model, product_model
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -66,6 +66,14 @@ def test_coupled_centers_run(tmp_path, water):
 @pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum"])
 def test_body_orders_run(tmp_path, water, representation):
     model = kernel_model(representation=representation)
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+def test_products_of_kernels_run(tmp_path, water):
+    model = product_model()
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()

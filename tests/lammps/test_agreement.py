@@ -11,6 +11,7 @@ from models import (
     contracted_model,
     derivative_model,
     kernel_model,
+    product_model,
     random_model,
     random_structure,
     triplet_model,
@@ -90,6 +91,13 @@ def test_body_orders_equal_python(tmp_path, representation, ranks):
     selected = representation == "bispectrum"
     model = kernel_model(representation=representation, selected=selected, **parity)
     atoms = structure("triclinic")
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("name", ["triclinic", "isolated atom"])
+def test_products_of_kernels_equal_python(tmp_path, name, ranks):
+    model, atoms = product_model(), structure(name)
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 

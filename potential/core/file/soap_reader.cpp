@@ -205,8 +205,8 @@ void check_structures(Arrays &arrays, const std::string &prefix) {
 
 }  // namespace
 
-SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
-                        std::size_t n_species) {
+SoapTerm read_soap_features(Arrays &arrays, Entry &entry, const std::string &prefix,
+                            std::size_t n_species) {
   SoapTerm term;
   term.cutoff = entry.number("cutoff", 1e-3, 1e3);
   term.l_max = entry.count("l_max", 0, kMaxL);
@@ -219,6 +219,12 @@ SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
   read_representation(entry, term);
   read_selection(arrays, prefix, term);
   read_tables(arrays, prefix, term);
+  return term;
+}
+
+SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
+                        std::size_t n_species) {
+  SoapTerm term = read_soap_features(arrays, entry, prefix, n_species);
   read_sparse_sets(arrays, entry, prefix, n_species, term);
   if (entry.has("sparse_basis")) {
     if (entry.word("sparse_basis") != "derivatives")

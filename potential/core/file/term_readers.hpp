@@ -12,6 +12,11 @@ namespace soap_gpr {
 /// prefix: of the names of the term's arrays.
 SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species);
+/// The same without its sparse points.
+SoapTerm read_soap_features(Arrays &arrays, Entry &entry, const std::string &prefix,
+                            std::size_t n_species);
+ProductTerm read_product_term(Arrays &arrays, Entry &entry, const std::string &prefix,
+                              std::size_t n_species);
 PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species);
 TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &prefix,

@@ -9,19 +9,25 @@ namespace soap_gpr {
 
 namespace {
 
+/// p̂ · p̂_m with all sparse points, padded.
+AlignedVector products(const SparseSet &sparse, const double *p_hat) {
+  AlignedVector x(padded(sparse.size));
+  for (int m = 0; m < sparse.size; ++m) {
+    const double *point = &sparse.points[std::size_t(m) * sparse.rank];
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int f = 0; f < sparse.rank; ++f) sum += p_hat[f] * point[f];
+    x[m] = sum;
+  }
+  return x;
+}
+
 /// Kernels of one environment with all sparse points, and their slopes over |p|.
 struct KernelRow {
   AlignedVector k, slope;  ///< [sparse.size], padded
   KernelRow(const Kernel &kernel, const SparseSet &sparse, int species, const double *p_hat,
             double norm)
-      : k(padded(sparse.size)), slope(k.size()) {
-    for (int m = 0; m < sparse.size; ++m) {
-      const double *point = &sparse.points[std::size_t(m) * sparse.rank];
-      double sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (int f = 0; f < sparse.rank; ++f) sum += p_hat[f] * point[f];
-      k[m] = sum;
-    }
+      : k(products(sparse, p_hat)), slope(k.size()) {
     const KernelFunction function(kernel);
     const double scale = norm > 0 ? 1 / norm : 0;
     for (std::size_t m = 0; m < k.size(); m += kLanes) {
@@ -106,8 +112,8 @@ void subtract_panel(int n, int n_rows, int width, const double *dots, const doub
 }
 
 /// Subtracts ∂ε_i/∂(atom or strain) of one centre from its rows of forces and virial.
-void subtract_gradients(const SparseSet &sparse, const KernelRow &kernel, GradientPanels &gradients,
-                        const std::vector<double *> &targets) {
+void subtract_gradients(const SparseSet &sparse, const AlignedVector &slope,
+                        GradientPanels &gradients, const std::vector<double *> &targets) {
   const std::size_t n_features = sparse.rank;
   alignas(64) double dots[kKernelTile * kPanelWidth];
   std::vector<double *> own(targets);
@@ -118,8 +124,8 @@ void subtract_gradients(const SparseSet &sparse, const KernelRow &kernel, Gradie
       panel_product<false>(width, n, sparse.rank,
                            {&sparse.points[begin * n_features], n_features, 1},
                            gradients.panel(first), dots);
-      subtract_panel(n, std::min(width, gradients.n_rows() - first), width, dots,
-                     &kernel.slope[begin], &own[first]);
+      subtract_panel(n, std::min(width, gradients.n_rows() - first), width, dots, &slope[begin],
+                     &own[first]);
     }
     for (double *&target : own) target += n;
   }
@@ -158,8 +164,51 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
     gradients->compute(i, environments, packed);
     panels.fill(term.kernel.normalized, term.n_features, int(gradients->n_rows()), block->p_hat(),
                 packed);
-    subtract_gradients(sparse, kernel, panels,
+    subtract_gradients(sparse, kernel.slope, panels,
                        target_rows(*gradients, environments.n_atoms, n_columns, own));
+  }
+}
+
+void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                      const Environments &environments, bool with_gradients, std::size_t n_columns,
+                      double *rows) {
+  const std::size_t n = product.factors.size();
+  std::vector<std::unique_ptr<FeatureBlock>> blocks;
+  std::vector<std::unique_ptr<FeatureGradients>> gradients;
+  for (const auto &factor : product.factors) {
+    blocks.push_back(factor->make_block(1));
+    gradients.push_back(blocks.back()->make_gradients(with_gradients ? environments.n_atoms : 0));
+  }
+  GradientPanels panels;
+  AlignedVector packed;
+  std::vector<AlignedVector> x(n);  // dot products, then slopes over |p|
+  for (std::size_t i = 0; i < environments.n_atoms; ++i) {
+    const int a = environments.species[i];
+    const int size = product.term.factors[0].sparse[a].size;
+    if (size == 0) continue;
+    for (std::size_t f = 0; f < n; ++f) {
+      blocks[f]->compute(environments, &i, 1);
+      x[f] = products(product.term.factors[f].sparse[a], blocks[f]->p_hat());
+    }
+    double *own = rows + columns[a];
+    for (int m = 0; m < size; m += kLanes) {
+      Lanes vector[kMaxFactors];
+      for (std::size_t f = 0; f < n; ++f) vector[f] = load(&x[f][m]);
+      const Lanes k = product_kernel(product.term, 1.0, vector);
+      for (int lane = 0; lane < std::min(kLanes, size - m); ++lane) own[m + lane] += k[lane];
+      for (std::size_t f = 0; f < n; ++f) {
+        const double norm = blocks[f]->norm()[0];
+        store(&x[f][m], (norm > 0 ? 1 / norm : 0) * vector[f]);
+      }
+    }
+    for (std::size_t f = 0; with_gradients && f < n; ++f) {
+      const FeatureTerm &factor = product.term.factors[f];
+      gradients[f]->compute(i, environments, packed);
+      panels.fill(factor.kernel.normalized, factor.n_features, int(gradients[f]->n_rows()),
+                  blocks[f]->p_hat(), packed);
+      subtract_gradients(factor.sparse[a], x[f], panels,
+                         target_rows(*gradients[f], environments.n_atoms, n_columns, own));
+    }
   }
 }
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "features/feature_layout.hpp"
+#include "soap/product_layout.hpp"
 #include "soap_gpr.hpp"
 
 namespace soap_gpr {
@@ -15,5 +15,10 @@ namespace soap_gpr {
 void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows);
+
+/// The same of a product of kernels, eq. (7i).
+void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                      const Environments &environments, bool with_gradients, std::size_t n_columns,
+                      double *rows);
 
 }  // namespace soap_gpr

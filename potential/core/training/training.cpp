@@ -27,6 +27,7 @@ const FeatureLayout &feature_layout(const Model &model, std::size_t term) {
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
 
 std::size_t n_features(const Model &model, std::size_t term) {
+  if (const ProductLayout *product = model.cpu().product(term)) return product->n_features();
   const FeatureTerm *own = feature_term(model.data().terms.at(term));
   if (!own) throw Error("the term has no features");
   return own->n_features;
@@ -67,13 +68,18 @@ void density_coefficients(const Model &model, std::size_t index, const Environme
 
 void features(const Model &model, std::size_t index, const Environments &environments,
               double *p_hat) {
-  const FeatureLayout &layout = feature_layout(model, index);
-  const std::size_t width = layout.n_features();
-  const auto block = layout.make_block(1);
-  for (std::size_t i = 0; i < environments.n_atoms; ++i) {
-    block->compute(environments, &i, 1);
-    std::copy_n(block->p_hat(), width, p_hat + i * width);
-  }
+  const std::size_t row = n_features(model, index);
+  const auto copy = [&](const FeatureLayout &layout) {
+    const auto block = layout.make_block(1);
+    for (std::size_t i = 0; i < environments.n_atoms; ++i) {
+      block->compute(environments, &i, 1);
+      std::copy_n(block->p_hat(), layout.n_features(), p_hat + i * row);
+    }
+    p_hat += layout.n_features();
+  };
+  const ProductLayout *product = model.cpu().product(index);
+  if (!product) return copy(feature_layout(model, index));
+  for (const auto &factor : product->factors) copy(*factor);
 }
 
 FeatureRows feature_gradients(const Model &model, std::size_t index,
@@ -106,7 +112,8 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
 
 void soap_rows(const Model &model, std::size_t index, const Environments &environments,
                bool gradients, double *rows) {
-  const FeatureLayout &layout = feature_layout(model, index);
+  const ProductLayout *product = model.cpu().product(index);
+  const FeatureLayout &layout = product ? *product->factors[0] : feature_layout(model, index);
   std::vector<std::size_t> columns;
   std::size_t n_columns = 0;
   for (const SparseSet &sparse : layout.term.sparse) {
@@ -115,7 +122,10 @@ void soap_rows(const Model &model, std::size_t index, const Environments &enviro
     columns.push_back(n_columns);
     n_columns += sparse.size;
   }
-  add_soap_rows(layout, columns, environments, gradients, n_columns, rows);
+  if (product)
+    add_product_rows(*product, columns, environments, gradients, n_columns, rows);
+  else
+    add_soap_rows(layout, columns, environments, gradients, n_columns, rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {

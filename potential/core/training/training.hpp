@@ -11,7 +11,7 @@
 namespace soap_gpr {
 
 std::size_t n_terms(const Model &model);
-/// Of a soap term.
+/// Of a soap term; of a product those of all its factors, one after the other.
 std::size_t n_features(const Model &model, std::size_t term);
 /// Number of weights of all terms, or of one: the columns of the design matrix, ordered by term,
 /// then centre species or function, then sparse point.
@@ -24,8 +24,8 @@ std::size_t n_density(const Model &model, std::size_t term);
 void density_coefficients(const Model &model, std::size_t term, const Environments &environments,
                           double *c);
 
-/// Features p_hat[n_atoms][n_features] of one soap term, of unit length where its kernel is
-/// normalised.
+/// Features p_hat[n_atoms][n_features] of one soap or product term, of unit length where its kernel
+/// is normalised.
 void features(const Model &model, std::size_t term, const Environments &environments,
               double *p_hat);
 
@@ -42,10 +42,10 @@ FeatureRows feature_gradients(const Model &model, std::size_t term,
                               const Environments &environments,
                               const std::vector<std::size_t> &centers);
 
-/// Adds the rows of one structure whose product with the weights of a soap term gives its part of
-/// the energy (without e0), forces and virial: rows[1 + 3 n_atoms + 6][n_weights], forces atom by
-/// atom, virial -dE/dε in the order xx, yy, zz, yz, xz, xy (docs/theory.md, eq. 10-12).
-/// Without gradients only the energy row, else the environments name their neighbours.
+/// Adds the rows of one structure whose product with the weights of a soap or product term gives
+/// its part of the energy (without e0), forces and virial: rows[1 + 3 n_atoms + 6][n_weights],
+/// forces atom by atom, virial -dE/dε in the order xx, yy, zz, yz, xz, xy (docs/theory.md, eq.
+/// 10-12). Without gradients only the energy row, else the environments name their neighbours.
 void soap_rows(const Model &model, std::size_t term, const Environments &environments,
                bool gradients, double *rows);
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "soap/product_layout.hpp"
+
+#include <algorithm>
+
+#include "base/block_product.hpp"
+#include "soap/soap_layout.hpp"
+
+namespace soap_gpr {
+
+ProductLayout::ProductLayout(const ProductTerm &own) : term(own) {
+  for (const SoapTerm &factor : own.factors)
+    factors.push_back(std::make_unique<SoapLayout>(factor));
+}
+
+int ProductLayout::n_features() const {
+  int n = 0;
+  for (const auto &factor : factors) n += factor->n_features();
+  return n;
+}
+
+Lanes product_kernel(const ProductTerm &term, double weight, Lanes *x) {
+  const int n = int(term.factors.size());
+  Lanes value[kMaxFactors], slope[kMaxFactors];
+  for (int f = 0; f < n; ++f) {
+    const auto own = KernelFunction(term.factors[f].kernel)(x[f], 1.0);
+    value[f] = own.value;
+    slope[f] = own.slope;
+  }
+  // products of all others from both ends: a division would fail where a kernel is zero
+  Lanes before = broadcast(weight * term.delta * term.delta);
+  for (int f = 0; f < n; ++f) {
+    x[f] = before * slope[f];
+    before *= value[f];
+  }
+  Lanes after = broadcast(1.0);
+  for (int f = n - 1; f >= 0; --f) {
+    x[f] *= after;
+    after *= value[f];
+  }
+  return before;
+}
+
+ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout) {
+  std::size_t most = 0;
+  for (const auto &factor : layout.factors) {
+    const std::size_t n_features = factor->n_features();
+    blocks_.push_back(factor->make_block(kPanelWidth));
+    p_hat_.emplace_back(n_features * kPanelWidth);
+    g_hat_.emplace_back(n_features * kPanelWidth);
+    dot_.emplace_back(std::size_t(kKernelTile) * kPanelWidth);
+    most = std::max(most, n_features);
+  }
+  g_.resize(most * kPanelWidth);
+}
+
+void ProductWorkspace::evaluate(const Environments &environments, const std::size_t *centers, int n,
+                                const Outputs &outputs) {
+  if (layout_.term.factors[0].sparse[environments.species[centers[0]]].size == 0) return;
+  for (int first = 0; first < n; first += kPanelWidth)
+    evaluate_panel(environments, centers + first, std::min(kPanelWidth, n - first), outputs);
+}
+
+void ProductWorkspace::evaluate_panel(const Environments &environments, const std::size_t *centers,
+                                      int n, const Outputs &outputs) {
+  const int species = environments.species[centers[0]], width = padded(n);
+  const bool gradient = outputs.f_ij != nullptr;
+  for (std::size_t f = 0; f < blocks_.size(); ++f) {
+    blocks_[f]->compute(environments, centers, n);
+    const std::size_t row = n_features(f);
+    for (std::size_t q = 0; q < row; ++q)
+      for (int i = 0; i < width; ++i)
+        p_hat_[f][q * width + i] = i < n ? blocks_[f]->p_hat()[i * row + q] : 0.0;
+    std::fill(g_hat_[f].begin(), g_hat_[f].end(), 0.0);
+  }
+  Lanes energies[kPanelVectors] = {};
+  const int n_points = layout_.term.factors[0].sparse[species].size;
+  for (int begin = 0; begin < n_points; begin += kKernelTile)
+    add_tile(species, begin, std::min(kKernelTile, n_points - begin), width, gradient, energies);
+  for (int i = 0; i < n; ++i) outputs.energies[centers[i]] += energies[i / kLanes][i % kLanes];
+  for (std::size_t f = 0; gradient && f < blocks_.size(); ++f) {
+    store_gradients(f, n, width);
+    blocks_[f]->representation_adjoint(g_.data());
+    blocks_[f]->expansion_adjoint(outputs.f_ij);
+  }
+}
+
+void ProductWorkspace::add_tile(int species, int begin, int n_points, int width, bool gradient,
+                                Lanes *energies) {
+  const ProductTerm &term = layout_.term;
+  const auto points = [&](std::size_t f) {
+    return &term.factors[f].sparse[species].points[std::size_t(begin) * n_features(f)];
+  };
+  for (std::size_t f = 0; f < blocks_.size(); ++f)
+    panel_product<false>(width, n_points, int(n_features(f)), {points(f), n_features(f), 1},
+                         p_hat_[f].data(), dot_[f].data());
+  const double *weights = &term.factors[0].sparse[species].weights[begin];
+  Lanes x[kMaxFactors];
+  for (int m = 0; m < n_points; ++m)
+    for (int i = 0; i < width; i += kLanes) {
+      const std::size_t at = std::size_t(m) * width + i;
+      for (std::size_t f = 0; f < blocks_.size(); ++f) x[f] = load(&dot_[f][at]);
+      energies[i / kLanes] += product_kernel(term, weights[m], x);
+      for (std::size_t f = 0; f < blocks_.size(); ++f) store(&dot_[f][at], x[f]);
+    }
+  for (std::size_t f = 0; gradient && f < blocks_.size(); ++f)
+    panel_product<true>(width, int(n_features(f)), n_points, {points(f), 1, n_features(f)},
+                        dot_[f].data(), g_hat_[f].data());
+}
+
+void ProductWorkspace::store_gradients(std::size_t f, int n, int width) {
+  const std::size_t row = n_features(f);
+  const double *p_hat = p_hat_[f].data(), *g_hat = g_hat_[f].data();
+  for (int i = 0; i < n; ++i) {
+    const double norm = blocks_[f]->norm()[i], scale = norm > 0 ? 1 / norm : 0;
+    double along = 0;
+    for (std::size_t q = 0; q < row; ++q) along += g_hat[q * width + i] * p_hat[q * width + i];
+    for (std::size_t q = 0; q < row; ++q)
+      g_[i * row + q] = scale * (g_hat[q * width + i] - along * p_hat[q * width + i]);
+  }
+}
+
+}  // namespace soap_gpr

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A product of kernels as the CPU runs it, and the sum over its sparse points, docs/theory.md eq.
+// (7g) to (7i).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "features/feature_layout.hpp"
+#include "soap/product_term.hpp"
+#include "soap_gpr.hpp"
+
+namespace soap_gpr {
+
+struct ProductLayout {
+  /// The term outlives the object.
+  explicit ProductLayout(const ProductTerm &own);
+
+  int n_features() const;  ///< of all factors together
+
+  const ProductTerm &term;
+  std::vector<std::unique_ptr<const FeatureLayout>> factors;
+};
+
+/// Values and slopes of one vector of kernels: in: x[f] = p̂_f,i · p̂_f,m. Returns weight δ² Π_g k_g,
+/// and leaves its derivative by x[f] in x[f].
+Lanes product_kernel(const ProductTerm &term, double weight, Lanes *x);
+
+/// One thread's memory for one term of products, and the sum over its sparse points.
+class ProductWorkspace {
+ public:
+  explicit ProductWorkspace(const ProductLayout &layout);
+
+  /// Adds energies and f_ij of n centres of one species.
+  void evaluate(const Environments &environments, const std::size_t *centers, int n,
+                const Outputs &outputs);
+
+ private:
+  void evaluate_panel(const Environments &environments, const std::size_t *centers, int n,
+                      const Outputs &outputs);
+  void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
+  void store_gradients(std::size_t factor, int n, int width);
+  std::size_t n_features(std::size_t factor) const { return layout_.factors[factor]->n_features(); }
+
+  const ProductLayout &layout_;
+  std::vector<std::unique_ptr<FeatureBlock>> blocks_;  ///< [factor]
+  std::vector<AlignedVector> p_hat_, g_hat_, dot_;     ///< [factor] panels, centres side by side
+  AlignedVector g_;                                    ///< [centre][n_features] of one factor
+};
+
+}  // namespace soap_gpr

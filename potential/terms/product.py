@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Products of kernels of several representations (docs/theory.md eq. 7g to 7i)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from potential import _core
+from potential.model import Environments, Model
+from potential.runtime.progress import Progress, silent
+from potential.selection.rows import RowKernel, power
+from potential.selection.select import select
+from potential.settings import ProductTermSettings
+from potential.structures.structure import Structure, symbol
+from potential.terms.columns import n_columns
+from potential.terms.soap import TRIAL_SPARSE, SoapTerm
+from potential.terms.soap_points import chosen_points, n_sparse
+from potential.terms.term import RECORD, Draft, Entry, SparseTerm
+
+
+@dataclass(frozen=True)
+class ProductKernel(RowKernel):
+    """Π_f [(p̂_f·p̂'_f + offset_f) / (1 + offset_f)]^ζ_f of rows that hold the features of all
+    factors side by side: 1 for equal environments."""
+
+    factors: Sequence[Entry]
+
+    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        product = np.ones((len(A), len(B)))
+        for entry, columns in self.columns():
+            product *= self._power(A[:, columns] @ B[:, columns].T, entry)
+        return product
+
+    def of_rows(self, A: np.ndarray) -> np.ndarray:
+        product = np.ones(len(A))
+        for entry, columns in self.columns():
+            own = A[:, columns]
+            product *= self._power(np.einsum("ij,ij->i", own, own), entry)
+        return product
+
+    @property
+    def largest(self) -> float:
+        """Π_f (1 + offset_f)^ζ_f"""
+        return float(np.prod([(1.0 + _offset(own)) ** own["zeta"] for own in self.factors]))
+
+    def columns(self) -> Iterator[tuple[Entry, slice]]:
+        """The factors with their columns."""
+        begin = 0
+        for entry in self.factors:
+            end = begin + n_columns(entry)
+            yield entry, slice(begin, end)
+            begin = end
+
+    @staticmethod
+    def _power(products: np.ndarray, entry: Entry) -> np.ndarray:
+        return power((products + _offset(entry)) / (1.0 + _offset(entry)), entry["zeta"])
+
+
+class ProductTerm(SparseTerm):
+    """One weight for each sparse environment; sparse sets are those of the centre species.
+
+    A draft holds ``factors``, each the draft of a soap term without sparse points, ``delta``,
+    ``cutoff``, ``sparse_points`` {a: (M_a, Σ_f n_features)} and ``weights`` {a: (M_a,)}.
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ("sparse_points", "weights")
+
+    @staticmethod
+    def describes(entry: Entry) -> bool:
+        return entry["kind"] == "product"
+
+    @staticmethod
+    def takes(settings: Any) -> bool:
+        return isinstance(settings, ProductTermSettings)
+
+    @classmethod
+    def draft(
+        cls,
+        settings: ProductTermSettings,
+        species: Sequence[int],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        made = [SoapTerm.draft(f.as_soap(), species, structures) for f in settings.factors]
+        draft = {"kind": settings.kind, "cutoff": settings.cutoff, "delta": settings.delta}
+        warnings = [text for _, found in made for text in found]
+        return draft | {"factors": [factor for factor, _ in made]}, warnings
+
+    @classmethod
+    def adapt(
+        cls,
+        draft: Draft,
+        settings: ProductTermSettings,
+        model_of: Callable[[Draft], Model],
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> Draft:
+        pairs = zip(draft["factors"], settings.factors, strict=True)
+        adapted = [SoapTerm.adapt(d, f.as_soap(), model_of, structures, progress) for d, f in pairs]
+        records = [factor.get(RECORD, {}) for factor in adapted]
+        record = {RECORD: {"factors": records}} if any(records) else {}
+        return draft | {"factors": adapted} | record
+
+    @classmethod
+    def choose(
+        cls,
+        draft: Draft,
+        settings: ProductTermSettings,
+        tables: Callable[[], Model],
+        index: int,
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        kernel = ProductKernel(draft["factors"])
+
+        def choose(
+            X: np.ndarray, species: np.ndarray, groups: np.ndarray, wanted: int
+        ) -> np.ndarray:
+            # with no neighbours in one factor the product vanishes
+            seen = np.flatnonzero(kernel.of_rows(X) > 0)
+            chosen = select(
+                X[seen],
+                wanted,
+                settings.sparse_method,
+                kernel=kernel,
+                seed=settings.seed,
+                progress=progress,
+                groups=groups[seen],
+                quotas=settings.n_sparse_config_type,
+            )
+            return seen[chosen]
+
+        points, warnings = chosen_points(tables(), index, settings, structures, choose, progress)
+        return draft | points, warnings
+
+    @staticmethod
+    def values_by_species(settings: ProductTermSettings) -> dict[str, Mapping[str, Any]]:
+        own: dict[str, Any] = {"n_sparse": settings.n_sparse}
+        for f, factor in enumerate(settings.factors):
+            own[f"factor {f + 1}: atom_sigma"] = factor.atom_sigma
+        return {key: values for key, values in own.items() if isinstance(values, Mapping)}
+
+    @classmethod
+    def entry_of(cls, draft: Draft) -> dict[str, Any]:
+        factors = [SoapTerm.entry_of(factor) for factor in draft["factors"]]
+        return super().entry_of(draft) | {"factors": factors}
+
+    @classmethod
+    def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
+        arrays = {}
+        for f, factor in enumerate(draft["factors"]):
+            for name, array in SoapTerm.arrays_of(factor, n_species).items():
+                if name.partition(".")[0] not in cls.ARRAYS:
+                    arrays[f"factor{f}.{name}"] = array
+        points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
+        width = sum(map(n_columns, draft["factors"]))
+        for a in range(n_species):
+            own = points.get(a, np.zeros((0, width)))
+            arrays[f"sparse_points.{a}"] = own
+            arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        return arrays
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return SoapTerm.names(species)
+
+    def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
+        return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
+
+    def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
+        kernel = ProductKernel(self.entry["factors"])
+        out[:] = kernel.between(points, points)
+        out *= self.entry["delta"] ** 2 * kernel.largest
+
+    def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    @staticmethod
+    def trial_settings(
+        settings: ProductTermSettings, structures: Sequence[Structure]
+    ) -> ProductTermSettings:
+        return replace(
+            settings, n_sparse=TRIAL_SPARSE, n_sparse_config_type={}, sparse_method="random"
+        )
+
+    def most_weights(self, settings: ProductTermSettings, structures: Sequence[Structure]) -> int:
+        atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
+        return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+
+    @property
+    def description(self) -> str:
+        factors = " × ".join(
+            f"soap {own['cutoff']:g} Å ^{own['zeta']}" for own in self.entry["factors"]
+        )
+        return f"product, {factors}, delta {self.entry['delta']:g} eV"
+
+
+def _offset(entry: Entry) -> float:
+    return entry.get("offset", 0.0)
