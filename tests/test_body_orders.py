@@ -280,6 +280,10 @@ def test_radial_spectra_need_no_harmonics(tmp_path):
     [
         ('representation = "trispectrum"', 'representation: found "trispectrum", expected'),
         ('representation = "radial_spectrum"\nl_max = 3', "l_max: found 3, expected 0 with"),
+        (
+            'representation = "radial_spectrum"\nbasis = "laplacian"\nmax_eigenvalue = 9.0',
+            "max_eigenvalue: found 9 Å⁻², expected n_max instead, with",
+        ),
         ('parity = "both"', 'parity: found "both", expected "even" without'),
         ('parity = "odd"', 'parity: found "odd", expected'),
     ],

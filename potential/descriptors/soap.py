@@ -41,14 +41,14 @@ _PARAMETERS = {**_SETTINGS, "species": None, "pooling": "mean", "n_threads": Non
 
 
 class SoapDescriptor:
-    """SOAP power spectra of the atoms of structures, p̂ of docs/theory.md eq. (6).
+    """SOAP vectors of the atoms of structures, p̂ of docs/theory.md eq. (6).
 
     All parameters are keywords:
 
     - cutoff, cutoff_width, n_max, l_max, max_eigenvalue, atom_sigma, atom_sigma_growth, basis,
-      radial_scaling, central_weight, contraction, normalize: those of a soap term of fit.toml, with
-      its defaults and checks (docs/fit_toml.md); a contraction is made of the structures that
-      ``fit`` sees;
+      radial_scaling, central_weight, contraction, representation, parity, normalize: those of a
+      soap term of fit.toml, with its defaults and checks (docs/fit_toml.md); a contraction is made
+      of the structures that ``fit`` sees;
     - species: chemical symbols or atomic numbers of all atoms that may come; None: those of the
       structures that ``fit`` sees. They decide the columns;
     - pooling: what ``transform`` makes of the atoms of a structure, "mean" or "sum"; None: a row
@@ -57,8 +57,8 @@ class SoapDescriptor:
 
     ``soap(atoms)`` gives a row per atom. With ``fit`` and ``transform`` it is a transformer of
     scikit-learn, for Pipeline, clone and GridSearchCV; scikit-learn need not be installed.
-    Structures are an ase.Atoms or any number of them. Columns run over l, then pairs of channels
-    (docs/theory.md eq. 5); ``get_feature_names_out`` names them.
+    Structures are an ase.Atoms or any number of them. Columns run over l, then channels
+    (docs/theory.md eq. 5, 5b, 5d); ``get_feature_names_out`` names them.
 
     Raises SoapGprError for parameters that are of no use, and what it computes for structures with
     other species, without atoms, with coincident atoms or with values that are not finite.

@@ -46,6 +46,7 @@ RADIAL_SCALING = SCALING.default
 # Of a triplet term: beyond this, splines of three distances outgrow every cache.
 MOST_LENGTH_SCALES = 16
 
+_RADIAL = 'with representation = "radial_spectrum"'
 _SPARSE = Integer(1, MOST_SPARSE)
 _LENGTH_SCALE = Number(
     least=LEAST_SIGMA,
@@ -196,8 +197,11 @@ class SoapTermSettings(SoapBasis, TermSettings):
             raise self.error("zeta", 'an integer with sparse_method = "cur"')
         self._check_file()
         self._check_centers()
-        if self.representation == "radial_spectrum" and self.l_max != 0:
-            raise self.error("l_max", '0 with representation = "radial_spectrum"')
+        if self.representation == "radial_spectrum":
+            if self.max_eigenvalue is not None:
+                raise self.error("max_eigenvalue", f"n_max instead, {_RADIAL}")
+            if self.l_max != 0:
+                raise self.error("l_max", f"0 {_RADIAL}")
         if self.parity != "even" and self.representation != "bispectrum":
             raise self.error("parity", '"even" without representation = "bispectrum"')
         if self.sparse_basis == "derivatives":
