@@ -18,6 +18,7 @@ from potential.settings import LabelKeys
 from potential.structures.energy_units import EV_PER
 from potential.structures.read import read_data_set
 from potential.structures.structure import structure_from_atoms
+from potential.validation.search_space import parse_tune
 
 NAMES = ("CH4", "NH3", "H2O", "C2H6", "C2H4", "CH3OH", "C2H2", "HCN", "H2CO", "N2H4")
 ENERGIES = {"H": -1.0, "C": -5.0, "N": -4.0, "O": -4.5}  # eV, and what bends add
@@ -152,3 +153,12 @@ def test_report_of_energies_has_no_parts_for_forces(files, tmp_path, capsys):
     assert "force" not in text.lower()
     assert "Predicted minus reference energy" in text
     assert "reference total" not in text
+
+
+def test_tune_searches_the_radial_scaling_of_a_file_without_one():
+    search = {"terms.0.radial_scaling.scale": [1.5, 3.0], "terms.0.radial_scaling.exponent": [0, 7]}
+    values = {"data": {"train": ["x.xyz"]}, "terms": [{}], "tune": {"search": search}}
+    found = parse_tune(values, "fit.toml").fit_settings(
+        {"terms.0.radial_scaling.scale": 1.5, "terms.0.radial_scaling.exponent": 7}
+    )
+    assert found.terms[0].radial_scaling == {"scale": 1.5, "exponent": 7.0, "rate": 1.0}

@@ -27,7 +27,6 @@ from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
 from potential.structures.digests import fingerprint
-from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
@@ -200,7 +199,8 @@ class RowStore:
         # Half of the free memory is left to factors, and a tenth of the free disk to others.
         memory_bytes = min(memory_bytes, (available_bytes() or 2 * memory_bytes) // 2)
         disk_bytes = min(disk_bytes, int(0.9 * shutil.disk_usage(tempfile.gettempdir()).free))
-        sizes = [8 * (width + 1) * n_rows(len(structure)) for structure in structures]
+        n_labels = [np.count_nonzero(np.isfinite(structure.labels)) for structure in structures]
+        sizes = 8 * (width + 1) * np.array(n_labels)
         ends = np.cumsum(sizes)
         self._n_memory = int(np.searchsorted(ends, memory_bytes, side="right"))
         self._n_kept = int(np.searchsorted(ends, memory_bytes + disk_bytes, side="right"))
