@@ -134,7 +134,7 @@ def optimise_map(
     t = min(t, MOST_NOISE)
     slope = objective(start, t)[2]
     # The first step of L-BFGS is the gradient, or of unit length where that is longer.
-    scale = 1.0 / max(np.linalg.norm(slope), 1e-12)
+    scale = 1.0 / max(float(np.linalg.norm(slope)), 1e-12)
     shape, latest = start.shape, [0.0]
     bar = iter(progress(range(steps), "alchemical map"))
 
