@@ -11,6 +11,7 @@ from ase.data import atomic_numbers
 
 from potential import SoapGprError, fit
 from potential.cli import main
+from potential.descriptors import SoapDescriptor
 from potential.settings.file import parse_settings
 from potential.training.estimate import estimate
 from potential.training.maps import set_apart
@@ -199,6 +200,22 @@ def test_bad_settings_are_errors_that_name_the_key(alchemy, message):
     }
     with pytest.raises(SoapGprError, match=message):
         parse_settings(values)
+
+
+def test_other_representations_are_refused():
+    term = TERM | {"alchemy": {"dimensions": 2, "optimise": {}}, "representation": "bispectrum"}
+    with pytest.raises(SoapGprError, match=r"with alchemy\.optimise"):
+        parse_settings({"data": {"train": ["x.xyz"]}, "terms": [term]})
+
+
+def test_descriptors_and_products_have_no_data_to_optimise_on(frames):
+    asked = {"dimensions": 2, "optimise": {}}
+    with pytest.raises(SoapGprError, match="expected one only in a soap term of a fit"):
+        SoapDescriptor(alchemy=asked)(frames[:1])
+    factors = [{"cutoff": 3.0, "alchemy": asked}, {"cutoff": 3.0}]
+    with pytest.raises(SoapGprError, match="expected one only in a soap term of a fit"):
+        product = {"kind": "product", "n_sparse": 5, "factors": factors}
+        fit({"terms": [product]}, train=frames[:5], progress=False)
 
 
 def test_too_few_energies_are_an_error(frames):

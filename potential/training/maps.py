@@ -137,7 +137,7 @@ def _optimised(
         densities_of(tables, 0, chosen, progress),
         _targets(settings, chosen, species, e0),
         KernelOfStructures(zeta, term.normalize, term.offset, term.centers),
-        alchemical_map(term.alchemy, species),
+        alchemical_map(replace(term.alchemy, optimise=None), species),
         loss=how.loss,
         penalty=how.stiffness,
         steps=how.steps,
