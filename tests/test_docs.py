@@ -37,6 +37,7 @@ TABLES = {
     "[[terms]]": [
         settings.SoapTermSettings,
         settings.AlchemySettings,
+        settings.OptimiseSettings,
         settings.ContractionSettings,
     ],
     '[[terms]] kind = "product"': [settings.ProductTermSettings, settings.FactorSettings],

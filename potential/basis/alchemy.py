@@ -88,8 +88,14 @@ def leading_map(kappa: np.ndarray, dimensions: int) -> np.ndarray:
 def alchemical_map(settings: AlchemySettings, species: Sequence[int]) -> np.ndarray:
     """u (n_species, dimensions) of a term with these species, ascending atomic numbers.
 
-    Raises SoapGprError when settings and species do not fit together.
+    Raises SoapGprError when settings and species do not fit together, and for a map that is to be
+    optimised, which takes data.
     """
+    if settings.optimise is not None:
+        raise SoapGprError(
+            "alchemy.optimise: found a map that is to be fitted to energies, expected one only in "
+            "a soap term of a fit"
+        )
     n, dimensions, start = len(species), settings.dimensions, settings.start
     if isinstance(start, Mapping):
         return np.array([_given(start, symbol(z)) for z in species])

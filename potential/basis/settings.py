@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis
+from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.radial_integral import GrowingIntegral, RadialFunctions, RadialIntegral
 from potential.basis.radial_scaling import RadialScaling
 from potential.errors import SoapGprError
@@ -24,6 +25,7 @@ from potential.schema import (
 )
 from potential.schema.limits import LEAST_SIGMA, LEAST_WIDTH, MOST_CUTOFF
 from potential.schema.settings import REQUIRED
+from potential.schema.values import whole
 from potential.species import LAST_ELEMENT, symbol
 
 BASES = ("gto", "laplacian")
@@ -95,6 +97,19 @@ class AlchemySettings(Settings):
         0.5,
         Number(above=0, most=1e6, unit="Å", help="$\\sigma_r$ of eq. (3f), van der Waals radii"),
     )
+    optimise: OptimiseSettings | None = setting(
+        None, Nested(OptimiseSettings, help="fits the map to energies first, from `start` on")
+    )
+    optimised_zeta: float | None = setting(
+        None,
+        Number(
+            least=1,
+            most=32,
+            kept=whole,
+            help="ζ of the kernel for which a table `start` was optimised, as a fit records it; "
+            "with another `zeta` it warns",
+        ),
+    )
 
     def check(self) -> None:
         if isinstance(self.start, Mapping):
@@ -107,6 +122,8 @@ class AlchemySettings(Settings):
             for key in ("sigma_electronegativity", "sigma_radius"):
                 if getattr(self, key) != getattr(type(self), key):
                     raise self.error(key, f'nothing without start = "{PROPERTIES}"')
+        if self.optimised_zeta is not None and not isinstance(self.start, Mapping):
+            raise self.error("optimised_zeta", "nothing without a table start")
 
 
 @dataclass(frozen=True)

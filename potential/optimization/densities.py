@@ -49,7 +49,7 @@ class Densities:
         return int(self.structure[-1]) + 1
 
     def contract(self, u: np.ndarray) -> np.ndarray:
-        """c^J_nlm = Σ_a u_aJ c^a_nlm (n_environments, d_J, n_coefficients) of a map u
+        """c^J_nlm = Σ_a u_Ja c^a_nlm (n_environments, d_J, n_coefficients) of a map u
         (n_species, d_J)."""
         columns = np.arange(len(self.species))
         shape = (len(self), len(self.species))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a map is valued by: losses of a Gaussian process of structures, with their derivatives.
 
-Each takes the covariance C (N, N) of labels y (N,), known up to a factor, with their weights (N,),
-and returns a number without units and its derivatives by C, symmetric (N, N).
+Each takes the covariance C (N, N) of labels y (N,), known up to a factor, with their weights (N,)
+and the number of functions that C leaves open, and returns a number without units and its
+derivatives by C, symmetric (N, N).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-Loss = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+Loss = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[float, np.ndarray]]
 
 
-def leave_one_out(C: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+def leave_one_out(
+    C: np.ndarray, y: np.ndarray, weights: np.ndarray, n_open: int = 0
+) -> tuple[float, np.ndarray]:
     """Σ w e² / Σ w y², where e is the error at a label of the process that all others make,
     docs/theory.md eq. (13n)."""
     A, _ = _inverse(C)
@@ -30,15 +33,16 @@ def leave_one_out(C: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[fl
 
 
 def marginal_likelihood(
-    C: np.ndarray, y: np.ndarray, weights: np.ndarray
+    C: np.ndarray, y: np.ndarray, weights: np.ndarray, n_open: int = 0
 ) -> tuple[float, np.ndarray]:
     """−log p(y) / N at the factor of C that makes it largest, less what does not depend on C,
-    docs/theory.md eq. (13o). It has the weights of its own noise."""
+    docs/theory.md eq. (13o). Its weights are those of the noise. What is open has no factor."""
     A, log_det = _inverse(C)
     alpha, N = A @ y, len(y)
     square = float(y @ alpha)
-    value = 0.5 * (np.log(square / N) + log_det / N)
-    return float(value), 0.5 * (A / N - np.outer(alpha, alpha) / square)
+    left = 1.0 - n_open / N
+    value = 0.5 * (left * np.log(square / N) + log_det / N)
+    return float(value), 0.5 * (A / N - left * np.outer(alpha, alpha) / square)
 
 
 LOSSES: dict[str, Loss] = {

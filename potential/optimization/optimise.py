@@ -18,7 +18,9 @@ from potential.runtime.progress import Progress, silent
 NOISE_RANGE = (-18.0, 5.0)
 # Prior variance of what a baseline leaves open, relative to that of the energies by the kernel.
 OPEN = 1e4
-# A step that gains less, in units of the loss, is the last.
+# The search starts with no more noise than this: where all is noise, no map is better than another.
+MOST_NOISE = -7.0
+# A step that gains less, relative to the loss, is the last.
 LEAST_GAIN = 1e-5
 
 
@@ -70,15 +72,16 @@ class Objective:
     ):
         self._own, self._targets, self._kernel, self._start = own, targets, kernel, start
         self._loss = LOSSES[loss]
-        self._stiffness = penalty / np.sum(start**2)
+        self._stiffness = penalty / len(targets.y) / np.mean(np.sum(start**2, axis=1))
         self._weights = targets.n_atoms**-2.0
-        self._open = np.zeros((len(targets.y),) * 2)
+        self._open, self._n_open = np.zeros((len(targets.y),) * 2), 0
         K, _ = kernel(own, start)
         scale = float(np.mean(np.diag(K)))
         self._noise = targets.sigma**2 / np.mean(targets.sigma**2) * scale
         if targets.composition is not None:
             C = targets.composition
             self._open = OPEN * scale / np.mean(np.sum(C**2, axis=1)) * (C @ C.T)
+            self._n_open = int(np.linalg.matrix_rank(C))
 
     def __call__(self, u: np.ndarray, t: float) -> tuple[float, float, np.ndarray, float]:
         """Loss, penalty, and the derivatives of their sum by u (n_species, d_J) and t."""
@@ -98,7 +101,8 @@ class Objective:
 
     def _of_kernel(self, K: np.ndarray, t: float) -> tuple[float, np.ndarray, float]:
         noise = np.exp(t) * self._noise
-        loss, dC = self._loss(K + self._open + np.diag(noise), self._targets.y, self._weights)
+        C = K + self._open + np.diag(noise)
+        loss, dC = self._loss(C, self._targets.y, self._weights, self._n_open)
         return loss, dC, float(np.diag(dC) @ noise)
 
 
@@ -115,8 +119,9 @@ def optimise_map(
 ) -> OptimisedMap:
     """The map u (n_species, d_J) near ``start`` with the least loss and penalty, by L-BFGS.
 
-    It ends after ``steps`` steps, or when one gains less than 1e-5. Species that are in no
-    structure keep what the start says. Raises SoapGprError when there is too little data.
+    What is no better than the start is not returned, but the start, with no steps. It ends after
+    ``steps`` steps, or when one gains less than 1e-5 of the loss. Species that are in
+    no structure keep what the start says. Raises SoapGprError when there is too little data.
     """
     if len(targets.y) < 3:
         raise SoapGprError(
@@ -125,13 +130,18 @@ def optimise_map(
         )
     objective = Objective(own, targets, kernel, start, loss=loss, penalty=penalty)
     t = objective.best_noise(start)
-    shape, latest, losses = start.shape, [0.0], [objective(start, t)[0]]
+    losses = [objective(start, t)[0]]
+    t = min(t, MOST_NOISE)
+    slope = objective(start, t)[2]
+    # The first step of L-BFGS is the gradient, or of unit length where that is longer.
+    scale = 1.0 / max(float(np.linalg.norm(slope)), 1e-12)
+    shape, latest = start.shape, [0.0]
     bar = iter(progress(range(steps), "alchemical map"))
 
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
         loss, penalty, du, dt = objective(x[:-1].reshape(shape), x[-1])
         latest[0] = loss
-        return loss + penalty, np.append(du.ravel(), dt)
+        return scale * (loss + penalty), scale * np.append(du.ravel(), dt)
 
     def step(x: np.ndarray) -> None:
         losses.append(latest[0])
@@ -148,4 +158,6 @@ def optimise_map(
     )
     for _ in bar:  # the bar ends with the last step
         pass
+    if found.fun / scale > losses[0]:
+        return OptimisedMap(start, losses[:1])
     return OptimisedMap(found.x[:-1].reshape(shape), losses)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The settings of a fit: fit.toml, declared, read and checked."""
 
+from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import AlchemySettings, ContractionSettings
 from potential.settings.fit_settings import (
     BaselineSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "FitSettings",
     "LabelKeys",
     "NoiseSettings",
+    "OptimiseSettings",
     "PairTermSettings",
     "ProductTermSettings",
     "Sigmas",

@@ -204,6 +204,8 @@ class SoapTermSettings(SoapBasis, TermSettings):
                 raise self.error("l_max", f"0 {_RADIAL}")
         if self.parity != "even" and self.representation != "bispectrum":
             raise self.error("parity", '"even" without representation = "bispectrum"')
+        if self.representation != REPRESENTATIONS[0] and self.alchemy and self.alchemy.optimise:
+            raise self.error("representation", f'"{REPRESENTATIONS[0]}" with alchemy.optimise')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
         check_quotas(self)

@@ -186,6 +186,7 @@ class SoapTerm(SparseTerm):
             n_sparse_config_type={},
             sparse_method="random",
             sparse_file=None,
+            alchemy=settings.alchemy and replace(settings.alchemy, optimise=None),
         )
 
     def most_weights(self, settings: SoapTermSettings, structures: Sequence[Structure]) -> int:

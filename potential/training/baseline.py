@@ -31,7 +31,7 @@ def isolated_atom_energies(
     The energies of fixed terms are taken off first. Raises SoapGprError when the settings or the
     structures lack a species.
     """
-    structures = _without_fixed_terms(settings, structures, species)
+    structures = without_fixed_terms(settings, structures, species)
     method = settings.isolated_atom_energies
     if not isinstance(method, str):
         return _given(method, species)
@@ -62,7 +62,7 @@ def baseline_labels(
     return labels
 
 
-def _without_fixed_terms(settings, structures, species):
+def without_fixed_terms(settings, structures, species):
     """The structures with the energies of fixed terms taken off their energies."""
     terms = fixed_terms(settings, species)
     if not terms:

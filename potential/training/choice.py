@@ -16,6 +16,7 @@ from potential.terms import TrainingModel
 from potential.terms.choice import choose_sparse_points
 from potential.training.baseline import isolated_atom_energies
 from potential.training.extra_species import known_species
+from potential.training.maps import optimised_maps
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,19 @@ class Choice:
 
 
 def choose(
-    settings: FitSettings, train: Sequence[Structure], progress: Progress = silent
+    settings: FitSettings,
+    train: Sequence[Structure],
+    progress: Progress = silent,
+    apart: Sequence[Structure] = (),
 ) -> Choice:
-    """The choice among these structures. Raises SoapGprError for anything a user can put right."""
+    """The choice among these structures. Alchemical maps that are to be optimised come first, on
+    structures set apart where there are any. Raises SoapGprError for anything a user can put right.
+    """
     species = known_species(settings.data, train)
     e0 = isolated_atom_energies(settings.baseline, train, species)
-    return Choice(*choose_sparse_points(settings, train, species, e0, progress))
+    settings, said = optimised_maps(settings, train, apart, species, e0, progress)
+    model, warnings = choose_sparse_points(settings, train, species, e0, progress)
+    return Choice(model, said + warnings)
 
 
 def common_choice(
@@ -42,6 +50,7 @@ def common_choice(
     ranks: Ranks,
     progress: Progress,
     stored: Choice | None = None,
+    apart: Sequence[Structure] = (),
 ) -> Choice:
     """The choice of all ranks: one that is stored, or else made on the first rank."""
     # A rank that was killed before it wrote anything takes up the choice of one that did.
@@ -51,7 +60,7 @@ def common_choice(
         shared = ranks.all_gather(stored if ranks.rank == first else None)[first]
         assert shared is not None
         return shared
-    return ranks.from_first(lambda: choose(settings, train, progress))
+    return ranks.from_first(lambda: choose(settings, train, progress, apart))
 
 
 def require_weights(model: Model) -> None:

@@ -41,6 +41,11 @@ class FitData:
         weights: one that files do not set."""
         return sorted(self.train, key=fingerprint)
 
+    def without(self, structures: Collection[Structure]) -> FitData:
+        """The same with these training structures left out."""
+        left_out = {id(structure) for structure in structures}
+        return replace(self, train=[s for s in self.train if id(s) not in left_out])
+
 
 def read_fit_data(
     settings: FitSettings,

@@ -22,6 +22,7 @@ from potential.terms.choice import most_weights, trial_settings
 from potential.training.choice import choose, require_weights
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
+from potential.training.maps import plan, set_apart
 from potential.training.memory import kept_bytes, regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
@@ -42,7 +43,9 @@ def estimate(
     settings, ranks = as_settings(settings), world()
     with threadpool_limits(limits=1, user_api="blas"):
         data = ranks.from_first(lambda: read_fit_data(settings))
-        train, warnings = data.train, data.warnings
+        train, warnings, apart = data.train, data.warnings, list[Structure]()
+        if factor is None:
+            apart, train = set_apart(settings, data.ordered)
         trial = _trial_model(settings, train)
         require_weights(trial)
         weights, new = most_weights(settings, train, trial), train
@@ -69,6 +72,7 @@ def estimate(
     lines = [
         f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
         + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
+        *plan(settings, train, apart),
         f"Weights        at most {n_weights}",
         f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number of "
         f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "

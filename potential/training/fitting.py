@@ -36,6 +36,7 @@ from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
+from potential.training.maps import set_apart, with_maps_of
 from potential.training.memory import require_possible
 from potential.training.provenance import provenance
 from potential.training.regression import Solution, Triangle, solve
@@ -111,10 +112,12 @@ def _fit(
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
     if factor is None:
-        state = _checkpoint(checkpoint, settings, ordered, ranks)
+        apart, ordered = set_apart(settings, ordered)
+        data = data.without(apart)
+        state = _checkpoint(checkpoint, settings, [*ordered, *apart], ranks)
         with _timed(seconds, "sparse points"):
             stored = state.choice if state else None
-            choice = common_choice(settings, ordered, ranks, progress, stored)
+            choice = common_choice(settings, ordered, ranks, progress, stored, apart)
         require_possible(choice.model, ordered, settings, ranks)
         with _timed(seconds, "regression"):
             triangle = accumulate(choice, ordered, settings, ranks, progress, state)
@@ -140,6 +143,7 @@ def _fit(
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
     )
+    settings = with_maps_of(settings, model)
     # A choice of a checkpoint or factor may have other names of files, or other noise, on record.
     model = model.with_record(settings.to_dict(), record)
     return FitResult(
