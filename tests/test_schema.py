@@ -163,6 +163,12 @@ def _reconcile_soap(table):
             del table["n_sparse"]
         if not table.get("alchemy"):
             table["centers"] = "shared"
+    if table.get("alchemy"):
+        table.pop("contraction", None)
+    if table.get("representation") != "bispectrum":
+        table.pop("parity", None)
+    if table.get("representation") == "radial_spectrum":
+        table.pop("max_eigenvalue", None)
     table.pop("sparse_file", None)
     if table.get("max_eigenvalue"):
         for key in ("n_max", "l_max"):
@@ -170,6 +176,8 @@ def _reconcile_soap(table):
         table |= {"basis": "laplacian", "cutoff": 5.0, "cutoff_width": 0.5, "max_eigenvalue": 2.0}
     elif table.get("basis") == "laplacian":
         table |= {"n_max": 12, "l_max": 2}
+    if table.get("representation") == "radial_spectrum":
+        table["l_max"] = 0
     if table.get("atom_sigma_growth"):
         table["atom_sigma"] = 0.5
     if table.get("contraction") is not None:

@@ -200,7 +200,8 @@ def plot(result: dict, path: str) -> None:
             color=color,
             label=label,
         )
-    axes.set_ylim(bottom=0)
+    most = max(run["us_per_atom_step"]["median"] for run in result["runs"])
+    axes.set_ylim(0, 1.2 * most)
     axes.set_xlabel("elements", color=INK)
     axes.set_ylabel("CPU µs/atom/step in LAMMPS", color=INK)
     axes.legend(fontsize=8, frameon=False)

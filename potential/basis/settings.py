@@ -185,7 +185,6 @@ class SoapBasis(Settings):
     radial_scaling None or {"scale": r_0 in Å, "rate": c, "exponent": m}
     central_weight u_0, weight of the central atom's own Gaussian, ≥ 0
     alchemy        None, or AlchemySettings: elements share pseudo-species
-
     contraction    None or ContractionSettings; the tables of ``tabulate`` are not contracted
 
     Raises SoapGprError with one sentence when a setting is not usable.
