@@ -10,6 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 import slow_twin
+from alchemical import alchemical_model
 from body_order import assert_forces_are_derivatives, assert_rows_are_the_evaluation, structures
 from models import derivative_model, kernel_model, random_structure
 from scipy.spatial.transform import Rotation
@@ -233,6 +234,13 @@ def test_derivatives_as_functions_are_the_evaluation(crystal):
     """Kernels of derivatives take bispectra like any other features."""
     model = derivative_model([crystal], zeta=2, **CUBIC)
     model = model.with_weights(np.random.default_rng(0).normal(size=model.n_weights))
+    assert_forces_are_derivatives(model, crystal)
+
+
+def test_bispectra_of_pseudo_species_are_the_evaluation(crystal):
+    """Channels that every element feeds, and one sparse set for all centres."""
+    model = alchemical_model(centers="shared", **BOTH)
+    assert_rows_are_the_evaluation(model, crystal)
     assert_forces_are_derivatives(model, crystal)
 
 
