@@ -127,14 +127,13 @@ def table(results: list[dict]) -> str:
 
 def plot(results: list[dict], path: str) -> None:
     """Force errors of all models; below, shares of the terms of the sums."""
-    fig, _ = figure(9.0, 4.2)
+    fig, _ = figure(9.0, 4.8)
     fig.clear()
     left, right = fig.subplots(1, 2, width_ratios=(1.2, 1))
     labels = [f"{own['model']}, {SHORT[own['delta']]}" for own in results]
     color = [COLORS[own["delta"] != "fixed"] for own in results]
     left.barh(range(len(results)), [own["force_rmse"] for own in results], color=color)
     left.set_yticks(range(len(results)), labels, fontsize=7)
-    left.set_xscale("log")
     left.invert_yaxis()
     left.set_xlabel("force RMSE, meV/Å", color=INK)
     sums = [own for own in results if own["model"] == "sum"]
@@ -145,10 +144,10 @@ def plot(results: list[dict], path: str) -> None:
             np.arange(len(values)) + 0.2 * (t - 1.5), values, 0.2, color=COLORS[t], label=name
         )
     ticks = [f"{what}\n{SHORT[own['delta']]}" for own in sums for what in ("energies", "forces")]
-    right.set_xticks(range(len(ticks)), ticks, fontsize=6, rotation=30)
+    right.set_xticks(range(len(ticks)), ticks, fontsize=6, rotation=60)
     right.axhline(0, color=INK, linewidth=0.6)
     right.set_ylabel("share, %", color=INK)
-    right.legend(fontsize=7, frameon=False)
+    right.legend(fontsize=7, frameon=False, loc="lower right")
     fig.savefig(path, dpi=110)
 
 
