@@ -13,6 +13,7 @@ from models import (
     derivative_model,
     general_model,
     process_model,
+    product_model,
     random_model,
     random_structure,
 )
@@ -44,6 +45,7 @@ MODELS = {
     "processes": lambda: process_model(shared=True),
     "compressed": compressed_model,
     "derivatives": model_of_derivatives,
+    "product": product_model,
 }
 
 
