@@ -45,6 +45,7 @@ MODELS = {
     "processes": lambda: process_model(shared=True),
     "compressed": compressed_model,
     "derivatives": model_of_derivatives,
+    "product": product_model,
 }
 
 
