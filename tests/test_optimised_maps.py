@@ -211,7 +211,7 @@ def test_other_representations_are_refused():
 def test_descriptors_and_products_have_no_data_to_optimise_on(frames):
     asked = {"dimensions": 2, "optimise": {}}
     with pytest.raises(SoapGprError, match="expected one only in a soap term of a fit"):
-        SoapDescriptor(alchemy=asked)(frames[:1])
+        SoapDescriptor(alchemy=asked, species=METALS)(frames[:1])
     factors = [{"cutoff": 3.0, "alchemy": asked}, {"cutoff": 3.0}]
     with pytest.raises(SoapGprError, match="expected one only in a soap term of a fit"):
         product = {"kind": "product", "n_sparse": 5, "factors": factors}
