@@ -8,6 +8,7 @@ fit                 train a model from settings, and files or frames
 refit               the same fit with another jitter, from a model that keeps its triangle
 tune                search for settings by cross-validation and marginal likelihood
 SoapDescriptor      SOAP vectors of ase.Atoms, also as a transformer of scikit-learn
+SymmetryFunctions   the same with Behler-Parrinello symmetry functions
 environment_kernel, structure_kernel
                     kernels of environments and of structures
 farthest_points     choose the most different rows of a feature matrix; potential.selection has more
@@ -24,6 +25,7 @@ _EXPORTS = {
     "SoapDescriptor": "potential.descriptors",
     "SoapGprCalculator": "potential.model.calculator",
     "SoapGprError": "potential.errors",
+    "SymmetryFunctions": "potential.descriptors",
     "environment_kernel": "potential.descriptors",
     "farthest_points": "potential.selection",
     "fit": "potential.training.fitting",
@@ -33,6 +35,7 @@ _EXPORTS = {
 }
 if TYPE_CHECKING:  # the same for type checkers and editors
     from potential.descriptors import SoapDescriptor as SoapDescriptor
+    from potential.descriptors import SymmetryFunctions as SymmetryFunctions
     from potential.descriptors import environment_kernel as environment_kernel
     from potential.descriptors import structure_kernel as structure_kernel
     from potential.errors import SoapGprError as SoapGprError

@@ -18,6 +18,7 @@ from potential.terms.density_covariance import density_covariance
 from potential.terms.features import features
 from potential.terms.fixed_triplet import Process, fixed_triplet_draft
 from potential.terms.pair import PairTerm
+from potential.terms.symmetry import n_functions
 from potential.terms.triplet import TripletTerm
 
 
@@ -117,6 +118,33 @@ def contracted_model(n_channels=3, species=(1, 8), basis="gto", seed=0) -> Train
     term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
     term["weights"] = {a: rng.normal(size=5) for a in range(len(species))}
     return build_model(species, e0, [term])
+
+
+SYMMETRY_FUNCTIONS = {
+    "g1": True,
+    "g2": [[0.5, 0.0], [2.0, 1.5]],
+    "g3": [1.2],
+    "g4": [[0.02, 1, 1], [0.02, 2.5, -1], [0.1, 4, -0.7]],
+    "g5": [[0.05, 2, 1], [0.02, 1, 1]],
+}
+
+
+def symmetry_model(
+    zeta=2, selected=False, n_sparse=6, species=(1, 8), seed=0, **kernel
+) -> TrainingModel:
+    """A term of symmetry functions of all kinds, cutoff 3.5 Å, as ``kernel_model`` is of SOAP."""
+    rng = np.random.default_rng(seed)
+    term = {"kind": "acsf", "cutoff": 3.5, **SYMMETRY_FUNCTIONS, "zeta": zeta, "delta": 1.3}
+    term |= {"normalize": True, **kernel}
+    if selected:
+        n = n_functions(term, len(species))
+        term["features"] = np.append(rng.permutation(n)[: n // 2], [3, 3])
+        term["feature_scale"] = rng.uniform(0.2, 2.0, len(term["features"]))
+    atoms = random_structure(np.repeat(species, n_sparse), seed=seed)
+    points = features(build_model(species, [0.0] * len(species), [term]), 0, atoms)
+    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
+    term["weights"] = {a: rng.normal(size=n_sparse) for a in range(len(species))}
+    return build_model(species, [-float(z) for z in species], [term])
 
 
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:

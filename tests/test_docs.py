@@ -40,6 +40,7 @@ TABLES = {
         settings.OptimiseSettings,
         settings.ContractionSettings,
     ],
+    '[[terms]] kind = "acsf"': [settings.SymmetryTermSettings],
     '[[terms]] kind = "product"': [settings.ProductTermSettings, settings.FactorSettings],
     '[[terms]] kind = "pair"': [settings.PairTermSettings],
     '[[terms]] kind = "triplet"': [settings.TripletTermSettings],

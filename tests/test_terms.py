@@ -15,6 +15,7 @@ from models import (
     product_model,
     random_model,
     random_structure,
+    symmetry_model,
     triplet_model,
 )
 from training_data import emt_frames, write_frames
@@ -26,6 +27,7 @@ from potential.settings import (
     PairTermSettings,
     ProductTermSettings,
     SoapTermSettings,
+    SymmetryTermSettings,
     TripletTermSettings,
 )
 from potential.settings.file import as_settings
@@ -42,6 +44,7 @@ ALL_KINDS = {
         {"cutoff": 4.0, "n_max": 3, "l_max": 2, "n_sparse": 10},
         {"cutoff": 3.0, "n_max": 3, "l_max": 2, "n_sparse": 24, "sparse_basis": "derivatives"},
         {"kind": "product", "n_sparse": 6, "factors": 2 * [{"n_max": 3, "l_max": 2}]},
+        {"kind": "acsf", "cutoff": 4.0, "n_sparse": 10},
         {"kind": "pair", "cutoff": 4.0, "n_sparse": 5},
         {"kind": "triplet", "cutoff": 3.5, "n_sparse": 5},
     ],
@@ -53,7 +56,15 @@ def models():
     known = triplet_model(known=lambda p: lambda x, y, z: (1 + p) * np.exp(-x - y - z))
     derivatives = derivative_model([random_structure([8, 1, 1])])
     product = product_model()
-    return [random_model(), derivatives, product, body_order_model(), known, process_model()]
+    return [
+        random_model(),
+        derivatives,
+        symmetry_model(),
+        product,
+        body_order_model(),
+        known,
+        process_model(),
+    ]
 
 
 def all_kinds(tmp_path):
@@ -77,6 +88,7 @@ def test_every_entry_is_of_one_kind_and_every_kind_has_one():
         SoapTermSettings(),
         SoapTermSettings(sparse_basis="derivatives"),
         ProductTermSettings((FactorSettings(), FactorSettings())),
+        SymmetryTermSettings(),
         PairTermSettings(),
         TripletTermSettings(),
     ],

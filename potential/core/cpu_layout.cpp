@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cpu_layout.hpp"
 
+#include "acsf/symmetry_functions.hpp"
+
 namespace soap_gpr {
 
 namespace {
@@ -9,6 +11,9 @@ std::unique_ptr<const FeatureLayout> make(const SoapTerm &term) {
   return std::make_unique<SoapLayout>(term);
 }
 std::unique_ptr<const FeatureLayout> make(const ProductTerm &) { return nullptr; }
+std::unique_ptr<const FeatureLayout> make(const SymmetryTerm &term) {
+  return std::make_unique<SymmetryLayout>(term);
+}
 std::unique_ptr<const FeatureLayout> make(const PairTerm &) { return nullptr; }
 std::unique_ptr<const FeatureLayout> make(const TripletTerm &) { return nullptr; }
 

@@ -22,6 +22,8 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
     term = read_soap_term(arrays, entry, prefix, n_species);
   else if (kind == "product")
     term = read_product_term(arrays, entry, prefix, n_species);
+  else if (kind == "acsf")
+    term = read_symmetry_term(arrays, entry, prefix, n_species);
   else if (kind == "pair")
     term = read_pair_term(arrays, entry, prefix, n_species);
   else if (kind == "triplet")

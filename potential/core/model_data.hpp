@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "acsf/symmetry_term.hpp"
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_term.hpp"
 #include "soap/product_term.hpp"
@@ -24,7 +25,7 @@ inline bool is_species(std::int64_t z) {
   return z >= 1 && z <= INT_MAX && (z <= kMaxAtomicNumber || !bead_name(int(z)).empty());
 }
 
-using Term = std::variant<SoapTerm, PairTerm, TripletTerm, ProductTerm>;
+using Term = std::variant<SoapTerm, SymmetryTerm, PairTerm, TripletTerm, ProductTerm>;
 
 inline double cutoff(const Term &term) {
   return std::visit([](const auto &any) { return any.cutoff; }, term);

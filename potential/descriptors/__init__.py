@@ -2,6 +2,7 @@
 """SOAP vectors of atoms for other programs' regressions, and kernels of them.
 
 SoapDescriptor      ase.Atoms -> spectra, as a function and as a transformer of scikit-learn
+SymmetryFunctions   the same with Behler-Parrinello symmetry functions
 Features            what it computes: rows by environment, with the structures they belong to
 FeatureGradients    derivatives of these rows by positions and strain
 environment_kernel, structure_kernel
@@ -11,6 +12,7 @@ environment_kernel, structure_kernel
 from potential.descriptors.features import FeatureGradients, Features
 from potential.descriptors.kernels import environment_kernel, structure_kernel
 from potential.descriptors.soap import SoapDescriptor
+from potential.descriptors.symmetry import SymmetryFunctions
 from potential.terms.columns import Column, RadialColumn, TripleColumn
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Features",
     "RadialColumn",
     "SoapDescriptor",
+    "SymmetryFunctions",
     "TripleColumn",
     "environment_kernel",
     "structure_kernel",

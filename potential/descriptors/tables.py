@@ -18,6 +18,7 @@ from potential.structures.read import geometry
 from potential.terms.density_covariance import contracted_draft, contraction_of
 from potential.terms.features import features
 from potential.terms.soap import SoapTerm
+from potential.terms.term import Draft
 from potential.terms.training_model import build_model
 
 Gradients = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -30,6 +31,11 @@ def soap_model(
     draft, _ = SoapTerm.draft(settings, species, [])
     if contraction is not None:
         draft = contracted_draft(draft, contraction)
+    return term_model(draft, species)
+
+
+def term_model(draft: Draft, species: Sequence[int]) -> Model:
+    """A model of one term alone."""
     return build_model(species, np.zeros(len(species)), [draft])
 
 

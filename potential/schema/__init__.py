@@ -21,7 +21,18 @@ from potential.schema.tables import (
     Symbols,
     Tables,
 )
-from potential.schema.values import Choice, File, Files, Flag, Integer, Number, Text, Vector
+from potential.schema.values import (
+    Choice,
+    File,
+    Files,
+    Flag,
+    Integer,
+    Items,
+    Number,
+    Row,
+    Text,
+    Vector,
+)
 
 __all__ = [
     "Beads",
@@ -33,11 +44,13 @@ __all__ = [
     "Flag",
     "Group",
     "Integer",
+    "Items",
     "Kinds",
     "Nested",
     "Number",
     "Numbers",
     "Place",
+    "Row",
     "SettingError",
     "Settings",
     "Symbols",

@@ -215,6 +215,49 @@ class Files(Value):
         return tuple(str(folder / name) for name in value)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Row(Value):
+    """A list of so many values, each of its own kind, by their names."""
+
+    of: Mapping[str, Value] = field(kw_only=False)
+
+    def check(self, value: Any, place: Place) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) != len(self.of):
+            raise place.error(value, self.expected)
+        return tuple(
+            own.check(item, place.at(name))
+            for item, (name, own) in zip(value, self.of.items(), strict=True)
+        )
+
+    @property
+    def expected(self) -> str:
+        return f"a list of {len(self.of)} numbers, [{', '.join(self.of)}]"
+
+    @property
+    def range(self) -> str:
+        return f"`[{', '.join(self.of)}]`"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items(Value):
+    """A list of any length of values of one kind."""
+
+    each: Value = field(kw_only=False)
+
+    def check(self, value: Any, place: Place) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise place.error(value, self.expected)
+        return tuple(self.each.check(item, place) for item in value)
+
+    @property
+    def expected(self) -> str:
+        return f"a list; each item: {self.each.expected}"
+
+    @property
+    def range(self) -> str:
+        return f"list of {self.each.range}"
+
+
 def whole(value: float) -> float:
     """An integer where the number is one."""
     return int(value) if float(value).is_integer() else float(value)

@@ -13,11 +13,12 @@ from potential.settings.fit_settings import (
     SolverSettings,
     ZblSettings,
 )
+from potential.settings.kinds import KINDS
+from potential.settings.product import FactorSettings, ProductTermSettings
+from potential.settings.symmetry import SymmetryTermSettings
 from potential.settings.terms import (
-    KINDS,
-    FactorSettings,
+    KernelTermSettings,
     PairTermSettings,
-    ProductTermSettings,
     SoapTermSettings,
     TermSettings,
     TripletTermSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "DataSettings",
     "FactorSettings",
     "FitSettings",
+    "KernelTermSettings",
     "LabelKeys",
     "NoiseSettings",
     "OptimiseSettings",
@@ -39,6 +41,7 @@ __all__ = [
     "Sigmas",
     "SoapTermSettings",
     "SolverSettings",
+    "SymmetryTermSettings",
     "TermSettings",
     "TripletTermSettings",
     "ZblSettings",

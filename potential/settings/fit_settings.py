@@ -26,7 +26,8 @@ from potential.schema import (
 )
 from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
 from potential.schema.settings import keys
-from potential.settings.terms import KINDS, SoapTermSettings, TermSettings
+from potential.settings.kinds import KINDS
+from potential.settings.terms import SoapTermSettings, TermSettings
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST, SMALLEST_SIGMA
 

@@ -19,7 +19,6 @@ from potential.schema import (
     Number,
     Place,
     Settings,
-    Tables,
     setting,
 )
 from potential.schema.limits import (
@@ -32,7 +31,6 @@ from potential.schema.limits import (
     MOST_SEED,
     MOST_SPARSE,
 )
-from potential.schema.settings import REQUIRED, declared
 from potential.schema.values import whole
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
@@ -57,15 +55,15 @@ _LENGTH_SCALE = Number(
 _NO_COUNT = 'nothing with sparse_method = "file", which takes all points'
 
 
-def _cutoff(default: float, text: str) -> Any:
+def term_cutoff(default: float, text: str) -> Any:
     return setting(default, Number(above=0, most=MOST_CUTOFF, unit="Å", help=text))
 
 
-def _delta(default: float, text: str) -> Any:
+def term_delta(default: float, text: str) -> Any:
     return setting(default, Number(least=LEAST_DELTA, most=MOST_DELTA, unit="eV", help=text))
 
 
-def _sparse_count(more: str = "") -> Any:
+def sparse_count(more: str = "") -> Any:
     return setting(
         1000,
         BySpecies(
@@ -76,7 +74,7 @@ def _sparse_count(more: str = "") -> Any:
     )
 
 
-def _sparse_quotas() -> Any:
+def sparse_quotas() -> Any:
     return setting(
         {},
         ByName(
@@ -87,7 +85,7 @@ def _sparse_quotas() -> Any:
     )
 
 
-def _kind(name: str) -> Any:
+def term_kind(name: str) -> Any:
     """The key that tells the kinds of terms apart."""
     return field(
         default=name, kw_only=True, metadata={"value": Choice((name,), help="kind of the term")}
@@ -101,7 +99,7 @@ class TermSettings(Settings):
     table: ClassVar[str] = "[terms]"
     source: ClassVar[str] = Place.source
 
-    kind: str = _kind("")
+    kind: str = term_kind("")
 
     @property
     def delta(self) -> float:
@@ -110,12 +108,87 @@ class TermSettings(Settings):
 
 
 @dataclass(frozen=True)
-class SoapTermSettings(SoapBasis, TermSettings):
+class KernelTermSettings(Settings):
+    """What terms have in common that are kernels of features with sparse environments."""
+
+    zeta: float = setting(
+        4, Number(least=1, most=32, kept=whole, help="power ζ of the kernel, eq. (7), (7b)")
+    )
+    normalize: bool = setting(
+        True,
+        Flag(help="whether features have unit length, eq. (6), or are as they are"),
+    )
+    offset: float = setting(
+        0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of the kernel, eq. (7b)")
+    )
+    centers: str = setting(
+        SEPARATE,
+        Choice(
+            (SEPARATE, SHARED),
+            help="how kernels couple centres of different species, eq. (7d): not at all, or as if "
+            "they were of one, with one set of sparse points for all",
+        ),
+    )
+    n_sparse: int | Mapping[str, int] = sparse_count(
+        "; of all together where `centers` are not separate"
+    )
+    n_sparse_config_type: Mapping[str, int] = sparse_quotas()
+    sparse_method: str = setting(
+        "fps",
+        Choice(
+            SPARSE_METHODS,
+            help='how they are chosen, eq. (17) to (19); `"kmeans"`: the environment nearest the '
+            'centre of each of `n_sparse` clusters of features; `"file"`: all those of '
+            "`sparse_file`",
+        ),
+    )
+    sparse_file: str | None = setting(None, File(help='with `sparse_method = "file"`, below'))
+    delta: float = term_delta(
+        1.0, "δ: size of the energies that the term is expected to describe, eq. (7)"
+    )
+    seed: int = setting(0, Integer(0, MOST_SEED, help="of the random choices"))
+
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """With points from a file, n_sparse would say nothing, even what the default says."""
+        values = super().given(values, place)
+        if values.get("sparse_method") == "file" and "n_sparse" in values:
+            raise place.at("n_sparse").error(values["n_sparse"], _NO_COUNT)
+        return values
+
+    def check(self) -> None:
+        super().check()
+        if self.sparse_method == "cur" and not isinstance(self.zeta, int):
+            # such a matrix may have negative eigenvalues, where the factorisation ends early
+            raise self.error("zeta", 'an integer with sparse_method = "cur"')
+        self._check_file()
+        if self.centers != SEPARATE and isinstance(self.n_sparse, Mapping):
+            place = self.place().at("n_sparse")
+            raise place.says(
+                f'found a table by species, expected one number with centers = "{self.centers}"'
+            )
+        check_quotas(self)
+
+    def _check_file(self) -> None:
+        if self.sparse_method != "file":
+            if self.sparse_file is not None:
+                raise self.error("sparse_file", 'nothing without sparse_method = "file"')
+            return
+        if self.sparse_file is None:
+            raise self.place().at("sparse_file").says('missing, with sparse_method = "file"')
+        if self.n_sparse != type(self).n_sparse:
+            raise self.error("n_sparse", _NO_COUNT)
+        if self.n_sparse_config_type:
+            raise self.error("n_sparse_config_type", 'nothing with sparse_method = "file"')
+
+
+@dataclass(frozen=True)
+class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
     """One [[terms]] entry of kind "soap"; lengths in Å, delta in eV."""
 
     source: ClassVar[str] = Place.source
 
-    kind: str = _kind("soap")
+    kind: str = term_kind("soap")
     radial_scaling: Mapping[str, float] | None = setting(RADIAL_SCALING, SCALING)
     representation: str = setting(
         "power_spectrum",
@@ -133,16 +206,6 @@ class SoapTermSettings(SoapBasis, TermSettings):
             "mirror images differ, also in their energies",
         ),
     )
-    zeta: float = setting(
-        4, Number(least=1, most=32, kept=whole, help="power ζ of the kernel, eq. (7), (7b)")
-    )
-    normalize: bool = setting(
-        True,
-        Flag(help="whether features have unit length, eq. (6), or are as they are"),
-    )
-    offset: float = setting(
-        0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of the kernel, eq. (7b)")
-    )
     centers: str = setting(
         SEPARATE,
         Choice(
@@ -152,20 +215,6 @@ class SoapTermSettings(SoapBasis, TermSettings):
             "points for all",
         ),
     )
-    n_sparse: int | Mapping[str, int] = _sparse_count(
-        "; of all together where `centers` are not separate"
-    )
-    n_sparse_config_type: Mapping[str, int] = _sparse_quotas()
-    sparse_method: str = setting(
-        "fps",
-        Choice(
-            SPARSE_METHODS,
-            help='how they are chosen, eq. (17) to (19); `"kmeans"`: the environment nearest the '
-            'centre of each of `n_sparse` clusters of features; `"file"`: all those of '
-            "`sparse_file`",
-        ),
-    )
-    sparse_file: str | None = setting(None, File(help='with `sparse_method = "file"`, below'))
     sparse_basis: str = setting(
         "environments",
         Choice(
@@ -174,29 +223,19 @@ class SoapTermSettings(SoapBasis, TermSettings):
             "derivatives of kernels by the coordinates of sparse structures, below",
         ),
     )
-    delta: float = _delta(
-        1.0, "δ: size of the energies that the term is expected to describe, eq. (7)"
-    )
-    seed: int = setting(0, Integer(0, MOST_SEED, help="of the random choices"))
 
     @classmethod
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
-        """With points from a file, n_sparse would say nothing, even what the default says; nor
-        would l_max of radial spectra."""
+        """With l_max of radial spectra, which would say nothing."""
         values = super().given(values, place)
-        if values.get("sparse_method") == "file" and "n_sparse" in values:
-            raise place.at("n_sparse").error(values["n_sparse"], _NO_COUNT)
         if values.get("representation") == "radial_spectrum" and "max_eigenvalue" not in values:
             values = {"l_max": 0, **values}
         return values
 
     def check(self) -> None:
         super().check()
-        if self.sparse_method == "cur" and not isinstance(self.zeta, int):
-            # such a matrix may have negative eigenvalues, where the factorisation ends early
-            raise self.error("zeta", 'an integer with sparse_method = "cur"')
-        self._check_file()
-        self._check_centers()
+        if self.centers == ALCHEMICAL and self.alchemy is None:
+            raise self.error("centers", f'"{SEPARATE}" or "{SHARED}" without alchemy')
         if self.representation == "radial_spectrum":
             if self.max_eigenvalue is not None:
                 raise self.error("max_eigenvalue", f"n_max instead, {_RADIAL}")
@@ -208,31 +247,6 @@ class SoapTermSettings(SoapBasis, TermSettings):
             raise self.error("representation", f'"{REPRESENTATIONS[0]}" with alchemy.optimise')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
-        check_quotas(self)
-
-    def _check_file(self) -> None:
-        if self.sparse_method != "file":
-            if self.sparse_file is not None:
-                raise self.error("sparse_file", 'nothing without sparse_method = "file"')
-            return
-        if self.sparse_file is None:
-            raise self.place().at("sparse_file").says('missing, with sparse_method = "file"')
-        if self.n_sparse != type(self).n_sparse:
-            raise self.error("n_sparse", _NO_COUNT)
-        if self.n_sparse_config_type:
-            raise self.error("n_sparse_config_type", 'nothing with sparse_method = "file"')
-
-    def _check_centers(self) -> None:
-        """Of kernels between centres of different species, eq. (7d)."""
-        if self.centers == SEPARATE:
-            return
-        if self.centers == ALCHEMICAL and self.alchemy is None:
-            raise self.error("centers", f'"{SEPARATE}" or "{SHARED}" without alchemy')
-        if isinstance(self.n_sparse, Mapping):
-            place = self.place().at("n_sparse")
-            raise place.says(
-                f'found a table by species, expected one number with centers = "{self.centers}"'
-            )
 
     def _check_derivatives(self) -> None:
         """Of functions that stand on structures, not on single environments, eq. (13h)."""
@@ -267,7 +281,7 @@ def check_quotas(settings: Any) -> None:
 class FunctionTermSettings(TermSettings):
     """What terms of functions of distances have in common."""
 
-    cutoff: float = _cutoff(5.0, "$r_c$")
+    cutoff: float = term_cutoff(5.0, "$r_c$")
     cutoff_width: float = setting(
         1.0,
         Number(
@@ -287,7 +301,7 @@ class FunctionTermSettings(TermSettings):
 class PairTermSettings(FunctionTermSettings):
     """One [[terms]] entry of kind "pair"; lengths in Å, delta in eV."""
 
-    kind: str = _kind("pair")
+    kind: str = term_kind("pair")
     length_scale: float = setting(0.6, _LENGTH_SCALE)
     n_sparse: int = setting(
         20,
@@ -295,15 +309,15 @@ class PairTermSettings(FunctionTermSettings):
             1, MOST_PAIR_SPARSE, help="sparse points of each pair of species, at equal spacing"
         ),
     )
-    delta: float = _delta(5.0, "δ: size of the function")
+    delta: float = term_delta(5.0, "δ: size of the function")
 
 
 @dataclass(frozen=True)
 class TripletTermSettings(FunctionTermSettings):
     """One [[terms]] entry of kind "triplet"; lengths in Å, delta in eV."""
 
-    kind: str = _kind("triplet")
-    cutoff: float = _cutoff(4.0, "$r_c$: both neighbours are within it")
+    kind: str = term_kind("triplet")
+    cutoff: float = term_cutoff(4.0, "$r_c$: both neighbours are within it")
     length_scale: float = setting(
         1.0,
         replace(
@@ -320,7 +334,7 @@ class TripletTermSettings(FunctionTermSettings):
             help="sparse points of each function, chosen among the triplets of the data",
         ),
     )
-    delta: float = _delta(1.0, "δ: size of the function")
+    delta: float = term_delta(1.0, "δ: size of the function")
     seed: int = setting(0, Integer(0, MOST_SEED, help="of the first sparse point"))
 
     def check(self) -> None:
@@ -329,64 +343,3 @@ class TripletTermSettings(FunctionTermSettings):
         if self.length_scale < least:
             expected = f"at least cutoff / {MOST_LENGTH_SCALES} = {least:g} Å"
             raise self.error("length_scale", expected)
-
-
-@dataclass(frozen=True)
-class FactorSettings(SoapBasis):
-    """One [[terms.factors]] table of a product; lengths in Å."""
-
-    source: ClassVar[str] = Place.source
-    table: ClassVar[str] = "[terms.factors]"
-
-    radial_scaling: Mapping[str, float] | None = setting(RADIAL_SCALING, SCALING)
-    zeta: float = setting(
-        2, Number(least=1, most=32, kept=whole, help="power ζ of this kernel, eq. (7g)")
-    )
-    offset: float = setting(
-        0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of this kernel, eq. (7g)")
-    )
-
-    def as_soap(self) -> SoapTermSettings:
-        """The term that has this kernel alone, with δ = 1 eV."""
-        return SoapTermSettings(**{key: getattr(self, key) for key in declared(FactorSettings)})
-
-
-@dataclass(frozen=True)
-class ProductTermSettings(TermSettings):
-    """One [[terms]] entry of kind "product"; delta in eV."""
-
-    kind: str = _kind("product")
-    factors: tuple[FactorSettings, ...] = setting(
-        REQUIRED, Tables(FactorSettings, least=2, most=8, help="the kernels, `[[terms.factors]]`")
-    )
-    n_sparse: int | Mapping[str, int] = _sparse_count()
-    n_sparse_config_type: Mapping[str, int] = _sparse_quotas()
-    sparse_method: str = setting(
-        "fps",
-        Choice(
-            tuple(method for method in SPARSE_METHODS if method != "file"),
-            help='how they are chosen, eq. (17) to (19); `"fps"` and `"cur"` in the metric of the '
-            "product",
-        ),
-    )
-    delta: float = _delta(1.0, "δ: size of the energies that the term is expected to describe")
-    seed: int = setting(0, Integer(0, MOST_SEED, help="of the random choices"))
-
-    def check(self) -> None:
-        integers = all(isinstance(own.zeta, int) for own in self.factors)
-        if self.sparse_method == "cur" and not integers:
-            raise self.error("sparse_method", "another one, or integers for zeta of all factors")
-        check_quotas(self)
-
-    @property
-    def cutoff(self) -> float:
-        """The longest one, Å."""
-        return max(own.cutoff for own in self.factors)
-
-
-KINDS: dict[str, type[TermSettings]] = {
-    "soap": SoapTermSettings,
-    "product": ProductTermSettings,
-    "pair": PairTermSettings,
-    "triplet": TripletTermSettings,
-}

@@ -13,6 +13,7 @@ from potential.terms.pair import PairTerm
 from potential.terms.product import ProductTerm
 from potential.terms.soap import SoapTerm
 from potential.terms.soap_derivatives import SoapDerivativesTerm
+from potential.terms.symmetry import SymmetryTerm
 from potential.terms.term import Entry, Term
 from potential.terms.triplet import TripletTerm
 
@@ -20,6 +21,7 @@ KINDS: tuple[type[Term], ...] = (
     SoapTerm,
     SoapDerivativesTerm,
     ProductTerm,
+    SymmetryTerm,
     PairTerm,
     TripletTerm,
     FixedPairTerm,

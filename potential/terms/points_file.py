@@ -11,7 +11,7 @@ from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.evaluation import naming
 from potential.selection.select import distinct_environments
-from potential.settings import SoapTermSettings
+from potential.settings import KernelTermSettings
 from potential.settings.terms import SEPARATE
 from potential.species import bead_names
 from potential.structures.read import geometry, read_frames
@@ -19,9 +19,14 @@ from potential.terms.features import features
 from potential.terms.term import Entry
 
 MARK = "sparse"
+# What decides the features of each kind of term.
+SAME = {
+    "soap": "cutoff, n_max, l_max, basis, atom_sigma, alchemy, contraction",
+    "acsf": "cutoff, functions, feature_scaling",
+}
 
 
-def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dict[str, Any]:
+def points_from_file(model: Model, term: int, settings: KernelTermSettings) -> dict[str, Any]:
     """What a draft holds of sparse points, as of ``soap_points.sparse_points``; no duplicates.
 
     model: the term's tables, without sparse points. The file is a model (``*.sgpr``) with a term of
@@ -64,28 +69,27 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any
                 species = other.arrays.get(f"term{t}.sparse_species")
                 of_points = {} if species is None else {"sparse_species": species}
                 return {"sparse_points": other.sparse_points(t), **of_points}
+    kind = model.terms[term]["kind"]
     raise SoapGprError(
-        f"{file}: found no soap term with the basis and the species of this one, expected a model "
-        "that was fitted with the same cutoff, n_max, l_max, basis, atom_sigma, alchemy, "
-        "contraction, centers and normalize, not compressed"
+        f"{file}: found no {kind} term with the basis and the species of this one, expected a "
+        f"model that was fitted with the same {SAME[kind]}, centers and normalize, not compressed"
     )
 
 
 def _same_features(model: Model, term: int, other: Model, other_term: int) -> bool:
-    selected = f"term{other_term}.features" in other.arrays  # imported terms may have some alone
-    if selected or _words(model.terms[term]) != _words(other.terms[other_term]):
+    if _words(model.terms[term]) != _words(other.terms[other_term]):
         return False
-    density, theirs = _density(model, term), _density(other, other_term)
-    return density.keys() == theirs.keys() and all(
+    ours, theirs = _arrays(model, term), _arrays(other, other_term)
+    return ours.keys() == theirs.keys() and all(
         own.shape == theirs[name].shape and np.allclose(own, theirs[name], rtol=1e-12, atol=1e-14)
-        for name, own in density.items()
+        for name, own in ours.items()
     )
 
 
-def _density(model: Model, term: int) -> dict[str, np.ndarray]:
+def _arrays(model: Model, term: int) -> dict[str, np.ndarray]:
     """The arrays that decide the features."""
     start = f"term{term}."
-    own = (f"{start}table.", f"{start}central.", f"{start}alchemy")
+    own = tuple(start + name for name in ("table.", "central.", "alchemy", "feature"))
     return {
         name.removeprefix(start): array
         for name, array in model.arrays.items()
@@ -93,11 +97,12 @@ def _density(model: Model, term: int) -> dict[str, np.ndarray]:
     }
 
 
-def _words(entry: Entry) -> dict[str, str | int]:
+def _words(entry: Entry) -> dict[str, Any]:
     """What of an entry decides the features, beside the numbers behind its tables."""
-    of_kernel = ("zeta", "delta", "offset")
+    functions = ("g2", "g3", "g4", "g5")
     return {
         key: value
         for key, value in entry.items()
-        if key not in of_kernel and isinstance(value, (str, int))
+        if key not in ("zeta", "delta", "offset")
+        and (key in functions or isinstance(value, (str, int)))
     }

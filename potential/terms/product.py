@@ -18,7 +18,8 @@ from potential.selection.select import select
 from potential.settings import ProductTermSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms.columns import n_columns
-from potential.terms.soap import TRIAL_SPARSE, SoapTerm
+from potential.terms.feature_term import TRIAL_SPARSE
+from potential.terms.soap import SoapTerm
 from potential.terms.soap_points import chosen_points, n_sparse
 from potential.terms.term import RECORD, Draft, Entry, SparseTerm
 

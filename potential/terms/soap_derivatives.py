@@ -15,12 +15,13 @@ from potential.errors import SoapGprError
 from potential.model import Environments, Model
 from potential.runtime.parallel import thread_count
 from potential.runtime.progress import Progress, silent
-from potential.settings import SoapTermSettings
+from potential.settings import KernelTermSettings, SoapTermSettings
 from potential.structures.arrays import from_arrays, to_arrays
 from potential.structures.neighbors import neighbors_of
 from potential.structures.structure import Structure
+from potential.terms.feature_term import TRIAL_SPARSE
 from potential.terms.gradients import CHUNK_BYTES, DerivativeFunctions
-from potential.terms.soap import TRIAL_SPARSE, SoapTerm
+from potential.terms.soap import SoapTerm
 from potential.terms.sparse_structures import sparse_structures
 from potential.terms.term import COMPRESSED, Draft, Entry
 
@@ -107,15 +108,15 @@ class SoapDerivativesTerm(SoapTerm):
 
     @staticmethod
     def trial_settings(
-        settings: SoapTermSettings, structures: Sequence[Structure]
-    ) -> SoapTermSettings:
+        settings: KernelTermSettings, structures: Sequence[Structure]
+    ) -> KernelTermSettings:
         """With the coordinates of one structure at least."""
         assert isinstance(settings.n_sparse, int)
         smallest = min((3 * len(s) for s in structures if len(s) > 1), default=1)
         n_sparse = min(settings.n_sparse, max(TRIAL_SPARSE, smallest))
         return replace(SoapTerm.trial_settings(settings, structures), n_sparse=n_sparse)
 
-    def most_weights(self, settings: SoapTermSettings, structures: Sequence[Structure]) -> int:
+    def most_weights(self, settings: KernelTermSettings, structures: Sequence[Structure]) -> int:
         assert isinstance(settings.n_sparse, int)
         return min(settings.n_sparse, 3 * sum(len(s) for s in structures if len(s) > 1))
 

@@ -17,7 +17,7 @@ from potential.runtime.progress import Progress, silent
 from potential.schema import nearest
 from potential.selection.rows import Coupling
 from potential.selection.select import select
-from potential.settings import ProductTermSettings, SoapTermSettings
+from potential.settings import KernelTermSettings, ProductTermSettings
 from potential.settings.terms import SEPARATE
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
@@ -33,7 +33,7 @@ PER_QUOTA = 10
 def sparse_points(
     model: Model,
     term: int,
-    settings: SoapTermSettings,
+    settings: KernelTermSettings,
     structures: Sequence[Structure],
     progress: Progress = silent,
 ) -> tuple[dict[str, Any], list[str]]:
@@ -69,7 +69,7 @@ def sparse_points(
 def chosen_points(
     model: Model,
     term: int,
-    settings: SoapTermSettings | ProductTermSettings,
+    settings: KernelTermSettings | ProductTermSettings,
     structures: Sequence[Structure],
     choose: Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray],
     progress: Progress = silent,
@@ -111,7 +111,7 @@ def unused_quotas(
     ]
 
 
-def n_sparse(settings: SoapTermSettings | ProductTermSettings, name: str) -> int:
+def n_sparse(settings: KernelTermSettings | ProductTermSettings, name: str) -> int:
     """The number of sparse points asked for a species, by chemical symbol."""
     if isinstance(settings.n_sparse, int):
         return settings.n_sparse

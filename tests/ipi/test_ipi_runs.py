@@ -9,7 +9,7 @@ import pytest
 from alchemical import alchemical_model
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
-from models import contracted_model, kernel_model, product_model
+from models import contracted_model, kernel_model, product_model, symmetry_model
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -63,9 +63,10 @@ def test_coupled_centers_run(tmp_path, water):
         run.assert_agrees(model)
 
 
-@pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum"])
-def test_body_orders_run(tmp_path, water, representation):
-    model = kernel_model(representation=representation)
+@pytest.mark.parametrize("representation", ["radial_spectrum", "bispectrum", "acsf"])
+def test_representations_run(tmp_path, water, representation):
+    acsf = representation == "acsf"
+    model = symmetry_model() if acsf else kernel_model(representation=representation)
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()

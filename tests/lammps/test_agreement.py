@@ -14,6 +14,7 @@ from models import (
     product_model,
     random_model,
     random_structure,
+    symmetry_model,
     triplet_model,
 )
 
@@ -98,6 +99,13 @@ def test_body_orders_equal_python(tmp_path, representation, ranks):
 @pytest.mark.parametrize("name", ["triclinic", "isolated atom"])
 def test_products_of_kernels_equal_python(tmp_path, name, ranks):
     model, atoms = product_model(), structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
+def test_symmetry_functions_equal_python(tmp_path, name, ranks):
+    model, atoms = symmetry_model(selected=ranks == 2), structure(name)
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 

@@ -9,9 +9,6 @@ namespace soap_gpr {
 
 namespace {
 
-/// Products of channels of one term. Evaluation has some numbers in memory for each, whether or not
-/// an array of the file is as long.
-constexpr double kMaxFeatures = 1e7;
 constexpr double kMaxProducts = 2e9;  ///< that a selection may choose from
 
 /// The weights of pseudo-species; all of them have the channels of one table, one block after the
@@ -86,63 +83,6 @@ void read_tables(Arrays &arrays, const std::string &prefix, SoapTerm &term) {
   }
 }
 
-SparseSet read_sparse_set(Arrays &arrays, const std::string &prefix, const std::string &suffix,
-                          const SoapTerm &term) {
-  SparseSet sparse;
-  const std::size_t n_features = term.n_features;
-  sparse.rank = term.n_features;
-  const std::string projection = prefix + "projection" + suffix, points = prefix + "sparse_points";
-  if (arrays.has(projection)) {
-    sparse.projection = arrays.read(projection, {kAny, n_features});
-    const std::size_t rank = arrays.find(projection).shape[0];
-    if (rank < 1 || rank > n_features)
-      throw Error("array '" + projection + "' has more rows than columns, or none");
-    sparse.rank = int(rank);
-  }
-  sparse.points = arrays.read(points + suffix, {kAny, std::size_t(sparse.rank)});
-  sparse.size = int(arrays.find(points + suffix).shape[0]);
-  sparse.weights = arrays.read(prefix + "weights" + suffix, {std::size_t(sparse.size)});
-  return sparse;
-}
-
-/// Of a set that serves the centres of all species: those of its points, and κ_c.
-void read_coupling(Arrays &arrays, const std::string &prefix, bool alchemical,
-                   std::size_t n_species, SparseSet &sparse) {
-  const std::string name = prefix + "sparse_species";
-  for (std::int64_t a : arrays.integers(name, {std::size_t(sparse.size)})) {
-    if (a < 0 || a >= std::int64_t(n_species))
-      throw Error("array '" + name + "' holds what is no species of the model");
-    sparse.species.push_back(int(a));
-  }
-  if (!alchemical) return;
-  const auto coupling = arrays.read(prefix + "coupling", {n_species, n_species});
-  for (std::size_t a = 0; a < n_species; ++a)
-    sparse.coupling.emplace_back(&coupling[a * n_species], &coupling[a * n_species] + n_species);
-}
-
-void read_sparse_sets(Arrays &arrays, Entry &entry, const std::string &prefix,
-                      std::size_t n_species, SoapTerm &term) {
-  const std::string centers = entry.has("centers") ? entry.word("centers") : "separate";
-  term.shared_set = centers == "shared" || centers == "alchemical";
-  if (entry.has("centers") && !term.shared_set)
-    throw Error(entry.where() + " has an unknown value of centers" + kNewer);
-  for (std::size_t s = 0; s < (term.shared_set ? 1 : n_species); ++s) {
-    term.sparse.push_back(read_sparse_set(arrays, prefix, "." + std::to_string(s), term));
-    term.n_weights += term.sparse.back().size;
-  }
-  if (term.shared_set)
-    read_coupling(arrays, prefix, centers == "alchemical", n_species, term.sparse[0]);
-}
-
-Kernel read_kernel(Entry &entry) {
-  Kernel kernel;
-  kernel.delta = entry.number("delta", 0.0, 1e10);
-  kernel.zeta = entry.number("zeta", 1, 100);
-  if (entry.has("offset")) kernel.offset = entry.number("offset", 0.0, 1e10);
-  kernel.normalized = entry.flag("normalize");
-  return kernel;
-}
-
 void read_representation(Entry &entry, SoapTerm &term) {
   term.representation =
       entry.has("representation") ? entry.word("representation") : "power_spectrum";
@@ -159,26 +99,6 @@ void read_representation(Entry &entry, SoapTerm &term) {
   const double n = kind->n_products(term);
   if (n > kMaxProducts) throw Error(entry.where() + " has too many products of density channels");
   term.n_products = int(n);
-}
-
-/// Which products are the features: those of the array, or all.
-void read_selection(Arrays &arrays, const std::string &prefix, SoapTerm &term) {
-  const std::string name = prefix + "features";
-  term.n_features = term.n_products;
-  if (!arrays.has(name)) {
-    if (term.n_products <= kMaxFeatures) return;
-    throw Error("array '" + name + "' is missing: all products are too many to be features");
-  }
-  const std::vector<std::int64_t> products = arrays.integers(name, {kAny});
-  term.feature_scale = arrays.read(prefix + "feature_scale", {products.size()});
-  if (products.empty() || products.size() > kMaxFeatures)
-    throw Error("array '" + name + "' has no features, or too many");
-  for (std::int64_t product : products) {
-    if (product < 0 || product >= term.n_products)
-      throw Error("array '" + name + "' names a product that does not exist");
-    term.selection.push_back(int(product));
-  }
-  term.n_features = int(term.selection.size());
 }
 
 /// Of a term that is fitted again from its sparse structures; evaluation does without.

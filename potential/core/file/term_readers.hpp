@@ -17,9 +17,23 @@ SoapTerm read_soap_features(Arrays &arrays, Entry &entry, const std::string &pre
                             std::size_t n_species);
 ProductTerm read_product_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                               std::size_t n_species);
+SymmetryTerm read_symmetry_term(Arrays &arrays, Entry &entry, const std::string &prefix,
+                                std::size_t n_species);
 PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species);
 TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                               std::size_t n_species);
+
+// What terms of features share.
+
+/// Features of one term before the selection. Evaluation has some numbers in memory for each,
+/// whether or not an array of the file is as long.
+constexpr double kMaxFeatures = 1e7;
+
+Kernel read_kernel(Entry &entry);
+/// Which of n_products are the features: those of the array, or all.
+void read_selection(Arrays &arrays, const std::string &prefix, FeatureTerm &term);
+void read_sparse_sets(Arrays &arrays, Entry &entry, const std::string &prefix,
+                      std::size_t n_species, FeatureTerm &term);
 
 }  // namespace soap_gpr

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Symmetry functions of a block of centres, straight from their neighbours and pairs of neighbours.
+#pragma once
+
+#include "acsf/symmetry_functions.hpp"
+
+namespace soap_gpr {
+
+/// A neighbour within the cutoff.
+struct SymmetryNeighbor {
+  int pair;  ///< place in the centre's list
+  int species;
+  double r, unit[3];
+  Jet cutoff;
+};
+
+/// Two neighbours j and k of a centre: distance and angular factors, whose products are G4 and G5.
+class NeighborPair {
+ public:
+  explicit NeighborPair(const SymmetryLayout &layout)
+      : layout_(layout), distances_(layout.distances.size()), angles_(layout.angles.size()) {}
+
+  /// a, b: the jets of f_c(r) exp(-η r²) of both, by η. False when no factor of them is non-zero.
+  bool compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k, const Jet *a, const Jet *b);
+
+  double product(int distance, int angle) const {
+    return distances_[distance].value * angles_[angle].value;
+  }
+
+  /// Derivatives of a function of the factors by r_ij, r_ik, r_jk and cos θ.
+  struct Slopes {
+    double j = 0, k = 0, jk = 0, cosine = 0;
+  };
+  /// Adds those of a product of two factors.
+  void add(int distance, int angle, double scale, Slopes &slopes) const;
+  /// The same along the vectors r_ij and r_ik: r_jk = r_ik - r_ij pulls at both.
+  void gradients(const Slopes &slopes, double along_j[3], double along_k[3]) const;
+
+ private:
+  struct Factor {
+    double value, j, k, jk;
+  };
+
+  const SymmetryLayout &layout_;
+  const SymmetryNeighbor *j_ = nullptr, *k_ = nullptr;
+  double cosine_ = 0, unit_jk_[3] = {};
+  std::vector<Factor> distances_;
+  std::vector<Jet> angles_;
+};
+
+class SymmetryBlock : public FeatureBlock {
+ public:
+  SymmetryBlock(const SymmetryLayout &layout, int capacity);
+
+  void gather(const Environments &environments, const std::size_t *centers, int n) override;
+  /// Exponentials and cutoff functions of all neighbours.
+  void expand() override;
+  void representation_adjoint(const double *g) override { g_ = g; }
+  void expansion_adjoint(double (*f_ij)[3]) override;
+
+  std::unique_ptr<FeatureGradients> make_gradients(std::size_t n_atoms) override;
+
+  struct Center {
+    std::size_t offset = 0;  ///< of its list in those of all centres
+    std::vector<SymmetryNeighbor> neighbors;
+    std::vector<Jet> jets;  ///< [neighbors][etas]
+  };
+  const Center &center(int i) const { return centers_[i]; }
+
+ private:
+  void values(double *p) override;
+  void adjoint(const Center &center, const double *g, double (*f_ij)[3]);
+
+  const SymmetryLayout &layout_;
+  NeighborPair pair_;
+  std::vector<Center> centers_;  ///< [capacity]
+  const double *g_ = nullptr;
+};
+
+/// visit(j, k, uses) for all pairs of neighbours of a centre that feed features, when `pair` has
+/// their factors.
+template <class Visit>
+void for_pairs(const SymmetryLayout &layout, const SymmetryBlock::Center &center,
+               NeighborPair &pair, Visit visit) {
+  const auto &neighbors = center.neighbors;
+  const std::size_t n_etas = layout.etas.size();
+  for (std::size_t j = 0; j < neighbors.size(); ++j)
+    for (std::size_t k = j + 1; k < neighbors.size(); ++k) {
+      const auto &uses = layout.angular[species_pair(neighbors[j].species, neighbors[k].species)];
+      if (!uses.empty() && pair.compute(neighbors[j], neighbors[k], &center.jets[j * n_etas],
+                                        &center.jets[k * n_etas]))
+        visit(j, k, uses);
+    }
+}
+
+}  // namespace soap_gpr

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Terms of kernels of features with sparse environments (docs/theory.md eq. 6 to 7d)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from potential import _core
+from potential.model import Environments, Model
+from potential.runtime.progress import Progress, silent
+from potential.selection.rows import power
+from potential.settings import KernelTermSettings
+from potential.settings.terms import ALCHEMICAL, SEPARATE
+from potential.structures.structure import Structure, symbol
+from potential.terms.points_file import points_from_file
+from potential.terms.soap_points import n_sparse, sparse_points
+from potential.terms.term import Draft, SparseTerm
+
+# Sparse points per species of a trial, at most.
+TRIAL_SPARSE = 200
+
+
+class FeatureTerm(SparseTerm):
+    """One weight for each sparse environment; sparse sets are those of the centre species, or one
+    for all of them.
+
+    A draft holds the entry, ``sparse_points`` {a: (M_a, n_features)} and ``weights`` {a: (M_a,)};
+    it may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b).
+    With ``centers`` (eq. 7d) there is the set 0 alone, with ``sparse_species`` (M_0,).
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = (
+        "features",
+        "feature_scale",
+        "sparse_points",
+        "sparse_species",
+        "weights",
+    )
+
+    @staticmethod
+    def kernel_entry(settings: KernelTermSettings) -> dict[str, Any]:
+        """What of the entry is about the kernel."""
+        return {
+            "zeta": settings.zeta,
+            "delta": settings.delta,
+            "normalize": settings.normalize,
+            **({"offset": settings.offset} if settings.offset else {}),
+            **({"centers": settings.centers} if settings.centers != SEPARATE else {}),
+        }
+
+    @classmethod
+    def choose(
+        cls,
+        draft: Draft,
+        settings: Any,
+        tables: Callable[[], Model],
+        index: int,
+        structures: Sequence[Structure],
+        progress: Progress = silent,
+    ) -> tuple[Draft, list[str]]:
+        chosen, warnings = sparse_points(tables(), index, settings, structures, progress)
+        return draft | chosen, warnings
+
+    @staticmethod
+    def values_by_species(settings: Any) -> dict[str, Mapping[str, Any]]:
+        return {"n_sparse": settings.n_sparse} if isinstance(settings.n_sparse, Mapping) else {}
+
+    @staticmethod
+    def sparse_arrays(draft: Draft, n_species: int, n_columns: int) -> dict[str, np.ndarray]:
+        """The selection of so many features, sparse points and weights, as ``arrays_of`` has
+        them."""
+        arrays, n_features = dict[str, np.ndarray](), n_columns
+        if "features" in draft:
+            arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
+            arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
+            n_features = len(arrays["features"])
+        points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
+        for a in range(1 if "centers" in draft else n_species):
+            own = points.get(a, np.zeros((0, n_features)))
+            arrays[f"sparse_points.{a}"] = own
+            arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
+        if "centers" in draft:
+            of_points = np.asarray(draft.get("sparse_species", ()), dtype=np.int64)
+            arrays["sparse_species"] = of_points
+        return arrays
+
+    @staticmethod
+    def names(species: Sequence[int]) -> list[str]:
+        return [symbol(z) for z in species]
+
+    def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
+        return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
+
+    def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
+        """δ² (p̂_m·p̂_m' + offset)^ζ, where a real ζ takes what is not positive for 0
+        (docs/theory.md eq. 7b); in place: K_MM may take a good part of the memory."""
+        np.matmul(points, points.T, out=out)
+        out += self.entry.get("offset", 0.0)
+        power(out, self.entry["zeta"], out=out)
+        out *= self.entry["delta"] ** 2
+        if self.entry.get("centers") == ALCHEMICAL:
+            species = self.array("sparse_species")
+            out *= self.array("coupling")[np.ix_(species, species)]
+
+    def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    @staticmethod
+    def trial_settings(settings: Any, structures: Sequence[Structure]) -> Any:
+        return replace(
+            settings,
+            n_sparse=TRIAL_SPARSE,
+            n_sparse_config_type={},
+            sparse_method="random",
+            sparse_file=None,
+        )
+
+    def most_weights(self, settings: KernelTermSettings, structures: Sequence[Structure]) -> int:
+        if settings.sparse_method == "file":
+            found = points_from_file(self.model, self.index, settings)
+            return sum(map(len, found["sparse_points"].values()))
+        if isinstance(settings.n_sparse, int) and settings.centers != SEPARATE:
+            return min(settings.n_sparse, sum(map(len, structures)))
+        atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
+        return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        if "centers" not in self.entry:
+            return super().counts
+        names = self.names(self.model.species)
+        counts = np.bincount(self.array("sparse_species"), minlength=len(names)).tolist()
+        return {name: count for name, count in zip(names, counts, strict=True) if count}
+
+    @property
+    def kernel_words(self) -> str:
+        """The end of a description."""
+        entry = self.entry
+        words = f", {entry['centers']} centers" if "centers" in entry else ""
+        words += "" if entry["normalize"] else ", not normalised"
+        if entry.get("offset", 0.0):
+            words += f", offset {entry['offset']:g}"
+        return f"{words}, zeta {entry['zeta']}, delta {entry['delta']:g} eV"
