@@ -39,6 +39,7 @@ TABLES = {
         settings.AlchemySettings,
         settings.OptimiseSettings,
         settings.ContractionSettings,
+        settings.FeatureSelection,
     ],
     '[[terms]] kind = "product"': [settings.ProductTermSettings, settings.FactorSettings],
     '[[terms]] kind = "pair"': [settings.PairTermSettings],

@@ -3,6 +3,7 @@
 
 from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import AlchemySettings, ContractionSettings
+from potential.settings.features import FeatureSelection
 from potential.settings.fit_settings import (
     BaselineSettings,
     DataSettings,
@@ -30,6 +31,7 @@ __all__ = [
     "ContractionSettings",
     "DataSettings",
     "FactorSettings",
+    "FeatureSelection",
     "FitSettings",
     "LabelKeys",
     "NoiseSettings",

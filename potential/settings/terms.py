@@ -16,6 +16,7 @@ from potential.schema import (
     File,
     Flag,
     Integer,
+    Nested,
     Number,
     Place,
     Settings,
@@ -34,6 +35,7 @@ from potential.schema.limits import (
 )
 from potential.schema.settings import REQUIRED, declared
 from potential.schema.values import whole
+from potential.settings.features import FeatureSelection
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 REPRESENTATIONS = ("power_spectrum", "radial_spectrum", "bispectrum")
@@ -173,6 +175,9 @@ class SoapTermSettings(SoapBasis, TermSettings):
             help="what the weights stand on: kernels of sparse environments, eq. (7), or "
             "derivatives of kernels by the coordinates of sparse structures, below",
         ),
+    )
+    feature_selection: FeatureSelection | None = setting(
+        None, Nested(FeatureSelection, help="which features are kept, eq. (5g); all without it")
     )
     delta: float = _delta(
         1.0, "δ: size of the energies that the term is expected to describe, eq. (7)"

@@ -19,6 +19,8 @@ from potential.terms.features import features
 from potential.terms.term import Entry
 
 MARK = "sparse"
+# How the names of arrays begin that decide the features of a term.
+DECIDE = ("table.", "central.", "alchemy", "features", "feature_scale", "recoupling")
 
 
 def points_from_file(model: Model, term: int, settings: SoapTermSettings) -> dict[str, Any]:
@@ -72,8 +74,7 @@ def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any
 
 
 def _same_features(model: Model, term: int, other: Model, other_term: int) -> bool:
-    selected = f"term{other_term}.features" in other.arrays  # imported terms may have some alone
-    if selected or _words(model.terms[term]) != _words(other.terms[other_term]):
+    if _words(model.terms[term]) != _words(other.terms[other_term]):
         return False
     density, theirs = _density(model, term), _density(other, other_term)
     return density.keys() == theirs.keys() and all(
@@ -85,7 +86,7 @@ def _same_features(model: Model, term: int, other: Model, other_term: int) -> bo
 def _density(model: Model, term: int) -> dict[str, np.ndarray]:
     """The arrays that decide the features."""
     start = f"term{term}."
-    own = (f"{start}table.", f"{start}central.", f"{start}alchemy")
+    own = tuple(f"{start}{name}" for name in DECIDE)
     return {
         name.removeprefix(start): array
         for name, array in model.arrays.items()

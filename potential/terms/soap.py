@@ -22,6 +22,7 @@ from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
 from potential.terms.columns import AnyColumn, PseudoSpecies, columns, n_columns
 from potential.terms.density_covariance import contracted_draft, contraction_of
+from potential.terms.feature_choice import with_selection
 from potential.terms.points_file import points_from_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, Entry, SparseTerm
@@ -42,8 +43,8 @@ class SoapTerm(SparseTerm):
 
     A draft holds the entry with what ``basis.tabulate`` returns, ``sparse_points``
     {a: (M_a, n_features)} and ``weights`` {a: (M_a,)}; it may hold ``offset``, and ``features``
-    with ``feature_scale`` (docs/theory.md eq. 5a, 7b). With ``centers`` (eq. 7d) there is the set 0
-    alone, with ``sparse_species`` (M_0,).
+    with ``feature_scale`` and perhaps ``recoupling`` (docs/theory.md eq. 5a, 5i, 7b). With
+    ``centers`` (eq. 7d) there is the set 0 alone, with ``sparse_species`` (M_0,).
     """
 
     ARRAYS: ClassVar[tuple[str, ...]] = (
@@ -52,6 +53,7 @@ class SoapTerm(SparseTerm):
         "alchemy",
         "features",
         "feature_scale",
+        "recoupling",
         "sparse_points",
         "sparse_species",
         "weights",
@@ -88,7 +90,8 @@ class SoapTerm(SparseTerm):
             **tabulate(settings, list(species)),
         }
         n = n_columns(draft)
-        if settings.representation == "bispectrum" and n > MOST_PRODUCTS:
+        selected = settings.feature_selection is not None
+        if settings.representation == "bispectrum" and n > MOST_PRODUCTS and not selected:
             raise settings.error(
                 "representation",
                 f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
@@ -104,12 +107,14 @@ class SoapTerm(SparseTerm):
         model_of: Callable[[Draft], Model],
         structures: Sequence[Structure],
         progress: Progress = silent,
-    ) -> Draft:
-        if settings.contraction is None:
-            return draft
-        model = model_of(draft)
-        contraction = contraction_of(settings.contraction, model, structures, progress)
-        return contracted_draft(draft, contraction)
+    ) -> tuple[Draft, list[str]]:
+        if settings.contraction is not None:
+            model = model_of(draft)
+            contraction = contraction_of(settings.contraction, model, structures, progress)
+            draft = contracted_draft(draft, contraction)
+        if settings.feature_selection is None:
+            return draft, []
+        return with_selection(draft, settings, model_of, structures, progress)
 
     @classmethod
     def choose(
@@ -139,6 +144,8 @@ class SoapTerm(SparseTerm):
             arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
             arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
             n_features = len(arrays["features"])
+        if "recoupling" in draft:
+            arrays["recoupling"] = np.asarray(draft["recoupling"], dtype=np.float64)
         for k, table in draft["tables"].items():
             arrays |= {f"table.{k}": table, f"central.{k}": draft["central"][k]}
         if "alchemy" in draft:
