@@ -13,7 +13,6 @@ from models import (
     derivative_model,
     general_model,
     process_model,
-    product_model,
     random_model,
     random_structure,
 )

@@ -180,6 +180,11 @@ def draw(rows, path):
     for ax, key, scale in zip(axes, ("energy", "force", "us_per_atom"), (1e3, 1e3, 1), strict=True):
         ax.axhline(scale * full[key], color="k", lw=0.8)
         ax.set(xscale="log", yscale="log", xlabel=f"features kept of {full['n_features']}")
+        counts = [round(part * full["n_features"]) for part in PARTS]
+        ax.set_xticks(counts, counts, minor=False)
+        ax.set_xticks([], minor=True)
+        ax.yaxis.set_minor_formatter("{x:g}")
+        ax.yaxis.set_major_formatter("{x:g}")
     axes[0].set_ylabel("energy error, meV/atom")
     axes[1].set_ylabel("force error, meV/Å")
     axes[2].set_ylabel("µs per atom, one core")
