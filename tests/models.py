@@ -7,6 +7,7 @@ import numpy as np
 from potential.basis import tabulate
 from potential.basis.contraction import contracted, principal_components
 from potential.basis.settings import SoapBasis
+from potential.selection.columns import choose_columns
 from potential.settings import BaselineSettings, PairTermSettings, TripletTermSettings, ZblSettings
 from potential.structures.arrays import to_arrays
 from potential.structures.structure import structure_from_atoms
@@ -145,6 +146,24 @@ def symmetry_model(
     term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate(species)}
     term["weights"] = {a: rng.normal(size=n_sparse) for a in range(len(species))}
     return build_model(species, [-float(z) for z in species], [term])
+
+
+def selected_model(n=15, recouple=False, zeta=2, n_sparse=6, **kernel):
+    """A SOAP term with n of its features, chosen on random atoms, recoupled if wanted; kernel:
+    entries of the term."""
+    species, rng = (1, 8), np.random.default_rng(0)
+    term = tabulated_term(species, 3, 2, 3.5, zeta) | kernel
+    atoms = random_structure(np.repeat(species, 40), seed=3)
+    X = features(build_model(species, [0.0, 0.0], [term]), 0, atoms)
+    found = choose_columns(X, n=n)
+    term |= {"features": found.chosen, "feature_scale": np.ones(n)}
+    if recouple:
+        term["recoupling"] = found.recoupling()
+    points = features(build_model(species, [0.0, 0.0], [term]), 0, atoms)
+    own = {a: points[atoms.numbers == z][:n_sparse] for a, z in enumerate(species)}
+    term["sparse_points"] = own
+    term["weights"] = {a: rng.normal(size=n_sparse) for a in range(2)}
+    return build_model(species, [-1.0, -8.0], [term])
 
 
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:

@@ -39,6 +39,7 @@ TABLES = {
         settings.AlchemySettings,
         settings.OptimiseSettings,
         settings.ContractionSettings,
+        settings.FeatureSelection,
     ],
     '[[terms]] kind = "acsf"': [settings.SymmetryTermSettings],
     '[[terms]] kind = "product"': [settings.ProductTermSettings, settings.FactorSettings],

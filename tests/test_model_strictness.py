@@ -13,6 +13,7 @@ from models import (
     derivative_model,
     general_model,
     process_model,
+    product_model,
     random_model,
     random_structure,
 )
@@ -79,7 +80,7 @@ def test_files_of_version_1_still_load(any_model):
     assert old.with_arrays({}).metadata["format_version"] == "3"
 
 
-@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("version", ["1", "2", "3"])
 def test_unknown_keys_of_terms_are_refused(any_model, version):
     for t in range(len(any_model.terms)):
         data = change_metadata(change_term(any_model, t, nu=3), format_version=version)

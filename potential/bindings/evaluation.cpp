@@ -126,7 +126,8 @@ void bind_evaluation(nb::module_ &m) {
       .def_prop_ro("ordered_neighbors", &Model::ordered_neighbors)
       .def_prop_ro("n_terms", &n_terms)
       .def_prop_ro("n_weights", [](const Model &model) { return n_weights(model); })
-      .def("n_features", &n_features, "term"_a);
+      .def("n_features", &n_features, "term"_a)
+      .def("recoupled", &recoupled, "term"_a);
 
   nb::class_<EnvironmentArrays>(m, "Environments")
       .def(

@@ -121,8 +121,8 @@ void evaluate_features(const KernelSum &sum, const Environments &environments, c
   double energies[kBlock] = {};
   int species[kBlock];
   for (int i = 0; i < block.size; ++i) species[i] = environments.species[block.centers[i]];
-  sum.add(block.size, species, work.block->p_hat(), work.block->norm(), work.scratch.data(),
-          energies, outputs.f_ij ? work.g.data() : nullptr);
+  sum.add(block.size, species, work.block->p_hat(), work.block->dual(), work.block->norm(),
+          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr);
   for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   watch.lap(&Profile::kernel);
   if (!outputs.f_ij) return;

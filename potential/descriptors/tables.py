@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
-from potential import _core
 from potential.basis.contraction import Contraction
 from potential.errors import SoapGprError
 from potential.model import Model
@@ -16,7 +15,7 @@ from potential.runtime.memory import available_bytes
 from potential.settings import SoapTermSettings
 from potential.structures.read import geometry
 from potential.terms.density_covariance import contracted_draft, contraction_of
-from potential.terms.features import features
+from potential.terms.features import feature_gradients, features
 from potential.terms.soap import SoapTerm
 from potential.terms.term import Draft
 from potential.terms.training_model import build_model
@@ -59,7 +58,7 @@ def gradient_rows(model: Model, atoms: ase.Atoms) -> Gradients:
     environments = model.environments(atoms)
     _require_memory(environments.n_pairs + 3 * len(atoms), model.core.n_features(0))
     centers = np.arange(len(atoms), dtype=np.uint64)
-    p_hat, offset, atom, rows = _core.feature_gradients(model.core, 0, environments, centers)
+    p_hat, offset, atom, rows = feature_gradients(model, 0, environments, centers)
     offset = offset.astype(np.int64)
     # three rows for every atom that an environment sees, then six of strain
     ends = 3 * offset[1:] + 6 * np.arange(1, len(atoms) + 1)

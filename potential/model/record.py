@@ -128,6 +128,10 @@ _SHARES = _table({"data": _text, "structures": _number, "terms": _list_of(_SHARE
 _CONTRACTION = _table(
     dict.fromkeys(("channels", "kept", "retained_variance"), _list_of(_number)), required=True
 )
+_SELECTION = _all(
+    _table(dict.fromkeys(("features", "kept", "residual"), _number), required=True),
+    _table({"method": _text}, required=True),
+)
 _CHECKS = {
     "settings": _table(
         {
@@ -146,7 +150,9 @@ _CHECKS = {
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
             "term_shares": _SHARES,
-            "terms": _list_of(_table({"contraction": _CONTRACTION})),
+            "terms": _list_of(
+                _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
+            ),
             "compression": _table({"deviation": _DEVIATION}, required=True),
             "seconds": _each(_number),
             "warnings": _list_of(_text),

@@ -25,6 +25,7 @@ def cur_points(
     kernel: Kernel | RowKernel = linear,
     coupling: Coupling | None = None,
     n_taken: int = 0,
+    tolerance: float = 0.0,
     seed: int | np.random.Generator = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
@@ -36,29 +37,60 @@ def cur_points(
     themselves; with another one there may be more than n_features such rows. coupling: further
     factors of the kernel, by species.
     The first n_taken rows count as chosen already; nothing is random, seed is there because other
-    methods have it. Fewer than n come back where the rest adds nothing. Raises SoapGprError for X
-    and n that are of no use.
+    methods have it. Fewer than n come back where the rest adds nothing, or where no more than the
+    part ``tolerance`` of the sum of all k(p, p) is left. Raises SoapGprError for X and n that are
+    of no use.
     """
     X, _ = checked(X, n, n_taken, seed)
     total = n_taken + n
-    residual = of_rows(kernel, X)
-    if coupling is not None:
-        residual = residual * coupling.diagonal()
-    everything = np.arange(len(X))
-    factor = np.zeros((total, len(X)))
+    rows = Deflation(X, total, kernel, coupling)
     chosen = np.empty(total, dtype=np.int64)
     for step in progress(range(total), "CUR points"):
-        pivot = chosen[step] = step if step < n_taken else np.argmax(residual)
-        if residual[pivot] <= DUPLICATE:
-            if step < n_taken:
-                residual[pivot] = -np.inf
-                continue
+        if step >= n_taken and rows.left <= tolerance:
             return chosen[n_taken:step]
-        row = between(kernel, X, X[pivot])
-        if coupling is not None:
-            row = row * coupling(everything, chosen[step : step + 1])[:, 0]
-        row = row - factor[:step, pivot] @ factor[:step]
-        factor[step] = row / np.sqrt(residual[pivot])
-        residual -= factor[step] ** 2
-        residual[pivot] = -np.inf
+        chosen[step] = step if step < n_taken else np.argmax(rows.residual)
+        if not rows.take(chosen[step]) and step >= n_taken:
+            return chosen[n_taken:step]
     return chosen[n_taken:]
+
+
+class Deflation:
+    """What chosen rows of X leave of all rows, in the feature space of a kernel (eq. 18).
+
+    residual (n_rows,): of each row's k(p, p), −inf for those taken; left: their sum over that of
+    all k(p, p).
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        most: int,
+        kernel: Kernel | RowKernel = linear,
+        coupling: Coupling | None = None,
+    ):
+        self._X, self._kernel, self._coupling = X, kernel, coupling
+        self.residual = of_rows(kernel, X)
+        if coupling is not None:
+            self.residual = self.residual * coupling.diagonal()
+        self._all = float(self.residual.sum())
+        self._factor = np.zeros((most, len(X)))
+        self._step = 0
+
+    @property
+    def left(self) -> float:
+        rest = float(np.maximum(self.residual, 0.0).sum())
+        return rest / self._all if self._all > 0 else 0.0
+
+    def take(self, row: int) -> bool:
+        """Count a row as chosen; whether it had anything that the others lack."""
+        own = self.residual[row]
+        if own > DUPLICATE:
+            done, factor = self._factor[: self._step], self._factor[self._step]
+            k = between(self._kernel, self._X, self._X[row])
+            if self._coupling is not None:
+                k = k * self._coupling(np.arange(len(k)), np.array([row]))[:, 0]
+            factor[:] = (k - done[:, row] @ done) / np.sqrt(own)
+            self.residual -= factor**2
+        self.residual[row] = -np.inf
+        self._step += 1
+        return bool(own > DUPLICATE)

@@ -3,6 +3,7 @@
 
 from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import AlchemySettings, ContractionSettings
+from potential.settings.features import FeatureSelection
 from potential.settings.fit_settings import (
     BaselineSettings,
     DataSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "ContractionSettings",
     "DataSettings",
     "FactorSettings",
+    "FeatureSelection",
     "FitSettings",
     "KernelTermSettings",
     "LabelKeys",

@@ -16,6 +16,7 @@ from potential.schema import (
     File,
     Flag,
     Integer,
+    Nested,
     Number,
     Place,
     Settings,
@@ -32,6 +33,7 @@ from potential.schema.limits import (
     MOST_SPARSE,
 )
 from potential.schema.values import whole
+from potential.settings.features import FeatureSelection
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 REPRESENTATIONS = ("power_spectrum", "radial_spectrum", "bispectrum")
@@ -222,6 +224,9 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
             help="what the weights stand on: kernels of sparse environments, eq. (7), or "
             "derivatives of kernels by the coordinates of sparse structures, below",
         ),
+    )
+    feature_selection: FeatureSelection | None = setting(
+        None, Nested(FeatureSelection, help="which features are kept, eq. (5g); all without it")
     )
 
     @classmethod

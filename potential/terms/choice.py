@@ -42,10 +42,9 @@ def choose_sparse_points(
     def model_of(draft: Draft) -> TrainingModel:
         return build_model(species, e0, [draft])
 
-    drafts = [
-        kind.adapt(draft, own, model_of, structures, progress)
-        for kind, draft, own in zip(kinds, drafts, settings.terms, strict=True)
-    ]
+    for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
+        drafts[t], found = kind.adapt(drafts[t], own, model_of, structures, progress)
+        warnings += [f"term {t + 1}: {text}" for text in found]
     tables = cache(lambda: build_model(species, e0, drafts))  # not every kind asks for it
     chosen = list[Draft]()
     for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):

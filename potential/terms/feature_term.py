@@ -30,13 +30,15 @@ class FeatureTerm(SparseTerm):
     for all of them.
 
     A draft holds the entry, ``sparse_points`` {a: (M_a, n_features)} and ``weights`` {a: (M_a,)};
-    it may hold ``offset``, and ``features`` with ``feature_scale`` (docs/theory.md eq. 5a, 7b).
+    it may hold ``offset``, and ``features`` with ``feature_scale`` and perhaps
+    ``recoupling`` (docs/theory.md eq. 5a, 5i, 7b).
     With ``centers`` (eq. 7d) there is the set 0 alone, with ``sparse_species`` (M_0,).
     """
 
     ARRAYS: ClassVar[tuple[str, ...]] = (
         "features",
         "feature_scale",
+        "recoupling",
         "sparse_points",
         "sparse_species",
         "weights",
@@ -79,6 +81,8 @@ class FeatureTerm(SparseTerm):
             arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
             arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
             n_features = len(arrays["features"])
+        if "recoupling" in draft:
+            arrays["recoupling"] = np.asarray(draft["recoupling"], dtype=np.float64)
         points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
         for a in range(1 if "centers" in draft else n_species):
             own = points.get(a, np.zeros((0, n_features)))

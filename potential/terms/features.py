@@ -4,7 +4,7 @@
 import numpy as np
 
 from potential import _core
-from potential.model import Model
+from potential.model import Environments, Model
 
 
 def density_coefficients(model: Model, term: int, structure) -> np.ndarray:
@@ -17,9 +17,30 @@ def density_coefficients(model: Model, term: int, structure) -> np.ndarray:
 
 
 def features(model: Model, term: int, structure) -> np.ndarray:
-    """Power spectra (N, n_features) of every atom, of unit length where the term's kernel is
-    normalised, docs/theory.md eq. (5) to (6).
+    """Features (N, n_features) of every atom, of unit length where the term's kernel is normalised,
+    docs/theory.md eq. (5) to (6).
 
     structure: numbers, positions, cell, pbc as attributes.
     """
-    return _core.features(model.core, term, model.environments(structure))
+    return features_of(model, term, model.environments(structure))
+
+
+def features_of(model: Model, term: int, environments: Environments) -> np.ndarray:
+    """The same of environments that the model made."""
+    return _recoupled(model, term, _core.features(model.core, term, environments))
+
+
+def feature_gradients(
+    model: Model, term: int, environments: Environments, centers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Features (n, n_features) of some centres; atoms that each sees, offset[i] to offset[i + 1] of
+    the flat list; gradients, three rows for each of them and then six of strain."""
+    p_hat, offset, atoms, rows = _core.feature_gradients(model.core, term, environments, centers)
+    return _recoupled(model, term, p_hat), offset, atoms, _recoupled(model, term, rows)
+
+
+def _recoupled(model: Model, term: int, rows: np.ndarray) -> np.ndarray:
+    """R p of rows p, where the core has R in its sparse points (eq. 5i, 5j)."""
+    if not model.core.recoupled(term):
+        return rows
+    return np.asarray(rows @ model.arrays[f"term{term}.recoupling"].T)

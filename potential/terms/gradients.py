@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from potential import _core
 from potential.model import Environments, Model
 from potential.runtime.parallel import ordered_map
 from potential.structures.arrays import from_arrays
 from potential.structures.label_table import FORCE
+from potential.terms.features import feature_gradients, features_of
 from potential.terms.term import n_rows
 
 # Gradients of features, and slopes of the functions, that one thread has in memory at a time.
@@ -125,7 +125,7 @@ class DerivativeFunctions:
         species = environments.species
         mean_rows = 9 + 3 * environments.n_pairs // len(species)
         size = max(1, CHUNK_BYTES // (8 * width * mean_rows))
-        X = None if gradients else _core.features(self._model.core, self._term, environments)
+        X = None if gradients else features_of(self._model, self._term, environments)
         for a in np.unique(species):
             centers = np.flatnonzero(species == a).astype(np.uint64)
             for begin in range(0, len(centers), size):
@@ -133,8 +133,8 @@ class DerivativeFunctions:
                 if X is not None:
                     yield int(a), _Chunk(X[own.astype(np.int64)])
                     continue
-                p_hat, offset, atoms, flat = _core.feature_gradients(
-                    self._model.core, self._term, environments, own
+                p_hat, offset, atoms, flat = feature_gradients(
+                    self._model, self._term, environments, own
                 )
                 yield int(a), _Chunk(p_hat, offset.astype(int), atoms.astype(int), flat)
 

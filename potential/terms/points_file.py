@@ -19,11 +19,12 @@ from potential.terms.features import features
 from potential.terms.term import Entry
 
 MARK = "sparse"
-# What decides the features of each kind of term.
+# What decides the features of each kind of term, in words and by the first letters of arrays.
 SAME = {
-    "soap": "cutoff, n_max, l_max, basis, atom_sigma, alchemy, contraction",
+    "soap": "cutoff, n_max, l_max, basis, atom_sigma, alchemy, contraction, feature_selection",
     "acsf": "cutoff, functions, feature_scaling",
 }
+DECIDE = ("table.", "central.", "alchemy", "feature", "recoupling")
 
 
 def points_from_file(model: Model, term: int, settings: KernelTermSettings) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _same_features(model: Model, term: int, other: Model, other_term: int) -> bo
 def _arrays(model: Model, term: int) -> dict[str, np.ndarray]:
     """The arrays that decide the features."""
     start = f"term{term}."
-    own = tuple(start + name for name in ("table.", "central.", "alchemy", "feature"))
+    own = tuple(f"{start}{name}" for name in DECIDE)
     return {
         name.removeprefix(start): array
         for name, array in model.arrays.items()

@@ -100,12 +100,14 @@ class ProductTerm(SparseTerm):
         model_of: Callable[[Draft], Model],
         structures: Sequence[Structure],
         progress: Progress = silent,
-    ) -> Draft:
+    ) -> tuple[Draft, list[str]]:
         pairs = zip(draft["factors"], settings.factors, strict=True)
-        adapted = [SoapTerm.adapt(d, f.as_soap(), model_of, structures, progress) for d, f in pairs]
+        made = [SoapTerm.adapt(d, f.as_soap(), model_of, structures, progress) for d, f in pairs]
+        adapted = [factor for factor, _ in made]
         records = [factor.get(RECORD, {}) for factor in adapted]
         record = {RECORD: {"factors": records}} if any(records) else {}
-        return draft | {"factors": adapted} | record
+        warnings = [text for _, found in made for text in found]
+        return draft | {"factors": adapted} | record, warnings
 
     @classmethod
     def choose(

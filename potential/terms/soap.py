@@ -19,6 +19,7 @@ from potential.settings.terms import ALCHEMICAL
 from potential.structures.structure import Structure
 from potential.terms.columns import AnyColumn, PseudoSpecies, columns, n_columns
 from potential.terms.density_covariance import contracted_draft, contraction_of
+from potential.terms.feature_choice import with_selection
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.term import Draft, Entry
 
@@ -62,7 +63,8 @@ class SoapTerm(FeatureTerm):
             **tabulate(settings, list(species)),
         }
         n = n_columns(draft)
-        if settings.representation == "bispectrum" and n > MOST_PRODUCTS:
+        selected = settings.feature_selection is not None
+        if settings.representation == "bispectrum" and n > MOST_PRODUCTS and not selected:
             raise settings.error(
                 "representation",
                 f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
@@ -78,12 +80,14 @@ class SoapTerm(FeatureTerm):
         model_of: Callable[[Draft], Model],
         structures: Sequence[Structure],
         progress: Progress = silent,
-    ) -> Draft:
-        if settings.contraction is None:
-            return draft
-        model = model_of(draft)
-        contraction = contraction_of(settings.contraction, model, structures, progress)
-        return contracted_draft(draft, contraction)
+    ) -> tuple[Draft, list[str]]:
+        if settings.contraction is not None:
+            model = model_of(draft)
+            contraction = contraction_of(settings.contraction, model, structures, progress)
+            draft = contracted_draft(draft, contraction)
+        if settings.feature_selection is None:
+            return draft, []
+        return with_selection(draft, settings, model_of, structures, progress)
 
     @staticmethod
     def values_by_species(settings: SoapTermSettings) -> dict[str, Mapping[str, Any]]:

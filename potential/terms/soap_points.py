@@ -128,30 +128,42 @@ def _candidates(model, term, settings, structures, progress, separate):
     where there are too many."""
     indices = [model.species_indices(structure.numbers) for structure in structures]
     share = _shares(model, term, settings, structures, indices, separate)
-
-    def of_structure(item):
-        structure, species = item
-        with naming(structure):
-            X = features(model, term, structure)
-        # Seeded by the geometry, not by a running stream: other structures change nothing here.
-        rng = np.random.default_rng([settings.seed, *fingerprint(structure)])
-        keep = rng.random(len(structure)) < share[structure.config_type][species]
-        return X[keep], species[keep], np.full(keep.sum(), structure.config_type, dtype=object)
-
-    items = list(zip(structures, indices, strict=True))
-    parts = list(zip(*ordered_map(of_structure, progress(items, "features")), strict=True))
-    species, groups = np.concatenate(parts[1]), np.concatenate(parts[2])
+    shares = [share[structure.config_type] for structure in structures]
+    X, species, groups = thinned_features(model, term, structures, shares, settings.seed, progress)
     if not separate:
-        return {0: (np.concatenate(parts[0]), species, groups)}
+        return {0: (X, species, groups)}
     return {
-        a: (
-            np.concatenate([X[own == a] for X, own in zip(parts[0], parts[1], strict=True)]),
-            species[species == a],
-            groups[species == a],
-        )
+        a: (X[species == a], species[species == a], groups[species == a])
         for a in range(len(model.species))
         if np.any(species == a)
     }
+
+
+def thinned_features(
+    model: Model,
+    term: int,
+    structures: Sequence[Structure],
+    shares: Sequence[np.ndarray],
+    seed: int,
+    progress: Progress = silent,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (n, n_features), species (n,) and config_types (n,) of a random part of the
+    environments: shares[k] (n_species,) is that of structure k, whatever the others are."""
+
+    def of_structure(item):
+        structure, share = item
+        species = model.species_indices(structure.numbers)
+        with naming(structure):
+            X = features(model, term, structure)
+        # Seeded by the geometry, not by a running stream: other structures change nothing here.
+        rng = np.random.default_rng([seed, *fingerprint(structure)])
+        keep = rng.random(len(structure)) < share[species]
+        return X[keep], species[keep], np.full(keep.sum(), structure.config_type, dtype=object)
+
+    items = list(zip(structures, shares, strict=True))
+    parts = zip(*ordered_map(of_structure, progress(items, "features")), strict=True)
+    X, species, groups = (np.concatenate(own) for own in parts)
+    return X, species, groups
 
 
 def _shares(model, term, settings, structures, indices, separate):

@@ -57,12 +57,12 @@ class SymmetryTerm(FeatureTerm):
         model_of: Callable[[Draft], Model],
         structures: Sequence[Structure],
         progress: Progress = silent,
-    ) -> Draft:
+    ) -> tuple[Draft, list[str]]:
         if settings.feature_scaling == "none":
-            return draft
+            return draft, []
         model = model_of(draft | {"normalize": False})
         scale = feature_scale(model, structures, progress)
-        return draft | {"features": np.arange(len(scale)), "feature_scale": scale}
+        return draft | {"features": np.arange(len(scale)), "feature_scale": scale}, []
 
     @classmethod
     def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:

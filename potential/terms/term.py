@@ -81,13 +81,13 @@ class Term(ABC):
         model_of: Callable[[Draft], Model],
         structures: Sequence[Structure],
         progress: Progress = silent,
-    ) -> Draft:
-        """The draft with what its representation takes from the structures.
+    ) -> tuple[Draft, list[str]]:
+        """The draft with what its representation takes from the structures, and warnings.
 
         model_of: makes the model of a draft alone. What there is to record of it is under
         ``record``. It does not depend on the order of the structures. Raises SoapGprError.
         """
-        return draft
+        return draft, []
 
     @classmethod
     def choose(

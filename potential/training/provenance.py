@@ -130,11 +130,23 @@ def _unit_lines(model: Model) -> list[str]:
     return [] if unit == "eV" else [text]
 
 
+def _selection_lines(model: Model, record: dict[str, Any]) -> list[str]:
+    lines = []
+    for t, own in enumerate(record.get("terms", [])):
+        if found := own.get("feature_selection"):
+            coupled = ", recoupled" if f"term{t}.recoupling" in model.arrays else ""
+            lines.append(
+                f"{'Selection':<14s} term {t + 1}, {found['kept']} of {found['features']} features "
+                f"by {found['method']}, residual {100 * found['residual']:.2g} %{coupled}"
+            )
+    return lines
+
+
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}"]
     lines += [f"{t.title:<14s} {t.contents} ({t.description})" for t in terms_of(model)]
-    lines += _contraction_lines(record)
+    lines += _contraction_lines(record) + _selection_lines(model, record)
     if record.keys() >= set(REGRESSION):
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "

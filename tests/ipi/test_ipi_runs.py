@@ -9,7 +9,13 @@ import pytest
 from alchemical import alchemical_model
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
-from models import contracted_model, kernel_model, product_model, symmetry_model
+from models import (
+    contracted_model,
+    kernel_model,
+    product_model,
+    selected_model,
+    symmetry_model,
+)
 from patience import HANG
 
 from ipi_driver.client import Client, connect_unix
@@ -57,6 +63,14 @@ def test_imported_potential_runs(tmp_path, water):
 
 def test_coupled_centers_run(tmp_path, water):
     model = alchemical_model(centers="alchemical", species=(1, 8))
+    with Run(tmp_path, water, beads=2) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+def test_recoupled_features_run(tmp_path, water):
+    model = selected_model(recouple=True, zeta=3)
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()

@@ -14,6 +14,7 @@ from models import (
     product_model,
     random_model,
     random_structure,
+    selected_model,
     symmetry_model,
     triplet_model,
 )
@@ -82,6 +83,12 @@ def test_compressed_model_equals_python(tmp_path):
 @pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
 def test_body_order_terms_equal_python(tmp_path, name, ranks):
     model, atoms = body_order_model(), structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_recoupled_features_equal_python(tmp_path, ranks):
+    model, atoms = selected_model(recouple=True, zeta=3), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 

@@ -7,6 +7,7 @@
 
 #include "features/feature_gradients.hpp"
 #include "features/feature_term.hpp"
+#include "features/unit_length.hpp"
 
 namespace soap_gpr {
 
@@ -37,6 +38,7 @@ class FeatureBlock {
   }
 
   const double *p_hat() const { return p_hat_.data(); }  ///< [n][n_features]
+  const double *dual() const { return dual_; }           ///< [n][n_features] G p̂, p̂ where G = 1
   const double *norm() const { return norm_.data(); }    ///< [n] |p|, 1 where not normalised
 
   /// Of a block of one centre, which outlives the object.
@@ -50,7 +52,9 @@ class FeatureBlock {
   int n_ = 0;  ///< centres
 
  private:
+  UnitLength unit_length_;
   AlignedVector p_hat_, norm_;
+  const double *dual_ = nullptr;
 };
 
 }  // namespace soap_gpr

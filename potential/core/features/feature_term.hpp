@@ -14,7 +14,7 @@ namespace soap_gpr {
 struct SparseSet {
   int size = 0;
   int rank = 0;                    ///< length of a point: n_features, or the projection's rows
-  std::vector<double> points;      ///< [size][rank]
+  std::vector<double> points;      ///< [size][rank], times R where features are recoupled
   std::vector<double> weights;     ///< [size]
   std::vector<double> projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
   std::vector<int> species;        ///< [size] of the points; empty: that of the centre
@@ -27,6 +27,7 @@ struct FeatureTerm {
   int n_features = 0;                 ///< after it
   std::vector<int> selection;         ///< [n_features] which of them, eq. (5a); empty: all
   std::vector<double> feature_scale;  ///< [n_features] that multiply the selected ones
+  std::vector<double> metric;         ///< [n_features]² G of recoupled features, eq. (5j), or empty
   Kernel kernel;
   std::size_t n_weights = 0;
   bool shared_set = false;        ///< one sparse set serves the centres of all species, eq. (7d)

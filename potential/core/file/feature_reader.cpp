@@ -6,8 +6,33 @@ namespace soap_gpr {
 
 namespace {
 
+/// rows[n][size] R of a matrix R[size][size], in place.
+void multiply_rows(std::size_t size, const std::vector<double> &R, std::vector<double> &rows) {
+  std::vector<double> product(size);
+  for (auto row = rows.begin(); row != rows.end(); row += size) {
+    std::fill(product.begin(), product.end(), 0.0);
+    for (std::size_t k = 0; k < size; ++k)
+      for (std::size_t f = 0; f < size; ++f) product[f] += row[k] * R[k * size + f];
+    std::copy(product.begin(), product.end(), row);
+  }
+}
+
+/// R of eq. (5j) where features are recoupled, else empty; the term gets G = Rᵀ R.
+std::vector<double> read_recoupling(Arrays &arrays, const std::string &prefix, FeatureTerm &term) {
+  const std::string name = prefix + "recoupling";
+  if (!arrays.has(name)) return {};
+  const std::size_t size = term.n_features;
+  std::vector<double> R = arrays.read(name, {size, size}), transposed(R.size());
+  for (std::size_t f = 0; f < size; ++f)
+    for (std::size_t k = 0; k < size; ++k) transposed[f * size + k] = R[k * size + f];
+  multiply_rows(size, R, transposed);
+  term.metric = std::move(transposed);
+  return R;
+}
+
+/// recoupling: R of eq. (5j), or empty; it goes into the points, or else the projection.
 SparseSet read_sparse_set(Arrays &arrays, const std::string &prefix, const std::string &suffix,
-                          const FeatureTerm &term) {
+                          const FeatureTerm &term, const std::vector<double> &recoupling) {
   SparseSet sparse;
   const std::size_t n_features = term.n_features;
   sparse.rank = term.n_features;
@@ -22,6 +47,9 @@ SparseSet read_sparse_set(Arrays &arrays, const std::string &prefix, const std::
   sparse.points = arrays.read(points + suffix, {kAny, std::size_t(sparse.rank)});
   sparse.size = int(arrays.find(points + suffix).shape[0]);
   sparse.weights = arrays.read(prefix + "weights" + suffix, {std::size_t(sparse.size)});
+  if (!recoupling.empty())
+    multiply_rows(n_features, recoupling,
+                  sparse.projection.empty() ? sparse.points : sparse.projection);
   return sparse;
 }
 
@@ -76,8 +104,10 @@ void read_sparse_sets(Arrays &arrays, Entry &entry, const std::string &prefix,
   term.shared_set = centers == "shared" || centers == "alchemical";
   if (entry.has("centers") && !term.shared_set)
     throw Error(entry.where() + " has an unknown value of centers" + kNewer);
+  const std::vector<double> recoupling = read_recoupling(arrays, prefix, term);
   for (std::size_t s = 0; s < (term.shared_set ? 1 : n_species); ++s) {
-    term.sparse.push_back(read_sparse_set(arrays, prefix, "." + std::to_string(s), term));
+    const std::string suffix = "." + std::to_string(s);
+    term.sparse.push_back(read_sparse_set(arrays, prefix, suffix, term, recoupling));
     term.n_weights += term.sparse.back().size;
   }
   if (term.shared_set)

@@ -145,9 +145,10 @@ void add_energies(double zeta, int rank, const Panel &panel, double *energy) {
   }
 }
 
-/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|, of normalised power spectra.
-void store_gradients(bool normalized, int n_features, const double *norm, const Panel &panel,
-                     double *g) {
+/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|, of normalised power spectra. dual:
+/// null where it is p̂ itself.
+void store_gradients(bool normalized, int n_features, const double *dual, const double *norm,
+                     const Panel &panel, double *g) {
   for (int begin = 0; begin < panel.width; begin += kLanes) {
     const double *p_hat = panel.p_hat + begin, *g_hat = panel.g + begin;
     Lanes along = broadcast(0.0), scale = along;
@@ -156,10 +157,17 @@ void store_gradients(bool normalized, int n_features, const double *norm, const 
           load(g_hat + std::size_t(f) * panel.width) * load(p_hat + std::size_t(f) * panel.width);
     const int first = panel.begin + begin, size = std::min(kLanes, panel.size - begin);
     for (int i = 0; i < size; ++i) scale[i] = norm[first + i] > 0 ? 1 / norm[first + i] : 0;
+    const Lanes of_p_hat = dual ? broadcast(0.0) : along;
     for (int f = 0; f < n_features; ++f) {
       const std::size_t row = std::size_t(f) * panel.width;
-      const Lanes value = scale * (load(g_hat + row) - along * load(p_hat + row));
+      const Lanes value = scale * (load(g_hat + row) - of_p_hat * load(p_hat + row));
       for (int i = 0; i < size; ++i) g[std::size_t(first + i) * n_features + f] = value[i];
+    }
+    for (int i = 0; dual && i < size; ++i) {
+      const double *length = dual + std::size_t(first + i) * n_features;  // ∂|u|/∂p
+      double *out = g + std::size_t(first + i) * n_features;
+      const double factor = scale[i] * along[i];
+      for (int f = 0; f < n_features; ++f) out[f] -= factor * length[f];
     }
   }
 }
@@ -213,8 +221,8 @@ std::size_t KernelSum::scratch_size(int n) const {
   return padded(n) * Panel::rows(sparse_, n_features_);
 }
 
-void KernelSum::add(int n, const int *species, const double *p_hat, const double *norm,
-                    double *scratch, double *energy, double *g) const {
+void KernelSum::add(int n, const int *species, const double *p_hat, const double *dual,
+                    const double *norm, double *scratch, double *energy, double *g) const {
   const auto panel_at = [&](int first) {
     return Panel(sparse_, n_features_, n, first, species, scratch);
   };
@@ -240,7 +248,8 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
     if (projected) project<kPanelVectors>(sparse_, n_features_, true, panel);
-    store_gradients(kernel_.normalized, n_features_, norm, panel, g);
+    store_gradients(kernel_.normalized, n_features_, dual == p_hat ? nullptr : dual, norm, panel,
+                    g);
   }
 }
 

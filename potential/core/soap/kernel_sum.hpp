@@ -2,7 +2,8 @@
 // Sparse kernel sum ε_i = δ² Σ_m w_m κ_c(a_i, a_m) (p̂_i · p̂_m + offset)^ζ for a block of centres
 // of one species, or of any where the set serves all, docs/theory.md eq. (7), (7b) and (7d), and
 // its gradient. A compressed set has y_i = P p̂_i in place of p̂_i; p̂ = p where the kernel is not
-// normalised.
+// normalised. Recoupled features meet points that have the matrix R already, which leaves
+// p̂_i = p_i / |u_i| here, eq. (5j).
 #pragma once
 
 #include "base/simd.hpp"
@@ -20,10 +21,10 @@ class KernelSum {
   KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_features);
 
   /// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
-  /// species[n]: of the centres; norm[n]: |p|, or 1 where the kernel is not normalised;
-  /// scratch[scratch_size(n)].
-  void add(int n, const int *species, const double *p_hat, const double *norm, double *scratch,
-           double *energy, double *g) const;
+  /// species[n]: of the centres; dual[n][n_features]: see UnitLength; norm[n]: |p|, or 1 where the
+  /// kernel is not normalised; scratch[scratch_size(n)].
+  void add(int n, const int *species, const double *p_hat, const double *dual, const double *norm,
+           double *scratch, double *energy, double *g) const;
   std::size_t scratch_size(int n) const;
   bool empty() const { return sparse_.size == 0; }
 

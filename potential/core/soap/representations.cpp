@@ -3,6 +3,7 @@
 #include "soap/bispectrum.hpp"
 #include "soap/power_spectrum.hpp"
 #include "soap/radial_spectrum.hpp"
+#include "soap/selected_products.hpp"
 
 namespace soap_gpr {
 
@@ -13,9 +14,18 @@ std::unique_ptr<const Representation> make(const SoapTerm &term, const Density &
   return std::make_unique<Own>(term, density);
 }
 
+/// Up to this part of the products it costs less to make them one by one.
+constexpr double kFew = 0.5;
+
+std::unique_ptr<const Representation> make_power_spectrum(const SoapTerm &term,
+                                                          const Density &density) {
+  const bool few = !term.selection.empty() && term.n_features <= kFew * term.n_products;
+  return few ? make<SelectedProducts>(term, density) : make<PowerSpectrum>(term, density);
+}
+
 constexpr RepresentationKind kKinds[] = {
     {"radial_spectrum", RadialSpectrum::n_products, make<RadialSpectrum>},
-    {"power_spectrum", PowerSpectrum::n_products, make<PowerSpectrum>},
+    {"power_spectrum", PowerSpectrum::n_products, make_power_spectrum},
     {"bispectrum", Bispectrum::n_products, make<Bispectrum>},
 };
 

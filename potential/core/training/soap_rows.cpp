@@ -47,13 +47,13 @@ struct KernelRow {
 class GradientPanels {
  public:
   /// Projects the rows of `packed` in place.
-  void fill(bool normalized, int n_features, int n_rows, const double *p_hat,
+  void fill(bool normalized, int n_features, int n_rows, const double *p_hat, const double *dual,
             AlignedVector &packed) {
     n_features_ = n_features;
     n_rows_ = n_rows;
     packed.resize(std::size_t(padded(n_rows)) * n_features);  // zeros at the end
     for (int row = 0; normalized && row < n_rows; ++row)
-      project(n_features, p_hat, &packed[std::size_t(row) * n_features]);
+      project(n_features, p_hat, dual, &packed[std::size_t(row) * n_features]);
     values_.resize(packed.size());
     for (int first = 0; first < n_rows; first += kPanelWidth)
       for (int r = 0; r < width(first); r += kLanes)
@@ -64,10 +64,10 @@ class GradientPanels {
   double *panel(int first) { return &values_[std::size_t(first) * n_features_]; }
 
  private:
-  static void project(int n_features, const double *p_hat, double *dp) {
+  static void project(int n_features, const double *p_hat, const double *dual, double *dp) {
     double along = 0;
 #pragma omp simd reduction(+ : along)
-    for (int f = 0; f < n_features; ++f) along += dp[f] * p_hat[f];
+    for (int f = 0; f < n_features; ++f) along += dp[f] * dual[f];
 #pragma omp simd
     for (int f = 0; f < n_features; ++f) dp[f] -= along * p_hat[f];
   }
@@ -163,7 +163,7 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
     if (!with_gradients) continue;
     gradients->compute(i, environments, packed);
     panels.fill(term.kernel.normalized, term.n_features, int(gradients->n_rows()), block->p_hat(),
-                packed);
+                block->dual(), packed);
     subtract_gradients(sparse, kernel.slope, panels,
                        target_rows(*gradients, environments.n_atoms, n_columns, own));
   }
@@ -205,7 +205,7 @@ void add_product_rows(const ProductLayout &product, const std::vector<std::size_
       const FeatureTerm &factor = product.term.factors[f];
       gradients[f]->compute(i, environments, packed);
       panels.fill(factor.kernel.normalized, factor.n_features, int(gradients[f]->n_rows()),
-                  blocks[f]->p_hat(), packed);
+                  blocks[f]->p_hat(), blocks[f]->dual(), packed);
       subtract_gradients(factor.sparse[a], x[f], panels,
                          target_rows(*gradients[f], environments.n_atoms, n_columns, own));
     }

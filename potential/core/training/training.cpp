@@ -33,6 +33,11 @@ std::size_t n_features(const Model &model, std::size_t term) {
   return own->n_features;
 }
 
+bool recoupled(const Model &model, std::size_t term) {
+  const FeatureTerm *own = feature_term(model.data().terms.at(term));
+  return own && !own->metric.empty();
+}
+
 std::size_t n_weights(const Model &model) {
   std::size_t n = 0;
   for (std::size_t t = 0; t < n_terms(model); ++t) n += n_weights(model, t);
@@ -95,10 +100,10 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
   for (std::size_t i : centers) {
     block->compute(environments, &i, 1);
     gradients->compute(i, environments, packed);
-    const double *p_hat = block->p_hat(), norm = block->norm()[0];
+    const double *p_hat = block->p_hat(), *dual = block->dual(), norm = block->norm()[0];
     for (std::size_t row = 0; layout.term.kernel.normalized && row < gradients->n_rows(); ++row) {
       double *dp = &packed[row * width], along = 0;
-      for (std::size_t f = 0; f < width; ++f) along += dp[f] * p_hat[f];
+      for (std::size_t f = 0; f < width; ++f) along += dp[f] * dual[f];
       for (std::size_t f = 0; f < width; ++f)
         dp[f] = norm > 0 ? (dp[f] - along * p_hat[f]) / norm : 0;
     }

@@ -13,6 +13,8 @@ namespace soap_gpr {
 std::size_t n_terms(const Model &model);
 /// Of a soap term; of a product those of all its factors, one after the other.
 std::size_t n_features(const Model &model, std::size_t term);
+/// Whether features are those before the recoupling, p / |u| of docs/theory.md eq. (5j).
+bool recoupled(const Model &model, std::size_t term);
 /// Number of weights of all terms, or of one: the columns of the design matrix, ordered by term,
 /// then centre species or function, then sparse point.
 std::size_t n_weights(const Model &model);

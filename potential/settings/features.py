@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""feature_selection of a [[terms]] entry: which of its features a term keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from potential.schema import Choice, Flag, Integer, Number, Place, Settings, setting
+from potential.schema.limits import MOST_FEATURES
+from potential.selection.columns import COLUMN_METHODS
+
+
+@dataclass(frozen=True)
+class FeatureSelection(Settings):
+    """feature_selection of one [[terms]] entry."""
+
+    table: ClassVar[str] = "feature_selection"
+    source: ClassVar[str] = Place.source
+
+    method: str = setting(
+        "cur",
+        Choice(
+            COLUMN_METHODS, help="how they are chosen among the training environments, eq. (5g)"
+        ),
+    )
+    n_features: int | None = setting(
+        None, Integer(1, MOST_FEATURES, help="how many are kept; or else `tolerance`")
+    )
+    tolerance: float | None = setting(
+        None,
+        Number(
+            least=1e-5,
+            most=0.9,
+            help="as few are kept as leave no more than this residual, eq. (5h)",
+        ),
+    )
+    recouple: bool = setting(
+        False,
+        Flag(help="whether a matrix makes the kernel of the kept features that of all, eq. (5i)"),
+    )
+
+    def check(self) -> None:
+        if (self.n_features is None) == (self.tolerance is None):
+            raise self.place().says("expected either n_features or tolerance")
