@@ -17,9 +17,9 @@ DENSITY = {"cutoff": 5.0, "n_max": 4, "l_max": 3}
 
 @dataclass(frozen=True)
 class Set:
-    """A file, the key of its cohesion energies, without which energies are taken less those of atoms
-    fitted to all structures; numbers of training structures; those at which all
-    couplings of centres are compared; whether elements are left out in turn."""
+    """A file; the key of its cohesion energies, without which energies are taken less those of
+    atoms fitted to all structures; numbers of training structures; those at which all couplings of
+    centres are compared; whether elements are left out in turn."""
 
     name: str
     file: str
