@@ -148,7 +148,7 @@ class Models:
     def left_out(self, seed: int) -> dict:
         """Errors (MAE) for the structures of each element by models that never saw it: map and
         process. Beside them those by full SOAP, and of the
-        map with the element, each structure left out by itself."""
+        map with the element, each structure left out by itself; and that map."""
         n_species = len(self.data.species)
         counts = (self.data.composition > 0).sum(axis=0)
         gold = int(np.argmax(counts))  # in every structure
@@ -166,7 +166,8 @@ class Models:
                     "without it, full SOAP + composition": self._mae(mixed, train, test),
                 }
         everything = np.arange(len(self.y))
-        K = self.alchemical(self.optimised(everything, 4, "alchemical"), "alchemical")
+        u = self.optimised(everything, 4, "alchemical")
+        K = self.alchemical(u, "alchemical")
         with_it = np.abs(self._left_out_errors(K))
         for a, own in found.items():
             own["with it, d_J = 4 optimised"] = _mean(with_it[self.data.composition[:, a] > 0])
@@ -174,6 +175,7 @@ class Models:
         return {
             "mean": {name: float(np.mean([own[name] for own in found.values()])) for name in names},
             "elements": {int(self.data.species[a]): own for a, own in sorted(found.items())},
+            "map": dict(zip(self.data.species, u.tolist(), strict=True)),
         }
 
     def _mae(self, K: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
