@@ -144,6 +144,17 @@ def test_factor_keeps_the_map_for_more_structures(frames, tmp_path, monkeypatch)
     assert recorded(more) == recorded(first)
 
 
+def test_extra_species_move_with_those_that_were_seen(frames):
+    seen = [atoms for atoms in frames if "Au" not in atoms.symbols]
+    own = settings(n_structures=20, steps=10)
+    own["baseline"] = {"isolated_atom_energies": dict.fromkeys(METALS, 0.0)}
+    result = fit(own | {"data": {"extra_species": ["Au"]}}, train=seen, progress=False)
+    own["terms"] = [PLAIN]
+    plain = fit(own | {"data": {"extra_species": ["Au"]}}, train=seen, progress=False)
+    moves = result.model.arrays["term0.alchemy"] - plain.model.arrays["term0.alchemy"]
+    assert SPECIES[-1] == 79 and 0.0 < np.abs(moves[-1]).max() < 2 * np.abs(moves[:-1]).max()
+
+
 def test_another_zeta_is_warned_of(frames):
     result = fit(settings({"zeta": 2}, zeta=1, steps=1), train=frames[:31], progress=False)
     assert "optimised for zeta = 1 and is used with zeta = 2" in said(result)[1]

@@ -15,6 +15,7 @@ from potential.optimization import (
     KernelOfStructures,
     Targets,
     densities_of,
+    interpolated,
     optimise_map,
 )
 from potential.optimization.losses import LOSSES, leave_one_out
@@ -177,7 +178,9 @@ def test_rotated_map_gives_the_same_kernel_and_optimum(centers, own, targets, u)
     kernel = KernelOfStructures(zeta=2, centers=centers)
     O = np.linalg.qr(np.random.default_rng(4).normal(size=(2, 2)))[0]
     np.testing.assert_allclose(kernel(own, u)[0], kernel(own, u @ O)[0], rtol=1e-10)
-    one, other = (optimise_map(own, targets, kernel, start, steps=5) for start in (u, u @ O))
+    one, other = (
+        optimise_map(own, targets, kernel, start, penalty=0.1, steps=8) for start in (u, u @ O)
+    )
     np.testing.assert_allclose(one.u @ one.u.T, other.u @ other.u.T, rtol=1e-4)
     assert one.steps > 1
 
@@ -226,16 +229,27 @@ def test_penalty_keeps_the_map_at_its_start(own, targets, u):
     assert np.abs(loose.u - u).max() > 0.01 and loose.steps <= 3
 
 
-def test_species_without_data_keep_their_start(model, structures):
+def test_species_without_data_keep_their_start(model, structures, u):
     few = [s for s in structures if 7 not in s.numbers]
+    own, kernel = densities_of(model, 0, few), KernelOfStructures()
     n_atoms = np.array([len(s) for s in few])
-    u = np.random.default_rng(1).normal(size=(3, 2))
-    y = np.arange(len(few)) * 1.0
-    found = optimise_map(
-        densities_of(model, 0, few), Targets(y, n_atoms**0.5, n_atoms), KernelOfStructures(), u
-    )
+    K, _ = kernel(own, np.random.default_rng(5).normal(size=u.shape))
+    y = K @ np.random.default_rng(6).normal(size=len(few))
+    found = optimise_map(own, Targets(y, n_atoms**0.5, n_atoms), kernel, u, penalty=1e-3)
     np.testing.assert_array_equal(found.u[1], u[1])
     assert (found.u[0] != u[0]).any()
+
+
+def test_species_without_data_move_as_those_like_them():
+    start = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, -1.0]])
+    known = np.array([True, True, False, False])
+    likeness = np.eye(4)
+    likeness[0, 2] = likeness[2, 0] = 1.0
+    u = start + np.array([[0.0, 0.3], [0.2, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    moved = interpolated(u, start, known, likeness)
+    np.testing.assert_array_equal(moved[:2], u[:2])
+    np.testing.assert_allclose(moved[2], [1.0, 1.0 + 0.3 / 1.1])  # as the first, of which it is one
+    np.testing.assert_array_equal(moved[3], start[3])  # like no other
 
 
 def test_bar_ends_with_the_last_step(own, targets, u):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Figure 1 of [P] on the data at hand: alchemical maps, optimised and not, against full SOAP.
+r"""Figure 1 of [P] on the data at hand: alchemical maps, optimised and not, against full SOAP.
 
 Gaussian processes of structures (docs/theory.md eq. 13m) with ζ = 1, errors per atom over random
 splits: cohesion energies of 83 elements in cells of 1 to 3 atoms with gold (Au_alloys_PBEsol), and
@@ -9,7 +9,8 @@ the repository.
 
   python benchmarks/papers/figure_1.py --json figure_1.json --plot docs/images/figure_1.png
   python benchmarks/papers/figure_1.py --quick
-  python benchmarks/papers/figure_1.py --from figure_1.json --plot docs/images/figure_1.png
+  python benchmarks/papers/figure_1.py --from figure_1.json --plot docs/images/figure_1.png \
+    --elements docs/images/figure_1_elements.png
 """
 
 import argparse
@@ -42,6 +43,8 @@ def main() -> None:
         emit(text_of(result), result, arguments.json)
     if arguments.plot:
         plots.figure(result, arguments.plot)
+    if arguments.elements:
+        plots.elements(result, arguments.elements)
 
 
 def measured(arguments: argparse.Namespace) -> dict:
@@ -122,6 +125,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--splits", type=int, default=5, help="default %(default)s")
     parser.add_argument("--quick", action="store_true", help="one split, two sizes")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="write the figure here")
+    parser.add_argument(
+        "--elements", type=Path, metavar="PNG", help="write the periodic table of the map here"
+    )
     parser.add_argument(
         "--from",
         dest="stored",

@@ -17,12 +17,13 @@ DENSITY = {"cutoff": 5.0, "n_max": 4, "l_max": 3}
 
 @dataclass(frozen=True)
 class Set:
-    """A file, the key of its energies, numbers of training structures; those at which all
-    couplings of centres are compared; whether elements are left out in turn."""
+    """A file; the key of its cohesion energies, without which energies are taken less those of
+    atoms fitted to all structures; numbers of training structures; those at which all couplings of
+    centres are compared; whether elements are left out in turn."""
 
     name: str
     file: str
-    key: str
+    key: str | None
     sizes: tuple[int, ...]
     all_at: tuple[int, ...]
     leave_out: bool
@@ -33,14 +34,14 @@ SETS = (
         "83 elements",
         "Au_alloys_PBEsol/pbesol_Au_alloys.xyz",
         "REF_cohesion_energy",
-        (50, 100, 200, 400, 800),
+        (50, 100, 200, 300, 400, 800),
         (100, 200),
         True,
     ),
     Set(
         "25 elements",
         "HEA25_sample/hea_samples_bulk_100.xyz",
-        "energy",
+        None,
         (20, 40, 80),
         (40,),
         False,
@@ -67,11 +68,12 @@ def load(which: Set, folder: Path) -> Data:
     own = densities_of(model, 0, frames)
     composition = np.zeros((len(frames), len(species)))
     np.add.at(composition, (own.structure, own.center), 1.0)
-    energies = [
-        atoms.get_potential_energy() if which.key == "energy" else atoms.info[which.key]
-        for atoms in frames
-    ]
-    return Data(np.array(energies), composition.sum(axis=1), composition, own, species)
+    if which.key:
+        energies = np.array([atoms.info[which.key] for atoms in frames])
+    else:
+        energies = np.array([atoms.get_potential_energy() for atoms in frames])
+        energies -= composition @ np.linalg.lstsq(composition, energies, rcond=None)[0]
+    return Data(energies, composition.sum(axis=1), composition, own, species)
 
 
 def subset(own: Densities, structures: np.ndarray) -> Densities:

@@ -7,7 +7,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from ase.data import chemical_symbols
+
+from potential.reports.elements import directions, periodic_table
 
 STYLES = {
     "full SOAP, shared": ("k", "-", "full SOAP"),
@@ -36,6 +39,13 @@ def figure(result: dict, path: Path) -> None:
         _elements(axes[-1], left_out["elements"])
     picture.savefig(path, dpi=80)
     plt.close(picture)
+
+
+def elements(result: dict, path: Path) -> None:
+    """The periodic table in the colours of the map with d_J = 4."""
+    found = next(own["left_out"]["map"] for own in result["sets"].values() if "left_out" in own)
+    species, u = [int(z) for z in found], np.array(list(found.values()))
+    periodic_table(species, directions(u)).savefig(path, dpi=80)
 
 
 def _curves(axis, rows: list[dict]) -> None:

@@ -50,8 +50,3 @@ class OptimiseSettings(Settings):
         Number(least=1, most=32, kept=whole, help="ζ of its kernel; none: that of the term"),
     )
     seed: int = setting(0, Integer(0, MOST_SEED, help="of the choice of structures"))
-
-    @property
-    def stiffness(self) -> float:
-        """λ of eq. (13p)."""
-        return PENALTY[self.loss] if self.penalty is None else self.penalty

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
+from potential.basis.optimise_settings import MARGINAL_LIKELIHOOD, PENALTY
 from potential.errors import SoapGprError
 from potential.optimization.densities import Densities
 from potential.optimization.kernel import KernelOfStructures
@@ -112,22 +113,24 @@ def optimise_map(
     kernel: KernelOfStructures,
     start: np.ndarray,
     *,
-    loss: str = "leave_one_out",
-    penalty: float = 1.0,
+    loss: str = MARGINAL_LIKELIHOOD,
+    penalty: float | None = None,
     steps: int = 100,
     progress: Progress = silent,
 ) -> OptimisedMap:
     """The map u (n_species, d_J) near ``start`` with the least loss and penalty, by L-BFGS.
 
-    What is no better than the start is not returned, but the start, with no steps. It ends after
-    ``steps`` steps, or when one gains less than 1e-5 of the loss. Species that are in
-    no structure keep what the start says. Raises SoapGprError when there is too little data.
+    penalty: λ of docs/theory.md eq. (13p); None: that which suits the loss.
+    Where nothing better than the start is found it is returned, with no steps. The search ends
+    after ``steps`` steps, or when one gains less than 1e-5 of the loss. Species that are in no
+    structure keep what the start says. Raises SoapGprError when there is too little data.
     """
     if len(targets.y) < 3:
         raise SoapGprError(
             f"found {len(targets.y)} structures with energies, expected at least 3 to optimise "
             "an alchemical map"
         )
+    penalty = PENALTY[loss] if penalty is None else penalty
     objective = Objective(own, targets, kernel, start, loss=loss, penalty=penalty)
     t = objective.best_noise(start)
     losses = [objective(start, t)[0]]

@@ -9,12 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from potential.basis.alchemy import alchemical_map
+from potential.basis.alchemy import alchemical_map, properties, similarity
 from potential.basis.optimise_settings import OptimiseSettings
-from potential.basis.settings import AlchemySettings
+from potential.basis.settings import PROPERTIES, AlchemySettings
 from potential.descriptors.tables import soap_model
 from potential.model import Model
-from potential.optimization import KernelOfStructures, Targets, densities_of, optimise_map
+from potential.optimization import (
+    KernelOfStructures,
+    Targets,
+    densities_of,
+    interpolated,
+    optimise_map,
+)
 from potential.runtime.progress import Progress
 from potential.settings import FitSettings, SoapTermSettings
 from potential.settings.terms import SEPARATE
@@ -133,18 +139,24 @@ def _optimised(
     assert term.alchemy is not None
     zeta = term.zeta if how.zeta is None else how.zeta
     tables = soap_model(replace(term, alchemy=None, centers=SEPARATE), species)
+    start = alchemical_map(replace(term.alchemy, optimise=None), species)
     found = optimise_map(
         densities_of(tables, 0, chosen, progress),
         _targets(settings, chosen, species, e0),
         KernelOfStructures(zeta, term.normalize, term.offset, term.centers),
-        alchemical_map(replace(term.alchemy, optimise=None), species),
+        start,
         loss=how.loss,
-        penalty=how.stiffness,
+        penalty=how.penalty,
         steps=how.steps,
         progress=progress,
     )
-    table = {symbol(z): tuple(row.tolist()) for z, row in zip(species, found.u, strict=True)}
-    alchemy = AlchemySettings(dimensions=found.u.shape[1], start=table, optimised_zeta=zeta)
+    u = found.u
+    if term.alchemy.start == PROPERTIES:
+        known = np.isin(species, np.concatenate([s.numbers for s in chosen]))
+        sigmas = (term.alchemy.sigma_electronegativity, term.alchemy.sigma_radius)
+        u = interpolated(u, start, known, similarity(properties(species), sigmas))
+    table = {symbol(z): tuple(row.tolist()) for z, row in zip(species, u, strict=True)}
+    alchemy = AlchemySettings(dimensions=u.shape[1], start=table, optimised_zeta=zeta)
     line = f"{how.loss} {found.losses[0]:.4g} → {found.losses[-1]:.4g} in {found.steps} steps"
     if found.steps == 0:
         line = f"{how.steps} steps found nothing better than its start, which stays"
