@@ -155,6 +155,39 @@ def test_a_fit_contracts_records_and_shows_it(tmp_path):
     assert model.metadata["settings"]["terms"][0]["contraction"]["by"] == "species"
 
 
+def test_a_bispectrum_is_made_of_the_channels_that_are_kept():
+    """There are too many products of three for all of them."""
+    term = {"representation": "bispectrum", "n_max": 12, "l_max": 5, "n_sparse": 5}
+    settings, frames = fit_settings(**term), emt_frames(2)
+    with pytest.raises(SoapGprError, match="at most 50000 products of three"):
+        fit(settings, train=frames, progress=False)
+    settings["terms"][0]["contraction"] = {"n_channels": 2}
+    model = fit(settings, train=frames, progress=False).model
+    assert model.terms[0]["n_channels"] == [2] * 6
+    assert_rows_are_the_evaluation(model, frames[0])
+
+
+def test_factors_of_a_product_are_contracted_and_shown():
+    small = {"cutoff": 4.0, "n_max": 3, "l_max": 1}
+    factors = [small | {"contraction": {"n_channels": 2}}, small]
+    settings = {"data": {}, "terms": [{"kind": "product", "factors": factors, "n_sparse": 6}]}
+    frames = emt_frames(2)
+    model = Model.from_bytes(fit(settings, train=frames, progress=False).model.to_bytes())
+    assert [own["n_channels"] for own in model.terms[0]["factors"]] == [[2, 2], [6, 6]]
+    assert "term 1, factor 1, channels kept" in summary(model)
+
+
+def test_a_factor_keeps_the_contraction_and_its_record(tmp_path):
+    settings, frames = fit_settings(contraction={"n_channels": 3}), emt_frames(4)
+    first, second = (
+        fit(settings, train=frames[:n], progress=False, factor=tmp_path / "fit.factor").model
+        for n in (3, 4)
+    )
+    assert first.metadata["provenance"]["terms"] == second.metadata["provenance"]["terms"]
+    np.testing.assert_array_equal(first.arrays["term0.table.0"], second.arrays["term0.table.0"])
+    assert first.metadata["provenance"]["train"] != second.metadata["provenance"]["train"]
+
+
 @pytest.mark.parametrize(
     "term",
     [

@@ -132,6 +132,8 @@ _SELECTION = _all(
     _table(dict.fromkeys(("features", "kept", "residual"), _number), required=True),
     _table({"method": _text}, required=True),
 )
+_OF_TERM = _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
+_ADAPTED = _all(_OF_TERM, _table({"factors": _list_of(_OF_TERM)}))
 _CHECKS = {
     "settings": _table(
         {
@@ -150,9 +152,7 @@ _CHECKS = {
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
             "term_shares": _SHARES,
-            "terms": _list_of(
-                _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
-            ),
+            "terms": _list_of(_ADAPTED),
             "compression": _table({"deviation": _DEVIATION}, required=True),
             "seconds": _each(_number),
             "warnings": _list_of(_text),

@@ -25,6 +25,7 @@ from potential.terms.term import Draft, Entry
 
 # Features of a bispectrum without a selection, at most: a sparse point has one number for each.
 MOST_PRODUCTS = 50_000
+REPRESENTATION = ("representation", "parity")  # keys of settings and entries
 MIRROR = (
     'parity = "both": the energies of mirror images will differ, as those of nature do not; "even" '
     "makes them equal"
@@ -62,14 +63,8 @@ class SoapTerm(FeatureTerm):
             **_representation(settings),
             **tabulate(settings, list(species)),
         }
-        n = n_columns(draft)
-        selected = settings.feature_selection is not None
-        if settings.representation == "bispectrum" and n > MOST_PRODUCTS and not selected:
-            raise settings.error(
-                "representation",
-                f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
-                f"not the {n} of these n_max, l_max and species",
-            )
+        if settings.contraction is None:
+            _require_few_products(settings, draft)
         return draft, [MIRROR] if settings.parity == "both" else []
 
     @classmethod
@@ -82,9 +77,12 @@ class SoapTerm(FeatureTerm):
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
         if settings.contraction is not None:
-            model = model_of(draft)
+            # products of more than two channels would be too many before there are fewer channels
+            density = {key: own for key, own in draft.items() if key not in REPRESENTATION}
+            model = model_of(density)
             contraction = contraction_of(settings.contraction, model, structures, progress)
             draft = contracted_draft(draft, contraction)
+            _require_few_products(settings, draft)
         if settings.feature_selection is None:
             return draft, []
         return with_selection(draft, settings, model_of, structures, progress)
@@ -133,9 +131,20 @@ class SoapTerm(FeatureTerm):
 
 def _representation(settings: SoapTermSettings) -> dict[str, str]:
     """What of the entry names another representation than the default."""
-    names = ("representation", "parity")
-    own = {name: getattr(settings, name) for name in names}
-    return {name: own[name] for name in names if own[name] != getattr(SoapTermSettings, name)}
+    own = {name: getattr(settings, name) for name in REPRESENTATION}
+    default = {name: getattr(SoapTermSettings, name) for name in REPRESENTATION}
+    return {name: own[name] for name in REPRESENTATION if own[name] != default[name]}
+
+
+def _require_few_products(settings: SoapTermSettings, draft: Draft) -> None:
+    """Raise SettingError for a bispectrum of too many channels of which none are selected."""
+    n, selected = n_columns(draft), settings.feature_selection is not None
+    if settings.representation == "bispectrum" and n > MOST_PRODUCTS and not selected:
+        raise settings.error(
+            "representation",
+            f"at most {MOST_PRODUCTS} products of three density channels where all are kept, "
+            f"not the {n} of these n_max, l_max and species",
+        )
 
 
 def columns_of(

@@ -116,11 +116,14 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
 def _contraction_lines(record: dict[str, Any]) -> list[str]:
     lines = []
     for t, own in enumerate(record.get("terms", [])):
-        if found := own.get("contraction"):
-            of_l = zip(found["kept"], found["channels"], found["retained_variance"], strict=False)
-            parts = [f"l={l} {n}/{all_} {v:.6g}" for l, (n, all_, v) in enumerate(of_l)]
-            head = f"term {t + 1}, channels kept and their part of the variance: "
-            lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
+        for f, part in enumerate(own.get("factors", [own])):
+            if found := part.get("contraction"):
+                numbers = (found[key] for key in ("kept", "channels", "retained_variance"))
+                of_l = enumerate(zip(*numbers, strict=False))
+                parts = [f"l={l} {kept}/{n} {variance:.6g}" for l, (kept, n, variance) in of_l]
+                name = f"term {t + 1}" + f", factor {f + 1}" * ("factors" in own)
+                head = f"{name}, channels kept and their part of the variance: "
+                lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
     return lines
 
 
