@@ -14,13 +14,15 @@ from alchemical import alchemical_model
 from body_order import assert_forces_are_derivatives, assert_rows_are_the_evaluation, structures
 from models import derivative_model, kernel_model, random_structure
 from scipy.spatial.transform import Rotation
+from training_data import emt_frames, small_settings, write_frames
 
 from potential import SoapDescriptor, SoapGprError, _core
 from potential.settings import SoapTermSettings
 from potential.settings.file import load_settings
 from potential.terms.columns import n_columns
 from potential.terms.features import density_coefficients, features
-from potential.terms.soap import SoapTerm, columns_of
+from potential.terms.soap import MOST_PRODUCTS, SoapTerm, columns_of
+from potential.training.fitting import fit
 
 RADIAL = {"representation": "radial_spectrum"}
 CUBIC = {"representation": "bispectrum"}
@@ -306,6 +308,18 @@ def test_bispectra_beyond_reason_are_refused():
     settings = SoapTermSettings(representation="bispectrum", n_max=8, l_max=6)
     with pytest.raises(SoapGprError, match=r"representation: found .*bispectrum.*at most 50000"):
         SoapTerm.draft(settings, [1, 6, 8], [])
+
+
+def test_a_fit_keeps_the_products_that_are_selected(tmp_path):
+    """Of those that would be too many to be kept."""
+    frames = emt_frames(4)
+    train = write_frames(tmp_path / "train.xyz", frames)
+    chosen = {"method": "fps", "n_features": 20}
+    own = {"n_max": 7, "l_max": 6, "n_sparse": 6, "feature_selection": chosen}
+    model = fit(small_settings(train, **CUBIC, **own), progress=False).model
+    assert n_columns(model.terms[0]) > MOST_PRODUCTS
+    assert model.core.n_features(0) == 20
+    assert_forces_are_derivatives(model, frames[0])
 
 
 def test_both_parities_are_warned_of():
