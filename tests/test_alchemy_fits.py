@@ -174,6 +174,13 @@ def test_an_element_that_training_lacks_can_be_used(files, centers):
     assert_rows_are_the_evaluation(found.model, atoms)
 
 
+def test_a_factor_of_a_fit_without_the_element_is_refused(files, tmp_path):
+    own = with_extra(files)
+    fit(own | {"data": own["data"] | {"extra_species": []}}, progress=False, factor=tmp_path / "f")
+    with pytest.raises(SoapGprError):
+        fit(own, progress=False, factor=tmp_path / "f")
+
+
 def test_an_extra_element_that_training_has_is_said(files):
     found = fit(with_extra(files, extra_species=["Cu"]), progress=False)
     assert "[data] extra_species: Cu is in the training structures" in found.warnings

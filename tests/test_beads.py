@@ -161,3 +161,15 @@ def test_repulsion_of_nuclei_is_refused(folder):
     own = settings(str(folder / "train.xyz")) | {"baseline": {"zbl": {}}}
     with pytest.raises(SoapGprError, match="pair MW-MW, expected chemical elements"):
         fit(own, progress=False)
+
+
+def test_a_report_shows_where_beads_lie(folder, tmp_path):
+    own = settings(str(folder / "train.xyz"))
+    own["terms"][0]["alchemy"] = {"dimensions": 2, "start": {"MW": [1, 0.2], "PO": [0.3, 1]}}
+    fit(own, progress=False).model.save(tmp_path / "model.sgpr")
+    page = tmp_path / "page.html"
+    data = str(folder / "test.xyz")
+    assert main(["report", str(tmp_path / "model.sgpr"), data, "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "Elements along the two leading directions" in text
+    assert "periodic table" not in text

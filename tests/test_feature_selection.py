@@ -20,6 +20,7 @@ from potential.model.compression import compress
 from potential.selection.columns import choose_columns
 from potential.settings import SoapTermSettings
 from potential.structures.structure import structure_from_atoms
+from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
 
@@ -232,6 +233,16 @@ def test_points_of_a_model_with_the_same_selection(train, tmp_path):
     settings["terms"][0]["feature_selection"] = {"n_features": 21}
     with pytest.raises(SoapGprError, match="found no soap term with the basis"):
         fit(settings, progress=False)
+
+
+def test_the_estimate_counts_points_of_a_file_whose_selection_is_another(tmp_path):
+    train = write_frames(tmp_path / "train.xyz", emt_frames(24))  # a trial takes fewer
+    first = fit(selection(train, n_features=6), progress=False).model
+    first.save(tmp_path / "first.sgpr")
+    settings = selection(train, n_features=6)
+    settings["terms"][0] |= {"sparse_method": "file", "sparse_file": str(tmp_path / "first.sgpr")}
+    del settings["terms"][0]["n_sparse"]
+    assert f"Weights        at most {first.n_weights}" in estimate(settings)
 
 
 def test_compressed_model_with_recoupling_is_the_same_function():

@@ -15,6 +15,7 @@ from potential.descriptors import SoapDescriptor
 from potential.settings.file import parse_settings
 from potential.training.estimate import estimate
 from potential.training.maps import set_apart
+from potential.validation.row_store import SEEN, prepare, read_data
 
 METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")
 SPECIES = sorted(atomic_numbers[name] for name in METALS)
@@ -117,10 +118,10 @@ def test_no_species_is_set_apart_as_a_whole(frames):
     from potential.structures.structure import structure_from_atoms
 
     few = alloys(1, metals=["Al"]) + alloys(60, seed=3, metals=["Cu", "Ag"])
-    asked = parse_settings(settings(apart=True, n_structures=50) | {"data": {"train": ["x.xyz"]}})
+    asked = parse_settings(settings(apart=True, n_structures=25) | {"data": {"train": ["x.xyz"]}})
     structures = [structure_from_atoms(atoms) for atoms in few]
     apart, rest = set_apart(asked, structures)
-    assert len(apart) == 50 and rest[0] is structures[0] and len(rest) == 11
+    assert len(apart) == 25 and rest[0] is structures[0] and len(rest) == 36
 
 
 def test_checkpoint_goes_on_with_the_map_that_was_found(fitted, frames, tmp_path, monkeypatch):
@@ -232,3 +233,19 @@ def test_descriptors_and_products_have_no_data_to_optimise_on(frames):
 def test_too_few_energies_are_an_error(frames):
     with pytest.raises(SoapGprError, match="expected at least 3 to optimise"):
         fit(settings(), train=frames[:2], progress=False)
+
+
+def test_what_is_set_apart_leaves_half_of_the_structures(frames):
+    own = fit(settings(apart=True, n_structures=200, steps=2), train=frames, progress=False)
+    assert len(own.train) == 30
+
+
+def test_trials_that_a_map_has_seen_are_warned_of(frames, tmp_path):
+    ase.io.write(tmp_path / "train.xyz", frames)
+    own = settings(steps=2) | {"data": {"train": [str(tmp_path / "train.xyz")]}}
+    seen = parse_settings(own)
+    assert SEEN in prepare(seen, read_data(seen)).warnings
+    own["terms"] = settings(steps=2, apart=True, n_structures=20)["terms"]
+    apart = parse_settings(own)
+    found = prepare(apart, read_data(apart))
+    assert SEEN not in found.warnings and len(found.train) == 40

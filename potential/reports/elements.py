@@ -16,6 +16,7 @@ from potential.model import Model
 from potential.reports.page import Page
 from potential.reports.plots import INK, LINE, SOFT, figure
 from potential.settings.terms import ALCHEMICAL, SEPARATE, SHARED
+from potential.structures.structure import symbol
 
 NOBLE_GASES = (2, 10, 18, 36, 54, 86, 118)
 _CENTERS = {
@@ -38,12 +39,13 @@ def add_elements(page: Page, model: Model) -> None:
             "ones of the similarity of elements, which does not depend on how the map is rotated; "
             f"their signs are of no meaning. {_CENTERS[term.get('centers', SEPARATE)]}"
         )
-        page.figures(
-            [
-                (element_map(model.species, places), "Elements along the two leading directions"),
-                (periodic_table(model.species, places), "The same colours in the periodic table"),
-            ]
-        )
+        figures = [
+            (element_map(model.species, places), "Elements along the two leading directions")
+        ]
+        if model.species[0] <= NOBLE_GASES[-1]:  # beads have no place in it
+            table = periodic_table(model.species, places)
+            figures.append((table, "The same colours in the periodic table"))
+        page.figures(figures)
 
 
 def directions(u: np.ndarray) -> np.ndarray:
@@ -60,7 +62,7 @@ def element_map(species: Sequence[int], places: np.ndarray) -> Figure:
     fig, axes = figure(5.0, 4.4)
     axes.scatter(places[:, 0], places[:, 1], s=190, c=colors(places), linewidths=0, alpha=0.9)
     for z, place in zip(species, places, strict=True):
-        axes.annotate(chemical_symbols[z], place, ha="center", va="center", size=7, color=INK)
+        axes.annotate(symbol(z), place, ha="center", va="center", size=7, color=INK)
     axes.margins(0.08)
     axes.set_xlabel("first direction", color=INK)
     axes.set_ylabel("second direction", color=INK)

@@ -43,11 +43,12 @@ def with_selection(
             f"feature_selection: found n_features = {wanted.n_features}, expected at most {most} "
             "of the term"
         )
-    candidates = np.arange(total)
     if total > CANDIDATES:
         rng = np.random.default_rng(settings.seed)
-        candidates = np.sort(rng.choice(total, CANDIDATES, replace=False))
+        candidates = np.sort(rng.choice(total, CANDIDATES, replace=False))  # lists no others
         draft = _with_features(draft, candidates)
+    else:
+        candidates = np.arange(total)
     X = _sample(model_of(draft), settings, structures, progress)
     if not X.any():
         raise SoapGprError("found no environment with a neighbour to select features on")

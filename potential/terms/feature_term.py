@@ -17,7 +17,7 @@ from potential.selection.rows import power
 from potential.settings import KernelTermSettings
 from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
-from potential.terms.points_file import points_from_file
+from potential.terms.points_file import count_in_file
 from potential.terms.soap_points import n_sparse, sparse_points
 from potential.terms.term import Draft, SparseTerm
 
@@ -126,8 +126,7 @@ class FeatureTerm(SparseTerm):
 
     def most_weights(self, settings: KernelTermSettings, structures: Sequence[Structure]) -> int:
         if settings.sparse_method == "file":
-            found = points_from_file(self.model, self.index, settings)
-            return sum(map(len, found["sparse_points"].values()))
+            return count_in_file(self.model, self.index, settings)
         if isinstance(settings.n_sparse, int) and settings.centers != SEPARATE:
             return min(settings.n_sparse, sum(map(len, structures)))
         atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())

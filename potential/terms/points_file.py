@@ -63,6 +63,19 @@ def points_from_file(model: Model, term: int, settings: KernelTermSettings) -> d
     return {"sparse_points": {0: pooled}, "sparse_species": species}
 
 
+def count_in_file(model: Model, term: int, settings: KernelTermSettings) -> int:
+    """How many sparse points the file gives, where the model is one of a trial: what its term has
+    learned from few structures, such as a selection of features, need not be that of the file."""
+    file = settings.sparse_file
+    assert file is not None
+    if file.endswith(".sgpr"):
+        other = Model.load(file)
+        for t, entry in enumerate(other.terms):
+            if _words(entry) == _words(model.terms[term]):
+                return sum(map(len, other.sparse_points(t).values()))
+    return sum(map(len, points_from_file(model, term, settings)["sparse_points"].values()))
+
+
 def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any]:
     if other.species == model.species and not other.compressed:
         for t in range(len(other.terms)):

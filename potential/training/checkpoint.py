@@ -144,14 +144,15 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
 
 
 def nameless(settings: FitSettings) -> dict[str, Any]:
-    """[[terms]], [baseline], [noise] and [solver], with digests in the place of files that they
-    name. Raises SoapGprError when one cannot be read."""
+    """[[terms]], [baseline], [noise], [solver] and extra_species, with digests in the place of
+    files that they name. Raises SoapGprError when one cannot be read."""
     values = settings.to_dict()
     tables = [values["baseline"], *values["terms"]]
     for own, table in zip((settings.baseline, *settings.terms), tables, strict=True):
         table |= {key: _file_digest(name) for key, name in own.files.items()}
     values["solver"].pop("keep_factor")  # changes nothing that is kept
-    return {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
+    kept = {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
+    return kept | {"extra_species": list(settings.data.extra_species)}
 
 
 def _file_digest(name: str) -> str:

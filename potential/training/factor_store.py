@@ -57,7 +57,8 @@ class FactorStore:
         values = nameless(settings)
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
         self._problem = json.dumps(
-            [_FORMAT, package_version(), values["terms"], baseline], sort_keys=True
+            [_FORMAT, package_version(), values["terms"], baseline, values["extra_species"]],
+            sort_keys=True,
         )
         require_writable(self.path)
         if self.path.exists():

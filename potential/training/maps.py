@@ -44,7 +44,7 @@ def set_apart(
 ) -> tuple[list[Structure], list[Structure]]:
     """Structures for the maps, none when these share those of the model, and all others.
 
-    Every species stays with the model.
+    Every species stays with the model, and half of the structures at least.
     """
     usable = _usable(settings, structures)
     asked = [how for _, _, how in wanted(settings) if _is_apart(how, len(usable))]
@@ -52,9 +52,10 @@ def set_apart(
         return [], list(structures)
     left = Counter(z for s in structures for z in _species(s))
     apart = set[int]()
+    most = min(max(how.n_structures for how in asked), len(usable) // 2)
     for k in np.random.default_rng(asked[0].seed).permutation(len(usable)):
         own = _species(usable[k])
-        if len(apart) < max(how.n_structures for how in asked) and all(left[z] > 1 for z in own):
+        if len(apart) < most and all(left[z] > 1 for z in own):
             apart.add(id(usable[k]))
             left -= Counter(own)
     return (

@@ -33,11 +33,16 @@ from potential.training.baseline import isolated_atom_energies
 from potential.training.choice import choose
 from potential.training.data import FitData, read_fit_data
 from potential.training.extra_species import known_species
+from potential.training.maps import set_apart, wanted
 from potential.training.memory import require_possible
 from potential.training.regression import Solution, StreamingQR, solve
 
 MEMORY_BYTES = 2 * 2**30  # rows kept in memory, by default
 DISK_BYTES = 20 * 2**30  # and in a temporary file
+SEEN = (
+    "alchemy was optimised once, on the structures of all folds and sizes: errors are too small "
+    "where these are left out. Set alchemy.optimise.apart = true, or give the table of a fit"
+)
 
 
 @dataclass(frozen=True)
@@ -135,11 +140,14 @@ def hold_out(data: FitData, fraction: float, seed: int) -> FitData:
 def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -> Prepared:
     """Choose the sparse points; raises SoapGprError for anything a user can put right."""
     settings = as_settings(settings)
-    choice = choose(settings, data.train, progress)
+    apart, train = set_apart(settings, data.train)
+    choice = choose(settings, train, progress, apart)
     model = choice.model
-    require_possible(model, data.train, settings, Ranks())
+    require_possible(model, train, settings, Ranks())
     warnings = [*data.warnings, *choice.warnings]
-    return Prepared(settings, model, data.train, data.test, model.kernel_matrix(), warnings)
+    if any(wanted(settings)) and not apart:
+        warnings.append(SEEN)
+    return Prepared(settings, model, train, data.test, model.kernel_matrix(), warnings)
 
 
 def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:
