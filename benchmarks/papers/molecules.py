@@ -109,6 +109,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--set", choices=tuple(KEYS), default="QM7", help="default QM7")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
     parser.add_argument("--quick", action="store_true", help="500 molecules, a smaller basis")
+    parser.add_argument("--noise", type=float, default=1e-4, help="energy_per_atom, eV")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these representations")
     parser.add_argument("--json", metavar="FILE", help="write results; those there are kept")
     parser.add_argument("--plot", metavar="FILE", help="write the figure")
@@ -150,7 +151,7 @@ def _curve(
     settings = {
         "data": data,
         "terms": [dict(own) | small for own in terms],
-        "noise": {"energy_per_atom": 1e-4},
+        "noise": {"energy_per_atom": arguments.noise},
     }
     start = time.process_time()
     curve = learning_curve(settings, [k for k in SIZES if k < n] + [n], 1, progress=bar)
