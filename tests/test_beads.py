@@ -128,8 +128,11 @@ def test_ipi_takes_a_template_with_names(folder, model, frame):
 
 def test_po_is_polonium_where_nobody_says_otherwise(folder, capsys):
     assert main(["check", str(folder / "train.xyz")]) == 0
+    train = str(folder / "train.xyz")
     with pytest.raises(SoapGprError, match="found the species MW, expected chemical elements, or"):
-        fit(settings(str(folder / "train.xyz"), beads=[]), progress=False)
+        fit(small_settings(train), progress=False)
+    with pytest.raises(SoapGprError, match="found the key 'MW', expected a chemical symbol or a"):
+        fit(settings(train, beads=[]), progress=False)
 
 
 def test_declared_names_that_no_frame_has_are_warned_of():

@@ -68,8 +68,9 @@ def test_a_structure_has_one_neighbour_list_in_each_pass(settings, counts):
     assert counts["neighbour lists"] - checked == 3 * len(data.train)  # choice, rows, errors
     counts.clear()
     fit(settings | {"baseline": {"zbl": {}}}, progress=False)
-    # for e0 and the shortest distances as well; rows share theirs with the fixed terms
-    assert counts["neighbour lists"] - checked == 5 * len(data.train)
+    # for e0, the shortest distances and the shares of two terms as well; rows share theirs with the
+    # fixed terms
+    assert counts["neighbour lists"] - checked == 6 * len(data.train)
 
 
 @pytest.mark.parametrize("kind", ("checkpoint", "factor"))

@@ -31,7 +31,10 @@ from potential.settings import (
     TermSettings,
     ZblSettings,
 )
+from potential.settings.features import FeatureSelection
 from potential.settings.file import as_settings, parse_settings
+from potential.settings.product import FactorSettings, ProductTermSettings
+from potential.settings.terms import KernelTermSettings
 from potential.validation.search_space import Range, TuneSettings
 
 # No clock decides, and nothing is kept between runs.
@@ -44,6 +47,9 @@ TABLES = {
     "noise": NoiseSettings,
     "solver": SolverSettings,
 }
+
+
+NEEDED = {ProductTermSettings: {"factors": [{}, {}]}}  # beside the key that is looked at
 
 
 def inside(value):
@@ -84,6 +90,8 @@ def inside(value):
             return st.tuples(*map(inside, value.of.values())).map(list)
         case schema.Items():
             return st.lists(inside(value.each), min_size=1, max_size=3)
+        case schema.Tables():
+            return st.lists(table_of(value.of), min_size=value.least, max_size=value.least)
         case schema.Nested():
             return table_of(value.of)
     raise AssertionError(value)
@@ -118,7 +126,9 @@ def outside(value):
             wrong += [outside(value.all).filter(lambda x: not isinstance(x, dict)), st.just({})]
             wrong.append(st.dictionaries(SPECIES, outside(value.each), min_size=1))
             wrong.append(
-                st.dictionaries(st.sampled_from(["h", "X", "Xy"]), inside(value.each), min_size=1)
+                st.dictionaries(
+                    st.sampled_from(["X", "Xy", "longer"]), inside(value.each), min_size=1
+                )
             )
         case schema.ByName():
             wrong.append(st.dictionaries(NAMES, outside(value.each), min_size=1))
@@ -138,7 +148,7 @@ def outside(value):
 def table_of(of):
     """Tables whose values are in range and keep the rules across settings."""
     parts = {key: inside(declared(own)[key]) for key, own in keys(of).items()}
-    required = {key: parts.pop(key) for key in ("train", "dimensions") if key in parts}
+    required = {key: parts.pop(key) for key in ("train", "dimensions", "factors") if key in parts}
     return st.fixed_dictionaries(required, optional=parts).map(lambda table: reconciled(of, table))
 
 
@@ -148,19 +158,33 @@ def reconciled(of, table):
         table["cutoff_width"] = max(0.001, min(table["cutoff_width"], 0.9 * table.get("cutoff", 3)))
     if of is ZblSettings and len(table) == 2:
         table["outer"] = table["inner"] + 1
-    if issubclass(of, TermSettings) and "cutoff" in table:
+    if issubclass(of, (TermSettings, FactorSettings)) and "cutoff" in table:
         table["cutoff"] = max(table["cutoff"], 1.2)
     if issubclass(of, TermSettings) and "length_scale" in keys(of):
         least = table.get("cutoff", of.cutoff) / 16
         table["length_scale"] = max(table.get("length_scale", 1.0), least)
-    if of is AlchemySettings and "start" in table:
+    if of is AlchemySettings:
         _reconcile_map(table)
-    if of is SoapTermSettings:
+    if of is FeatureSelection:
+        table |= {"n_features": 4}
+        table.pop("tolerance", None)
+    if issubclass(of, KernelTermSettings):
+        _reconcile_kernel(table)
+    if of in (SoapTermSettings, FactorSettings):
         _reconcile_soap(table)
+    if of is FactorSettings and table.get("alchemy"):
+        table["alchemy"].pop("optimise", None)
+    if of is ProductTermSettings and table.get("sparse_method") == "cur":
+        for factor in table["factors"]:
+            factor["zeta"] = 2
+    if issubclass(of, TermSettings):
+        _reconcile_quotas(table)
     return table
 
 
 def _reconcile_map(table):
+    table.pop("optimised_zeta", None)
+    table.setdefault("start", "properties")
     if isinstance(table["start"], dict):
         n = table["dimensions"]
         table["start"] = {symbol: [own[0]] * n for symbol, own in table["start"].items()}
@@ -169,20 +193,31 @@ def _reconcile_map(table):
         table.pop("sigma_radius", None)
 
 
+def _reconcile_kernel(table):
+    if table.get("centers", "separate") != "separate" and isinstance(table.get("n_sparse"), dict):
+        del table["n_sparse"]
+    table.pop("sparse_file", None)
+    if table.get("sparse_method") == "cur":
+        table["zeta"] = round(table.get("zeta", 4))
+    if table.get("sparse_method") == "file":
+        table.pop("n_sparse", None)
+        table.pop("n_sparse_config_type", None)
+        table["sparse_file"] = "points.xyz"
+
+
 def _reconcile_soap(table):
     if table.get("centers", "separate") != "separate":
         table.pop("sparse_basis", None)
-        if isinstance(table.get("n_sparse"), dict):
-            del table["n_sparse"]
         if not table.get("alchemy"):
             table["centers"] = "shared"
     if table.get("alchemy"):
         table.pop("contraction", None)
+        if table.get("representation", "power_spectrum") != "power_spectrum":
+            table["alchemy"].pop("optimise", None)
     if table.get("representation") != "bispectrum":
         table.pop("parity", None)
     if table.get("representation") == "radial_spectrum":
         table.pop("max_eigenvalue", None)
-    table.pop("sparse_file", None)
     if table.get("max_eigenvalue"):
         for key in ("n_max", "l_max"):
             table.pop(key, None)
@@ -197,16 +232,14 @@ def _reconcile_soap(table):
         table["contraction"] = {"n_channels": 4}
     if 0 < (table.get("radial_scaling") or {}).get("exponent", 0) < 2:
         table["radial_scaling"]["exponent"] = 1
-    if table.get("sparse_method") == "cur":
-        table["zeta"] = round(table.get("zeta", 4))
+    if table.get("sparse_method") == "file":
+        table.pop("sparse_basis", None)
     if table.get("sparse_basis") == "derivatives":
         for key in ("n_sparse", "zeta", "normalize", "offset", "n_sparse_config_type"):
             table.pop(key, None)
-    if table.get("sparse_method") == "file":
-        table.pop("n_sparse", None)
-        table.pop("n_sparse_config_type", None)
-        if table.pop("sparse_basis", "environments"):
-            table["sparse_file"] = "points.xyz"
+
+
+def _reconcile_quotas(table):
     counts = table.get("n_sparse", 1000)
     least = min(counts.values()) if isinstance(counts, dict) else counts
     if sum(table.get("n_sparse_config_type", {}).values()) > least:
@@ -234,6 +267,10 @@ def test_whatever_is_in_range_is_read_and_kept(values):
                 assert read.radial_scaling == SCALING.default | value
             elif key == "contraction":
                 assert read.contraction == ContractionSettings(**value)
+            elif key == "feature_selection":
+                assert read.feature_selection == FeatureSelection(**value)
+            elif key == "factors":
+                assert read.factors == tuple(FactorSettings(**own) for own in value)
             elif key == "alchemy":
                 assert read.alchemy == AlchemySettings(**value)
             elif key != "sparse_file":
@@ -262,7 +299,7 @@ def test_one_key_out_of_range_is_one_sentence_that_names_it(table, of, key, data
     values = {"data": {"train": ["a.xyz"]}}
     first, *more = table.split(".")
     if first == "terms":
-        values["terms"] = [{"kind": more[0], key: value}]
+        values["terms"] = [NEEDED.get(of, {}) | {"kind": more[0], key: value}]
     else:
         place = values.setdefault(first, {})
         for name in more:
@@ -287,9 +324,9 @@ def test_made_in_python_is_refused_by_the_same_sentence(of, data):
     if value is None and getattr(of, key, 0) is None:
         return
     with pytest.raises(SoapGprError) as made:
-        of(**{key: value})
+        of(**NEEDED.get(of, {}) | {key: value})
     name = {of: name for name, of in TABLES.items()}.get(of)
-    table = {key: value} if name else {"kind": of.kind, key: value}
+    table = {key: value} if name else NEEDED.get(of, {}) | {"kind": of.kind, key: value}
     values = {"data": {"train": "a"}, **({name: table} if name else {"terms": [table]})}
     if name == "data":
         values["data"] = {"train": "a"} | table

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,12 +22,14 @@ from potential.schema import (
     Place,
     Settings,
     Symbols,
+    Tables,
     setting,
 )
 from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
-from potential.schema.settings import keys
+from potential.schema.settings import declared, keys
 from potential.settings.kinds import KINDS
 from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.species import is_element
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST, SMALLEST_SIGMA
 
@@ -201,6 +203,15 @@ class FitSettings(Settings):
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     file: str = Place.source
 
+    def check(self) -> None:
+        for place, names in _tables_by_species((self.baseline, *self.terms)):
+            for name in names:
+                if not is_element(name) and name not in self.data.beads:
+                    raise place.says(
+                        f"found the key {name!r}, expected a chemical symbol or a bead that "
+                        "[data] beads names"
+                    )
+
     @property
     def other_files(self) -> list[str]:
         """Files other than data that the settings name."""
@@ -211,3 +222,16 @@ class FitSettings(Settings):
         values = super().to_dict()
         values["data"] |= values["data"].pop("keys")
         return values
+
+
+def _tables_by_species(tables: Iterable[Settings]) -> Iterator[tuple[Place, Iterable[str]]]:
+    """The species that settings name, and those in them."""
+    for own in tables:
+        for key, value in declared(type(own)).items():
+            given = getattr(own, key)
+            if isinstance(value, BySpecies) and isinstance(given, Mapping):
+                yield own.place().at(key), given
+            elif isinstance(given, Settings):
+                yield from _tables_by_species([given])
+            elif isinstance(value, Tables):
+                yield from _tables_by_species(given)
