@@ -74,7 +74,7 @@ MISTAKES = {
     ),
     "file of a later version": (
         {"pair": COEFF + "later.sgpr O H"},
-        ["'later.sgpr': the model file has the format version '3', this soap-gpr reads versions"],
+        ["'later.sgpr': the model file has the format version '4', this soap-gpr reads versions"],
     ),
 }
 
