@@ -17,9 +17,9 @@ DENSITY = {"cutoff": 5.0, "n_max": 4, "l_max": 3}
 
 @dataclass(frozen=True)
 class Set:
-    """A file; the key of its cohesion energies, without which energies are taken less those of
-    atoms fitted to all structures; numbers of training structures; those at which all couplings of
-    centres are compared; whether elements are left out in turn."""
+    """A file; the key of its cohesion energies, without which those of the calculator are taken, of
+    VASP relative to atoms without spin; numbers of training structures; those at which all
+    couplings of centres are compared; whether elements are left out in turn."""
 
     name: str
     file: str
@@ -68,12 +68,10 @@ def load(which: Set, folder: Path) -> Data:
     own = densities_of(model, 0, frames)
     composition = np.zeros((len(frames), len(species)))
     np.add.at(composition, (own.structure, own.center), 1.0)
-    if which.key:
-        energies = np.array([atoms.info[which.key] for atoms in frames])
-    else:
-        energies = np.array([atoms.get_potential_energy() for atoms in frames])
-        energies -= composition @ np.linalg.lstsq(composition, energies, rcond=None)[0]
-    return Data(energies, composition.sum(axis=1), composition, own, species)
+    energies = [
+        atoms.info[which.key] if which.key else atoms.get_potential_energy() for atoms in frames
+    ]
+    return Data(np.array(energies), composition.sum(axis=1), composition, own, species)
 
 
 def subset(own: Densities, structures: np.ndarray) -> Densities:

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from ase.data import chemical_symbols
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from potential.reports.elements import directions, periodic_table
 
@@ -37,7 +38,7 @@ def figure(result: dict, path: Path) -> None:
     axes[0].legend(fontsize=7)
     if left_out is not None:
         _elements(axes[-1], left_out["elements"])
-    picture.savefig(path, dpi=80)
+    picture.savefig(path, dpi=75)
     plt.close(picture)
 
 
@@ -55,6 +56,10 @@ def _curves(axis, rows: list[dict]) -> None:
         spread = [r["mae_spread"] for r in own]
         axis.errorbar(sizes, errors, spread, color=color, ls=line, label=label, capsize=2, lw=1.3)
     axis.set(xscale="log", yscale="log", xlabel="training structures", ylabel="MAE, meV/atom")
+    axis.set_xticks(sorted({row["n_train"] for row in rows}))
+    for one in (axis.xaxis, axis.yaxis):
+        one.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _elements(axis, elements: dict) -> None:
