@@ -28,7 +28,7 @@ class Columns:
     """Columns of X (n_rows, n_columns) that stand for all of them."""
 
     chosen: np.ndarray  #: (n,) indices, ascending
-    residual: float  #: |X - X_S P| / |X|, docs/theory.md eq. (5h)
+    residual: float  #: ‖X − X_S P‖ / ‖X‖, docs/theory.md eq. (5h)
     map: np.ndarray  #: (n, n_columns) P = X_S⁺ X
 
     def recoupling(self) -> np.ndarray:
