@@ -13,15 +13,10 @@ same for all features. Errors are mean absolute ones on structures not trained o
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import ase
-import ase.io
-import numpy as np
 from common import (
     add_output_option,
     alternate,
@@ -33,12 +28,21 @@ from common import (
     summary,
     table,
 )
-from dscribe.descriptors import ACSF
 
-from potential import SymmetryFunctions, fit
-from potential.model import Model
-from potential.model.evaluation import evaluate_structures
-from potential.settings.symmetry import standard_functions
+pin_to_one_core()
+
+import argparse  # noqa: E402
+from typing import Any  # noqa: E402
+
+import ase  # noqa: E402
+import ase.io  # noqa: E402
+import numpy as np  # noqa: E402
+from dscribe.descriptors import ACSF  # noqa: E402
+
+from potential import SymmetryFunctions, fit  # noqa: E402
+from potential.model import Model  # noqa: E402
+from potential.model.evaluation import evaluate_structures  # noqa: E402
+from potential.settings.symmetry import standard_functions  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CUTOFF = 5.0
@@ -56,7 +60,6 @@ SETS = {
 
 def main() -> None:
     arguments = _arguments()
-    pin_to_one_core()
     frames = {name: ase.io.read(arguments.data / file, ":") for name, (file, *_) in SETS.items()}
     result: dict[str, Any] = {
         "benchmark": "symmetry_functions",

@@ -10,29 +10,28 @@
 
 namespace {
 
-Array python_features(const Model &model, std::size_t term, const EnvironmentArrays &arrays) {
+/// A row of `width` numbers for each atom, of `fill(model, term, environments, rows)`.
+template <class Fill>
+Array rows_of_atoms(const Model &model, std::size_t term, const EnvironmentArrays &arrays,
+                    std::size_t (*width)(const Model &, std::size_t), Fill fill) {
   if (term >= n_terms(model)) throw Error("the model has no such term");
   const Environments environments = arrays.environments(model);
-  const std::size_t width = n_features(model, term);
-  std::vector<double> out(environments.n_atoms * width);
+  const std::size_t n_columns = width(model, term);
+  std::vector<double> out(environments.n_atoms * n_columns);
   {
     nb::gil_scoped_release release;
-    features(model, term, environments, out.data());
+    fill(model, term, environments, out.data());
   }
-  return to_numpy(std::move(out), {environments.n_atoms, width});
+  return to_numpy(std::move(out), {environments.n_atoms, n_columns});
+}
+
+Array python_features(const Model &model, std::size_t term, const EnvironmentArrays &arrays) {
+  return rows_of_atoms(model, term, arrays, n_features, features);
 }
 
 Array python_density_coefficients(const Model &model, std::size_t term,
                                   const EnvironmentArrays &arrays) {
-  if (term >= n_terms(model)) throw Error("the model has no such term");
-  const Environments environments = arrays.environments(model);
-  const std::size_t width = n_density(model, term);
-  std::vector<double> out(environments.n_atoms * width);
-  {
-    nb::gil_scoped_release release;
-    density_coefficients(model, term, environments, out.data());
-  }
-  return to_numpy(std::move(out), {environments.n_atoms, width});
+  return rows_of_atoms(model, term, arrays, n_density, density_coefficients);
 }
 
 /// p̂ (n, n_features), offset (n + 1,), atoms and gradients of the environments of these centres,

@@ -11,10 +11,9 @@ from potential.selection.rows import (
     Coupling,
     Kernel,
     RowKernel,
-    between,
+    RowKernels,
     checked,
     linear,
-    of_rows,
 )
 
 
@@ -68,10 +67,8 @@ class Deflation:
         kernel: Kernel | RowKernel = linear,
         coupling: Coupling | None = None,
     ):
-        self._X, self._kernel, self._coupling = X, kernel, coupling
-        self.residual = of_rows(kernel, X)
-        if coupling is not None:
-            self.residual = self.residual * coupling.diagonal()
+        self._kernels = RowKernels(X, kernel, coupling)
+        self.residual = self._kernels.own()
         self._all = float(self.residual.sum())
         self._factor = np.zeros((most, len(X)))
         self._step = 0
@@ -86,9 +83,7 @@ class Deflation:
         own = self.residual[row]
         if own > DUPLICATE:
             done, factor = self._factor[: self._step], self._factor[self._step]
-            k = between(self._kernel, self._X, self._X[row])
-            if self._coupling is not None:
-                k = k * self._coupling(np.arange(len(k)), np.array([row]))[:, 0]
+            k = self._kernels.with_row(row)
             factor[:] = (k - done[:, row] @ done) / np.sqrt(own)
             self.residual -= factor**2
         self.residual[row] = -np.inf

@@ -11,10 +11,9 @@ from potential.selection.rows import (
     Coupling,
     Kernel,
     RowKernel,
-    between,
+    RowKernels,
     checked,
     linear,
-    of_rows,
 )
 
 OUTDATED = 32  # distances brought up to date together
@@ -43,14 +42,8 @@ def farthest_points(
     X, rng = checked(X, n, n_taken, seed)
     total = n_taken + n
     chosen, points, k_points = np.arange(total), np.empty((total, X.shape[1])), np.empty(total)
-    k_self = of_rows(kernel, X)
-    if coupling is not None:
-        k_self = k_self * coupling.diagonal()
-
-    def with_points(rows: np.ndarray, steps: slice) -> np.ndarray:
-        k = between(kernel, X[rows], points[steps])
-        return k if coupling is None else k * coupling(rows, chosen[steps])
-
+    kernels = RowKernels(X, kernel, coupling)
+    k_self = kernels.own()
     # Distances to the points chosen so far only fall: one to the first seen[i] of them is a bound,
     # and those with large bounds alone are brought up to date.
     bound, seen = np.full(len(X), np.inf), np.ones(len(X), dtype=np.int64)
@@ -60,7 +53,8 @@ def farthest_points(
             while seen[chosen[step]] < step:
                 for rows in _outdated(bound, seen, step):
                     news = slice(seen[rows[0]], step)
-                    d2 = k_points[news] - 2.0 * with_points(rows, news)
+                    k = kernels.between(rows, chosen[news], points[news])
+                    d2 = k_points[news] - 2.0 * k
                     bound[rows] = np.minimum(bound[rows], d2.min(axis=1) + k_self[rows])
                     seen[rows] = step
                 chosen[step] = np.argmax(bound)
@@ -68,10 +62,7 @@ def farthest_points(
                 return chosen[n_taken:step]
         points[step], k_points[step] = X[chosen[step]], k_self[chosen[step]]
         if step == 0:
-            k = between(kernel, X, points[0])
-            if coupling is not None:
-                k = k * coupling(np.arange(len(X)), chosen[:1])[:, 0]
-            bound = k_self + k_points[0] - 2.0 * k
+            bound = k_self + k_points[0] - 2.0 * kernels.with_row(chosen[0])
         bound[chosen[step]] = -np.inf
     return chosen[n_taken:]
 

@@ -53,19 +53,38 @@ class RowKernel(ABC):
         """(n,) of each row with itself."""
 
 
-def between(kernel: Kernel | RowKernel, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Kernels (n, m) of rows; (n,) where B is one row."""
-    if isinstance(kernel, RowKernel):
-        found = kernel.between(A, np.atleast_2d(B))
-        return found if B.ndim == 2 else found[:, 0]
-    return kernel(A @ B.T)
+class RowKernels:
+    """Kernels between rows of X (n_rows, n_features) by their indices, with the factors of a
+    coupling where there is one."""
 
+    def __init__(self, X: np.ndarray, kernel: Kernel | RowKernel, coupling: Coupling | None = None):
+        self._X, self._kernel, self._coupling = X, kernel, coupling
 
-def of_rows(kernel: Kernel | RowKernel, X: np.ndarray) -> np.ndarray:
-    """Kernels (n,) of each row with itself."""
-    if isinstance(kernel, RowKernel):
-        return kernel.of_rows(X)
-    return kernel(np.einsum("ij,ij->i", X, X))
+    def own(self) -> np.ndarray:
+        """(n_rows,) of each row with itself."""
+        if isinstance(self._kernel, RowKernel):
+            k = self._kernel.of_rows(self._X)
+        else:
+            k = self._kernel(np.einsum("ij,ij->i", self._X, self._X))
+        return k if self._coupling is None else k * self._coupling.diagonal()
+
+    def with_row(self, row: int) -> np.ndarray:
+        """(n_rows,) of all rows with one."""
+        if isinstance(self._kernel, RowKernel):
+            k = self._kernel.between(self._X, self._X[[row]])[:, 0]
+        else:
+            k = self._kernel(self._X @ self._X[row])
+        if self._coupling is None:
+            return k
+        return k * self._coupling(np.arange(len(k)), np.array([row]))[:, 0]
+
+    def between(self, rows: np.ndarray, others: np.ndarray, copies: np.ndarray) -> np.ndarray:
+        """(n, m) of rows (n,) with others (m,), of which the caller has copies (m, n_features)."""
+        if isinstance(self._kernel, RowKernel):
+            k = self._kernel.between(self._X[rows], copies)
+        else:
+            k = self._kernel(self._X[rows] @ copies.T)
+        return k if self._coupling is None else k * self._coupling(rows, others)
 
 
 def linear(products: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ from potential.settings import KernelTermSettings
 from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
 from potential.terms.points_file import count_in_file
-from potential.terms.soap_points import n_sparse, sparse_points
+from potential.terms.soap_points import most_points, sparse_points
 from potential.terms.term import Draft, SparseTerm
 
 # Sparse points per species of a trial, at most.
@@ -124,13 +123,12 @@ class FeatureTerm(SparseTerm):
             sparse_file=None,
         )
 
-    def most_weights(self, settings: KernelTermSettings, structures: Sequence[Structure]) -> int:
+    def most_weights(self, settings: Any, structures: Sequence[Structure]) -> int:
         if settings.sparse_method == "file":
             return count_in_file(self.model, self.index, settings)
         if isinstance(settings.n_sparse, int) and settings.centers != SEPARATE:
             return min(settings.n_sparse, sum(map(len, structures)))
-        atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
-        return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+        return most_points(settings, structures)
 
     @property
     def counts(self) -> dict[str, int]:

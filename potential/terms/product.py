@@ -3,25 +3,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from potential import _core
-from potential.model import Environments, Model
+from potential.model import Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import RowKernel, power
 from potential.selection.select import select
 from potential.settings import ProductTermSettings
-from potential.structures.structure import Structure, symbol
+from potential.structures.structure import Structure
 from potential.terms.columns import n_columns
-from potential.terms.feature_term import TRIAL_SPARSE
+from potential.terms.feature_term import TRIAL_SPARSE, FeatureTerm
 from potential.terms.soap import SoapTerm
-from potential.terms.soap_points import chosen_points, n_sparse
-from potential.terms.term import RECORD, Draft, Entry, SparseTerm
+from potential.terms.soap_points import chosen_points, most_points
+from potential.terms.term import RECORD, Draft, Entry
 
 
 @dataclass(frozen=True)
@@ -62,14 +60,12 @@ class ProductKernel(RowKernel):
         return power((products + _offset(entry)) / (1.0 + _offset(entry)), entry["zeta"])
 
 
-class ProductTerm(SparseTerm):
+class ProductTerm(FeatureTerm):
     """One weight for each sparse environment; sparse sets are those of the centre species.
 
     A draft holds ``factors``, each the draft of a soap term without sparse points, ``delta``,
     ``cutoff``, ``sparse_points`` {a: (M_a, Σ_f n_features)} and ``weights`` {a: (M_a,)}.
     """
-
-    ARRAYS: ClassVar[tuple[str, ...]] = ("sparse_points", "weights")
 
     @staticmethod
     def describes(entry: Entry) -> bool:
@@ -143,10 +139,11 @@ class ProductTerm(SparseTerm):
 
     @staticmethod
     def values_by_species(settings: ProductTermSettings) -> dict[str, Mapping[str, Any]]:
-        own: dict[str, Any] = {"n_sparse": settings.n_sparse}
+        own = FeatureTerm.values_by_species(settings)
         for f, factor in enumerate(settings.factors):
-            own[f"factor {f + 1}: atom_sigma"] = factor.atom_sigma
-        return {key: values for key, values in own.items() if isinstance(values, Mapping)}
+            if isinstance(factor.atom_sigma, Mapping):
+                own[f"factor {f + 1}: atom_sigma"] = factor.atom_sigma
+        return own
 
     @classmethod
     def entry_of(cls, draft: Draft) -> dict[str, Any]:
@@ -160,28 +157,13 @@ class ProductTerm(SparseTerm):
             for name, array in SoapTerm.arrays_of(factor, n_species).items():
                 if name.partition(".")[0] not in cls.ARRAYS:
                     arrays[f"factor{f}.{name}"] = array
-        points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
         width = sum(map(n_columns, draft["factors"]))
-        for a in range(n_species):
-            own = points.get(a, np.zeros((0, width)))
-            arrays[f"sparse_points.{a}"] = own
-            arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
-        return arrays
-
-    @staticmethod
-    def names(species: Sequence[int]) -> list[str]:
-        return SoapTerm.names(species)
-
-    def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
-        return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
+        return arrays | cls.sparse_arrays(draft, n_species, width)
 
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         kernel = ProductKernel(self.entry["factors"])
         out[:] = kernel.between(points, points)
         out *= self.entry["delta"] ** 2 * kernel.largest
-
-    def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {}
 
     @staticmethod
     def trial_settings(
@@ -191,9 +173,8 @@ class ProductTerm(SparseTerm):
             settings, n_sparse=TRIAL_SPARSE, n_sparse_config_type={}, sparse_method="random"
         )
 
-    def most_weights(self, settings: ProductTermSettings, structures: Sequence[Structure]) -> int:
-        atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
-        return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
+    def most_weights(self, settings: Any, structures: Sequence[Structure]) -> int:
+        return most_points(settings, structures)
 
     @property
     def description(self) -> str:

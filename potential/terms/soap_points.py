@@ -4,6 +4,7 @@ among all where one set serves them (docs/theory.md eq. 7d)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -121,6 +122,14 @@ def n_sparse(settings: KernelTermSettings | ProductTermSettings, name: str) -> i
             "which the training structures contain"
         )
     return settings.n_sparse[name]
+
+
+def most_points(
+    settings: KernelTermSettings | ProductTermSettings, structures: Sequence[Structure]
+) -> int:
+    """Sparse points of all species if all environments of these structures are distinct."""
+    atoms = Counter(symbol(z) for s in structures for z in s.numbers.tolist())
+    return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
 
 
 def _candidates(model, term, settings, structures, progress, separate):

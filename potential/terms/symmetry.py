@@ -13,6 +13,7 @@ from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.settings import SymmetryTermSettings
+from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.features import features
@@ -90,7 +91,7 @@ def feature_scale(
     """One over the standard deviation of every feature (n_features,) of a model's only term, over
     all environments of the structures; 1 for those that do not vary.
 
-    It does not depend on the order of the structures.
+    It does not depend on the order of the structures, nor does its memory on their number.
     """
 
     def moments(structure: Structure) -> np.ndarray:
@@ -98,9 +99,10 @@ def feature_scale(
             X = features(model, 0, structure)
         return np.stack([np.full(X.shape[1], float(len(X))), X.sum(axis=0), (X**2).sum(axis=0)])
 
-    parts = np.array(list(ordered_map(moments, progress(list(structures), "feature scales"))))
     # sorted: a sum in another order may differ in the last digit
-    n, first, second = np.sort(parts, axis=0).sum(axis=0)
+    ordered = sorted(structures, key=fingerprint)
+    parts = ordered_map(moments, progress(ordered, "feature scales"))
+    n, first, second = sum(parts, np.zeros((3, model.core.n_features(0))))
     variance = second / n - (first / n) ** 2
     varies = variance > 1e-12 * second / n
     return np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1.0)), 1.0)

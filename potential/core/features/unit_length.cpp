@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/block_product.hpp"
+#include "base/lanes_of_rows.hpp"
 
 namespace soap_gpr {
 
@@ -38,11 +39,33 @@ void UnitLength::multiply(int n, const double *p) {
   for (int first = 0; n > 1 && first < n; first += kPanelWidth) {
     const int size = std::min(kPanelWidth, n - first), width = padded(size);
     double *x = panel_.data(), *y = x + n_f * width;
-    for (std::size_t f = 0; f < n_f; ++f)
-      for (int i = 0; i < width; ++i) x[f * width + i] = i < size ? p[(first + i) * n_f + f] : 0;
+    panel_of_rows(size, n_f, p + first * n_f, x);
     panel_product<false>(width, n_features_, n_features_, {metric_.data(), n_f, 1}, x, y);
-    for (int i = 0; i < size; ++i)
-      for (std::size_t f = 0; f < n_f; ++f) dual_[(first + i) * n_f + f] = y[f * width + i];
+    rows_of_panel(size, n_f, y, &dual_[first * n_f]);
+  }
+}
+
+void unit_length_adjoint(bool normalized, int n_features, int n, const double *p_hat,
+                         const double *g_hat, const double *dual, const double *norm, double *g) {
+  const std::size_t width = padded(n);
+  for (int first = 0; first < n; first += kLanes, p_hat += kLanes, g_hat += kLanes) {
+    Lanes along = broadcast(0.0), scale = along;
+    for (int f = 0; normalized && f < n_features; ++f)
+      along += load(g_hat + f * width) * load(p_hat + f * width);
+    const int size = std::min(kLanes, n - first);
+    for (int i = 0; i < size; ++i) scale[i] = norm[first + i] > 0 ? 1 / norm[first + i] : 0;
+    const Lanes of_p_hat = dual ? broadcast(0.0) : along;
+    double *rows = g + std::size_t(first) * n_features;
+    for (int f = 0; f < n_features; ++f) {
+      const Lanes value = scale * (load(g_hat + f * width) - of_p_hat * load(p_hat + f * width));
+      for (int i = 0; i < size; ++i) rows[std::size_t(i) * n_features + f] = value[i];
+    }
+    for (int i = 0; dual && i < size; ++i) {
+      const double *length = dual + std::size_t(first + i) * n_features;  // ∂|u|/∂p
+      double *out = rows + std::size_t(i) * n_features;
+      const double factor = scale[i] * along[i];
+      for (int f = 0; f < n_features; ++f) out[f] -= factor * length[f];
+    }
   }
 }
 

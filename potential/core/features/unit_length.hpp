@@ -25,4 +25,10 @@ class UnitLength {
   AlignedVector dual_, panel_;  ///< [n][n_features]; twice [n_features][kPanelWidth]
 };
 
+/// On the way back, for n rows side by side: g[n][n_features] = ∂ε/∂p from panels
+/// [n_features][padded(n)] of p̂ and of ∂ε/∂p̂, the projection orthogonal to p̂ over |p| where rows
+/// have unit length. dual[n][n_features]: G p̂; null where it is p̂ itself.
+void unit_length_adjoint(bool normalized, int n_features, int n, const double *p_hat,
+                         const double *g_hat, const double *dual, const double *norm, double *g);
+
 }  // namespace soap_gpr

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/block_product.hpp"
+#include "base/lanes_of_rows.hpp"
+#include "features/unit_length.hpp"
 
 namespace soap_gpr {
 
@@ -40,15 +42,6 @@ struct Panel {
   double *h;         ///< [rank][width] ∂ε/∂y, g itself without a projection
   double *coupling;  ///< [species of points][width] κ_c, where the set couples species
 };
-
-void load_panel(int n_features, const double *p_hat, const Panel &panel) {
-  for (int f = 0; f < n_features; ++f) {
-    double *row = panel.p_hat + std::size_t(f) * panel.width;
-    for (int i = 0; i < panel.size; ++i)
-      row[i] = p_hat[std::size_t(panel.begin + i) * n_features + f];
-    std::fill(row + panel.size, row + panel.width, 0.0);
-  }
-}
 
 void load_coupling(const SparseSet &sparse, const Panel &panel) {
   for (std::size_t b = 0; b < sparse.coupling.size(); ++b) {
@@ -145,33 +138,6 @@ void add_energies(double zeta, int rank, const Panel &panel, double *energy) {
   }
 }
 
-/// ∂ε/∂p̂ -> ∂ε/∂p: the projection orthogonal to p̂, over |p|, of normalised power spectra. dual:
-/// null where it is p̂ itself.
-void store_gradients(bool normalized, int n_features, const double *dual, const double *norm,
-                     const Panel &panel, double *g) {
-  for (int begin = 0; begin < panel.width; begin += kLanes) {
-    const double *p_hat = panel.p_hat + begin, *g_hat = panel.g + begin;
-    Lanes along = broadcast(0.0), scale = along;
-    for (int f = 0; normalized && f < n_features; ++f)
-      along +=
-          load(g_hat + std::size_t(f) * panel.width) * load(p_hat + std::size_t(f) * panel.width);
-    const int first = panel.begin + begin, size = std::min(kLanes, panel.size - begin);
-    for (int i = 0; i < size; ++i) scale[i] = norm[first + i] > 0 ? 1 / norm[first + i] : 0;
-    const Lanes of_p_hat = dual ? broadcast(0.0) : along;
-    for (int f = 0; f < n_features; ++f) {
-      const std::size_t row = std::size_t(f) * panel.width;
-      const Lanes value = scale * (load(g_hat + row) - of_p_hat * load(p_hat + row));
-      for (int i = 0; i < size; ++i) g[std::size_t(first + i) * n_features + f] = value[i];
-    }
-    for (int i = 0; dual && i < size; ++i) {
-      const double *length = dual + std::size_t(first + i) * n_features;  // ∂|u|/∂p
-      double *out = g + std::size_t(first + i) * n_features;
-      const double factor = scale[i] * along[i];
-      for (int f = 0; f < n_features; ++f) out[f] -= factor * length[f];
-    }
-  }
-}
-
 /// What stands for a sum over sparse points, see KernelSum; empty when the sum is the cheaper form.
 AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
   const std::size_t rank = sparse.rank;
@@ -229,7 +195,7 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
   const bool projected = !sparse_.projection.empty();
   for (int first = 0; first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
-    load_panel(n_features_, p_hat, panel);
+    panel_of_rows(panel.size, n_features_, p_hat + std::size_t(first) * n_features_, panel.p_hat);
     load_coupling(sparse_, panel);
     if (projected) project<kPanelVectors>(sparse_, n_features_, false, panel);
     if (g) std::fill(panel.h, panel.h + std::size_t(panel.width) * sparse_.rank, 0.0);
@@ -248,8 +214,10 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
     if (projected) project<kPanelVectors>(sparse_, n_features_, true, panel);
-    store_gradients(kernel_.normalized, n_features_, dual == p_hat ? nullptr : dual, norm, panel,
-                    g);
+    const std::size_t row = std::size_t(first) * n_features_;
+    const double *own_dual = dual == p_hat ? nullptr : dual + row;
+    unit_length_adjoint(kernel_.normalized, n_features_, panel.size, panel.p_hat, panel.g, own_dual,
+                        norm + first, g + row);
   }
 }
 

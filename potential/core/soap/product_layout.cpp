@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/block_product.hpp"
+#include "base/lanes_of_rows.hpp"
+#include "features/unit_length.hpp"
 #include "soap/soap_layout.hpp"
 
 namespace soap_gpr {
@@ -67,10 +69,7 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
   const bool gradient = outputs.f_ij != nullptr;
   for (std::size_t f = 0; f < blocks_.size(); ++f) {
     blocks_[f]->compute(environments, centers, n);
-    const std::size_t row = n_features(f);
-    for (std::size_t q = 0; q < row; ++q)
-      for (int i = 0; i < width; ++i)
-        p_hat_[f][q * width + i] = i < n ? blocks_[f]->p_hat()[i * row + q] : 0.0;
+    panel_of_rows(n, n_features(f), blocks_[f]->p_hat(), p_hat_[f].data());
     std::fill(g_hat_[f].begin(), g_hat_[f].end(), 0.0);
   }
   Lanes energies[kPanelVectors] = {};
@@ -79,7 +78,8 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
     add_tile(species, begin, std::min(kKernelTile, n_points - begin), width, gradient, energies);
   for (int i = 0; i < n; ++i) outputs.energies[centers[i]] += energies[i / kLanes][i % kLanes];
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f) {
-    store_gradients(f, n, width);
+    unit_length_adjoint(true, int(n_features(f)), n, p_hat_[f].data(), g_hat_[f].data(), nullptr,
+                        blocks_[f]->norm(), g_.data());
     blocks_[f]->representation_adjoint(g_.data());
     blocks_[f]->expansion_adjoint(outputs.f_ij);
   }
@@ -106,18 +106,6 @@ void ProductWorkspace::add_tile(int species, int begin, int n_points, int width,
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f)
     panel_product<true>(width, int(n_features(f)), n_points, {points(f), 1, n_features(f)},
                         dot_[f].data(), g_hat_[f].data());
-}
-
-void ProductWorkspace::store_gradients(std::size_t f, int n, int width) {
-  const std::size_t row = n_features(f);
-  const double *p_hat = p_hat_[f].data(), *g_hat = g_hat_[f].data();
-  for (int i = 0; i < n; ++i) {
-    const double norm = blocks_[f]->norm()[i], scale = norm > 0 ? 1 / norm : 0;
-    double along = 0;
-    for (std::size_t q = 0; q < row; ++q) along += g_hat[q * width + i] * p_hat[q * width + i];
-    for (std::size_t q = 0; q < row; ++q)
-      g_[i * row + q] = scale * (g_hat[q * width + i] - along * p_hat[q * width + i]);
-  }
 }
 
 }  // namespace soap_gpr

@@ -39,7 +39,6 @@ class ProductWorkspace {
   void evaluate_panel(const Environments &environments, const std::size_t *centers, int n,
                       const Outputs &outputs);
   void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
-  void store_gradients(std::size_t factor, int n, int width);
   std::size_t n_features(std::size_t factor) const { return layout_.factors[factor]->n_features(); }
 
   const ProductLayout &layout_;

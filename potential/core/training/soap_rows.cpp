@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/block_product.hpp"
+#include "base/lanes_of_rows.hpp"
 
 namespace soap_gpr {
 
@@ -56,8 +57,8 @@ class GradientPanels {
       project(n_features, p_hat, dual, &packed[std::size_t(row) * n_features]);
     values_.resize(packed.size());
     for (int first = 0; first < n_rows; first += kPanelWidth)
-      for (int r = 0; r < width(first); r += kLanes)
-        load_rows(&packed[std::size_t(first + r) * n_features], width(first), panel(first) + r);
+      panel_of_rows(width(first), n_features, &packed[std::size_t(first) * n_features],
+                    panel(first));
   }
   int n_rows() const { return n_rows_; }
   int width(int first) const { return std::min(kPanelWidth, padded(n_rows_ - first)); }
@@ -70,20 +71,6 @@ class GradientPanels {
     for (int f = 0; f < n_features; ++f) along += dp[f] * dual[f];
 #pragma omp simd
     for (int f = 0; f < n_features; ++f) dp[f] -= along * p_hat[f];
-  }
-
-  /// kLanes rows of n_features into as many columns.
-  void load_rows(const double *rows, int width, double *columns) const {
-    Lanes block[kLanes];
-    int f = 0;
-    for (; f + kLanes <= n_features_; f += kLanes) {
-      for (int i = 0; i < kLanes; ++i) block[i] = load(rows + std::size_t(i) * n_features_ + f);
-      transpose(block);
-      for (int i = 0; i < kLanes; ++i) store(columns + std::size_t(f + i) * width, block[i]);
-    }
-    for (; f < n_features_; ++f)
-      for (int i = 0; i < kLanes; ++i)
-        columns[std::size_t(f) * width + i] = rows[std::size_t(i) * n_features_ + f];
   }
 
   int n_features_ = 0, n_rows_ = 0;
