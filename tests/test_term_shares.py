@@ -105,11 +105,11 @@ def test_info_and_report_show_them(fitted, tmp_path, capsys):
     assert main(["info", f"{tmp_path}/m.sgpr"]) == 0
     out = capsys.readouterr().out
     assert "Shares of terms in the variance, on 6 test structures" in out
-    assert "0 soap, cutoff 4 Å" in out and "meV/atom" in out
+    assert "1 soap, cutoff 4 Å" in out and "meV/atom" in out
     data = fitted.test[0].source.rpartition("#")[0]
     page = tmp_path / "r.html"
     assert main(["report", f"{tmp_path}/m.sgpr", data, "-o", str(page)]) == 0
-    assert "<h2>Terms</h2>" in page.read_text() and "1 pair, cutoff 4 Å" in page.read_text()
+    assert "<h2>Terms</h2>" in page.read_text() and "2 pair, cutoff 4 Å" in page.read_text()
 
 
 def test_one_structure_has_no_variance_of_energies(fitted):

@@ -104,7 +104,7 @@ def share_rows(model: Model, shares: Sequence[TermShare]) -> list[tuple[str, ...
             f"{1e3 * own.force_spread:.3g}",
             "below 0.1 %" if own.is_weak else "",
         )
-        for t, (entry, own) in enumerate(zip(model.terms, shares, strict=True))
+        for t, (entry, own) in enumerate(zip(model.terms, shares, strict=True), 1)
     ]
 
 
