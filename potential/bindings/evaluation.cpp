@@ -145,5 +145,7 @@ void bind_evaluation(nb::module_ &m) {
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 
+  m.def("bead_number", &bead_number, "name"_a);
+  m.def("bead_name", &bead_name, "species"_a);
   m.def("both_directions", &both_directions, "first"_a, "second"_a, "r_ij"_a, "n_atoms"_a);
 }

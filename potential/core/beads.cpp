@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The numbers of beads spell their names, as potential/species.py says.
+// A bead is a particle of a coarse-grained model. The characters of its name are the digits of a
+// number of base 64, the first the highest, with 1 to 26 for A to Z, 27 to 52 for a to z, 53 for _
+// and 54 to 63 for 0 to 9; 118 is added. So names need no table, in models, messages and LAMMPS
+// alike.
 #include <cctype>
 
 #include "model_data.hpp"
@@ -35,6 +38,7 @@ int bead_number(const std::string &name) {
 
 std::string bead_name(int species) {
   std::string name;
+  if (species <= kMaxAtomicNumber) return name;
   for (int code = species - kMaxAtomicNumber; code > 0; code /= 64) {
     if (code % 64 == 0) return "";
     name.insert(name.begin(), kDigits[code % 64 - 1]);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/lanes_of_rows.hpp"
+
 namespace soap_gpr {
 
 namespace {
@@ -69,6 +71,12 @@ struct Product {
   }
 };
 
+/// lanes[n_coefficients] of up to kLanes environments c[n][n_coefficients].
+Lanes *side_by_side(int n, std::size_t n_coefficients, const double *c, double *lanes) {
+  lanes_of_rows(n, n_coefficients, c, lanes);
+  return reinterpret_cast<Lanes *>(lanes);
+}
+
 }  // namespace
 
 double Bispectrum::n_products(const SoapTerm &term) {
@@ -85,7 +93,8 @@ Bispectrum::Bispectrum(const SoapTerm &term, const Density &density)
   for (int f = 0; f < term.n_features; ++f)
     kept.push_back({term.selection.empty() ? f : term.selection[f], f});
   std::sort(kept.begin(), kept.end());
-  const auto place = [&](int l, int q) { return density.channels[l].offset + q * (2 * l + 1); };
+  const auto place = [&](int l, int q) { return density.channels[l].offset + q; };
+  const auto stride = [&](int l) { return density.channels[l].stride; };
   std::optional<Product> previous;
   for (const auto &[index, feature] : kept) {
     const Product own(all, index);
@@ -94,11 +103,12 @@ Bispectrum::Bispectrum(const SoapTerm &term, const Density &density)
     int &coupling = coupling_of[own.triple];
     if (coupling < 0) {
       coupling = int(couplings_.size());
-      couplings_.emplace_back(l1, l2, l3);
+      couplings_.emplace_back(l1, l2, l3, stride(l1), stride(l2));
     }
     if (!previous || !own.shares_pair(*previous)) {
       const int begin = int(thirds_.size());
-      pairs_.push_back({coupling, l1, l2, l3, place(l1, own.q[0]), place(l2, own.q[1]), begin, 0});
+      pairs_.push_back(
+          {coupling, l1, l2, l3, stride(l3), place(l1, own.q[0]), place(l2, own.q[1]), begin, 0});
     }
     const double scale = term.selection.empty() ? 1 : term.feature_scale[feature];
     thirds_.push_back(
@@ -112,54 +122,18 @@ std::size_t Bispectrum::scratch_size() const {
   return std::size_t(2) * kLanes * density_.n_coefficients;
 }
 
-/// lanes[q][m] of each l from c[m][q] of up to kLanes environments; zeros in the lanes beyond n.
-Lanes *Bispectrum::pack(int n, const double *c, double *lanes) const {
-  Lanes *out = reinterpret_cast<Lanes *>(lanes);
-  Lanes block[kLanes] = {};
-  for (int l = 0; l <= density_.l_max; ++l) {
-    const Channels &channels = density_.channels[l];
-    for (int m = 0; m <= 2 * l; ++m)
-      for (int q = 0; q < channels.stride; q += kLanes) {
-        for (int i = 0; i < kLanes; ++i)
-          block[i] = i < n ? load(c + std::size_t(i) * density_.n_coefficients + channels.offset +
-                                  m * channels.stride + q)
-                           : broadcast(0.0);
-        transpose(block);
-        for (int k = 0; k < kLanes; ++k)
-          out[channels.offset + (q + k) * (2 * l + 1) + m] = block[k];
-      }
-  }
-  return out;
-}
-
-void Bispectrum::unpack(int n, const Lanes *lanes, double *c) const {
-  Lanes block[kLanes];
-  for (int l = 0; l <= density_.l_max; ++l) {
-    const Channels &channels = density_.channels[l];
-    for (int m = 0; m <= 2 * l; ++m)
-      for (int q = 0; q < channels.stride; q += kLanes) {
-        for (int k = 0; k < kLanes; ++k)
-          block[k] = lanes[channels.offset + (q + k) * (2 * l + 1) + m];
-        transpose(block);
-        for (int i = 0; i < n; ++i)
-          store(c + std::size_t(i) * density_.n_coefficients + channels.offset +
-                    m * channels.stride + q,
-                block[i]);
-      }
-  }
-}
-
 void Bispectrum::values(int n, const double *c, double *scratch, double *p) const {
+  const std::size_t width = density_.n_coefficients;
   for (int first = 0; first < n; first += kLanes) {
     const int own = std::min(kLanes, n - first);
-    const Lanes *x = pack(own, c + std::size_t(first) * density_.n_coefficients, scratch);
+    const Lanes *x = side_by_side(own, width, c + first * width, scratch);
     for (const Pair &pair : pairs_) {
       Lanes t[2 * kMaxL + 1] = {};
       couplings_[pair.coupling].add(x + pair.a, x + pair.b, t);
       for (int k = pair.begin; k < pair.end; ++k) {
         const Third &third = thirds_[k];
         Lanes value = broadcast(0.0);
-        for (int m = 0; m <= 2 * pair.l3; ++m) value += t[m] * x[third.c + m];
+        for (int m = 0; m <= 2 * pair.l3; ++m) value += t[m] * x[third.c + m * pair.stride];
         value *= third.scale;
         for (int i = 0; i < own; ++i) p[std::size_t(first + i) * size() + third.feature] = value[i];
       }
@@ -173,7 +147,7 @@ void Bispectrum::adjoint(int n, const double *c, const double *g_p, double *scra
   Lanes *g_x = reinterpret_cast<Lanes *>(scratch + kLanes * width);
   for (int first = 0; first < n; first += kLanes) {
     const int own = std::min(kLanes, n - first);
-    const Lanes *x = pack(own, c + first * width, scratch);
+    const Lanes *x = side_by_side(own, width, c + first * width, scratch);
     std::fill_n(g_x, width, broadcast(0.0));
     for (const Pair &pair : pairs_) {
       const ClebschGordan &coupling = couplings_[pair.coupling];
@@ -184,14 +158,14 @@ void Bispectrum::adjoint(int n, const double *c, const double *g_p, double *scra
         Lanes g = broadcast(0.0);
         for (int i = 0; i < own; ++i) g[i] = g_p[std::size_t(first + i) * size() + third.feature];
         g *= third.scale;
-        for (int m = 0; m <= 2 * pair.l3; ++m) {
-          g_t[m] += g * x[third.c + m];
-          g_x[third.c + m] += g * t[m];
+        for (int m = 0, at = third.c; m <= 2 * pair.l3; ++m, at += pair.stride) {
+          g_t[m] += g * x[at];
+          g_x[at] += g * t[m];
         }
       }
       coupling.add_adjoint(x + pair.a, x + pair.b, g_t, g_x + pair.a, g_x + pair.b);
     }
-    unpack(own, g_x, g_c + first * width);
+    rows_of_lanes(own, width, scratch + kLanes * width, g_c + first * width);
   }
 }
 
@@ -199,15 +173,15 @@ void Bispectrum::derivatives(const double *c, int n, const double *dc,
                              const std::vector<ChannelGroup> &groups, double *scratch,
                              double *dp) const {
   const std::size_t width = density_.n_coefficients;
-  Lanes *x = pack(1, c, scratch);
-  for (std::size_t at = 0; at < width; ++at) x[at] = broadcast(x[at][0]);
+  Lanes *x = reinterpret_cast<Lanes *>(scratch);
+  for (std::size_t at = 0; at < width; ++at) x[at] = broadcast(c[at]);
   const auto moves = [&](int l, int place) {
-    const int q = (place - density_.channels[l].offset) / (2 * l + 1) - groups[l].q_begin;
+    const int q = place - density_.channels[l].offset - groups[l].q_begin;
     return q >= 0 && q < groups[l].size;
   };
   for (int first = 0; first < n; first += kLanes) {
     const int own = std::min(kLanes, n - first);
-    const Lanes *dx = pack(own, dc + first * width, scratch + kLanes * width);
+    const Lanes *dx = side_by_side(own, width, dc + first * width, scratch + kLanes * width);
     for (const Pair &pair : pairs_) {
       const ClebschGordan &coupling = couplings_[pair.coupling];
       Lanes t[2 * kMaxL + 1] = {}, dt[2 * kMaxL + 1] = {};
@@ -217,8 +191,8 @@ void Bispectrum::derivatives(const double *c, int n, const double *dc,
       for (int k = pair.begin; k < pair.end; ++k) {
         const Third &third = thirds_[k];
         Lanes value = broadcast(0.0);
-        for (int m = 0; m <= 2 * pair.l3; ++m)
-          value += dt[m] * x[third.c + m] + t[m] * dx[third.c + m];
+        for (int m = 0, at = third.c; m <= 2 * pair.l3; ++m, at += pair.stride)
+          value += dt[m] * x[at] + t[m] * dx[at];
         value *= third.scale;
         for (int i = 0; i < own; ++i)
           dp[std::size_t(first + i) * size() + third.feature] = value[i];

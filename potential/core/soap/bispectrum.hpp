@@ -35,12 +35,10 @@ class Bispectrum : public Representation {
   struct Pair {
     int coupling;  ///< of couplings_
     int l1, l2, l3;
+    int stride;      ///< between components of l3
     int a, b;        ///< places of the channels' first components
     int begin, end;  ///< of thirds_
   };
-
-  Lanes *pack(int n, const double *c, double *lanes) const;
-  void unpack(int n, const Lanes *lanes, double *c) const;
 
   const SoapTerm &term_;
   const Density &density_;

@@ -55,7 +55,7 @@ int step(int mu) { return mu == 0 ? 1 : 2 * std::abs(mu); }
 
 }  // namespace
 
-ClebschGordan::ClebschGordan(int l1, int l2, int l3) {
+ClebschGordan::ClebschGordan(int l1, int l2, int l3, int stride1, int stride2) {
   const auto c = complex_coefficients(l1, l2, l3);
   const bool odd = (l1 + l2 + l3) % 2;  // then all are imaginary
   for (int mu3 = -l3; mu3 <= l3; ++mu3)
@@ -68,7 +68,8 @@ ClebschGordan::ClebschGordan(int l1, int l2, int l3) {
               sum += to_real(mu3, M) * c[M + l3][m1 + l1] * std::conj(to_real(mu1, m1)) *
                      std::conj(to_real(mu2, m2));
         const double value = double(odd ? sum.imag() : sum.real());
-        if (std::abs(value) > kSmallest) entries_.push_back({mu1 + l1, mu2 + l2, mu3 + l3, value});
+        if (std::abs(value) > kSmallest)
+          entries_.push_back({(mu1 + l1) * stride1, (mu2 + l2) * stride2, mu3 + l3, value});
       }
 }
 

@@ -13,16 +13,17 @@ namespace soap_gpr {
 /// time.
 class ClebschGordan {
  public:
-  ClebschGordan(int l1, int l2, int l3);
+  /// Components of l1 and l2 lie stride1 and stride2 apart.
+  ClebschGordan(int l1, int l2, int l3, int stride1 = 1, int stride2 = 1);
 
   struct Entry {
-    int m1, m2, m3;  ///< places 0..2l of m = -l..l
+    int m1, m2, m3;  ///< places 0..2l of m = -l..l, times the stride
     double value;
   };
   /// All coefficients that are not zero; m3 ascends.
   const std::vector<Entry> &entries() const { return entries_; }
 
-  /// out[2 l3 + 1] += the product of a[2 l1 + 1] and b[2 l2 + 1].
+  /// out[2 l3 + 1] += the product of a and b.
   void add(const Lanes *a, const Lanes *b, Lanes *out) const {
     for (const Entry &e : entries_) out[e.m3] += e.value * (a[e.m1] * b[e.m2]);
   }
