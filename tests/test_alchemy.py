@@ -222,7 +222,7 @@ def test_maps_that_do_not_fit_the_species_are_refused(alchemy, message):
         ({"dimensions": 2, "start": {"H": [0, 0]}}, "not all zero"),
         ({"dimensions": 1, "start": {"H": ["x"]}}, "expected a list of numbers"),
         ({"dimensions": 1, "start": {"H": [float("inf")]}}, "expected a list of numbers"),
-        ({"dimensions": 1, "sigma_radius": 0}, "sigma_radius: found 0, expected a number > 0"),
+        ({"dimensions": 1, "sigma_radius": 0}, "sigma_radius: found 0, expected a number >= 1e-06"),
         (
             {"dimensions": 1, "start": "identity", "sigma_radius": 2.0},
             'sigma_radius: found 2 Å, expected nothing without start = "properties"',

@@ -202,6 +202,67 @@ def test_extra_elements_that_cannot_be_served_are_refused(files, change, message
         fit(with_extra(files, **change), progress=False)
 
 
+def test_a_product_of_maps_serves_an_extra_element(files):
+    factor = {"cutoff": 3.5, "n_max": 2, "l_max": 1, "alchemy": {"dimensions": 1}}
+    own = with_extra(files)
+    own["terms"] = [{"kind": "product", "factors": [factor, factor | {"zeta": 1}], "n_sparse": 5}]
+    found = fit(own, progress=False)
+    assert any("Ag" in line and "e0 alone" in line for line in found.warnings)
+    (atoms,) = emt_frames(1, seed=9)
+    before = found.model.evaluate(atoms)
+    atoms.numbers[0] = 47
+    after = found.model.evaluate(atoms)
+    assert abs(after.energies[0] - E0["Ag"]) < 1e-12
+    assert abs(after.energies[1:] - before.energies[1:]).max() > 1e-6  # as a neighbour it counts
+
+
+MAP = "cutoff = 3.5\nn_max = 2\nl_max = 1\nalchemy = {dimensions = 5}\n"
+PRODUCT = "[[terms]]\nkind = 'product'\nfactors = [{cutoff = 3.0}, {cutoff = 3.5, "
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"[[terms]]\n{MAP}", "[[terms]] alchemy.dimensions: found 5, expected at most 2"),
+        (
+            f"[[terms]]\nkind = 'pair'\n[[terms]]\n{MAP}",
+            "[[terms]] number 2 alchemy.dimensions: found 5, expected at most 2",
+        ),
+        (
+            "[[terms]]\nkind = 'pair'\n[[terms]]\nalchemy = {dimensions = 0}",
+            "[terms.alchemy] of [[terms]] number 2 dimensions: found 0",
+        ),
+        (
+            PRODUCT + "alchemy = {dimensions = 5}}]",
+            "[[terms]] factor 2 alchemy.dimensions: found 5, expected at most 2",
+        ),
+        (PRODUCT + "atom_sigma = {Cu = 1}}]", "[[terms]] factor 2: atom_sigma has no entry for Au"),
+        ("[[terms]]\natom_sigma = {Cu = 1}", "[[terms]] atom_sigma has no entry for Au"),
+        ("[[terms]]\nn_sparse = {Cu = 1}", "[[terms]] n_sparse: found Cu, expected Au as well"),
+        (
+            "[[terms]]\nkind = 'pair'\n[[terms]]\natom_sigma = {MW = 1}",
+            "[[terms]] number 2 atom_sigma: found the key 'MW', expected a chemical symbol",
+        ),
+        (
+            "[[terms]]\nalchemy = {dimensions = 1, start = {MW = [1]}}",
+            "[terms.alchemy] start: found the key 'MW', expected a chemical symbol or a bead",
+        ),
+        ("extra_species = ['Ag']", "[data] extra_species: found Ag, expected their e0 in a table"),
+        ("extra_species = ['ag']", "[data] extra_species: found 'ag', expected a chemical symbol"),
+        (
+            "[baseline]\nisolated_atom_energies = {Cu = 1}",
+            "[baseline] isolated_atom_energies: found Cu, expected Au as well",
+        ),
+    ],
+)
+def test_what_data_contradict_is_named_with_its_file(files, tmp_path, capsys, text, message):
+    path = tmp_path / "fit.toml"
+    path.write_text(f"[data]\ntrain = ['{files[0]}']\n{text}\n")
+    assert main(["fit", str(path), "-o", str(tmp_path / "m.sgpr")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"error: {path}: {message}" in error
+
+
 @pytest.mark.parametrize(
     ("term", "message"),
     [

@@ -13,8 +13,12 @@ from training_data import emt_frames, write_frames
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.settings import (
+    AlchemySettings,
     BaselineSettings,
+    ContractionSettings,
+    FeatureSelection,
     LabelKeys,
+    OptimiseSettings,
     PairTermSettings,
     Sigmas,
     SoapTermSettings,
@@ -30,6 +34,23 @@ TERMS = {
     "soap": {"cutoff": 3.0, "n_max": 2, "l_max": 1, "zeta": 2, "n_sparse": 4},
     "pair": {"kind": "pair", "cutoff": 3.2, "n_sparse": 4},
     "triplet": {"kind": "triplet", "cutoff": 3.0, "n_sparse": 4},
+    "acsf": {"kind": "acsf", "cutoff": 3.0, "n_sparse": 4, "g2": [[1.0, 0.0]]},
+    "product": {"kind": "product", "factors": [{"cutoff": 3.0, "n_max": 2}] * 2, "n_sparse": 4},
+}
+# What makes a table whole in which one value is replaced.
+WHOLE = {
+    "n_sparse": {"Au": 3, "Cu": 3},
+    "atom_sigma": {"Au": 3, "Cu": 3},
+    "alchemy": {"dimensions": 1},
+    "optimise": {"n_structures": 3, "steps": 1},
+    "contraction": {"n_channels": 2},
+    "feature_selection": {"n_features": 3},
+}
+TABLES = {  # of a soap term
+    "alchemy": AlchemySettings,
+    "alchemy.optimise": OptimiseSettings,
+    "contraction": ContractionSettings,
+    "feature_selection": FeatureSelection,
 }
 VALUES = [
     *(-1, 0, 1, 10**5, 10**20, 10**400, -(10**400), 1 << 20000, 0.5, 1e20, 1e-20, 1e300, 1e-300),
@@ -52,6 +73,11 @@ KEYS = [
         )
         for name in names(settings)
     ),
+    *(f"terms.soap.{table}.{name}" for table, own in TABLES.items() for name in names(own)),
+    *(f"terms.acsf.{name}" for name in ("g1", "g2", "g3", "g4", "g5", "feature_scaling")),
+    *(f"terms.product.{name}" for name in ("factors", "delta", "sparse_method", "centers")),
+    "data.extra_species",
+    "data.beads",
     *(f"terms.soap.radial_scaling.{name}" for name in ("scale", "exponent", "rate")),
     "terms.soap.n_sparse_config_type.even",
     "terms.soap.atom_sigma.Cu",
@@ -80,7 +106,7 @@ def changed(train, key, value):
     place = settings
     for word in path:
         if isinstance(place, dict) and not isinstance(place.get(word), (dict, list)):
-            place[word] = {"Au": 3, "Cu": 3} if word in ("n_sparse", "atom_sigma") else {}
+            place[word] = copy.deepcopy(WHOLE.get(word, {}))
         place = place[word]
     place[last] = copy.deepcopy(value)
     return settings
@@ -96,6 +122,8 @@ def test_absurd_values_run_or_are_named(train, key):
             text, words = str(error), [last]
             if key.startswith("data."):  # the file or the label is named
                 words.append("no frame has" if last.endswith("_key") else ": found nothing")
+            if key.endswith(".apart"):  # one of three structures, which is too few
+                words.append("[[terms]] alchemy.optimise: found 1 structures")
             if key == "baseline.pair_table":
                 words.append("pair table")
             text = text.replace("a\nb", "a b")  # a name that a file may have

@@ -14,6 +14,7 @@ from ase.data import vdw, vdw_alvarez
 
 from potential.basis.settings import IDENTITY, PROPERTIES, AlchemySettings
 from potential.errors import SoapGprError
+from potential.schema import Place
 from potential.species import symbol
 
 # Pauling's scale: CRC Handbook of Chemistry and Physics, 97th edition, as in mendeleev 1.3.
@@ -38,14 +39,14 @@ def properties(species: Sequence[int]) -> np.ndarray:
     """Electronegativity on Pauling's scale and van der Waals radius in Å (n_species, 2).
 
     Radii are those of Alvarez (Dalton Trans. 42, 8617 (2013)) and where he has none those of
-    Mantina et al. (J. Phys. Chem. A 113, 5806 (2009)), both from ase.data. Raises SoapGprError for
+    Mantina et al. (J. Phys. Chem. A 113, 5806 (2009)), both from ase.data. Raises SettingError for
     an element without both.
     """
     found = np.array([[_value(_electronegativity, z), _value(_radius, z)] for z in species])
     unknown = [symbol(z) for z in np.asarray(species)[np.isnan(found).any(axis=1)]]
     if unknown:
-        raise SoapGprError(
-            "alchemy.start: no electronegativity or van der Waals radius is known of "
+        raise Place(key="alchemy.start").says(
+            "no electronegativity or van der Waals radius is known of "
             f"{', '.join(unknown)}; expected a table of weights by species instead of "
             f'"{PROPERTIES}"'
         )
@@ -100,10 +101,9 @@ def alchemical_map(settings: AlchemySettings, species: Sequence[int]) -> np.ndar
     if isinstance(start, Mapping):
         return np.array([_given(start, symbol(z)) for z in species])
     if dimensions > n or (start == IDENTITY and dimensions != n):
-        expected = "at most " if start == PROPERTIES else ""
-        raise SoapGprError(
-            f"alchemy.dimensions: found {dimensions}, expected {expected}{n}, the number of "
-            f'species, with start = "{start}"'
+        most = "at most " if start == PROPERTIES else ""
+        raise Place(key="alchemy.dimensions").error(
+            dimensions, f'{most}{n}, the number of species, with start = "{start}"'
         )
     if start == IDENTITY:
         return np.eye(n)
@@ -113,9 +113,8 @@ def alchemical_map(settings: AlchemySettings, species: Sequence[int]) -> np.ndar
 
 def _given(start: Mapping[str, Sequence[float]], name: str) -> Sequence[float]:
     if name not in start:
-        raise SoapGprError(
-            f"alchemy.start: found {', '.join(start)}, expected {name} as well, a species of the "
-            "model"
+        raise Place(key="alchemy.start").says(
+            f"found {', '.join(start)}, expected {name} as well, a species of the model"
         )
     return start[name]
 

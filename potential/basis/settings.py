@@ -31,6 +31,7 @@ from potential.species import LAST_ELEMENT, symbol
 BASES = ("gto", "laplacian")
 MOST_GTO_WIDTH = 0.999  # of the cutoff
 MOST_L = 20
+MOST_WEIGHT = 1e6  # of a pseudo-species: products of many would overflow
 CONTRACTIONS = ("pca",)
 CONTRACTED_BY = ("environments", "species")
 _NO_COUNT = "nothing with max_eigenvalue, from which n_max and l_max follow"
@@ -83,7 +84,7 @@ class AlchemySettings(Settings):
         PROPERTIES,
         BySpecies(
             Choice((PROPERTIES, IDENTITY)),
-            Vector(),
+            Vector(most=MOST_WEIGHT),
             limit="or by species",
             help="the map: leading directions of eq. (3f); each element for itself; or $u_{Ja}$ "
             "by species, `{Cu = [0.9, 0.1], Au = [0.7, -0.3]}`",
@@ -91,11 +92,11 @@ class AlchemySettings(Settings):
     )
     sigma_electronegativity: float = setting(
         0.5,
-        Number(above=0, most=1e6, help="$\\sigma_\\epsilon$ of eq. (3f), on Pauling's scale"),
+        Number(least=1e-6, most=1e6, help="$\\sigma_\\epsilon$ of eq. (3f), on Pauling's scale"),
     )
     sigma_radius: float = setting(
         0.5,
-        Number(above=0, most=1e6, unit="Å", help="$\\sigma_r$ of eq. (3f), van der Waals radii"),
+        Number(least=1e-6, most=1e6, unit="Å", help="$\\sigma_r$ of eq. (3f), van der Waals radii"),
     )
     optimise: OptimiseSettings | None = setting(
         None, Nested(OptimiseSettings, help="fits the map to energies first, from `start` on")
@@ -299,7 +300,9 @@ class SoapBasis(Settings):
         name = symbol(atomic_number)
         if name not in self.atom_sigma:
             known = ", ".join(self.atom_sigma)
-            raise SoapGprError(f"atom_sigma has no entry for {name}, found entries for {known}")
+            raise self.place().says(
+                f"atom_sigma has no entry for {name}, found entries for {known}"
+            )
         return self.atom_sigma[name]
 
     def scaling(self) -> RadialScaling | None:

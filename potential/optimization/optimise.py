@@ -9,11 +9,11 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from potential.basis.optimise_settings import MARGINAL_LIKELIHOOD, PENALTY
-from potential.errors import SoapGprError
 from potential.optimization.densities import Densities
 from potential.optimization.kernel import KernelOfStructures
 from potential.optimization.losses import LOSSES
 from potential.runtime.progress import Progress, silent
+from potential.schema import Place
 
 # Expected variances relative to those of the kernel, as logarithms: from 1.5e-8 to 150.
 NOISE_RANGE = (-18.0, 5.0)
@@ -123,10 +123,10 @@ def optimise_map(
     penalty: λ of docs/theory.md eq. (13p); None: that which suits the loss.
     Where nothing better than the start is found it is returned, with no steps. The search ends
     after ``steps`` steps, or when one gains less than 1e-5 of the loss. Species that are in no
-    structure keep what the start says. Raises SoapGprError when there is too little data.
+    structure keep what the start says. Raises SettingError when there is too little data.
     """
     if len(targets.y) < 3:
-        raise SoapGprError(
+        raise Place(key="alchemy.optimise").says(
             f"found {len(targets.y)} structures with energies, expected at least 3 to optimise "
             "an alchemical map"
         )

@@ -34,9 +34,15 @@ class Place:
         return replace(self, key=f"{self.key}.{key}" if self.key else key)
 
     def sub(self) -> Place:
-        """The table that the key names."""
+        """The table that the key names, within the one of a list where that is named."""
         name = ".".join(filter(None, (self.table.strip("[]"), self.key)))
-        return Place(self.source, name)
+        return Place(self.source, name, f" of [{self.table}]{self.item}" if self.item else "")
+
+    def nth(self, k: int, n: int) -> Place:
+        """The table k, from 0 on, of the list of n tables that the key names."""
+        own = self.sub()
+        number = f" number {k + 1}" if n > 1 else ""
+        return Place(own.source, f"[{own.table}]", number + own.item)
 
     def says(self, text: str) -> SettingError:
         """The error with any text."""
@@ -58,8 +64,9 @@ class SettingError(SoapGprError):
         return SettingError, (self.place, self.text)
 
     def within(self, table: Place) -> SettingError:
-        """The same of the settings that were read from this table."""
-        moved = replace(self.place, source=table.source, table=table.table, item=table.item)
+        """The same of the settings that were read from this table, or from tables of this file."""
+        own = table if table.table else self.place
+        moved = replace(self.place, source=table.source, table=own.table, item=own.item)
         return SettingError(moved, self.text)
 
 

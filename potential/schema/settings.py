@@ -121,10 +121,10 @@ def read(
     place = place or of.place()
     values = of.given(as_table(values, place), place)
     known = keys(of)
+    require_known(values, place, [*known, *of.other_keys])
     for key, owner in known.items():
         if default(owner, key) is REQUIRED:
             require(key, values, place)
-    require_known(values, place, [*known, *of.other_keys])
     made: dict[str, Any] = {}
     for name, value in declared(of).items():
         if value.group:

@@ -144,12 +144,9 @@ class Tables(Nested):
         good = isinstance(value, (list, tuple)) and self.least <= len(value) <= self.most
         if not good:
             raise place.error(plain(value), f"{self.least} to {self.most} tables")
-        name = f"[{place.sub().table}]"
-        outer = f" of [{place.table}]{place.item}" if place.item else ""
-        own = [Place(place.source, name, f" number {k + 1}{outer}") for k in range(len(value))]
         return tuple(
-            item if isinstance(item, self.of) else read(self.of, item, at)
-            for item, at in zip(value, own, strict=True)
+            item if isinstance(item, self.of) else read(self.of, item, place.nth(k, len(value)))
+            for k, item in enumerate(value)
         )
 
     def in_folder(self, value: Any, folder: Path) -> Any:
@@ -169,12 +166,8 @@ class Kinds(Value):
     def checked(self, value: Any, place: Place) -> tuple[Settings, ...]:
         if not isinstance(value, (list, tuple)) or not value:
             raise place.error(plain(value), f"at least one [[{place.key}]] table")
-        several = len(value) > 1
-        places = (
-            Place(place.source, f"[{place.key}]", f" number {k + 1}" if several else "")
-            for k in range(len(value))
-        )
-        return tuple(self._item(*pair) for pair in zip(value, places, strict=True))
+        n = len(value)
+        return tuple(self._item(own, place.nth(k, n)) for k, own in enumerate(value))
 
     def _item(self, value: Any, place: Place) -> Any:
         if isinstance(value, tuple(self.of.values())):

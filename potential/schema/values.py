@@ -128,17 +128,20 @@ class Integer(Value):
 
 @dataclass(frozen=True, kw_only=True)
 class Vector(Value):
-    """A list of finite numbers."""
+    """A list of finite numbers, of ``most`` in size at most."""
+
+    most: float = math.inf
 
     def check(self, value: Any, place: Place) -> tuple[float, ...]:
         good = isinstance(value, list) and value and all(map(is_number, value))
-        if not good or not all(map(math.isfinite, value)):
+        if not good or not all(math.isfinite(x) and abs(x) <= self.most for x in value):
             raise place.error(value, self.expected)
         return tuple(map(float, value))
 
     @property
     def expected(self) -> str:
-        return "a list of numbers"
+        most = f" of at most {self.most:g} in size" if self.most < math.inf else ""
+        return f"a list of numbers{most}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from potential.schema import (
     Nested,
     Number,
     Place,
+    SettingError,
     Settings,
     Symbols,
     Tables,
@@ -203,14 +205,33 @@ class FitSettings(Settings):
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     file: str = Place.source
 
+    @contextmanager
+    def placing(self, term: int | None = None) -> Iterator[None]:
+        """SettingErrors that are raised within name the file, and the term, from 0 on, whose
+        settings they are about."""
+        try:
+            yield
+        except SettingError as error:
+            file = Place(self.file)
+            raise error.within(file if term is None else self.place_of(term)) from None
+
+    def place_of(self, term: int) -> Place:
+        """The place of a term, from 0 on, in the file."""
+        return Place(self.file, key="terms").nth(term, len(self.terms))
+
     def check(self) -> None:
-        for place, names in _tables_by_species((self.baseline, *self.terms)):
-            for name in names:
-                if not is_element(name) and name not in self.data.beads:
-                    raise place.says(
-                        f"found the key {name!r}, expected a chemical symbol or a bead that "
-                        "[data] beads names"
-                    )
+        of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
+        for place, names in _tables_by_species([(self.baseline.place(), self.baseline), *of_terms]):
+            self._require_known(place, names, "the key ")
+        self._require_known(self.data.place().at("extra_species"), self.data.extra_species)
+
+    def _require_known(self, place: Place, names: Iterable[str], what: str = "") -> None:
+        for name in names:
+            if not is_element(name) and name not in self.data.beads:
+                raise place.says(
+                    f"found {what}{name!r}, expected a chemical symbol or a bead that "
+                    "[data] beads names"
+                )
 
     @property
     def other_files(self) -> list[str]:
@@ -224,14 +245,17 @@ class FitSettings(Settings):
         return values
 
 
-def _tables_by_species(tables: Iterable[Settings]) -> Iterator[tuple[Place, Iterable[str]]]:
+def _tables_by_species(
+    tables: Iterable[tuple[Place, Settings]],
+) -> Iterator[tuple[Place, Iterable[str]]]:
     """The species that settings name, and those in them."""
-    for own in tables:
+    for place, own in tables:
         for key, value in declared(type(own)).items():
-            given = getattr(own, key)
+            given, at = getattr(own, key), place.at(key)
             if isinstance(value, BySpecies) and isinstance(given, Mapping):
-                yield own.place().at(key), given
+                yield at, given
             elif isinstance(given, Settings):
-                yield from _tables_by_species([given])
+                yield from _tables_by_species([(at.sub(), given)])
             elif isinstance(value, Tables):
-                yield from _tables_by_species(given)
+                n = len(given)
+                yield from _tables_by_species((at.nth(k, n), of) for k, of in enumerate(given))

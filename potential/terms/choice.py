@@ -35,7 +35,8 @@ def choose_sparse_points(
     kinds = [kind_of_settings(own) for own in settings.terms]
     drafts, warnings = list[Draft](), list[str]()
     for kind, own in zip(kinds, settings.terms, strict=True):
-        draft, found = kind.draft(own, species, structures, progress)
+        with settings.placing(len(drafts)):
+            draft, found = kind.draft(own, species, structures, progress)
         drafts.append(draft)
         warnings += found
 
@@ -43,12 +44,14 @@ def choose_sparse_points(
         return build_model(species, e0, [draft])
 
     for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
-        drafts[t], found = kind.adapt(drafts[t], own, model_of, structures, progress)
+        with settings.placing(t):
+            drafts[t], found = kind.adapt(drafts[t], own, model_of, structures, progress)
         warnings += [f"term {t + 1}: {text}" for text in found]
     tables = cache(lambda: build_model(species, e0, drafts))  # not every kind asks for it
     chosen = list[Draft]()
     for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
-        draft, found = kind.choose(drafts[t], own, tables, t, structures, progress)
+        with settings.placing(t):
+            draft, found = kind.choose(drafts[t], own, tables, t, structures, progress)
         chosen.append(draft)
         warnings += found
     warnings += zbl_warnings(settings.baseline, species, structures)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from potential.model import Model
 from potential.runtime.progress import Progress, silent
+from potential.schema import SettingError
 from potential.selection.rows import RowKernel, power
 from potential.selection.select import select
 from potential.settings import ProductTermSettings
@@ -83,7 +85,10 @@ class ProductTerm(FeatureTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        made = [SoapTerm.draft(f.as_soap(), species, structures) for f in settings.factors]
+        made = []
+        for f, factor in enumerate(settings.factors):
+            with _placing(f):
+                made.append(SoapTerm.draft(factor.as_soap(), species, structures))
         draft = {"kind": settings.kind, "cutoff": settings.cutoff, "delta": settings.delta}
         warnings = [text for _, found in made for text in found]
         return draft | {"factors": [factor for factor, _ in made]}, warnings
@@ -182,6 +187,16 @@ class ProductTerm(FeatureTerm):
             f"soap {own['cutoff']:g} Å ^{own['zeta']}" for own in self.entry["factors"]
         )
         return f"product, {factors}, delta {self.entry['delta']:g} eV"
+
+
+@contextmanager
+def _placing(factor: int) -> Iterator[None]:
+    """SettingErrors of a factor that are raised within name it."""
+    try:
+        yield
+    except SettingError as error:
+        place = replace(error.place, key=f"factor {factor + 1} {error.place.key}".strip())
+        raise place.says(error.text) from None
 
 
 def _offset(entry: Entry) -> float:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
@@ -117,9 +116,9 @@ def n_sparse(settings: KernelTermSettings | ProductTermSettings, name: str) -> i
     if isinstance(settings.n_sparse, int):
         return settings.n_sparse
     if name not in settings.n_sparse:
-        raise SoapGprError(
-            f"[[terms]] n_sparse: found {', '.join(settings.n_sparse)}, expected {name} as well, "
-            "which the training structures contain"
+        place, known = settings.place().at("n_sparse"), ", ".join(settings.n_sparse)
+        raise place.says(
+            f"found {known}, expected {name} as well, which the training structures contain"
         )
     return settings.n_sparse[name]
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
@@ -30,17 +29,17 @@ def sparse_structures(
 
     They are chosen like environments, by features averaged over the atoms of each species. model:
     the term's tables. The choice does not depend on the order of the structures. Raises
-    SoapGprError when n_sparse has no room for any structure.
+    SettingError when n_sparse has no room for any structure.
     """
     assert isinstance(settings.n_sparse, int)
     # The derivatives of a single atom vanish, be it isolated or alone in its cell.
     several = [structure for structure in structures if len(structure) > 1]
     candidates = [s for s in several if 3 * len(s) <= settings.n_sparse]
     if several and not candidates:
-        raise SoapGprError(
-            f"[[terms]] number {term + 1} n_sparse: found {settings.n_sparse}, expected at least "
-            f"{3 * min(map(len, several))}, the coordinates of the smallest training structure, "
-            'with sparse_basis = "derivatives"'
+        raise settings.error(
+            "n_sparse",
+            f"at least {3 * min(map(len, several))}, the coordinates of the smallest training "
+            'structure, with sparse_basis = "derivatives"',
         )
     if not candidates:
         return to_arrays([])

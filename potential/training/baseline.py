@@ -34,7 +34,7 @@ def isolated_atom_energies(
     structures = without_fixed_terms(settings, structures, species)
     method = settings.isolated_atom_energies
     if not isinstance(method, str):
-        return _given(method, species)
+        return _given(settings, method, species)
     if method == "isolated_atom":
         return _from_isolated_atoms(structures, species)
     energies = [(s, s.energy) for s in structures if s.energy is not None]
@@ -95,12 +95,16 @@ def _evaluated(model: Model, structure: Structure, environments: Environments) -
     return labels
 
 
-def _given(energies, species):
+def _given(settings, energies, species):
     missing = [symbol(z) for z in species if symbol(z) not in energies]
     if missing:
-        raise SoapGprError(
-            f"[baseline] isolated_atom_energies: found {', '.join(energies)}, expected "
-            f"{', '.join(missing)} as well, which the training structures contain"
+        raise (
+            settings.place()
+            .at("isolated_atom_energies")
+            .says(
+                f"found {', '.join(energies)}, expected {', '.join(missing)} as well, which the "
+                "training structures contain"
+            )
         )
     return np.array([energies[symbol(z)] for z in species])
 

@@ -38,7 +38,8 @@ def choose(
     structures set apart where there are any. Raises SoapGprError for anything a user can put right.
     """
     species = known_species(settings.data, train)
-    e0 = isolated_atom_energies(settings.baseline, train, species)
+    with settings.placing():
+        e0 = isolated_atom_energies(settings.baseline, train, species)
     settings, said = optimised_maps(settings, train, apart, species, e0, progress)
     model, warnings = choose_sparse_points(settings, train, species, e0, progress)
     return Choice(model, said + warnings)

@@ -187,7 +187,8 @@ def _from_factor(
     require_possible(choice.model, train, settings, ranks, factor=True)
     with _timed(seconds, "regression"):
         store.add(choice, new, settings, ranks, progress)
-    e0 = isolated_atom_energies(settings.baseline, train, choice.model.species)
+    with settings.placing():
+        e0 = isolated_atom_energies(settings.baseline, train, choice.model.species)
     triangle = ranks.from_first(lambda: store.triangle(settings, e0))
     warnings = said_on(ranks, store.save() if ranks.is_first and new else "")
     return choice, replace(triangle, warnings=warnings), e0

@@ -94,7 +94,8 @@ def optimised_maps(
     for t, term, how in wanted(settings):
         source = _usable(settings, apart or structures)
         chosen = _sample(source, how)
-        found, line = _optimised(term, how, settings, chosen, species, e0, progress)
+        with settings.placing(t):
+            found, line = _optimised(term, how, settings, chosen, species, e0, progress)
         terms[t] = found
         whose = "which the model does not learn from" if apart else "of those it learns from"
         if how.apart and not apart:  # rows of a factor, or of many fits, are of all structures

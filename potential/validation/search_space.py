@@ -15,7 +15,7 @@ from potential import schema
 from potential.errors import SoapGprError
 from potential.schema import Flag, Integer, Number, Place, Settings, read, setting
 from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
-from potential.schema.settings import REQUIRED, as_table, require
+from potential.schema.settings import REQUIRED, as_table, keys, require, require_known
 from potential.schema.values import Value
 from potential.settings import FitSettings
 from potential.settings.file import parse_settings, read_toml
@@ -171,6 +171,7 @@ class TuneSettings(Settings):
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
         """There must be something to find."""
         if values.get("delta", "fixed") == "fixed":
+            require_known(values, place, keys(cls))
             require("search", values, place)
         return values
 
