@@ -28,9 +28,10 @@ SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 CPP_SOURCES := $(filter %.cpp %.hpp %.h,$(SOURCES))
 
 # Those that give the core files, structures and numbers of every kind.
-SANITIZED_TESTS := $(addprefix tests/test_,calculator.py core.py derivative_basis.py fork.py \
-                   model_file.py model_strictness.py neighbors.py pair.py parallel.py triplet.py \
-                   triplet_process.py)
+SANITIZED_TESTS := $(addprefix tests/test_,alchemy.py beads.py body_orders.py body_potentials.py \
+                   calculator.py contraction.py core.py derivative_basis.py feature_selection.py \
+                   fork.py model_file.py model_strictness.py neighbors.py pair.py parallel.py \
+                   product.py symmetry_functions.py triplet.py triplet_process.py)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
 
 .PHONY: demo test check stress sanitize coverage lint docs docs-tables clean

@@ -7,16 +7,21 @@ import pickle
 
 import numpy as np
 import pytest
+from alchemical import alchemical_model
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from model_bytes import change_metadata, change_term, header_of, with_header
 from models import (
     body_order_model,
     general_model,
+    kernel_model,
     process_model,
+    product_model,
     random_model,
     random_structure,
+    selected_model,
     structure_rows,
+    symmetry_model,
 )
 from mutations import edits, replaced, spliced, splices
 from safetensors.numpy import load
@@ -152,7 +157,17 @@ MODELS = {
     "pair and triplet": functools.cache(lambda: body_order_model(soap=False)),
     "processes": functools.cache(lambda: process_model(shared=True)),
 }
-FITTED = {"soap", "zeta 1", "pair and triplet"}
+BOTH_PARITIES = {"representation": "bispectrum", "parity": "both"}
+REPRESENTATIONS = {
+    "alchemical": functools.cache(lambda: alchemical_model(centers="alchemical")),
+    "bispectrum": functools.cache(lambda: kernel_model(selected=True, **BOTH_PARITIES)),
+    "radial": functools.cache(lambda: kernel_model(representation="radial_spectrum")),
+    "recoupled": functools.cache(lambda: selected_model(recouple=True)),
+    "symmetry functions": functools.cache(lambda: symmetry_model(selected=True)),
+    "product": functools.cache(lambda: product_model(n_sparse=4)),
+}
+MODELS |= REPRESENTATIONS
+FITTED = {"soap", "zeta 1", "pair and triplet", *REPRESENTATIONS}
 
 
 def parsed_header(data):
@@ -231,6 +246,12 @@ def test_body_order_files_with_odd_values_are_refused_or_work(edit):
 @given(edit=header_edits("processes"))
 def test_files_of_processes_with_odd_values_are_refused_or_work(edit):
     check_odd_value("processes", edit)
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+@given(data=st.data())
+def test_files_of_representations_with_odd_values_are_refused_or_work(name, data):
+    check_odd_value(name, data.draw(header_edits(name)))
 
 
 def test_unchanged_terms_pass(model):

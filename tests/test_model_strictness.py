@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from alchemical import alchemical_model
 from hypothesis import given
 from hypothesis import strategies as st
 from model_bytes import change_arrays, change_metadata, change_term, header_of, with_header
@@ -12,10 +13,13 @@ from models import (
     body_order_model,
     derivative_model,
     general_model,
+    kernel_model,
     process_model,
     product_model,
     random_model,
     random_structure,
+    selected_model,
+    symmetry_model,
 )
 
 from potential import Model, SoapGprError, _core
@@ -46,6 +50,10 @@ MODELS = {
     "compressed": compressed_model,
     "derivatives": model_of_derivatives,
     "product": product_model,
+    "alchemical": lambda: alchemical_model(species=(1, 8), centers="alchemical"),
+    "bispectrum": lambda: kernel_model(selected=True, representation="bispectrum", parity="both"),
+    "recoupled": lambda: selected_model(recouple=True),
+    "symmetry functions": lambda: symmetry_model(selected=True),
 }
 
 
