@@ -162,6 +162,15 @@ def test_contracted_alchemical_channels_have_the_keystones():
     assert_forces_are_derivatives(model, atoms)
 
 
+def test_the_descriptor_contracts_alchemical_channels():
+    frames = [random_structure([8, 1, 1] * 2, seed=k) for k in range(3)]
+    small = {"cutoff": 3.5, "n_max": 3, "l_max": 2, "alchemy": {"dimensions": 1}}
+    full = SoapDescriptor(**small).fit(frames)(frames)
+    soap = SoapDescriptor(**small, contraction={"n_channels": 3}).fit(frames)
+    np.testing.assert_allclose(soap(frames) @ soap(frames).T, full @ full.T, atol=1e-11)
+    assert soap.get_feature_names_out()[1] == "q=0 q=1 l=0"
+
+
 # Fits
 
 

@@ -60,9 +60,10 @@ N_SPARSE = {"Si": 400, "MoNbTaW": 200}  # per species
 SOLUTIONS = 200  # frames of MoNbTaW, and half as many for tests
 COUNTS = {"Si": (2, 3, 4, 5, 6, 8), "MoNbTaW": (4, 6, 8, 10, 12, 16)}
 OPTIMISED = {"Si": (3, 4, 6), "MoNbTaW": (4, 6, 10)}  # channels of these contractions
+STIFF = 1000
 N_SPECIES = (1, 2, 4, 8, 16, 25)  # of the times
 CHANNELS = 10
-MARKERS = "os^dvP"
+MARKERS = "os^dvPX"
 
 
 def ways(name: str) -> dict[str, list[dict]]:
@@ -73,10 +74,13 @@ def ways(name: str) -> dict[str, list[dict]]:
     return {
         "gto": [{"n_max": n} for n in (1, 2, 3, 4, 6, 8, 12) if n <= n_max],
         "pca": [{"n_max": n_max, "contraction": {"n_channels": n}} for n in counts],
-        "pca, optimised": [
-            {"n_max": n_max, "contraction": {"n_channels": n, "optimise": {}}}
-            for n in OPTIMISED[name]
-        ],
+        **{
+            f"pca, optimised{words}": [
+                {"n_max": n_max, "contraction": {"n_channels": n, "optimise": how}}
+                for n in OPTIMISED[name]
+            ]
+            for words, how in {"": {}, f", penalty {STIFF}": {"penalty": STIFF}}.items()
+        },
         "pca by variance": [
             {"n_max": n_max, "contraction": {"retained_variance": part}}
             for part in (0.99, 0.999, 0.9999)[name != "Si" :]
