@@ -299,6 +299,7 @@ def test_only_the_noise_of_energies_makes_another_map():
 
     assert errors(0.001, 0.002) == errors(0.003, 0.006) == [1, 2, 1, 2]
     assert errors(0.001, 0.003) == [1, 3, 1, 3]
+    assert errors(np.inf, np.inf) == [np.inf] * 4
 
 
 def test_trials_optimise_again_where_energies_count_otherwise(tmp_path, monkeypatch):
@@ -327,3 +328,14 @@ def test_trials_optimise_again_where_energies_count_otherwise(tmp_path, monkeypa
     tuning = tune(own)
     assert len(tuning.trials) == 5 and not any(trial.error for trial in tuning.trials)
     assert prepared == [0.002, 0.02]
+
+
+def test_elements_that_training_lacks_are_contracted_like_those_they_are_taken_for(frames):
+    own = settings({"optimise": None}, {"alchemy": {"dimensions": 1}, "centers": "shared"})
+    own["baseline"] = {"isolated_atom_energies": dict.fromkeys(("Cu", "Au", "Pd", "Ag"), 0.0)}
+    own["data"] = {"extra_species": ["Ag"]}
+    model = fit(own, train=frames[:10], progress=False).model
+    atoms = frames[0].copy()
+    atoms.symbols[0] = "Ag"
+    assert list(model.species) == [29, 46, 47, 79] and model.terms[0]["n_channels"] == [3] * 3
+    assert_forces_are_derivatives(model, atoms)

@@ -99,11 +99,11 @@ def optimised_maps(
     eV. Raises SoapGprError.
     """
     terms, made, said = list(settings.terms), dict[int, Draft](), list[str]()
-    source = _usable(settings, apart or structures)
     for own in wanted(settings):
         term, how = terms[own.t], own.how
         assert isinstance(term, SoapTermSettings)
-        chosen = Energies.of(settings, _sample(source, how), species, e0)
+        source = _sample(_usable(settings, apart or structures), how)
+        chosen = Energies.of(settings, source, species, e0)
         if own.key == "alchemy":
             terms[own.t], line = optimised_alchemy(term, how, chosen, progress)
         else:
@@ -131,7 +131,8 @@ def with_maps_of(settings: FitSettings, model: Model) -> FitSettings:
 def relative_errors(settings: FitSettings, structures: Sequence[Structure]) -> list[float]:
     """Expected errors of energies relative to the least: what an optimisation takes of [noise]."""
     sigmas = np.array([label_sigmas(settings.noise, s).energy for s in structures])
-    return (sigmas / sigmas.min()).round(9).tolist()
+    least = sigmas.min()
+    return (sigmas / (least if np.isfinite(least) else 1.0)).round(9).tolist()
 
 
 def _maps_of_other_zeta(settings: FitSettings) -> list[str]:
