@@ -6,7 +6,10 @@ import slow_twin
 from models import random_structure
 
 from potential.basis import SoapBasis, tabulate
+from potential.basis.contraction import principal_components
+from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel, build_model
+from potential.terms.density_covariance import contracted_draft, density_covariance
 from potential.terms.features import features
 
 SPECIES = (1, 8, 29, 79)
@@ -46,6 +49,27 @@ def alchemical_model(
     term["sparse_points"] = sets
     term["weights"] = {a: rng.normal(size=len(X)) for a, X in sets.items()}
     return build_model(species, [-float(z) for z in species], [term])
+
+
+def contracted_alchemical_model(
+    n_channels, centers="alchemical", **model
+) -> tuple[TrainingModel, TrainingModel]:
+    """``alchemical_model`` with the leading n_channels combinations of its channels, and as it
+    is."""
+    plain = alchemical_model(centers=centers, **model)
+    species, tables = plain.species, tables_of(plain)
+    draft = dict(plain.terms[0]) | tables
+    atoms = random_structure(np.repeat(species, 5), seed=0)
+    covariance = density_covariance(plain, 0, [structure_from_atoms(atoms)])
+    draft = contracted_draft(draft, principal_components(covariance, n_channels))
+    X = features(build_model(species, [0.0] * len(species), [draft]), 0, atoms)
+    center = np.searchsorted(species, atoms.numbers)
+    if centers == "separate":
+        draft["sparse_points"] = {a: X[center == a] for a in range(len(species))}
+    else:
+        draft |= {"sparse_points": {0: X}, "sparse_species": center}
+    weights = {a: plain.arrays[f"term0.weights.{a}"] for a in draft["sparse_points"]}
+    return build_model(species, [-float(z) for z in species], [draft | {"weights": weights}]), plain
 
 
 def dense(tables):

@@ -82,7 +82,7 @@ def test_fit_records_the_table_that_it_found(fitted):
 
 
 def test_settings_on_record_give_the_same_model_without_optimising(fitted, frames, monkeypatch):
-    monkeypatch.setattr("potential.training.maps.optimise_map", None)
+    monkeypatch.setattr("potential.training.optimised.optimise_map", None)
     terms = fitted.model.metadata["settings"]["terms"]
     again = fit(settings() | {"terms": terms}, train=frames, progress=False)
     for name in ("term0.alchemy", "term0.sparse_points.0", "term0.weights.0"):
@@ -131,7 +131,7 @@ def test_checkpoint_goes_on_with_the_map_that_was_found(fitted, frames, tmp_path
         patch.setattr("potential.training.checkpoint.INTERVAL", 0.0)
         with pytest.raises(TypeError):
             fit(settings(), train=frames, progress=False, checkpoint=path)
-    monkeypatch.setattr("potential.training.maps.optimise_map", None)
+    monkeypatch.setattr("potential.training.optimised.optimise_map", None)
     resumed = fit(settings(), train=frames, progress=False, checkpoint=path)
     assert recorded(resumed) == recorded(fitted) and said(resumed) == said(fitted)
 
@@ -140,7 +140,7 @@ def test_factor_keeps_the_map_for_more_structures(frames, tmp_path, monkeypatch)
     path = tmp_path / "factor"
     first = fit(settings(n_structures=5), train=frames[:40], progress=False, factor=path)
     assert len(first.train) == 40
-    monkeypatch.setattr("potential.training.maps.optimise_map", None)
+    monkeypatch.setattr("potential.training.optimised.optimise_map", None)
     more = fit(settings(n_structures=5), train=frames, progress=False, factor=path)
     assert recorded(more) == recorded(first)
 
@@ -185,7 +185,7 @@ def test_command_and_estimate_say_what_is_optimised(frames, tmp_path, monkeypatc
         "n_sparse = 30\nalchemy = {dimensions = 2, optimise = {n_structures = 10, steps = 2}}\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("potential.training.maps.optimise_map", None)
+        patch.setattr("potential.training.optimised.optimise_map", None)
         text = estimate("fit.toml")
     assert "Training data  50 structures" in text
     assert "number 1: optimised first on 10 structures set apart, in at most 2 steps" in text

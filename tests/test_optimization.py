@@ -113,10 +113,10 @@ def test_kernel_of_structures_is_the_sum_over_species_and_environments(
 
 
 def test_identity_map_gives_the_features_of_the_model(model, structures, own):
-    from potential.optimization.features import alchemical_features
+    from potential.optimization.features import power_spectra
 
     expected = np.concatenate([features(model, 0, s) for s in structures])
-    np.testing.assert_allclose(alchemical_features(own, np.eye(3))[0], expected, atol=1e-12)
+    np.testing.assert_allclose(power_spectra(own, np.eye(3))[0], expected, atol=1e-12)
 
 
 def test_species_that_are_not_there_have_no_rows(own, structures):
@@ -274,6 +274,6 @@ def test_too_few_structures_are_an_error(model, structures, u):
 
 
 def test_densities_that_do_not_fit_into_memory_are_an_error(model, structures, monkeypatch):
-    monkeypatch.setattr("potential.optimization.densities.available_bytes", lambda: 1000)
+    monkeypatch.setattr("potential.optimization.mixing.available_bytes", lambda: 1000)
     with pytest.raises(SoapGprError, match=r"already need .*n_structures"):
         densities_of(model, 0, structures)

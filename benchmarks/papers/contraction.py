@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Test errors against the number of features: fewer radial functions, contraction, smoothness.
+"""Test errors against the number of features: fewer radial functions, contraction by covariance and
+optimised, smoothness.
 
 Silicon (every third frame of Zuo's training set, all of its test set) and MoNbTaW (unrelaxed solid
 solutions of two of the four elements), energies and forces, the package's defaults apart from what
@@ -8,6 +9,7 @@ Then the time of contracted models, whose tables all neighbours feed, against th
 
   python benchmarks/papers/contraction.py --plot docs/images/contraction.png
   python benchmarks/papers/contraction.py --sets Si --json si.json
+  python benchmarks/papers/contraction.py --ways "pca, optimised" --seconds 0 --json optimised.json
   python benchmarks/papers/contraction.py --sets --join si.json others.json --plot contraction.png
 """
 
@@ -57,9 +59,11 @@ FULL = {"Si": 12, "MoNbTaW": 8}  # n_max
 N_SPARSE = {"Si": 400, "MoNbTaW": 200}  # per species
 SOLUTIONS = 200  # frames of MoNbTaW, and half as many for tests
 COUNTS = {"Si": (2, 3, 4, 5, 6, 8), "MoNbTaW": (4, 6, 8, 10, 12, 16)}
+OPTIMISED = {"Si": (3, 4, 6), "MoNbTaW": (4, 6, 10)}  # channels of these contractions
+STIFF = 1000
 N_SPECIES = (1, 2, 4, 8, 16, 25)  # of the times
 CHANNELS = 10
-MARKERS = "os^dv"
+MARKERS = "os^dvPX"
 
 
 def ways(name: str) -> dict[str, list[dict]]:
@@ -70,6 +74,13 @@ def ways(name: str) -> dict[str, list[dict]]:
     return {
         "gto": [{"n_max": n} for n in (1, 2, 3, 4, 6, 8, 12) if n <= n_max],
         "pca": [{"n_max": n_max, "contraction": {"n_channels": n}} for n in counts],
+        **{
+            f"pca, optimised{words}": [
+                {"n_max": n_max, "contraction": {"n_channels": n, "optimise": how}}
+                for n in OPTIMISED[name]
+            ]
+            for words, how in {"": {}, f", penalty {STIFF}": {"penalty": STIFF}}.items()
+        },
         "pca by variance": [
             {"n_max": n_max, "contraction": {"retained_variance": part}}
             for part in (0.99, 0.999, 0.9999)[name != "Si" :]

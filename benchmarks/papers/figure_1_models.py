@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from potential.basis.alchemy import leading_map, properties, similarity
 from potential.optimization import KernelOfStructures, Targets, interpolated, optimise_map
 from potential.optimization.densities import blocks
-from potential.optimization.features import alchemical_features
+from potential.optimization.features import power_spectra
 
 CENTERS = ("separate", "alchemical", "shared")
 DIMENSIONS = (1, 2, 4)
@@ -89,7 +89,7 @@ class Models:
     def alchemical(self, u: np.ndarray, centers: str) -> np.ndarray:
         """K (N, N) of the average kernel of a map."""
         own = self.data.own
-        p, _ = alchemical_features(own, u)
+        p, _ = power_spectra(own, u)
         if centers == "separate":
             weights = np.eye(len(u))
         elif centers == "shared":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from ase.data import vdw, vdw_alvarez
 
+from potential.basis.optimise_settings import NEEDS_A_FIT
 from potential.basis.settings import IDENTITY, PROPERTIES, AlchemySettings
 from potential.errors import SoapGprError
 from potential.schema import Place
@@ -93,10 +94,7 @@ def alchemical_map(settings: AlchemySettings, species: Sequence[int]) -> np.ndar
     optimised, which takes data.
     """
     if settings.optimise is not None:
-        raise SoapGprError(
-            "alchemy.optimise: found a map that is to be fitted to energies, expected one only in "
-            "a soap term of a fit"
-        )
+        raise SoapGprError(f"alchemy.optimise: {NEEDS_A_FIT}")
     n, dimensions, start = len(species), settings.dimensions, settings.start
     if isinstance(start, Mapping):
         return np.array([_given(start, symbol(z)) for z in species])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Settings of the optimisation of an alchemical map."""
+"""Settings of the optimisation of an alchemical map or a contraction."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from potential.schema.values import whole
 MARGINAL_LIKELIHOOD, LEAVE_ONE_OUT = "marginal_likelihood", "leave_one_out"
 # Chosen on the alloys of benchmarks/papers/figure_1.py.
 PENALTY = {MARGINAL_LIKELIHOOD: 50.0, LEAVE_ONE_OUT: 0.1}
+# What is wrong with ``optimise`` where there are no energies.
+NEEDS_A_FIT = "found a table that is fitted to energies, expected one only in a soap term of a fit"
 
 
 @dataclass(frozen=True)
 class OptimiseSettings(Settings):
-    """How a map is fitted to energies before the model is (docs/theory.md eq. 13m to 13q)."""
+    """How a map or a contraction is fitted to energies before the model is, docs/theory.md
+    eq. (13m) to (13s)."""
 
     table: ClassVar[str] = "optimise"
 
@@ -40,7 +43,7 @@ class OptimiseSettings(Settings):
         Number(
             least=0,
             most=1e12,
-            help="λ of eq. (13p) on leaving `start`; none: "
+            help="λ of eq. (13p), (13s) on leaving the start; none: "
             + ", ".join(f"{value:g} with `{name}`" for name, value in PENALTY.items()),
         ),
     )

@@ -129,7 +129,7 @@ class AlchemySettings(Settings):
 
 @dataclass(frozen=True)
 class ContractionSettings(Settings):
-    """How the channels of the density are contracted (docs/theory.md eq. 2h, 2i).
+    """How the channels of the density are contracted (docs/theory.md eq. 2h to 2k).
 
     Raises SettingError unless exactly one of n_channels and retained_variance is given.
     """
@@ -158,6 +158,13 @@ class ContractionSettings(Settings):
             CONTRACTED_BY,
             help="what counts the same in the covariance: every environment, or every species of "
             "the centre",
+        ),
+    )
+    optimise: OptimiseSettings | None = setting(
+        None,
+        Nested(
+            OptimiseSettings,
+            help="fits the contraction to energies first, from those eigenvectors on",
         ),
     )
 
@@ -264,8 +271,6 @@ class SoapBasis(Settings):
 
     def check(self) -> None:
         self._check_eigenvalue()
-        if self.contraction is not None and self.alchemy is not None:
-            raise self.error("contraction", "nothing together with alchemy")
         if self.cutoff_width > self.cutoff:
             raise self.error("cutoff_width", f"at most cutoff = {self.cutoff:g} Å")
         if self.basis == "gto" and self.cutoff_width > MOST_GTO_WIDTH * self.cutoff:

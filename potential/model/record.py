@@ -125,8 +125,11 @@ _DEVIATION = _table({"force": _number}, required=True)
 _SPREADS = _table(dict.fromkeys(("energy_spread", "force_spread"), _number), required=True)
 _SHARE = _all(_SPREADS, _table(dict.fromkeys(("energy", "force"), _number)))
 _SHARES = _table({"data": _text, "structures": _number, "terms": _list_of(_SHARE)}, required=True)
-_CONTRACTION = _table(
-    dict.fromkeys(("channels", "kept", "retained_variance"), _list_of(_number)), required=True
+_CONTRACTION = _all(
+    _table(
+        dict.fromkeys(("channels", "kept", "retained_variance"), _list_of(_number)), required=True
+    ),
+    _table({"optimised": _text}),
 )
 _SELECTION = _all(
     _table(dict.fromkeys(("features", "kept", "residual"), _number), required=True),

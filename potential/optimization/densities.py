@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from potential.errors import SoapGprError
 from potential.model import Model
-from potential.runtime.memory import available_bytes
+from potential.optimization.mixing import Mixing, Room
+from potential.optimization.reverse import PullBack, unit
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure
 from potential.terms.features import density_coefficients
@@ -20,9 +21,10 @@ BLOCK = 4096  # rows of values in flight
 
 
 @dataclass(frozen=True, eq=False)
-class Densities:
+class Densities(Mixing):
     """Coefficients c^a_nlm of environments, docs/theory.md eq. (1c): a row of ``values`` for each
     environment and each species that is in it, few of all where structures are of few species.
+    The table is an alchemical map u (n_species, d_J), eq. (3d).
 
     values     (n_rows, Σ_l (2l + 1) n_l): one l after the other, then m, then n
     species    (n_rows,) index a of each row
@@ -33,6 +35,9 @@ class Densities:
     n_species  species of the map
     """
 
+    KEY: ClassVar[str] = "alchemy"
+    NAME: ClassVar[str] = "alchemical map"
+
     values: np.ndarray
     species: np.ndarray
     offset: np.ndarray
@@ -41,30 +46,37 @@ class Densities:
     n_radial: tuple[int, ...]
     n_species: int
 
-    def __len__(self) -> int:
-        return len(self.center)
-
-    @property
-    def n_structures(self) -> int:
-        return int(self.structure[-1]) + 1
-
-    def contract(self, u: np.ndarray) -> np.ndarray:
-        """c^J_nlm = Σ_a u_Ja c^a_nlm (n_environments, d_J, n_coefficients) of a map u
-        (n_species, d_J)."""
+    def mixed(self, table: np.ndarray) -> list[np.ndarray]:
+        """c^J_nlm = Σ_a u_Ja c^a_nlm, channels q = (J, n), n within J."""
         columns = np.arange(len(self.species))
         shape = (len(self), len(self.species))
-        weights = (csr_array((own[self.species], columns, self.offset), shape=shape) for own in u.T)
-        return np.stack([own @ self.values for own in weights], axis=1)
+        weights = (
+            csr_array((own[self.species], columns, self.offset), shape=shape) for own in table.T
+        )
+        c = np.stack([own @ self.values for own in weights], axis=1)
+        parts = []
+        for l, place in blocks(self.n_radial):
+            split = c[:, :, place].reshape(len(c), c.shape[1], 2 * l + 1, -1)
+            parts.append(split.transpose(0, 2, 1, 3).reshape(len(c), 2 * l + 1, -1))
+        return parts
 
-    def pull_back(self, dc: np.ndarray) -> np.ndarray:
-        """Derivatives by u (n_species, d_J) of a number whose derivatives by c^J_nlm are dc."""
+    def pull_back(self, dc: Sequence[np.ndarray]) -> np.ndarray:
+        parts = []
+        for d, n in zip(dc, self.n_radial, strict=True):
+            split = d.reshape(*d.shape[:2], -1, n).transpose(0, 2, 1, 3)
+            parts.append(split.reshape(len(d), split.shape[1], -1))
+        joined = np.concatenate(parts, axis=2)
         environment = np.repeat(np.arange(len(self)), np.diff(self.offset))
-        du = np.zeros((self.n_species, dc.shape[1]))
+        du = np.zeros((self.n_species, joined.shape[1]))
         for begin in range(0, len(self.species), BLOCK):
             rows = slice(begin, begin + BLOCK)
-            own = np.einsum("rJk,rk->rJ", dc[environment[rows]], self.values[rows])
+            own = np.einsum("rJk,rk->rJ", joined[environment[rows]], self.values[rows])
             np.add.at(du, self.species[rows], own)
         return du
+
+    def coupling(self, table: np.ndarray) -> tuple[np.ndarray, PullBack]:
+        directions, to_lengths = unit(table)
+        return directions @ directions.T, lambda d: to_lengths(2.0 * d @ directions)
 
 
 def densities_of(
@@ -77,7 +89,7 @@ def densities_of(
     entry = model.terms[term]
     n_radial = tuple(end - begin for begin, end in zip(*_first_block(entry), strict=True))
     values, species, counts = [], [], []
-    free, used = available_bytes(), 0
+    room = Room(len(structures))
     for structure in progress(structures, "densities"):
         c = density_coefficients(model, term, structure)
         by_species = _by_species(c, len(model.species), n_radial)
@@ -85,13 +97,7 @@ def densities_of(
         values.append(by_species[there])
         species.append(np.nonzero(there)[1])
         counts.append(there.sum(axis=1))
-        used += 2 * values[-1].nbytes
-        if free is not None and used > free:
-            raise SoapGprError(
-                f"the densities of {len(values)} of {len(structures)} structures already need "
-                f"{used / 2**30:.1f} GiB of the {free / 2**30:.1f} GiB that were free: optimise "
-                "on fewer structures (n_structures), or take a smaller n_max or l_max"
-            )
+        room.take(values[-1])
     numbers = np.concatenate([s.numbers for s in structures])
     return Densities(
         values=np.concatenate(values),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from potential.optimization.densities import Densities
-from potential.optimization.features import PullBack, alchemical_features, unit
+from potential.optimization.features import power_spectra
+from potential.optimization.mixing import Mixing
+from potential.optimization.reverse import PullBack
 from potential.selection.rows import power
 
 BLOCK = 512  # rows of environments in flight
@@ -20,8 +21,8 @@ BLOCK = 512  # rows of environments in flight
 class KernelOfStructures:
     """K_AB = Σ_{i ∈ A} Σ_{j ∈ B} κ_c(a_i, a_j) (p_i·p_j + offset)^ζ, docs/theory.md eq. (13m).
 
-    centers: κ_c is δ ("separate"), the cosine of the rows of the map ("alchemical") or 1
-    ("shared").
+    centers: κ_c is δ ("separate"), the cosine of the rows of the alchemical map ("alchemical") or
+    1 ("shared").
     """
 
     zeta: float = 1
@@ -29,19 +30,18 @@ class KernelOfStructures:
     offset: float = 0.0
     centers: str = "separate"
 
-    def __call__(self, own: Densities, u: np.ndarray) -> tuple[np.ndarray, PullBack]:
-        """K (n_structures, n_structures) of the map u (n_species, d_J), and how derivatives by K,
-        symmetric, become those by u."""
-        X, to_map = alchemical_features(own, u, self.normalize)
+    def __call__(self, own: Mixing, table: np.ndarray) -> tuple[np.ndarray, PullBack]:
+        """K (n_structures, n_structures) of the densities mixed by a table, and how derivatives by
+        K, symmetric, become those by the table."""
+        X, to_table = power_spectra(own, table, self.normalize)
         center = own.center if self.centers != "shared" else np.zeros_like(own.center)
         structure, pool = own.structure, None
         if self.zeta == 1 and self.offset == 0:  # linear: the sum over alike atoms can come first
             pool, structure, center = _pooling(structure, center)
             X = pool @ X
-        directions, to_lengths = unit(u)
-        kappa = np.ones((own.n_species,) * 2)
-        if self.centers == "alchemical":
-            kappa = directions @ directions.T
+        kappa, of_centers = own.coupling(table)
+        if self.centers != "alchemical":
+            kappa = np.ones((own.n_species,) * 2)
         blocks = list(self._blocks(center))
 
         K = np.zeros((own.n_structures,) * 2)
@@ -62,8 +62,8 @@ class KernelOfStructures:
                 if self.zeta != 1:
                     g *= self.zeta * power(t, self.zeta - 1)
                 dX[rows] += 2.0 * (g @ X[columns])
-            du = to_map(dX if pool is None else pool.T @ dX)
-            return du + to_lengths(2.0 * d_kappa @ directions)
+            of_features = to_table(dX if pool is None else pool.T @ dX)
+            return of_features + of_centers(d_kappa)
 
         return K, pull_back
 

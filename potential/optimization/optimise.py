@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The map at which a Gaussian process of structures does best (docs/theory.md eq. 13p)."""
+"""The map of species, or contraction, at which a Gaussian process of structures does best
+(docs/theory.md eq. 13p, 13s)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from potential.basis.optimise_settings import MARGINAL_LIKELIHOOD, PENALTY
-from potential.optimization.densities import Densities
 from potential.optimization.kernel import KernelOfStructures
 from potential.optimization.losses import LOSSES
+from potential.optimization.mixing import Mixing
 from potential.runtime.progress import Progress, silent
 from potential.schema import Place
 
@@ -46,7 +47,8 @@ class Targets:
 class OptimisedMap:
     """What was found.
 
-    u (n_species, d_J); losses: those of the start and after each step, without the penalty.
+    u: the table, of the shape of the start; losses: those of the start and after each step, without
+    the penalty.
     """
 
     u: np.ndarray
@@ -58,12 +60,12 @@ class OptimisedMap:
 
 
 class Objective:
-    """Loss and penalty of a map and of the logarithm t of the factor of the expected variances,
-    docs/theory.md eq. (13p), with derivatives by both."""
+    """Loss and penalty of a table that mixes channels and of the logarithm t of the factor of the
+    expected variances, docs/theory.md eq. (13p), with derivatives by both."""
 
     def __init__(
         self,
-        own: Densities,
+        own: Mixing,
         targets: Targets,
         kernel: KernelOfStructures,
         start: np.ndarray,
@@ -85,7 +87,7 @@ class Objective:
             self._n_open = int(np.linalg.matrix_rank(C))
 
     def __call__(self, u: np.ndarray, t: float) -> tuple[float, float, np.ndarray, float]:
-        """Loss, penalty, and the derivatives of their sum by u (n_species, d_J) and t."""
+        """Loss, penalty, and the derivatives of their sum by the table u and t."""
         K, pull_back = self._kernel(self._own, u)
         loss, dC, dt = self._of_kernel(K, t)
         step = u - self._start
@@ -108,7 +110,7 @@ class Objective:
 
 
 def optimise_map(
-    own: Densities,
+    own: Mixing,
     targets: Targets,
     kernel: KernelOfStructures,
     start: np.ndarray,
@@ -118,7 +120,8 @@ def optimise_map(
     steps: int = 100,
     progress: Progress = silent,
 ) -> OptimisedMap:
-    """The map u (n_species, d_J) near ``start`` with the least loss and penalty, by L-BFGS.
+    """The table near ``start`` with the least loss and penalty, by L-BFGS: a map u (n_species, d_J)
+    of ``Densities``, or a contraction of ``ChannelDensities``.
 
     penalty: λ of docs/theory.md eq. (13p); None: that which suits the loss.
     Where nothing better than the start is found it is returned, with no steps. The search ends
@@ -126,9 +129,9 @@ def optimise_map(
     structure keep what the start says. Raises SettingError when there is too little data.
     """
     if len(targets.y) < 3:
-        raise Place(key="alchemy.optimise").says(
+        raise Place(key=f"{own.KEY}.optimise").says(
             f"found {len(targets.y)} structures with energies, expected at least 3 to optimise "
-            "an alchemical map"
+            f"the {own.NAME}"
         )
     penalty = PENALTY[loss] if penalty is None else penalty
     objective = Objective(own, targets, kernel, start, loss=loss, penalty=penalty)
@@ -139,7 +142,7 @@ def optimise_map(
     # The first step of L-BFGS is the gradient, or of unit length where that is longer.
     scale = 1.0 / max(float(np.linalg.norm(slope)), 1e-12)
     shape, latest = start.shape, [0.0]
-    bar = iter(progress(range(steps), "alchemical map"))
+    bar = iter(progress(range(steps), own.NAME))
 
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
         loss, penalty, du, dt = objective(x[:-1].reshape(shape), x[-1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from potential.basis import SoapBasis
+from potential.basis.optimise_settings import NEEDS_A_FIT
 from potential.basis.settings import SCALING
 from potential.schema import Choice, Integer, Number, Place, Tables, setting
 from potential.schema.limits import MOST_SEED
@@ -40,6 +41,12 @@ class FactorSettings(SoapBasis):
     offset: float = setting(
         0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of this kernel, eq. (7g)")
     )
+
+    def check(self) -> None:
+        super().check()
+        for key in ("alchemy", "contraction"):
+            if (table := getattr(self, key)) and table.optimise:
+                raise self.place().at(f"{key}.optimise").says(NEEDS_A_FIT)
 
     def as_soap(self) -> SoapTermSettings:
         """The term that has this kernel alone, with δ = 1 eV."""

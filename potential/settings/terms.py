@@ -248,8 +248,10 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
                 raise self.error("l_max", f"0 {_RADIAL}")
         if self.parity != "even" and self.representation != "bispectrum":
             raise self.error("parity", '"even" without representation = "bispectrum"')
-        if self.representation != REPRESENTATIONS[0] and self.alchemy and self.alchemy.optimise:
-            raise self.error("representation", f'"{REPRESENTATIONS[0]}" with alchemy.optimise')
+        for key in ("alchemy", "contraction"):
+            table = getattr(self, key)
+            if self.representation != REPRESENTATIONS[0] and table and table.optimise:
+                raise self.error("representation", f'"{REPRESENTATIONS[0]}" with {key}.optimise')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,20 @@ def choose_sparse_points(
     species: Sequence[int],
     e0: np.ndarray,
     progress: Progress = silent,
+    made: Mapping[int, Draft] = MappingProxyType({}),
 ) -> tuple[TrainingModel, list[str]]:
     """The model with all weights zero, fixed terms at its end, and warnings.
 
-    species: atomic numbers, ascending; e0 (n_species,) eV. The choice does not depend on the order
-    of the structures. Raises SoapGprError.
+    species: atomic numbers, ascending; e0 (n_species,) eV; made: the drafts of terms, by their
+    number from 0, that are more than settings and structures make of them. The choice does not
+    depend on the order of the structures. Raises SoapGprError.
     """
     kinds = [kind_of_settings(own) for own in settings.terms]
     drafts, warnings = list[Draft](), list[str]()
-    for kind, own in zip(kinds, settings.terms, strict=True):
-        with settings.placing(len(drafts)):
+    for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
+        with settings.placing(t):
             draft, found = kind.draft(own, species, structures, progress)
-        drafts.append(draft)
+        drafts.append(made.get(t, draft))
         warnings += found
 
     def model_of(draft: Draft) -> TrainingModel:

@@ -10,7 +10,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from potential.basis.contraction import Contraction, contracted, principal_components
+from potential.basis.optimise_settings import NEEDS_A_FIT
 from potential.basis.settings import ContractionSettings
+from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
@@ -67,17 +69,26 @@ def contraction_of(
     structures: Sequence[Structure],
     progress: Progress = silent,
 ) -> Contraction:
-    """What the settings make of the density of these structures in the model's first term."""
+    """What the settings make of the density of these structures in the model's first term. Raises
+    SoapGprError for one that is to be optimised, which takes energies."""
+    if settings.optimise is not None:
+        raise SoapGprError(f"contraction.optimise: {NEEDS_A_FIT}")
     covariance = density_covariance(model, 0, structures, settings.by, progress)
     return principal_components(covariance, settings.n_channels, settings.retained_variance)
 
 
-def contracted_draft(draft: dict[str, Any], contraction: Contraction) -> dict[str, Any]:
-    """The draft of a term with other channels, and what there is to record of them."""
+def contracted_draft(
+    draft: dict[str, Any], contraction: Contraction, optimised: str = ""
+) -> dict[str, Any]:
+    """The draft of a term with other channels, and what there is to record of them.
+
+    optimised: how they were, if they were.
+    """
     record = {
         "channels": draft["n_channels"],
         "kept": [len(V) for V in contraction.matrices],
         "retained_variance": contraction.retained_variance,
-    }
+    } | ({"optimised": optimised} if optimised else {})
     tables: Any = draft
-    return draft | contracted(tables, contraction.matrices) | {"record": {"contraction": record}}
+    others = {key: own for key, own in draft.items() if key != "table_of"}
+    return others | contracted(tables, contraction.matrices) | {"record": {"contraction": record}}

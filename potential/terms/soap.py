@@ -21,7 +21,7 @@ from potential.terms.columns import AnyColumn, PseudoSpecies, columns, n_columns
 from potential.terms.density_covariance import contracted_draft, contraction_of
 from potential.terms.feature_choice import with_selection
 from potential.terms.feature_term import FeatureTerm
-from potential.terms.term import Draft, Entry
+from potential.terms.term import RECORD, Draft, Entry
 
 # Features of a bispectrum without a selection, at most: a sparse point has one number for each.
 MOST_PRODUCTS = 50_000
@@ -76,7 +76,7 @@ class SoapTerm(FeatureTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        if settings.contraction is not None:
+        if settings.contraction is not None and RECORD not in draft:  # optimised ones are made
             # products of more than two channels would be too many before there are fewer channels
             density = {key: own for key, own in draft.items() if key not in REPRESENTATION}
             model = model_of(density)
@@ -99,7 +99,7 @@ class SoapTerm(FeatureTerm):
         arrays = cls.sparse_arrays(draft, n_species, n_columns(draft))
         for k, table in draft["tables"].items():
             arrays |= {f"table.{k}": table, f"central.{k}": draft["central"][k]}
-        if "alchemy" in draft:
+        if "table_of" in draft:  # a contraction leaves no factors of the map
             arrays["alchemy"] = draft["alchemy"]
         if draft.get("centers") == ALCHEMICAL:
             arrays["coupling"] = coupling(draft["alchemy"])
@@ -108,7 +108,11 @@ class SoapTerm(FeatureTerm):
     @staticmethod
     def trial_settings(settings: Any, structures: Sequence[Structure]) -> Any:
         trial = FeatureTerm.trial_settings(settings, structures)
-        return replace(trial, alchemy=trial.alchemy and replace(trial.alchemy, optimise=None))
+        return replace(
+            trial,
+            alchemy=trial.alchemy and replace(trial.alchemy, optimise=None),
+            contraction=trial.contraction and replace(trial.contraction, optimise=None),
+        )
 
     @property
     def description(self) -> str:

@@ -34,14 +34,14 @@ def choose(
     progress: Progress = silent,
     apart: Sequence[Structure] = (),
 ) -> Choice:
-    """The choice among these structures. Alchemical maps that are to be optimised come first, on
-    structures set apart where there are any. Raises SoapGprError for anything a user can put right.
-    """
+    """The choice among these structures. Maps and contractions that are to be optimised come
+    first, on structures set apart where there are any. Raises SoapGprError for anything a user can
+    put right."""
     species = known_species(settings.data, train)
     with settings.placing():
         e0 = isolated_atom_energies(settings.baseline, train, species)
-    settings, said = optimised_maps(settings, train, apart, species, e0, progress)
-    model, warnings = choose_sparse_points(settings, train, species, e0, progress)
+    settings, made, said = optimised_maps(settings, train, apart, species, e0, progress)
+    model, warnings = choose_sparse_points(settings, train, species, e0, progress, made)
     return Choice(model, said + warnings)
 
 

@@ -1,53 +1,59 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Alchemical maps that [[terms]] ask to be optimised, before anything else is chosen."""
+"""Alchemical maps and contractions that [[terms]] ask to be optimised, before anything else is
+chosen: on which structures, in which order, and what there is to say of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from potential.basis.alchemy import alchemical_map, properties, similarity
 from potential.basis.optimise_settings import OptimiseSettings
-from potential.basis.settings import PROPERTIES, AlchemySettings
-from potential.descriptors.tables import soap_model
+from potential.basis.settings import AlchemySettings
 from potential.model import Model
-from potential.optimization import (
-    KernelOfStructures,
-    Targets,
-    densities_of,
-    interpolated,
-    optimise_map,
-)
 from potential.runtime.progress import Progress
 from potential.settings import FitSettings, SoapTermSettings
-from potential.settings.terms import SEPARATE
-from potential.structures.structure import Structure, composition, symbol
-from potential.training.baseline import without_fixed_terms
+from potential.structures.structure import Structure
+from potential.terms.term import Draft
 from potential.training.noise import label_sigmas
+from potential.training.optimised import Energies, optimised_alchemy, optimised_contraction
 
 # Training structures for each that is set apart, at least, where the settings leave it open.
 PLENTY = 5
 
 
-def wanted(settings: FitSettings) -> Iterator[tuple[int, SoapTermSettings, OptimiseSettings]]:
-    """The terms whose map is to be optimised, with their place and how."""
+class Wanted(NamedTuple):
+    """What is to be optimised: a table of the term number t, from 0."""
+
+    t: int
+    key: str  # "alchemy" or "contraction"
+    how: OptimiseSettings
+
+    def __str__(self) -> str:
+        return f"[[terms]] number {self.t + 1}: {self.key}"
+
+
+def wanted(settings: FitSettings) -> Iterator[Wanted]:
+    """What is to be optimised; of a term its map before its contraction."""
     for t, term in enumerate(settings.terms):
-        if isinstance(term, SoapTermSettings) and term.alchemy and term.alchemy.optimise:
-            yield t, term, term.alchemy.optimise
+        for key in ("alchemy", "contraction") if isinstance(term, SoapTermSettings) else ():
+            table = getattr(term, key)
+            if table and table.optimise:
+                yield Wanted(t, key, table.optimise)
 
 
 def set_apart(
     settings: FitSettings, structures: Sequence[Structure]
 ) -> tuple[list[Structure], list[Structure]]:
-    """Structures for the maps, none when these share those of the model, and all others.
+    """Structures for what is optimised, none when it shares those of the model, and all others.
 
     Every species stays with the model, and half of the structures at least.
     """
     usable = _usable(settings, structures)
-    asked = [how for _, _, how in wanted(settings) if _is_apart(how, len(usable))]
+    asked = [own.how for own in wanted(settings) if _is_apart(own.how, len(usable))]
     if not asked:
         return [], list(structures)
     left = Counter(z for s in structures for z in _species(s))
@@ -67,12 +73,13 @@ def set_apart(
 def plan(
     settings: FitSettings, structures: Sequence[Structure], apart: Sequence[Structure]
 ) -> list[str]:
-    """What a fit will do about its maps, a line for each."""
+    """What a fit will optimise, a line for each."""
     n = len(_usable(settings, apart or structures))
     return [
-        f"Alchemy        [[terms]] number {t + 1}: optimised first on {min(how.n_structures, n)} "
-        f"structures{' set apart' if apart else ''}, in at most {how.steps} steps"
-        for t, _, how in wanted(settings)
+        f"{own.key.capitalize():<14s} [[terms]] number {own.t + 1}: optimised first on "
+        f"{min(own.how.n_structures, n)} structures{' set apart' if apart else ''}, in at most "
+        f"{own.how.steps} steps"
+        for own in wanted(settings)
     ]
 
 
@@ -83,99 +90,66 @@ def optimised_maps(
     species: Sequence[int],
     e0: np.ndarray,
     progress: Progress,
-) -> tuple[FitSettings, list[str]]:
-    """The settings with tables in the place of maps that were to be optimised, and what there is to
-    say of that. Terms are optimised as if each were the only one.
+) -> tuple[FitSettings, dict[int, Draft], list[str]]:
+    """The settings with tables in the place of maps that were to be optimised, the drafts of terms
+    whose contraction was, by their number from 0, and what there is to say of that. Terms are
+    optimised as if each were the only one.
 
-    structures: those that the model learns from; apart: those set apart for the maps, or none; e0
-    (n_species,) eV. Raises SoapGprError.
+    structures: those that the model learns from; apart: those set apart, or none; e0 (n_species,)
+    eV. Raises SoapGprError.
     """
-    terms, said = list(settings.terms), list[str]()
-    for t, term, how in wanted(settings):
-        source = _usable(settings, apart or structures)
-        chosen = _sample(source, how)
-        with settings.placing(t):
-            found, line = _optimised(term, how, settings, chosen, species, e0, progress)
-        terms[t] = found
+    terms, made, said = list(settings.terms), dict[int, Draft](), list[str]()
+    for own in wanted(settings):
+        term, how = terms[own.t], own.how
+        assert isinstance(term, SoapTermSettings)
+        source = _sample(_usable(settings, apart or structures), how)
+        chosen = Energies.of(settings, source, species, e0)
+        with settings.placing(own.t):
+            if own.key == "alchemy":
+                terms[own.t], line = optimised_alchemy(term, how, chosen, progress)
+            else:
+                made[own.t], line = optimised_contraction(term, how, chosen, structures, progress)
         whose = "which the model does not learn from" if apart else "of those it learns from"
         if how.apart and not apart:  # rows of a factor, or of many fits, are of all structures
             whose += " as nothing is set apart here"
-        said.append(
-            f"[[terms]] number {t + 1}: alchemy was optimised on {len(chosen)} structures, "
-            f"{whose}: {line}"
-        )
+        said.append(f"{own} was optimised on {len(chosen.structures)} structures, {whose}: {line}")
+        if own.key == "contraction" and how.zeta not in (None, term.zeta):
+            said.append(_other_zeta(f"{own}", how.zeta, term.zeta))
     settings = replace(settings, terms=tuple(terms))
-    return settings, said + _other_zeta(settings)
+    return settings, made, said + _maps_of_other_zeta(settings)
 
 
 def with_maps_of(settings: FitSettings, model: Model) -> FitSettings:
     """The settings with the maps that were found for a model, as its record has them."""
     terms = list(settings.terms)
-    for t, term, _ in wanted(settings):
-        found = model.metadata["settings"]["terms"][t]["alchemy"]
-        terms[t] = replace(term, alchemy=AlchemySettings(**found))
+    for t, key, _ in wanted(settings):
+        if key == "alchemy":
+            found = model.metadata["settings"]["terms"][t]["alchemy"]
+            terms[t] = replace(terms[t], alchemy=AlchemySettings(**found))  # type: ignore[call-arg]
     return replace(settings, terms=tuple(terms))
 
 
-def _other_zeta(settings: FitSettings) -> list[str]:
+def relative_errors(settings: FitSettings, structures: Sequence[Structure]) -> list[float]:
+    """Expected errors of energies relative to the least: what an optimisation takes of [noise]."""
+    sigmas = np.array([label_sigmas(settings.noise, s).energy for s in structures])
+    least = sigmas.min()
+    return (sigmas / (least if np.isfinite(least) else 1.0)).round(9).tolist()
+
+
+def _maps_of_other_zeta(settings: FitSettings) -> list[str]:
     """Warnings of maps that were optimised for another kernel [P 48]."""
     return [
-        f"[[terms]] number {t + 1}: alchemy was optimised for zeta = {zeta:g} and is used with "
-        f"zeta = {term.zeta:g}, where it may be worse than its start"
+        _other_zeta(f"[[terms]] number {t + 1}: alchemy", zeta, term.zeta)
         for t, term in enumerate(settings.terms)
         if isinstance(term, SoapTermSettings) and term.alchemy
         if (zeta := term.alchemy.optimised_zeta) not in (None, term.zeta)
     ]
 
 
-def _optimised(
-    term: SoapTermSettings,
-    how: OptimiseSettings,
-    settings: FitSettings,
-    chosen: Sequence[Structure],
-    species: Sequence[int],
-    e0: np.ndarray,
-    progress: Progress,
-) -> tuple[SoapTermSettings, str]:
-    """The term with its map, and what was found on a line."""
-    assert term.alchemy is not None
-    zeta = term.zeta if how.zeta is None else how.zeta
-    tables = soap_model(replace(term, alchemy=None, centers=SEPARATE), species)
-    start = alchemical_map(replace(term.alchemy, optimise=None), species)
-    found = optimise_map(
-        densities_of(tables, 0, chosen, progress),
-        _targets(settings, chosen, species, e0),
-        KernelOfStructures(zeta, term.normalize, term.offset, term.centers),
-        start,
-        loss=how.loss,
-        penalty=how.penalty,
-        steps=how.steps,
-        progress=progress,
-    )
-    u = found.u
-    if term.alchemy.start == PROPERTIES:
-        known = np.isin(species, np.concatenate([s.numbers for s in chosen]))
-        sigmas = (term.alchemy.sigma_electronegativity, term.alchemy.sigma_radius)
-        u = interpolated(u, start, known, similarity(properties(species), sigmas))
-    table = {symbol(z): tuple(row.tolist()) for z, row in zip(species, u, strict=True)}
-    alchemy = AlchemySettings(dimensions=u.shape[1], start=table, optimised_zeta=zeta)
-    line = f"{how.loss} {found.losses[0]:.4g} → {found.losses[-1]:.4g} in {found.steps} steps"
-    if found.steps == 0:
-        line = f"{how.steps} steps found nothing better than its start, which stays"
-    return replace(term, alchemy=alchemy), line
-
-
-def _targets(
-    settings: FitSettings, chosen: Sequence[Structure], species: Sequence[int], e0: np.ndarray
-) -> Targets:
-    counts = np.array([composition(s, species) for s in chosen], dtype=float)
-    energies = [s.energy for s in without_fixed_terms(settings.baseline, chosen, species)]
-    fitted = settings.baseline.isolated_atom_energies == "fit"
-    return Targets(
-        y=np.array(energies) - counts @ e0,
-        sigma=np.array([label_sigmas(settings.noise, s).energy for s in chosen]),
-        n_atoms=counts.sum(axis=1),
-        composition=counts if fitted else None,
+def _other_zeta(what: str, optimised: float | None, used: float) -> str:
+    return (
+        f"{what} was optimised for zeta = {optimised:g} and is used with zeta = {used:g}, where it "
+        "may be worse than its start"
     )
 
 

@@ -124,6 +124,8 @@ def _contraction_lines(record: dict[str, Any]) -> list[str]:
                 name = f"term {t + 1}" + f", factor {f + 1}" * ("factors" in own)
                 head = f"{name}, channels kept and their part of the variance: "
                 lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
+                if how := found.get("optimised"):
+                    lines.append(f"{'':<14s} {name}, optimised: {how}")
     return lines
 
 

@@ -40,8 +40,8 @@ from potential.training.regression import Solution, StreamingQR, solve
 MEMORY_BYTES = 2 * 2**30  # rows kept in memory, by default
 DISK_BYTES = 20 * 2**30  # and in a temporary file
 SEEN = (
-    "alchemy was optimised once, on the structures of all folds and sizes: errors are too small "
-    "where these are left out. Set alchemy.optimise.apart = true, or give the table of a fit"
+    "what is to be optimised was so once, on the structures of all folds and sizes: errors are too "
+    "small where these are left out. Set optimise.apart = true, or give the table of a fit as start"
 )
 
 

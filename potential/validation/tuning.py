@@ -21,6 +21,7 @@ from potential.runtime.progress import Progress, silent
 from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import LABELS
+from potential.training.maps import relative_errors, wanted
 from potential.validation.cross_validation import CrossValidation, FoldFactors
 from potential.validation.deltas import smallest_error_deltas
 from potential.validation.marginal_likelihood import log_marginal_likelihood, maximum_likelihood
@@ -217,6 +218,8 @@ class TrialRunner:
         """Factors for these settings, whatever their noise levels, solver and delta."""
         values = settings.to_dict() | {"solver": None}
         values["noise"] = sorted(settings.noise.config_type)
+        if any(wanted(settings)):  # on energies that count by their noise
+            values["optimised"] = relative_errors(settings, self._data.train)
         values["terms"] = [term | {"delta": None} for term in values["terms"]]
         key = json.dumps(values, sort_keys=True)
         if key not in self._factors:
