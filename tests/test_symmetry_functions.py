@@ -176,7 +176,9 @@ def test_descriptor_is_a_transformer_like_the_other(descriptor):
     ):
         SymmetryFunctions(n_max=4)
     assert set(SoapDescriptor().get_params()) & set(descriptor.get_params()) == {
+        "beads",
         "cutoff",
+        "features",
         "n_threads",
         "normalize",
         "pooling",

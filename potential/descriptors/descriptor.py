@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Literal, Self, overload
 
@@ -13,13 +13,23 @@ import ase
 import numpy as np
 
 from potential.descriptors.features import POOLINGS, FeatureGradients, Features, require_pooling
-from potential.descriptors.inputs import Structures, frames_of, require_species, species_of
-from potential.descriptors.tables import feature_rows, gradient_rows
+from potential.descriptors.inputs import (
+    Structures,
+    frames_of,
+    numbers_of,
+    places_of,
+    require_beads,
+    require_features,
+    require_species,
+    species_of,
+)
+from potential.descriptors.tables import feature_rows, gradient_rows, term_model
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.runtime.parallel import ordered_map, thread_count
 from potential.schema.place import nearest
 from potential.settings import TermSettings
+from potential.terms.term import Draft
 
 
 class Descriptor(ABC):
@@ -31,6 +41,8 @@ class Descriptor(ABC):
 
     SETTINGS: ClassVar[dict[str, Any]]
 
+    beads: Any
+    features: Any
     species: Any
     pooling: Any
     n_threads: Any
@@ -45,12 +57,13 @@ class Descriptor(ABC):
         )
 
     def __init__(self, **parameters: Any):
-        self._made: tuple[dict[str, Any], list[int], Model] | None = None
+        self._made: tuple[dict[str, Any], list[int], list[int | str] | None, Model] | None = None
         self.set_params(**{**deepcopy(self._defaults()), **parameters})
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
-        return {**cls.SETTINGS, "species": None, "pooling": "mean", "n_threads": None}
+        others = {"species": None, "beads": (), "features": None}
+        return {**cls.SETTINGS, **others, "pooling": "mean", "n_threads": None}
 
     @staticmethod
     @abstractmethod
@@ -58,12 +71,21 @@ class Descriptor(ABC):
         """The settings of a term, checked."""
 
     @abstractmethod
-    def _new_model(self, settings: dict[str, Any], species: list[int]) -> Model:
-        """A model of one term without sparse points."""
+    def _draft(self, settings: dict[str, Any], species: list[int]) -> Draft:
+        """A term with all features."""
 
+    @staticmethod
     @abstractmethod
-    def columns(self) -> Sequence[Any]:
+    def _all_columns(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[Any]:
+        """What each feature of a draft stands for, before ``features`` keeps some."""
+
+    def columns(self) -> list[Any]:
         """What each feature stands for, in order."""
+        model = self._model()
+        entry = {**model.terms[0], "alchemy": model.arrays.get("term0.alchemy")}
+        found = list(self._all_columns(entry, model.species))
+        kept = model.arrays.get("term0.features")
+        return found if kept is None else [found[k] for k in kept]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters by name, as they were given."""
@@ -78,13 +100,16 @@ class Descriptor(ABC):
                 raise SoapGprError(
                     f"{type(self).__name__}: found the unknown parameter {name!r}{hint}"
                 )
-        known = {name: getattr(self, name, None) for name in names} | parameters
+        known: dict[str, Any] = {name: getattr(self, name, None) for name in names} | parameters
         self._term(known)
         require_pooling(known["pooling"], (*POOLINGS, None))
         if known["n_threads"] is not None:
             thread_count(known["n_threads"])
+        require_beads(known["beads"])
+        if known["features"] is not None:
+            require_features(known["features"])
         if known["species"] is not None:
-            species_of(known["species"])
+            species_of(known["species"], known["beads"])
         vars(self).update(parameters)
         return self
 
@@ -93,8 +118,9 @@ class Descriptor(ABC):
 
         Afterwards ``species_`` holds the atomic numbers, ascending.
         """
-        found = {int(z) for atoms in frames_of(X) for z in atoms.numbers}
-        self.species_ = species_of(found if self.species is None else self.species)
+        numbers = [numbers_of(k, atoms, self.beads) for k, atoms in enumerate(frames_of(X))]
+        found = np.unique(np.concatenate(numbers)).tolist()
+        self.species_ = species_of(found if self.species is None else self.species, self.beads)
         self._made = None
         return self
 
@@ -134,11 +160,12 @@ class Descriptor(ABC):
         Raises SoapGprError when there is not the memory for gradients.
         """
         frames, model = frames_of(structures), self._model()
+        numbers = [numbers_of(k, atoms, self.beads) for k, atoms in enumerate(frames)]
         rows = gradient_rows if gradients else feature_rows
 
         def of_structure(item: tuple[int, ase.Atoms]) -> Any:
             k, atoms = item
-            require_species(k, atoms, model.species)
+            require_species(k, numbers[k], model.species)
             try:
                 return rows(model, atoms)
             except SoapGprError as error:
@@ -146,9 +173,8 @@ class Descriptor(ABC):
 
         parts = list(ordered_map(of_structure, enumerate(frames), self.n_threads))
         offsets = np.cumsum([0, *map(len, frames)])
-        numbers = np.concatenate([atoms.numbers for atoms in frames])
         if not gradients:
-            return Features(np.concatenate(parts), numbers, offsets)
+            return Features(np.concatenate(parts), np.concatenate(numbers), offsets)
         p_hat, environment, atom, positions, strain = zip(*parts, strict=True)
         found = FeatureGradients(
             _counted_on(environment, offsets),
@@ -156,7 +182,7 @@ class Descriptor(ABC):
             np.concatenate(positions),
             np.concatenate(strain),
         )
-        return Features(np.concatenate(p_hat), numbers, offsets, found)
+        return Features(np.concatenate(p_hat), np.concatenate(numbers), offsets, found)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """(n_features,) names of the columns in words."""
@@ -186,11 +212,24 @@ class Descriptor(ABC):
             raise SoapGprError(
                 "the species of the descriptor are not known: give species=[...], or call fit first"
             )
-        species = self.species_ if self.species is None else species_of(self.species)
-        settings = self._settings()
-        if self._made is None or self._made[:2] != (settings, species):
-            self._made = settings, species, self._new_model(settings, species)
-        return self._made[2]
+        given = self.species
+        species = self.species_ if given is None else species_of(given, self.beads)
+        asked = self._settings(), species, None if self.features is None else list(self.features)
+        if self._made is None or self._made[:-1] != asked:
+            self._made = *asked, self._new_model(*asked)
+        return self._made[-1]
+
+    def _new_model(
+        self, settings: dict[str, Any], species: list[int], features: list[int | str] | None
+    ) -> Model:
+        """A model of one term without sparse points."""
+        draft = self._draft(settings, species)
+        if features is None:
+            return term_model(draft, species)
+        names = [str(own) for own in self._all_columns(draft, species)]
+        places = places_of(features, names)
+        kept = {"features": places, "feature_scale": np.ones(len(places))}
+        return term_model(draft | kept, species)
 
     def _settings(self) -> dict[str, Any]:
         return deepcopy({name: getattr(self, name) for name in self.SETTINGS})

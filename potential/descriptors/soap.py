@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from potential.basis import SoapBasis
 from potential.descriptors.descriptor import Descriptor
-from potential.descriptors.inputs import Structures, frames_of, require_species
-from potential.descriptors.tables import contraction_for, soap_model
+from potential.descriptors.inputs import Structures, frames_of, numbers_of, require_species
+from potential.descriptors.tables import contraction_for, soap_draft
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.settings import SoapTermSettings
 from potential.terms.columns import AnyColumn
 from potential.terms.soap import columns_of
+from potential.terms.term import Draft
 
 _NAMES = (
     *(own.name for own in dataclasses.fields(SoapBasis)),
@@ -34,8 +35,12 @@ class SoapDescriptor(Descriptor):
       radial_scaling, central_weight, contraction, representation, parity, normalize: those of a
       soap term of fit.toml, with its defaults and checks (docs/fit_toml.md); a contraction is made
       of the structures that ``fit`` sees;
-    - species: chemical symbols or atomic numbers of all atoms that may come; None: those of the
-      structures that ``fit`` sees. They decide the columns;
+    - species: chemical symbols or atomic numbers of all atoms that may come, or names of beads;
+      None: those of the structures that ``fit`` sees. They decide the columns;
+    - beads: names of beads that may come, those of ``[data] beads`` of fit.toml;
+    - features: columns that are kept, and alone computed, by name or by place among all, such as
+      those of ``potential.selection.choose_columns`` or of a fit with ``feature_selection``; in the
+      order given, and of unit length by themselves (docs/theory.md eq. 5a). None: all;
     - pooling: what ``transform`` makes of the atoms of a structure, "mean" or "sum"; None: a row
       for each atom instead of one for each structure;
     - n_threads: over structures; None: OMP_NUM_THREADS or all cores.
@@ -67,7 +72,7 @@ class SoapDescriptor(Descriptor):
         super().fit(frames)
         if self.contraction is not None:
             for k, atoms in enumerate(frames):
-                require_species(k, atoms, self.species_)
+                require_species(k, numbers_of(k, atoms, self.beads), self.species_)
             self._contracted = self._settings(), self.species_
             term = self._term(self._contracted[0])
             self.contraction_ = contraction_for(term, self.species_, frames)
@@ -75,10 +80,12 @@ class SoapDescriptor(Descriptor):
 
     def columns(self) -> list[AnyColumn]:
         """What each feature stands for, in order; n counts radial functions from 0."""
-        model = self._model()
-        weights = model.arrays.get("term0.alchemy")
-        dimensions = 0 if weights is None else weights.shape[1]
-        return list(columns_of(model.terms[0], model.species, dimensions))
+        return super().columns()
+
+    @staticmethod
+    def _all_columns(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[AnyColumn]:
+        weights = entry.get("alchemy")
+        return columns_of(entry, species, 0 if weights is None else weights.shape[1])
 
     def __sklearn_is_fitted__(self) -> bool:
         if self.contraction is not None:
@@ -90,11 +97,11 @@ class SoapDescriptor(Descriptor):
             raise SoapGprError("the contraction is made by fit: call it first")
         return super()._model()
 
-    def _new_model(self, settings: dict[str, Any], species: list[int]) -> Model:
+    def _draft(self, settings: dict[str, Any], species: list[int]) -> Draft:
         contraction = None if self.contraction is None else self.contraction_
         if contraction and self._contracted != (settings, species):
             raise SoapGprError("parameters have changed since fit made the contraction: fit again")
-        return soap_model(self._term(settings), species, contraction)
+        return soap_draft(self._term(settings), species, contraction)
 
     @staticmethod
     def _term(parameters: Mapping[str, Any]) -> SoapTermSettings:

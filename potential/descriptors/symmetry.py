@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from potential.descriptors.descriptor import Descriptor
-from potential.descriptors.tables import term_model
-from potential.model import Model
 from potential.settings import SymmetryTermSettings
 from potential.terms.symmetry import AnyFunction, SymmetryTerm, functions_of
+from potential.terms.term import Draft
 
 
 class SymmetryFunctions(Descriptor):
@@ -22,7 +21,7 @@ class SymmetryFunctions(Descriptor):
     - cutoff, g1, g2, g3, g4, g5: those of an acsf term of fit.toml, with its checks
       (docs/fit_toml.md); where no function is given, those of eq. (5o);
     - normalize: whether the features of an atom have unit length, here by default not;
-    - species, pooling, n_threads: as in ``SoapDescriptor``.
+    - species, beads, features, pooling, n_threads: as in ``SoapDescriptor``.
 
     It is used as ``SoapDescriptor`` is. Columns run over species of neighbours by atomic number,
     each with G1, G2 and G3 in the order given, then over pairs of species 11, 12, 22, 13, ..., each
@@ -40,14 +39,12 @@ class SymmetryFunctions(Descriptor):
         "normalize": False,
     }
 
-    def columns(self) -> list[AnyFunction]:
-        """What each feature stands for, in order."""
-        model = self._model()
-        return list(functions_of(model.terms[0], model.species))
+    def _draft(self, settings: dict[str, Any], species: list[int]) -> Draft:
+        return SymmetryTerm.draft(self._term(settings), species, [])[0]
 
-    def _new_model(self, settings: dict[str, Any], species: list[int]) -> Model:
-        draft, _ = SymmetryTerm.draft(self._term(settings), species, [])
-        return term_model(draft, species)
+    @staticmethod
+    def _all_columns(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[AnyFunction]:
+        return functions_of(entry, species)
 
     @staticmethod
     def _term(parameters: Mapping[str, Any]) -> SymmetryTermSettings:

@@ -23,14 +23,19 @@ from potential.terms.training_model import build_model
 Gradients = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+def soap_draft(
+    settings: SoapTermSettings, species: Sequence[int], contraction: Contraction | None = None
+) -> Draft:
+    """A soap term without sparse points; ascending atomic numbers."""
+    draft, _ = SoapTerm.draft(settings, species, [])
+    return draft if contraction is None else contracted_draft(draft, contraction)
+
+
 def soap_model(
     settings: SoapTermSettings, species: Sequence[int], contraction: Contraction | None = None
 ) -> Model:
-    """A model of one soap term without sparse points; ascending atomic numbers."""
-    draft, _ = SoapTerm.draft(settings, species, [])
-    if contraction is not None:
-        draft = contracted_draft(draft, contraction)
-    return term_model(draft, species)
+    """A model of the same."""
+    return term_model(soap_draft(settings, species, contraction), species)
 
 
 def term_model(draft: Draft, species: Sequence[int]) -> Model:
