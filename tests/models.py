@@ -166,6 +166,27 @@ def selected_model(n=15, recouple=False, zeta=2, n_sparse=6, **kernel):
     return build_model(species, [-1.0, -8.0], [term])
 
 
+def selected_by_species(full, recouple=False, few=True):
+    """The first term of a model of H and O with a selection of random features for each species,
+    few or most of them, recoupled by random matrices if wanted."""
+    rng, n = np.random.default_rng(1), full.core.n_features(0)
+    counts = {0: 9, 1: 17} if few else {0: n - 4, 1: n - 5}
+    term = dict(full.terms[0]) | {
+        "features": {a: rng.permutation(n)[:count] for a, count in counts.items()},
+        "feature_scale": {a: rng.uniform(0.5, 2.0, count) for a, count in counts.items()},
+    }
+    if recouple:
+        term["recoupling"] = {a: rng.normal(size=(count,) * 2) for a, count in counts.items()}
+    for key, name in {"tables": "table", "central": "central"}.items():
+        if f"term0.{name}.0" in full.arrays:
+            term[key] = {a: full.arrays[f"term0.{name}.{a}"] for a in range(2)}
+    atoms = random_structure([8] * 6 + [1] * 6)
+    points = features(build_model([1, 8], [0.0, 0.0], [term]), 0, atoms)
+    term["sparse_points"] = {a: points[atoms.numbers == z] for a, z in enumerate((1, 8))}
+    term["weights"] = {a: rng.normal(size=6) for a in range(2)}
+    return build_model([1, 8], [-1.0, -8.0], [term])
+
+
 def body_order_model(species=(1, 8), soap=True, triplets=True, seed=0) -> TrainingModel:
     """Pair terms with random weights, ZBL and, if wanted, SOAP and triplets, to 3.5 Å."""
     species = tuple(sorted(species))

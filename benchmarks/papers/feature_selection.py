@@ -2,7 +2,8 @@
 """Errors and time per atom of models that keep some of their features, against their number.
 
 MoNbTaW (../shared/data beside the repository, by default): the same training and test structures,
-sparse points and noise for every choice; with --figure a PNG of it.
+sparse points and noise for every choice; with --figure a PNG of it. With --functions, in their
+place, the times of symmetry functions of which some are kept.
 
   python benchmarks/papers/feature_selection.py --figure docs/images/feature_selection.png
 """
@@ -29,16 +30,25 @@ pin_to_one_core()
 import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 
-from potential import fit  # noqa: E402
+from potential import SymmetryFunctions, fit  # noqa: E402
 from potential.model.evaluation import evaluate_structures  # noqa: E402
 from potential.scores.benchmark import made_up_structure  # noqa: E402
 from potential.selection.columns import choose_columns, columns_of_choice  # noqa: E402
-from potential.structures.structure import structure_from_atoms  # noqa: E402
+from potential.structures.structure import atoms_from_structure, structure_from_atoms  # noqa: E402
 from potential.terms.features import features  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "MoNbTaW" / "train.xyz"
 PARTS = (0.02, 0.05, 0.1, 0.2, 0.4)
-METHODS = ("cur", "fps", "random")
+# method, whether a choice for each species, whether recoupled
+WAYS = (
+    ("cur", False, False),
+    ("cur", False, True),
+    ("cur", True, False),
+    ("cur", True, True),
+    ("fps", False, False),
+    ("fps", False, True),
+    ("random", False, False),
+)
 TERM = {"cutoff": 5.0, "n_max": 6, "l_max": 5, "zeta": 4, "n_sparse": 300}
 NOISE = {"energy_per_atom": 0.002, "force": 0.1, "virial_per_atom": float("inf")}
 
@@ -49,9 +59,15 @@ def main() -> None:
     parser.add_argument("--structures", type=int, default=160, help="of training, and of the test")
     parser.add_argument("--seconds", type=float, default=4.0, help="of timing for each model")
     parser.add_argument("--figure", type=Path, help="PNG to write")
+    parser.add_argument("--functions", action="store_true", help="only the symmetry functions")
     add_output_option(parser)
     arguments = parser.parse_args()
     train, test = split(arguments.data, arguments.structures)
+    if arguments.functions:
+        rows = times_of_functions(train, arguments.seconds)
+        text = table(["symmetry functions", "of all", "values, µs/atom"], rows)
+        emit(text, {"machine": machine(), "rows": rows}, arguments.json)
+        return
     with tempfile.TemporaryDirectory() as folder:
         name = str(Path(folder) / "train.xyz")
         ase.io.write(name, train, format="extxyz")
@@ -59,17 +75,17 @@ def main() -> None:
         total = full.core.n_features(0)
         crystal = made_up_structure(full.species, 96)
         rows = [row(full, None, test, crystal, arguments.seconds)]
-        for method in METHODS:
-            for recouple in (False, True):
-                for part in PARTS:
-                    wanted = {
-                        "method": method,
-                        "n_features": round(part * total),
-                        "recouple": recouple,
-                    }
-                    model = fitted(name, wanted)
-                    rows.append(row(model, wanted, test, crystal, arguments.seconds))
-                    print(rows[-1], file=sys.stderr, flush=True)
+        for part in sorted(PARTS, key=lambda part: abs(part - 0.1)):
+            for method, per_species, recouple in WAYS:
+                wanted = {
+                    "method": method,
+                    "n_features": round(part * total),
+                    "recouple": recouple,
+                    "per_species": per_species,
+                }
+                model = fitted(name, wanted)
+                rows.append(row(model, wanted, test, crystal, arguments.seconds))
+                print(rows[-1], file=sys.stderr, flush=True)
     species = by_species(full, train, total // 10)
     information = machine()
     head = ["features", "of all", "residual %", "meV/atom", "meV/Å", "force / full", "µs/atom"]
@@ -106,7 +122,7 @@ def row(model, wanted, test, crystal, seconds):
     force = [own.forces - atoms.get_forces() for own, atoms in zip(found, test, strict=True)]
     environments = model.environments(crystal)
     return {
-        **(wanted or {"method": "all", "recouple": False}),
+        **(wanted or {"method": "all", "recouple": False, "per_species": False}),
         "n_features": model.core.n_features(0),
         "residual": residual(model),
         "energy": rms(energy),
@@ -147,8 +163,25 @@ def by_species(model, train, n):
     return found
 
 
+def times_of_functions(train, seconds):
+    """Number of symmetry functions, its part of all, and the time of their values of an atom."""
+    full = SymmetryFunctions(cutoff=TERM["cutoff"]).fit(train)
+    X = full(train)
+    crystal = atoms_from_structure(made_up_structure(full.species_, 96))
+    rows = []
+    for part in (1, *sorted(PARTS, reverse=True)):
+        n = round(part * X.shape[1])
+        kept = None if part == 1 else choose_columns(X, n=n).chosen
+        own = SymmetryFunctions(cutoff=TERM["cutoff"], species=full.species_, features=kept)
+        least, end = np.inf, time.perf_counter() + seconds
+        while time.perf_counter() < end or least == np.inf:
+            least = min(least, cpu_seconds(lambda own=own: own(crystal)))
+        rows.append([n, part, 1e6 * least / len(crystal)])
+    return rows
+
+
 def cells(own, full):
-    name = own["method"] + (" recoupled" if own["recouple"] else "")
+    name = label_of(own)
     return [
         f"{name} {own['n_features']}",
         own["n_features"] / full["n_features"],
@@ -160,6 +193,15 @@ def cells(own, full):
     ]
 
 
+def label_of(own):
+    words = [own["method"], *(["by species"] if own["per_species"] else [])]
+    return ", ".join(words + (["recoupled"] if own["recouple"] else []))
+
+
+def way(own):
+    return own["method"], own["per_species"], own["recouple"]
+
+
 def draw(rows, path):
     import matplotlib
 
@@ -168,23 +210,28 @@ def draw(rows, path):
 
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6))
     full, rest = rows[0], rows[1:]
-    for k, method in enumerate(METHODS):
-        for recouple in (False, True):
-            own = [r for r in rest if r["method"] == method and r["recouple"] == recouple]
-            style = {"color": f"C{k}", "marker": "o", "ms": 4, "ls": "-" if recouple else "--"}
-            label = method + (", recoupled" if recouple else "")
-            x = [r["n_features"] for r in own]
-            axes[0].plot(x, [1e3 * r["energy"] for r in own], label=label, **style)
-            axes[1].plot(x, [1e3 * r["force"] for r in own], **style)
-            axes[2].plot(x, [r["us_per_atom"] for r in own], **style)
+    colors = {("cur", False): "C0", ("cur", True): "C3", ("fps", False): "C1"}
+    for method, per_species, recouple in WAYS:
+        own = sorted(
+            (r for r in rest if way(r) == (method, per_species, recouple)),
+            key=lambda r: r["n_features"],
+        )
+        color = colors.get((method, per_species), "C2")
+        style = {"color": color, "marker": "o", "ms": 4, "ls": "-" if recouple else "--"}
+        x = [r["n_features"] for r in own]
+        axes[0].plot(x, [1e3 * r["energy"] for r in own], label=label_of(own[0]), **style)
+        axes[1].plot(x, [1e3 * r["force"] for r in own], **style)
+        axes[2].plot(x, [r["us_per_atom"] for r in own], **style)
     for ax, key, scale in zip(axes, ("energy", "force", "us_per_atom"), (1e3, 1e3, 1), strict=True):
         ax.axhline(scale * full[key], color="k", lw=0.8)
         ax.set(xscale="log", yscale="log", xlabel=f"features kept of {full['n_features']}")
         counts = [round(part * full["n_features"]) for part in PARTS]
         ax.set_xticks(counts, counts, minor=False)
         ax.set_xticks([], minor=True)
-        ax.yaxis.set_minor_formatter("{x:g}")
-        ax.yaxis.set_major_formatter("{x:g}")
+        low, high = ax.get_ylim()
+        ticks = [m * 10.0**e for e in range(4) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.set_yticks([], minor=True)
     axes[0].set_ylabel("energy error, meV/atom")
     axes[1].set_ylabel("force error, meV/Å")
     axes[2].set_ylabel("µs per atom, one core")

@@ -46,47 +46,53 @@ int run_length(const Environments &environments, const Block &block) {
   return n;
 }
 
-/// Numbers that kernel sums hold of n centres.
-std::size_t kernel_scratch(const FeatureLayout &layout, int n) {
+/// Numbers that kernel sums of one choice of features hold of n centres.
+std::size_t kernel_scratch(const FeatureLayout &layout, std::size_t choice, int n) {
   std::size_t size = 0;
-  for (const KernelSum &sum : layout.kernel_sums()) size = std::max(size, sum.scratch_size(n));
+  for (std::size_t s = 0; s < layout.term.sparse.size(); ++s)
+    if (layout.term.choice_of(int(s)) == choice)
+      size = std::max(size, layout.kernel_sums()[s].scratch_size(n));
   return size;
 }
 
 /// What a workspace holds for each centre, bytes.
-std::size_t bytes_per_center(const FeatureLayout &layout) {
-  const std::size_t own = layout.numbers_per_center() + 2 * std::size_t(layout.n_features());
-  return sizeof(double) * (own + kernel_scratch(layout, kLanes) / kLanes);
+std::size_t bytes_per_center(const FeatureLayout &layout, std::size_t choice) {
+  const std::size_t own =
+      layout.numbers_per_center() + 2 * std::size_t(layout.term.choices[choice].n_features);
+  return sizeof(double) * (own + kernel_scratch(layout, choice, kLanes) / kLanes);
 }
 
 /// Centres that a term takes at a time: a whole block unless its features are very many.
-int capacity(const FeatureLayout &layout) {
-  const std::size_t room = kWorkspaceBytes / bytes_per_center(layout);
+int capacity(const FeatureLayout &layout, std::size_t choice) {
+  const std::size_t room = kWorkspaceBytes / bytes_per_center(layout, choice);
   return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
 }
 
-/// One thread's memory for one term.
+/// One thread's memory for one choice of features of a term.
 struct Workspace {
-  explicit Workspace(const FeatureLayout &layout)
-      : size(capacity(layout)),
-        block(layout.make_block(size)),
-        g(std::size_t(size) * layout.n_features()),
-        scratch(kernel_scratch(layout, size)) {}
+  Workspace(const FeatureLayout &layout, std::size_t choice)
+      : size(capacity(layout, choice)),
+        block(layout.make_block(size, choice)),
+        g(std::size_t(size) * block->n_features()),
+        scratch(kernel_scratch(layout, choice, size)) {}
   int size;  ///< centres
   std::unique_ptr<FeatureBlock> block;
   AlignedVector g, scratch;
 };
 
+using Workspaces = std::vector<std::unique_ptr<Workspace>>;  // [choice of features]
+
 /// Made when the first centre with sparse points is met, so that other terms and threads need none.
-Workspace &prepared(std::unique_ptr<Workspace> &work, const FeatureLayout &layout) {
+Workspace &prepared(Workspaces &work, const FeatureLayout &layout, std::size_t choice) {
   try {
-    if (!work) work = std::make_unique<Workspace>(layout);
+    work.resize(layout.term.choices.size());
+    if (!work[choice]) work[choice] = std::make_unique<Workspace>(layout, choice);
   } catch (const std::bad_alloc &) {
     throw Error("the model needs " +
-                std::to_string(capacity(layout) * bytes_per_center(layout) >> 20) +
+                std::to_string(capacity(layout, choice) * bytes_per_center(layout, choice) >> 20) +
                 " MB for every thread that evaluates it, more than there is");
   }
-  return *work;
+  return *work[choice];
 }
 
 /// Adds the time since the last call to a phase; does nothing without a profile.
@@ -134,13 +140,12 @@ void evaluate_features(const KernelSum &sum, const Environments &environments, c
 
 /// Of centres that one sparse set serves.
 void evaluate_feature_set(const FeatureLayout &layout, const Environments &environments,
-                          const Block &block, std::unique_ptr<Workspace> &work,
-                          const Outputs &outputs) {
+                          const Block &block, Workspaces &work, const Outputs &outputs) {
   const int species = environments.species[block.centers[0]];
   const KernelSum &sum = layout.kernel_sums()[layout.term.set_of(species)];
   if (sum.empty()) return;
   Stopwatch watch(outputs.profile);
-  Workspace &own = prepared(work, layout);
+  Workspace &own = prepared(work, layout, layout.term.choice_of(species));
   watch.lap(&Profile::gather);
   for (int begin = 0; begin < block.size; begin += own.size)
     evaluate_features(sum, environments,
@@ -149,7 +154,7 @@ void evaluate_feature_set(const FeatureLayout &layout, const Environments &envir
 }
 
 void evaluate_feature_block(const FeatureLayout &layout, const Environments &environments,
-                            Block block, std::unique_ptr<Workspace> &work, const Outputs &outputs) {
+                            Block block, Workspaces &work, const Outputs &outputs) {
   while (block.size) {
     const int size = layout.term.shared_set ? block.size : run_length(environments, block);
     evaluate_feature_set(layout, environments, {block.centers, size}, work, outputs);
@@ -224,10 +229,10 @@ struct Evaluator::State {
                 const Outputs &outputs);
 
   Model model;
-  bool mixed_blocks = false;                                  ///< centres of all species together
-  std::vector<const FeatureLayout *> features;                ///< [term] null for other kinds
-  std::vector<std::vector<std::unique_ptr<Workspace>>> work;  ///< [thread][term]
-  std::vector<const ProductLayout *> products;                ///< [term] null for other kinds
+  bool mixed_blocks = false;                    ///< centres of all species together
+  std::vector<const FeatureLayout *> features;  ///< [term] null for other kinds
+  std::vector<std::vector<Workspaces>> work;    ///< [thread][term]
+  std::vector<const ProductLayout *> products;  ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<ProductWorkspace>>> product_work;  ///< [thread][term]
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them

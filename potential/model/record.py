@@ -134,6 +134,7 @@ _CONTRACTION = _all(
 _SELECTION = _all(
     _table(dict.fromkeys(("features", "kept", "residual"), _number), required=True),
     _table({"method": _text}, required=True),
+    _table({"species": _each(_table(dict.fromkeys(("kept", "residual"), _number), required=True))}),
 )
 _OF_TERM = _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
 _ADAPTED = _all(_OF_TERM, _table({"factors": _list_of(_OF_TERM)}))

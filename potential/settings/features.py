@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from potential.schema import Choice, Flag, Integer, Number, Place, Settings, setting
+from potential.schema import Choice, Flag, Integer, Nested, Number, Place, Settings, setting
 from potential.schema.limits import MOST_FEATURES
 from potential.selection.columns import COLUMN_METHODS
 
@@ -39,7 +39,21 @@ class FeatureSelection(Settings):
         False,
         Flag(help="whether a matrix makes the kernel of the kept features that of all, eq. (5i)"),
     )
+    per_species: bool = setting(
+        False,
+        Flag(
+            help="whether each species of the centre has a selection of its own, eq. (5p), or all "
+            "have one"
+        ),
+    )
 
     def check(self) -> None:
         if (self.n_features is None) == (self.tolerance is None):
             raise self.place().says("expected either n_features or tolerance")
+
+
+def kept_features() -> Any:
+    """The setting of terms and factors that asks for it."""
+    return setting(
+        None, Nested(FeatureSelection, help="which features are kept, eq. (5g); all without it")
+    )

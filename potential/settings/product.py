@@ -14,6 +14,7 @@ from potential.schema import Choice, Integer, Number, Place, Tables, setting
 from potential.schema.limits import MOST_SEED
 from potential.schema.settings import REQUIRED, declared
 from potential.schema.values import whole
+from potential.settings.features import FeatureSelection, kept_features
 from potential.settings.terms import (
     RADIAL_SCALING,
     SPARSE_METHODS,
@@ -41,6 +42,7 @@ class FactorSettings(SoapBasis):
     offset: float = setting(
         0.0, Number(least=0, most=1e6, help="constant $\\sigma_0^2$ of this kernel, eq. (7g)")
     )
+    feature_selection: FeatureSelection | None = kept_features()
 
     def check(self) -> None:
         super().check()
@@ -48,9 +50,14 @@ class FactorSettings(SoapBasis):
             if (table := getattr(self, key)) and table.optimise:
                 raise self.place().at(f"{key}.optimise").says(NEEDS_A_FIT)
 
-    def as_soap(self) -> SoapTermSettings:
+        if self.feature_selection is not None and self.feature_selection.per_species:
+            place = self.place().at("feature_selection")
+            raise place.says("found per_species = true, expected false in a product")
+
+    def as_soap(self, seed: int) -> SoapTermSettings:
         """The term that has this kernel alone, with δ = 1 eV."""
-        return SoapTermSettings(**{key: getattr(self, key) for key in declared(FactorSettings)})
+        own = {key: getattr(self, key) for key in declared(FactorSettings)}
+        return SoapTermSettings(**own, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from potential.schema import Choice, Flag, Items, Number, Row, setting
 from potential.schema.limits import MOST_CUTOFF
@@ -28,6 +28,8 @@ _STANDARD = "; where no list is given, those of eq. (5o)"
 @dataclass(frozen=True)
 class SymmetryTermSettings(KernelTermSettings, TermSettings):
     """One [[terms]] entry of kind "acsf"; lengths in Å, η in 1/Å², delta in eV."""
+
+    decisive: ClassVar[str] = "cutoff, functions, feature_scaling, feature_selection"
 
     kind: str = term_kind("acsf")
     cutoff: float = term_cutoff(5.0, "$r_c$ of the cutoff function, a cosine over all of it")

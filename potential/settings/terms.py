@@ -16,7 +16,6 @@ from potential.schema import (
     File,
     Flag,
     Integer,
-    Nested,
     Number,
     Place,
     Settings,
@@ -33,7 +32,7 @@ from potential.schema.limits import (
     MOST_SPARSE,
 )
 from potential.schema.values import whole
-from potential.settings.features import FeatureSelection
+from potential.settings.features import FeatureSelection, kept_features
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 REPRESENTATIONS = ("power_spectrum", "radial_spectrum", "bispectrum")
@@ -111,7 +110,13 @@ class TermSettings(Settings):
 
 @dataclass(frozen=True)
 class KernelTermSettings(Settings):
-    """What terms have in common that are kernels of features with sparse environments."""
+    """What terms have in common that are kernels of features with sparse environments.
+
+    decisive: the settings that decide the features, for messages.
+    """
+
+    kind: str
+    decisive: ClassVar[str]
 
     zeta: float = setting(
         4, Number(least=1, most=32, kept=whole, help="power ζ of the kernel, eq. (7), (7b)")
@@ -149,6 +154,7 @@ class KernelTermSettings(Settings):
         1.0, "δ: size of the energies that the term is expected to describe, eq. (7)"
     )
     seed: int = setting(0, Integer(0, MOST_SEED, help="of the random choices"))
+    feature_selection: FeatureSelection | None = kept_features()
 
     @classmethod
     def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -164,12 +170,19 @@ class KernelTermSettings(Settings):
             # such a matrix may have negative eigenvalues, where the factorisation ends early
             raise self.error("zeta", 'an integer with sparse_method = "cur"')
         self._check_file()
+        if self.centers != SEPARATE:
+            self._check_one_selection(f'with centers = "{self.centers}"')
         if self.centers != SEPARATE and isinstance(self.n_sparse, Mapping):
             place = self.place().at("n_sparse")
             raise place.says(
                 f'found a table by species, expected one number with centers = "{self.centers}"'
             )
         check_quotas(self)
+
+    def _check_one_selection(self, why: str) -> None:
+        if self.feature_selection is not None and self.feature_selection.per_species:
+            place = self.place().at("feature_selection")
+            raise place.says(f"found per_species = true, expected false {why}")
 
     def _check_file(self) -> None:
         if self.sparse_method != "file":
@@ -189,6 +202,9 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
     """One [[terms]] entry of kind "soap"; lengths in Å, delta in eV."""
 
     source: ClassVar[str] = Place.source
+    decisive: ClassVar[str] = (
+        "cutoff, n_max, l_max, basis, atom_sigma, alchemy, contraction, feature_selection"
+    )
 
     kind: str = term_kind("soap")
     radial_scaling: Mapping[str, float] | None = setting(RADIAL_SCALING, SCALING)
@@ -224,9 +240,6 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
             help="what the weights stand on: kernels of sparse environments, eq. (7), or "
             "derivatives of kernels by the coordinates of sparse structures, below",
         ),
-    )
-    feature_selection: FeatureSelection | None = setting(
-        None, Nested(FeatureSelection, help="which features are kept, eq. (5g); all without it")
     )
 
     @classmethod
@@ -266,6 +279,7 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
         for key in ("n_sparse_config_type", "sparse_file"):
             if getattr(self, key):
                 raise self.error(key, f"nothing {basis}")
+        self._check_one_selection(basis)
         if not isinstance(self.zeta, int):
             raise self.error("zeta", f"an integer {basis}")
         if self.centers != SEPARATE:

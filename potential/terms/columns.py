@@ -99,6 +99,11 @@ def n_columns(entry: Entry) -> int:
     return n
 
 
+def n_features(entry: Entry) -> int:
+    """How many are kept: those of ``features`` of a draft, or all."""
+    return len(entry["features"]) if "features" in entry else n_columns(entry)
+
+
 def _triples(entry: Entry, channels: Channels) -> Iterator[TripleColumn]:
     for l1, l2, l3 in _coupled(entry):
         odd = (l1 + l2 + l3) % 2

@@ -20,6 +20,8 @@ from potential.terms.points_file import count_in_file
 from potential.terms.soap_points import most_points, sparse_points
 from potential.terms.term import Draft, SparseTerm
 
+# What says which features are kept.
+SELECTION = ("features", "feature_scale", "recoupling")
 # Sparse points per species of a trial, at most.
 TRIAL_SPARSE = 200
 
@@ -30,14 +32,13 @@ class FeatureTerm(SparseTerm):
 
     A draft holds the entry, ``sparse_points`` {a: (M_a, n_features)} and ``weights`` {a: (M_a,)};
     it may hold ``offset``, and ``features`` with ``feature_scale`` and perhaps
-    ``recoupling`` (docs/theory.md eq. 5a, 5i, 7b).
+    ``recoupling`` (docs/theory.md eq. 5a, 5i, 7b), those of all centres or {a: those of a species}
+    (eq. 5p).
     With ``centers`` (eq. 7d) there is the set 0 alone, with ``sparse_species`` (M_0,).
     """
 
     ARRAYS: ClassVar[tuple[str, ...]] = (
-        "features",
-        "feature_scale",
-        "recoupling",
+        *SELECTION,
         "sparse_points",
         "sparse_species",
         "weights",
@@ -75,16 +76,19 @@ class FeatureTerm(SparseTerm):
     def sparse_arrays(draft: Draft, n_species: int, n_columns: int) -> dict[str, np.ndarray]:
         """The selection of so many features, sparse points and weights, as ``arrays_of`` has
         them."""
-        arrays, n_features = dict[str, np.ndarray](), n_columns
-        if "features" in draft:
-            arrays["features"] = np.asarray(draft["features"], dtype=np.int64)
-            arrays["feature_scale"] = np.asarray(draft["feature_scale"], dtype=np.float64)
-            n_features = len(arrays["features"])
-        if "recoupling" in draft:
-            arrays["recoupling"] = np.asarray(draft["recoupling"], dtype=np.float64)
+        arrays = dict[str, np.ndarray]()
+        for name in SELECTION:
+            own, number = draft.get(name, {}), np.int64 if name == "features" else np.float64
+            by_species = own if isinstance(own, Mapping) else {None: own}
+            for a, values in by_species.items():
+                at = name if a is None else f"{name}.{a}"
+                arrays[at] = np.asarray(values, dtype=number)
         points, weights = draft.get("sparse_points", {}), draft.get("weights", {})
         for a in range(1 if "centers" in draft else n_species):
-            own = points.get(a, np.zeros((0, n_features)))
+            kept = arrays.get(f"features.{a}", arrays.get("features"))
+            n_features = n_columns if kept is None else len(kept)
+            # rows of features are as long as the longest selection, with zeros at the end
+            own = points.get(a, np.zeros((0, n_features)))[:, :n_features]
             arrays[f"sparse_points.{a}"] = own
             arrays[f"weights.{a}"] = weights.get(a, np.zeros(len(own)))
         if "centers" in draft:

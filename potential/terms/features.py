@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Densities and features of environments, from the same core that evaluates models."""
 
+from typing import Any
+
 import numpy as np
 
 from potential import _core
 from potential.model import Environments, Model
+from potential.terms.columns import n_features
+
+KEPT = ("features", "recoupling")  # arrays that say which features a term has
 
 
 def density_coefficients(model: Model, term: int, structure) -> np.ndarray:
@@ -27,7 +32,13 @@ def features(model: Model, term: int, structure) -> np.ndarray:
 
 def features_of(model: Model, term: int, environments: Environments) -> np.ndarray:
     """The same of environments that the model made."""
-    return _recoupled(model, term, _core.features(model.core, term, environments))
+    rows = _core.features(model.core, term, environments)
+    if f"term{term}.recoupling.0" not in model.arrays:
+        return _recoupled(model, term, rows)
+    for a in range(len(model.species)):  # each with a selection of its own, and zeros after it
+        R, own = model.arrays[f"term{term}.recoupling.{a}"], environments.species == a
+        rows[own, : len(R)] = rows[own, : len(R)] @ R.T
+    return rows
 
 
 def feature_gradients(
@@ -39,8 +50,27 @@ def feature_gradients(
     return _recoupled(model, term, p_hat), offset, atoms, _recoupled(model, term, rows)
 
 
+def factors_of(model: Model, term: int) -> list[dict[str, Any]]:
+    """The entries of the factors of a product, with the features that they keep; of another term
+    its own."""
+    own = model.terms[term]
+    entries = {f"term{term}.": own}
+    if "factors" in own:
+        entries = {f"term{term}.factor{f}.": entry for f, entry in enumerate(own["factors"])}
+    return [
+        {**entry, **{key: model.arrays[at + key] for key in KEPT if at + key in model.arrays}}
+        for at, entry in entries.items()
+    ]
+
+
 def _recoupled(model: Model, term: int, rows: np.ndarray) -> np.ndarray:
     """R p of rows p, where the core has R in its sparse points (eq. 5i, 5j)."""
     if not model.core.recoupled(term):
         return rows
-    return np.asarray(rows @ model.arrays[f"term{term}.recoupling"].T)
+    parts, begin = [], 0
+    for factor in factors_of(model, term):
+        R = factor.get("recoupling")
+        own = rows[:, begin : begin + (n_features(factor) if R is None else len(R))]
+        parts.append(own if R is None else own @ R.T)
+        begin += own.shape[1]
+    return np.hstack(parts)

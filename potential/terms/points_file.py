@@ -19,11 +19,7 @@ from potential.terms.features import features
 from potential.terms.term import Entry
 
 MARK = "sparse"
-# What decides the features of each kind of term, in words and by the first letters of arrays.
-SAME = {
-    "soap": "cutoff, n_max, l_max, basis, atom_sigma, alchemy, contraction, feature_selection",
-    "acsf": "cutoff, functions, feature_scaling",
-}
+# First letters of the arrays that decide the features.
 DECIDE = ("table.", "central.", "alchemy", "feature", "recoupling")
 
 
@@ -37,7 +33,7 @@ def points_from_file(model: Model, term: int, settings: KernelTermSettings) -> d
     file = settings.sparse_file
     assert file is not None
     if file.endswith(".sgpr"):
-        return _of_model(model, term, Model.load(file), file)
+        return _of_model(model, term, Model.load(file), settings)
     found: dict[int, list[np.ndarray]] = {a: [] for a in range(len(model.species))}
     for atoms, source in read_frames([file], bead_names(model.species)):
         mark = np.asarray(atoms.arrays.get(MARK, np.ones(len(atoms))))
@@ -76,17 +72,19 @@ def count_in_file(model: Model, term: int, settings: KernelTermSettings) -> int:
     return sum(map(len, points_from_file(model, term, settings)["sparse_points"].values()))
 
 
-def _of_model(model: Model, term: int, other: Model, file: str) -> dict[str, Any]:
+def _of_model(
+    model: Model, term: int, other: Model, settings: KernelTermSettings
+) -> dict[str, Any]:
     if other.species == model.species and not other.compressed:
         for t in range(len(other.terms)):
             if _same_features(model, term, other, t):
                 species = other.arrays.get(f"term{t}.sparse_species")
                 of_points = {} if species is None else {"sparse_species": species}
                 return {"sparse_points": other.sparse_points(t), **of_points}
-    kind = model.terms[term]["kind"]
     raise SoapGprError(
-        f"{file}: found no {kind} term with the basis and the species of this one, expected a "
-        f"model that was fitted with the same {SAME[kind]}, centers and normalize, not compressed"
+        f"{settings.sparse_file}: found no {settings.kind} term with the basis and the species of "
+        f"this one, expected a model that was fitted with the same {settings.decisive}, centers "
+        "and normalize, not compressed"
     )
 
 

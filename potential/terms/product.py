@@ -15,10 +15,11 @@ from potential.runtime.progress import Progress, silent
 from potential.schema import SettingError
 from potential.selection.rows import RowKernel, power
 from potential.selection.select import select
-from potential.settings import ProductTermSettings
+from potential.settings import ProductTermSettings, SoapTermSettings
 from potential.structures.structure import Structure
-from potential.terms.columns import n_columns
+from potential.terms.columns import n_features
 from potential.terms.feature_term import TRIAL_SPARSE, FeatureTerm
+from potential.terms.features import factors_of
 from potential.terms.soap import SoapTerm
 from potential.terms.soap_points import chosen_points, most_points
 from potential.terms.term import RECORD, Draft, Entry
@@ -29,7 +30,7 @@ class ProductKernel(RowKernel):
     """Π_f [(p̂_f·p̂'_f + offset_f) / (1 + offset_f)]^ζ_f of rows that hold the features of all
     factors side by side: 1 for equal environments."""
 
-    factors: Sequence[Entry]
+    factors: Sequence[Entry]  # with the ``features`` that they keep, if not all
 
     def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         product = np.ones((len(A), len(B)))
@@ -53,7 +54,7 @@ class ProductKernel(RowKernel):
         """The factors with their columns."""
         begin = 0
         for entry in self.factors:
-            end = begin + n_columns(entry)
+            end = begin + n_features(entry)
             yield entry, slice(begin, end)
             begin = end
 
@@ -65,7 +66,8 @@ class ProductKernel(RowKernel):
 class ProductTerm(FeatureTerm):
     """One weight for each sparse environment; sparse sets are those of the centre species.
 
-    A draft holds ``factors``, each the draft of a soap term without sparse points, ``delta``,
+    A draft holds ``factors``, each the draft of a soap term without sparse points (with
+    ``features`` where some are kept), ``delta``,
     ``cutoff``, ``sparse_points`` {a: (M_a, Σ_f n_features)} and ``weights`` {a: (M_a,)}.
     """
 
@@ -85,13 +87,11 @@ class ProductTerm(FeatureTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        made = []
-        for f, factor in enumerate(settings.factors):
-            with _placing(f):
-                made.append(SoapTerm.draft(factor.as_soap(), species, structures))
+        factors, warnings = _of_factors(
+            settings, lambda f, own: SoapTerm.draft(own, species, structures)
+        )
         draft = {"kind": settings.kind, "cutoff": settings.cutoff, "delta": settings.delta}
-        warnings = [text for _, found in made for text in found]
-        return draft | {"factors": [factor for factor, _ in made]}, warnings
+        return draft | {"factors": factors}, warnings
 
     @classmethod
     def adapt(
@@ -102,13 +102,14 @@ class ProductTerm(FeatureTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        pairs = zip(draft["factors"], settings.factors, strict=True)
-        made = [SoapTerm.adapt(d, f.as_soap(), model_of, structures, progress) for d, f in pairs]
-        adapted = [factor for factor, _ in made]
-        records = [factor.get(RECORD, {}) for factor in adapted]
+        drafts = draft["factors"]
+        factors, warnings = _of_factors(
+            settings,
+            lambda f, own: SoapTerm.adapt(drafts[f], own, model_of, structures, progress),
+        )
+        records = [factor.get(RECORD, {}) for factor in factors]
         record = {RECORD: {"factors": records}} if any(records) else {}
-        warnings = [text for _, found in made for text in found]
-        return draft | {"factors": adapted} | record, warnings
+        return draft | {"factors": factors} | record, warnings
 
     @classmethod
     def choose(
@@ -160,13 +161,13 @@ class ProductTerm(FeatureTerm):
         arrays = {}
         for f, factor in enumerate(draft["factors"]):
             for name, array in SoapTerm.arrays_of(factor, n_species).items():
-                if name.partition(".")[0] not in cls.ARRAYS:
+                if name.partition(".")[0] not in ("sparse_points", "weights"):
                     arrays[f"factor{f}.{name}"] = array
-        width = sum(map(n_columns, draft["factors"]))
+        width = sum(map(n_features, draft["factors"]))
         return arrays | cls.sparse_arrays(draft, n_species, width)
 
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
-        kernel = ProductKernel(self.entry["factors"])
+        kernel = ProductKernel(factors_of(self.model, self.index))
         out[:] = kernel.between(points, points)
         out *= self.entry["delta"] ** 2 * kernel.largest
 
@@ -197,6 +198,20 @@ def _placing(factor: int) -> Iterator[None]:
     except SettingError as error:
         place = replace(error.place, key=f"factor {factor + 1} {error.place.key}".strip())
         raise place.says(error.text) from None
+
+
+def _of_factors(
+    settings: ProductTermSettings,
+    make: Callable[[int, SoapTermSettings], tuple[Draft, list[str]]],
+) -> tuple[list[Draft], list[str]]:
+    """What is made of each factor as a soap term, and the warnings; errors name the factor."""
+    drafts, warnings = list[Draft](), list[str]()
+    for f, factor in enumerate(settings.factors):
+        with _placing(f):
+            draft, found = make(f, factor.as_soap(settings.seed))
+        drafts.append(draft)
+        warnings += [f"factor {f + 1}: {text}" for text in found]
+    return drafts, warnings
 
 
 def _offset(entry: Entry) -> float:

@@ -85,7 +85,7 @@ class SoapTerm(FeatureTerm):
             _require_few_products(settings, draft)
         if settings.feature_selection is None:
             return draft, []
-        return with_selection(draft, settings, model_of, structures, progress)
+        return with_selection(draft, n_columns(draft), settings, model_of, structures, progress)
 
     @staticmethod
     def values_by_species(settings: SoapTermSettings) -> dict[str, Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from potential.runtime.progress import Progress, silent
 from potential.settings import SymmetryTermSettings
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure, symbol
+from potential.terms.feature_choice import with_selection
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.features import features
 from potential.terms.term import Draft, Entry
@@ -59,11 +60,13 @@ class SymmetryTerm(FeatureTerm):
         structures: Sequence[Structure],
         progress: Progress = silent,
     ) -> tuple[Draft, list[str]]:
-        if settings.feature_scaling == "none":
+        if settings.feature_scaling != "none":
+            scale = feature_scale(model_of(draft | {"normalize": False}), structures, progress)
+            draft |= {"features": np.arange(len(scale)), "feature_scale": scale}
+        if settings.feature_selection is None:
             return draft, []
-        model = model_of(draft | {"normalize": False})
-        scale = feature_scale(model, structures, progress)
-        return draft | {"features": np.arange(len(scale)), "feature_scale": scale}, []
+        total = model_of(draft).core.n_features(0)
+        return with_selection(draft, total, settings, model_of, structures, progress)
 
     @classmethod
     def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:

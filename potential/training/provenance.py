@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,18 +115,33 @@ def _data_lines(record: dict[str, Any]) -> list[str]:
 
 def _contraction_lines(record: dict[str, Any]) -> list[str]:
     lines = []
-    for t, own in enumerate(record.get("terms", [])):
-        for f, part in enumerate(own.get("factors", [own])):
-            if found := part.get("contraction"):
-                numbers = (found[key] for key in ("kept", "channels", "retained_variance"))
-                of_l = enumerate(zip(*numbers, strict=False))
-                parts = [f"l={l} {kept}/{n} {variance:.6g}" for l, (kept, n, variance) in of_l]
-                name = f"term {t + 1}" + f", factor {f + 1}" * ("factors" in own)
-                head = f"{name}, channels kept and their part of the variance: "
-                lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
-                if how := found.get("optimised"):
-                    lines.append(f"{'':<14s} {name}, optimised: {how}")
+    for t, f, own in _adapted(record):
+        if found := own.get("contraction"):
+            numbers = (found[key] for key in ("kept", "channels", "retained_variance"))
+            of_l = enumerate(zip(*numbers, strict=False))
+            parts = [f"l={l} {kept}/{n} {variance:.6g}" for l, (kept, n, variance) in of_l]
+            head = f"{_name(t, f)}, channels kept and their part of the variance: "
+            lines.append(f"{'Contraction':<14s} {head}{', '.join(parts)}")
+            if how := found.get("optimised"):
+                lines.append(f"{'':<14s} {_name(t, f)}, optimised: {how}")
     return lines
+
+
+def _adapted(record: dict[str, Any]) -> Iterator[tuple[int, int | None, dict[str, Any]]]:
+    """What terms took from the data, by term and factor (None where there are none)."""
+    for t, own in enumerate(record.get("terms", [])):
+        if "factors" not in own:
+            yield t, None, own
+        for f, factor in enumerate(own.get("factors", ())):
+            yield t, f, factor
+
+
+def _residual(found: dict[str, Any]) -> str:
+    return f"residual {100 * found['residual']:.2g} %"
+
+
+def _name(t: int, f: int | None) -> str:
+    return f"term {t + 1}" if f is None else f"term {t + 1}, factor {f + 1}"
 
 
 def _unit_lines(model: Model) -> list[str]:
@@ -137,13 +152,21 @@ def _unit_lines(model: Model) -> list[str]:
 
 def _selection_lines(model: Model, record: dict[str, Any]) -> list[str]:
     lines = []
-    for t, own in enumerate(record.get("terms", [])):
+    for t, f, own in _adapted(record):
         if found := own.get("feature_selection"):
-            coupled = ", recoupled" if f"term{t}.recoupling" in model.arrays else ""
-            lines.append(
-                f"{'Selection':<14s} term {t + 1}, {found['kept']} of {found['features']} features "
-                f"by {found['method']}, residual {100 * found['residual']:.2g} %{coupled}"
-            )
+            at = f"term{t}." if f is None else f"term{t}.factor{f}."
+            coupled = any(name.startswith(f"{at}recoupling") for name in model.arrays)
+            of = f"of {found['features']} features by {found['method']}"
+            if "species" in found:
+                parts = [
+                    f"{name} {own['kept']}, {_residual(own)}"
+                    for name, own in found["species"].items()
+                ]
+                text = f"{of}: {'; '.join(parts)}"
+            else:
+                text = f"{found['kept']} {of}, {_residual(found)}"
+            text += ", recoupled" * coupled
+            lines.append(f"{'Selection':<14s} {_name(t, f)}, {text}")
     return lines
 
 

@@ -13,6 +13,7 @@ from models import (
     contracted_model,
     kernel_model,
     product_model,
+    selected_by_species,
     selected_model,
     symmetry_model,
 )
@@ -77,8 +78,11 @@ def test_contracted_alchemical_channels_run(tmp_path, water):
         run.assert_agrees(model)
 
 
-def test_recoupled_features_run(tmp_path, water):
+@pytest.mark.parametrize("per_species", [False, True])
+def test_recoupled_features_run(tmp_path, water, per_species):
     model = selected_model(recouple=True, zeta=3)
+    if per_species:
+        model = selected_by_species(kernel_model(), recouple=True)
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
             run.wait()

@@ -14,6 +14,7 @@ from models import (
     product_model,
     random_model,
     random_structure,
+    selected_by_species,
     selected_model,
     symmetry_model,
     triplet_model,
@@ -113,6 +114,13 @@ def test_products_of_kernels_equal_python(tmp_path, name, ranks):
 @pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
 def test_symmetry_functions_equal_python(tmp_path, name, ranks):
     model, atoms = symmetry_model(selected=ranks == 2), structure(name)
+    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("full", [kernel_model, symmetry_model])
+def test_selections_of_each_species_equal_python(tmp_path, full, ranks):
+    model, atoms = selected_by_species(full(zeta=3), recouple=True), structure("triclinic")
     assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
 
 

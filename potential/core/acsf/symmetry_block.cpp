@@ -21,14 +21,14 @@ bool NeighborPair::compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k,
   }
   const double r2 = squared_distance(d), r = std::sqrt(r2);
   for (int x = 0; x < 3; ++x) unit_jk_[x] = d[x] / r;
-  const Jet f = cosine_cutoff(r, layout_.term.cutoff);
+  const Jet f = cosine_cutoff(r, used_.cutoff);
   bool any = false;
   for (std::size_t n = 0; n < distances_.size(); ++n) {
-    const auto [eta, third] = layout_.distances[n];
+    const auto [eta, third] = used_.distances[n];
     Jet c{1, 0};
     if (third) {
-      const double decay = f.value > 0 ? std::exp(-layout_.etas[eta] * r2) : 0;
-      c = {f.value * decay, (f.slope - 2 * layout_.etas[eta] * r * f.value) * decay};
+      const double decay = f.value > 0 ? std::exp(-used_.etas[eta] * r2) : 0;
+      c = {f.value * decay, (f.slope - 2 * used_.etas[eta] * r * f.value) * decay};
     }
     any = any || c.value != 0;
     const double ab = a[eta].value * b[eta].value;
@@ -36,7 +36,7 @@ bool NeighborPair::compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k,
                      a[eta].value * b[eta].slope * c.value, ab * c.slope};
   }
   if (!any) return false;
-  for (std::size_t n = 0; n < angles_.size(); ++n) angles_[n] = layout_.angles[n](cosine_);
+  for (std::size_t n = 0; n < angles_.size(); ++n) angles_[n] = used_.angles[n](cosine_);
   return true;
 }
 
@@ -58,12 +58,15 @@ void NeighborPair::gradients(const Slopes &slopes, double along_j[3], double alo
   }
 }
 
-std::unique_ptr<FeatureBlock> SymmetryLayout::make_block(int capacity) const {
-  return std::make_unique<SymmetryBlock>(*this, capacity);
+std::unique_ptr<FeatureBlock> SymmetryLayout::make_block(int capacity, std::size_t choice) const {
+  return std::make_unique<SymmetryBlock>(*this, choice, capacity);
 }
 
-SymmetryBlock::SymmetryBlock(const SymmetryLayout &layout, int capacity)
-    : FeatureBlock(layout.term, capacity), layout_(layout), pair_(layout), centers_(capacity) {}
+SymmetryBlock::SymmetryBlock(const SymmetryLayout &layout, std::size_t choice, int capacity)
+    : FeatureBlock(layout.term, choice, capacity),
+      used_(layout.functions[choice]),
+      pair_(used_),
+      centers_(capacity) {}
 
 void SymmetryBlock::gather(const Environments &environments, const std::size_t *centers, int n) {
   n_ = n;
@@ -92,19 +95,19 @@ void SymmetryBlock::expand() {
     own.jets.clear();
     for (SymmetryNeighbor &neighbor : own.neighbors) {
       neighbor.cutoff = cosine_cutoff(neighbor.r, term_.cutoff);
-      for (double eta : layout_.etas)
+      for (double eta : used_.etas)
         own.jets.push_back(RadialFunction::gaussian(eta, 0)(neighbor.r, neighbor.cutoff));
     }
   }
 }
 
 void SymmetryBlock::values(double *p) {
-  std::fill_n(p, std::size_t(n_) * term_.n_features, 0.0);
-  for (int i = 0; i < n_; ++i, p += term_.n_features) {
+  std::fill_n(p, std::size_t(n_) * n_features(), 0.0);
+  for (int i = 0; i < n_; ++i, p += n_features()) {
     for (const SymmetryNeighbor &own : centers_[i].neighbors)
-      for (const RadialUse &use : layout_.radial[own.species])
-        p[use.feature] += use.scale * layout_.functions[use.function](own.r, own.cutoff).value;
-    for_pairs(layout_, centers_[i], pair_,
+      for (const RadialUse &use : used_.radial[own.species])
+        p[use.feature] += use.scale * used_.functions[use.function](own.r, own.cutoff).value;
+    for_pairs(used_, centers_[i], pair_,
               [&](std::size_t, std::size_t, const std::vector<AngularUse> &uses) {
                 for (const AngularUse &use : uses)
                   p[use.feature] += use.scale * pair_.product(use.distance, use.angle);
@@ -114,18 +117,17 @@ void SymmetryBlock::values(double *p) {
 
 void SymmetryBlock::expansion_adjoint(double (*f_ij)[3]) {
   for (int i = 0; i < n_; ++i)
-    adjoint(centers_[i], g_ + std::size_t(i) * term_.n_features, f_ij + centers_[i].offset);
+    adjoint(centers_[i], g_ + std::size_t(i) * n_features(), f_ij + centers_[i].offset);
 }
 
 void SymmetryBlock::adjoint(const Center &center, const double *g, double (*f_ij)[3]) {
   for (const SymmetryNeighbor &own : center.neighbors) {
     double slope = 0;
-    for (const RadialUse &use : layout_.radial[own.species])
-      slope +=
-          g[use.feature] * use.scale * layout_.functions[use.function](own.r, own.cutoff).slope;
+    for (const RadialUse &use : used_.radial[own.species])
+      slope += g[use.feature] * use.scale * used_.functions[use.function](own.r, own.cutoff).slope;
     for (int x = 0; x < 3; ++x) f_ij[own.pair][x] -= slope * own.unit[x];
   }
-  for_pairs(layout_, center, pair_,
+  for_pairs(used_, center, pair_,
             [&](std::size_t j, std::size_t k, const std::vector<AngularUse> &uses) {
               NeighborPair::Slopes slopes;
               for (const AngularUse &use : uses)
@@ -140,7 +142,7 @@ void SymmetryBlock::adjoint(const Center &center, const double *g, double (*f_ij
 }
 
 std::unique_ptr<FeatureGradients> SymmetryBlock::make_gradients(std::size_t n_atoms) {
-  return std::make_unique<SymmetryGradients>(layout_, *this, n_atoms);
+  return std::make_unique<SymmetryGradients>(used_, *this, n_atoms);
 }
 
 }  // namespace soap_gpr

@@ -17,8 +17,8 @@ struct SymmetryNeighbor {
 /// Two neighbours j and k of a centre: distance and angular factors, whose products are G4 and G5.
 class NeighborPair {
  public:
-  explicit NeighborPair(const SymmetryLayout &layout)
-      : layout_(layout), distances_(layout.distances.size()), angles_(layout.angles.size()) {}
+  explicit NeighborPair(const SymmetryFunctions &used)
+      : used_(used), distances_(used.distances.size()), angles_(used.angles.size()) {}
 
   /// a, b: the jets of f_c(r) exp(-η r²) of both, by η. False when no factor of them is non-zero.
   bool compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k, const Jet *a, const Jet *b);
@@ -41,7 +41,7 @@ class NeighborPair {
     double value, j, k, jk;
   };
 
-  const SymmetryLayout &layout_;
+  const SymmetryFunctions &used_;
   const SymmetryNeighbor *j_ = nullptr, *k_ = nullptr;
   double cosine_ = 0, unit_jk_[3] = {};
   std::vector<Factor> distances_;
@@ -50,7 +50,7 @@ class NeighborPair {
 
 class SymmetryBlock : public FeatureBlock {
  public:
-  SymmetryBlock(const SymmetryLayout &layout, int capacity);
+  SymmetryBlock(const SymmetryLayout &layout, std::size_t choice, int capacity);
 
   void gather(const Environments &environments, const std::size_t *centers, int n) override;
   /// Exponentials and cutoff functions of all neighbours.
@@ -71,7 +71,7 @@ class SymmetryBlock : public FeatureBlock {
   void values(double *p) override;
   void adjoint(const Center &center, const double *g, double (*f_ij)[3]);
 
-  const SymmetryLayout &layout_;
+  const SymmetryFunctions &used_;
   NeighborPair pair_;
   std::vector<Center> centers_;  ///< [capacity]
   const double *g_ = nullptr;
@@ -80,13 +80,13 @@ class SymmetryBlock : public FeatureBlock {
 /// visit(j, k, uses) for all pairs of neighbours of a centre that feed features, when `pair` has
 /// their factors.
 template <class Visit>
-void for_pairs(const SymmetryLayout &layout, const SymmetryBlock::Center &center,
+void for_pairs(const SymmetryFunctions &used, const SymmetryBlock::Center &center,
                NeighborPair &pair, Visit visit) {
   const auto &neighbors = center.neighbors;
-  const std::size_t n_etas = layout.etas.size();
+  const std::size_t n_etas = used.etas.size();
   for (std::size_t j = 0; j < neighbors.size(); ++j)
     for (std::size_t k = j + 1; k < neighbors.size(); ++k) {
-      const auto &uses = layout.angular[species_pair(neighbors[j].species, neighbors[k].species)];
+      const auto &uses = used.angular[species_pair(neighbors[j].species, neighbors[k].species)];
       if (!uses.empty() && pair.compute(neighbors[j], neighbors[k], &center.jets[j * n_etas],
                                         &center.jets[k * n_etas]))
         visit(j, k, uses);

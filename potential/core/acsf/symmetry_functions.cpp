@@ -48,32 +48,32 @@ Jet AngularFactor::operator()(double cosine) const {
   return {2 * below * base, zeta * lambda * below};
 }
 
-SymmetryLayout::SymmetryLayout(const SymmetryTerm &own)
-    : FeatureLayout(own), radial(own.n_species), angular(own.n_species * (own.n_species + 1) / 2) {
-  if (own.g1) functions.push_back(RadialFunction::gaussian(0, 0));
-  for (const auto &[eta, shift] : own.g2) functions.push_back(RadialFunction::gaussian(eta, shift));
-  for (double kappa : own.g3) functions.push_back(RadialFunction::cosine(kappa));
-  for (int f = 0; f < own.n_features; ++f)
-    if (own.selection.empty())
-      use(own, f, f, 1);
-    else
-      use(own, own.selection[f], f, own.feature_scale[f]);
+SymmetryFunctions::SymmetryFunctions(const SymmetryTerm &term, const FeatureChoice &choice)
+    : cutoff(term.cutoff),
+      radial(term.n_species),
+      angular(term.n_species * (term.n_species + 1) / 2) {
+  if (term.g1) functions.push_back(RadialFunction::gaussian(0, 0));
+  for (const auto &[eta, shift] : term.g2)
+    functions.push_back(RadialFunction::gaussian(eta, shift));
+  for (double kappa : term.g3) functions.push_back(RadialFunction::cosine(kappa));
+  for (int f = 0; f < choice.n_features; ++f) use(term, choice.product(f), f, choice.scale(f));
 }
 
-void SymmetryLayout::use(const SymmetryTerm &own, std::size_t product, int feature, double scale) {
-  const std::size_t n_radial = own.n_radial(), all_radial = radial.size() * n_radial;
+void SymmetryFunctions::use(const SymmetryTerm &term, std::size_t product, int feature,
+                            double scale) {
+  const std::size_t n_radial = term.n_radial(), all_radial = radial.size() * n_radial;
   if (product < all_radial) {
     radial[product / n_radial].push_back({int(product % n_radial), feature, scale});
     return;
   }
-  const std::size_t k = (product - all_radial) % own.n_angular();
-  const std::size_t pair = (product - all_radial) / own.n_angular();
-  const bool third = k < own.g4.size();
-  use_angular(third ? own.g4[k] : own.g5[k - own.g4.size()], third, pair, feature, scale);
+  const std::size_t k = (product - all_radial) % term.n_angular();
+  const std::size_t pair = (product - all_radial) / term.n_angular();
+  const bool third = k < term.g4.size();
+  use_angular(third ? term.g4[k] : term.g5[k - term.g4.size()], third, pair, feature, scale);
 }
 
-void SymmetryLayout::use_angular(const std::array<double, 3> &parameters, bool third,
-                                 std::size_t pair, int feature, double scale) {
+void SymmetryFunctions::use_angular(const std::array<double, 3> &parameters, bool third,
+                                    std::size_t pair, int feature, double scale) {
   const auto [eta, zeta, lambda] = parameters;
   const int own = place_of(etas, eta, std::equal_to<double>());
   const int distance = place_of(distances, {own, third}, [](const auto &a, const auto &b) {
@@ -83,6 +83,10 @@ void SymmetryLayout::use_angular(const std::array<double, 3> &parameters, bool t
     return a.zeta == b.zeta && a.lambda == b.lambda;
   });
   angular[pair].push_back({distance, angle, feature, scale});
+}
+
+SymmetryLayout::SymmetryLayout(const SymmetryTerm &own) : FeatureLayout(own) {
+  for (const FeatureChoice &choice : own.choices) functions.emplace_back(own, choice);
 }
 
 }  // namespace soap_gpr

@@ -54,26 +54,34 @@ struct AngularUse {
   double scale;
 };
 
-class SymmetryLayout : public FeatureLayout {
+/// What one choice of features is made of.
+class SymmetryFunctions {
  public:
-  /// The term outlives the object.
-  explicit SymmetryLayout(const SymmetryTerm &own);
+  SymmetryFunctions(const SymmetryTerm &term, const FeatureChoice &choice);
 
-  std::unique_ptr<FeatureBlock> make_block(int capacity) const override;
-  /// Neighbours apart, whose number nobody knows.
-  std::size_t numbers_per_center() const override { return 0; }
-
-  std::vector<RadialFunction> functions;
-  std::vector<double> etas;  ///< of functions of two neighbours
+  double cutoff;
+  std::vector<RadialFunction> functions;  ///< of one neighbour
+  std::vector<double> etas;               ///< of functions of two neighbours
   std::vector<DistanceFactor> distances;
   std::vector<AngularFactor> angles;
   std::vector<std::vector<RadialUse>> radial;    ///< [species of the neighbour]
   std::vector<std::vector<AngularUse>> angular;  ///< [species_pair]
 
  private:
-  void use(const SymmetryTerm &own, std::size_t product, int feature, double scale);
+  void use(const SymmetryTerm &term, std::size_t product, int feature, double scale);
   void use_angular(const std::array<double, 3> &parameters, bool third, std::size_t pair,
                    int feature, double scale);
+};
+
+struct SymmetryLayout : FeatureLayout {
+  /// The term outlives the object.
+  explicit SymmetryLayout(const SymmetryTerm &own);
+
+  std::unique_ptr<FeatureBlock> make_block(int capacity, std::size_t choice) const override;
+  /// Neighbours apart, whose number nobody knows.
+  std::size_t numbers_per_center() const override { return 0; }
+
+  std::vector<SymmetryFunctions> functions;  ///< [choice]
 };
 
 }  // namespace soap_gpr

@@ -9,7 +9,7 @@ void SymmetryGradients::compute(std::size_t center, const Environments &environm
                                 AlignedVector &packed) {
   const std::size_t *own = environments.neighbor + environments.offset[center];
   const auto &neighbors = block_.center(0).neighbors;
-  const std::size_t width = layout_.n_features();
+  const std::size_t width = block_.n_features();
   clear();
   add_atom(center);
   for (const SymmetryNeighbor &neighbor : neighbors) add_atom(own[neighbor.pair]);
@@ -33,20 +33,20 @@ void SymmetryGradients::compute(std::size_t center, const Environments &environm
 
 void SymmetryGradients::differentiate() {
   const SymmetryBlock::Center &center = block_.center(0);
-  const std::size_t width = layout_.n_features();
+  const std::size_t width = block_.n_features();
   along_.assign(3 * width * center.neighbors.size(), 0.0);
   const auto add = [&](std::size_t neighbor, int feature, const double *gradient) {
     for (int x = 0; x < 3; ++x) along_[(3 * neighbor + x) * width + feature] += gradient[x];
   };
   for (std::size_t j = 0; j < center.neighbors.size(); ++j) {
     const SymmetryNeighbor &own = center.neighbors[j];
-    for (const RadialUse &use : layout_.radial[own.species]) {
-      const double slope = use.scale * layout_.functions[use.function](own.r, own.cutoff).slope;
+    for (const RadialUse &use : used_.radial[own.species]) {
+      const double slope = use.scale * used_.functions[use.function](own.r, own.cutoff).slope;
       const double gradient[3] = {slope * own.unit[0], slope * own.unit[1], slope * own.unit[2]};
       add(j, use.feature, gradient);
     }
   }
-  for_pairs(layout_, center, pair_,
+  for_pairs(used_, center, pair_,
             [&](std::size_t j, std::size_t k, const std::vector<AngularUse> &uses) {
               for (const AngularUse &use : uses) {
                 NeighborPair::Slopes slopes;

@@ -9,8 +9,8 @@ namespace soap_gpr {
 class SymmetryGradients : public FeatureGradients {
  public:
   /// Both outlive the object.
-  SymmetryGradients(const SymmetryLayout &layout, const SymmetryBlock &block, std::size_t n_atoms)
-      : FeatureGradients(n_atoms), layout_(layout), block_(block), pair_(layout) {}
+  SymmetryGradients(const SymmetryFunctions &used, const SymmetryBlock &block, std::size_t n_atoms)
+      : FeatureGradients(n_atoms), used_(used), block_(block), pair_(used) {}
 
   void compute(std::size_t center, const Environments &environments,
                AlignedVector &packed) override;
@@ -19,7 +19,7 @@ class SymmetryGradients : public FeatureGradients {
   /// along_[neighbour][3][n_features] = ∂p/∂r_ij
   void differentiate();
 
-  const SymmetryLayout &layout_;
+  const SymmetryFunctions &used_;
   const SymmetryBlock &block_;
   NeighborPair pair_;
   AlignedVector along_;

@@ -3,10 +3,11 @@
 
 namespace soap_gpr {
 
-FeatureBlock::FeatureBlock(const FeatureTerm &term, int capacity)
+FeatureBlock::FeatureBlock(const FeatureTerm &term, std::size_t choice, int capacity)
     : term_(term),
-      unit_length_(term.n_features, term.metric),
-      p_hat_(std::size_t(capacity) * term.n_features),
+      choice_(term.choices[choice]),
+      unit_length_(n_features(), choice_.metric),
+      p_hat_(std::size_t(capacity) * n_features()),
       norm_(capacity, 1.0) {}
 
 void FeatureBlock::represent() {

@@ -13,8 +13,8 @@ namespace soap_gpr {
 
 class FeatureBlock {
  public:
-  /// Of at most `capacity` centres; the term outlives the object.
-  FeatureBlock(const FeatureTerm &term, int capacity);
+  /// Of at most `capacity` centres with this choice of features; the term outlives the object.
+  FeatureBlock(const FeatureTerm &term, std::size_t choice, int capacity);
   virtual ~FeatureBlock() = default;
 
   // The stages of an evaluation, in this order:
@@ -40,6 +40,7 @@ class FeatureBlock {
   const double *p_hat() const { return p_hat_.data(); }  ///< [n][n_features]
   const double *dual() const { return dual_; }           ///< [n][n_features] G p̂, p̂ where G = 1
   const double *norm() const { return norm_.data(); }    ///< [n] |p|, 1 where not normalised
+  int n_features() const { return choice_.n_features; }
 
   /// Of a block of one centre, which outlives the object.
   virtual std::unique_ptr<FeatureGradients> make_gradients(std::size_t n_atoms) = 0;
@@ -49,6 +50,7 @@ class FeatureBlock {
   virtual void values(double *p) = 0;
 
   const FeatureTerm &term_;
+  const FeatureChoice &choice_;
   int n_ = 0;  ///< centres
 
  private:

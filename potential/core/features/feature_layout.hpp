@@ -17,17 +17,17 @@ class FeatureLayout {
   explicit FeatureLayout(const FeatureTerm &own) : term(own) {}
   virtual ~FeatureLayout() = default;
 
-  virtual std::unique_ptr<FeatureBlock> make_block(int capacity) const = 0;
+  /// Of centres with one of the term's choices of features.
+  virtual std::unique_ptr<FeatureBlock> make_block(int capacity, std::size_t choice) const = 0;
   /// Numbers that a block holds of each centre, beside its features.
   virtual std::size_t numbers_per_center() const = 0;
 
-  int n_features() const { return term.n_features; }
   /// Of every sparse set; made at the first call.
   const std::vector<KernelSum> &kernel_sums() const {
     return kernel_sums_.get([this] {
       std::vector<KernelSum> sums;
-      for (const SparseSet &sparse : term.sparse)
-        sums.emplace_back(term.kernel, sparse, term.n_features);
+      for (std::size_t s = 0; s < term.sparse.size(); ++s)
+        sums.emplace_back(term.kernel, term.sparse[s], term.choice(int(s)).n_features);
       return sums;
     });
   }

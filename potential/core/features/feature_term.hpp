@@ -21,19 +21,33 @@ struct SparseSet {
   std::vector<std::vector<double>> coupling;  ///< [of the centre][of the point] κ_c; empty: 1
 };
 
+/// Which products are features.
+struct FeatureChoice {
+  int n_features = 0;
+  std::vector<int> products;   ///< [n_features] their places, eq. (5a); empty: all
+  std::vector<double> scales;  ///< [n_features] that multiply the chosen ones
+  std::vector<double> metric;  ///< [n_features]² G of recoupled features, eq. (5j), or empty
+
+  int product(int feature) const { return products.empty() ? feature : products[feature]; }
+  double scale(int feature) const { return products.empty() ? 1 : scales[feature]; }
+};
+
 struct FeatureTerm {
   double cutoff = 0;
-  int n_products = 0;                 ///< features that it may have, before the selection
-  int n_features = 0;                 ///< after it
-  std::vector<int> selection;         ///< [n_features] which of them, eq. (5a); empty: all
-  std::vector<double> feature_scale;  ///< [n_features] that multiply the selected ones
-  std::vector<double> metric;         ///< [n_features]² G of recoupled features, eq. (5j), or empty
+  int n_products = 0;                  ///< features that it may have
+  std::vector<FeatureChoice> choices;  ///< that of all centres, or of each species, eq. (5p)
   Kernel kernel;
   std::size_t n_weights = 0;
   bool shared_set = false;        ///< one sparse set serves the centres of all species, eq. (7d)
   std::vector<SparseSet> sparse;  ///< [species of the centre], or the one set
 
   std::size_t set_of(int center_species) const { return shared_set ? 0 : center_species; }
+  std::size_t choice_of(int center_species) const {
+    return choices.size() > 1 ? center_species : 0;
+  }
+  const FeatureChoice &choice(int center_species) const {
+    return choices[choice_of(center_species)];
+  }
 };
 
 }  // namespace soap_gpr

@@ -20,6 +20,8 @@ void read_factors(Arrays &arrays, Entry &entry, const std::string &prefix, std::
     term.factors.push_back(
         read_soap_features(arrays, own, prefix + "factor" + std::to_string(f) + ".", n_species));
     own.finish();
+    if (term.factors.back().choices.size() > 1)
+      throw Error(own.where() + " selects features by species, which factors do not");
     const Kernel &kernel = term.factors.back().kernel;
     if (kernel.delta != 1 || !kernel.normalized)
       throw Error(own.where() + " has another delta than 1, or is not normalised");
@@ -31,22 +33,30 @@ void read_factors(Arrays &arrays, Entry &entry, const std::string &prefix, std::
 void read_sparse_sets(Arrays &arrays, const std::string &prefix, std::size_t n_species,
                       ProductTerm &term) {
   std::size_t row = 0;
-  for (const SoapTerm &factor : term.factors) row += factor.n_features;
+  std::vector<std::vector<double>> recoupling;  // [factor]
+  for (SoapTerm &factor : term.factors) {
+    const std::string own = prefix + "factor" + std::to_string(recoupling.size()) + ".recoupling";
+    recoupling.push_back(read_recoupling(arrays, own, factor.choices[0]));
+    row += factor.choices[0].n_features;
+  }
   for (std::size_t a = 0; a < n_species; ++a) {
     const std::string suffix = "." + std::to_string(a), name = prefix + "sparse_points" + suffix;
     const std::vector<double> points = arrays.read(name, {kAny, row});
     const std::size_t size = arrays.find(name).shape[0];
     const auto weights = arrays.read(prefix + "weights" + suffix, {size});
     std::size_t begin = 0;
-    for (SoapTerm &factor : term.factors) {
+    for (std::size_t f = 0; f < term.factors.size(); ++f) {
+      SoapTerm &factor = term.factors[f];
+      const int n_features = factor.choices[0].n_features;
       SparseSet sparse;
       sparse.size = int(size);
-      sparse.rank = factor.n_features;
+      sparse.rank = n_features;
       for (std::size_t m = 0; m < size; ++m) {
         const auto first = points.begin() + m * row + begin;
-        sparse.points.insert(sparse.points.end(), first, first + factor.n_features);
+        sparse.points.insert(sparse.points.end(), first, first + n_features);
       }
-      begin += factor.n_features;
+      if (!recoupling[f].empty()) multiply_rows(n_features, recoupling[f], sparse.points);
+      begin += n_features;
       factor.sparse.push_back(std::move(sparse));
     }
     term.factors[0].sparse.back().weights = {weights.begin(), weights.end()};

@@ -136,7 +136,7 @@ SoapTerm read_soap_features(Arrays &arrays, Entry &entry, const std::string &pre
     throw Error("the model file's spline segments do not end at the cutoff");
   read_channels(arrays, entry, prefix, n_species, term);
   read_representation(entry, term);
-  read_selection(arrays, prefix, term);
+  read_selection(arrays, prefix, n_species, term);
   read_tables(arrays, prefix, term);
   return term;
 }

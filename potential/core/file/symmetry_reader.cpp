@@ -55,7 +55,7 @@ SymmetryTerm read_symmetry_term(Arrays &arrays, Entry &entry, const std::string 
     throw Error(entry.where() + " has no symmetry functions, or too many");
   term.n_products = int(n_products);
   term.kernel = read_kernel(entry);
-  read_selection(arrays, prefix, term);
+  read_selection(arrays, prefix, n_species, term);
   read_sparse_sets(arrays, entry, prefix, n_species, term);
   return term;
 }

@@ -31,8 +31,14 @@ TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &p
 constexpr double kMaxFeatures = 1e7;
 
 Kernel read_kernel(Entry &entry);
-/// Which of n_products are the features: those of the array, or all.
-void read_selection(Arrays &arrays, const std::string &prefix, FeatureTerm &term);
+/// Which of n_products are the features: those of the arrays, of all centres or of each species, or
+/// all.
+void read_selection(Arrays &arrays, const std::string &prefix, std::size_t n_species,
+                    FeatureTerm &term);
+/// R of eq. (5j), the array of this name, or empty where there is none; the choice gets G = Rᵀ R.
+std::vector<double> read_recoupling(Arrays &arrays, const std::string &name, FeatureChoice &choice);
+/// rows[n][size] R of a matrix R[size][size], in place.
+void multiply_rows(std::size_t size, const std::vector<double> &R, std::vector<double> &rows);
 void read_sparse_sets(Arrays &arrays, Entry &entry, const std::string &prefix,
                       std::size_t n_species, FeatureTerm &term);
 

@@ -85,13 +85,12 @@ double Bispectrum::n_products(const SoapTerm &term) {
   return n;
 }
 
-Bispectrum::Bispectrum(const SoapTerm &term, const Density &density)
-    : term_(term), density_(density) {
+Bispectrum::Bispectrum(const SoapTerm &term, const FeatureChoice &choice, const Density &density)
+    : size_(choice.n_features), density_(density) {
   const std::vector<Triple> all = triples(term);
   std::vector<int> coupling_of(all.size(), -1);
   std::vector<std::pair<int, int>> kept;  // places of products, features
-  for (int f = 0; f < term.n_features; ++f)
-    kept.push_back({term.selection.empty() ? f : term.selection[f], f});
+  for (int f = 0; f < size_; ++f) kept.push_back({choice.product(f), f});
   std::sort(kept.begin(), kept.end());
   const auto place = [&](int l, int q) { return density.channels[l].offset + q; };
   const auto stride = [&](int l) { return density.channels[l].stride; };
@@ -110,7 +109,7 @@ Bispectrum::Bispectrum(const SoapTerm &term, const Density &density)
       pairs_.push_back(
           {coupling, l1, l2, l3, stride(l3), place(l1, own.q[0]), place(l2, own.q[1]), begin, 0});
     }
-    const double scale = term.selection.empty() ? 1 : term.feature_scale[feature];
+    const double scale = choice.scale(feature);
     thirds_.push_back(
         {place(l3, own.q[2]), feature, scale * std::sqrt(own.n_orders(triple) / (2.0 * l3 + 1))});
     pairs_.back().end = int(thirds_.size());

@@ -11,11 +11,11 @@ namespace soap_gpr {
 
 class Bispectrum : public Representation {
  public:
-  Bispectrum(const SoapTerm &term, const Density &density);
+  Bispectrum(const SoapTerm &term, const FeatureChoice &choice, const Density &density);
 
   static double n_products(const SoapTerm &term);
 
-  int size() const override { return term_.n_features; }
+  int size() const override { return size_; }
   std::size_t scratch_size() const override;
   void values(int n, const double *c, double *scratch, double *p) const override;
   void adjoint(int n, const double *c, const double *g_p, double *scratch,
@@ -40,7 +40,7 @@ class Bispectrum : public Representation {
     int begin, end;  ///< of thirds_
   };
 
-  const SoapTerm &term_;
+  int size_;
   const Density &density_;
   std::vector<ClebschGordan> couplings_;
   std::vector<Pair> pairs_;

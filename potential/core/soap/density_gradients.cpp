@@ -11,7 +11,7 @@ DensityGradients::DensityGradients(const SoapLayout &soap, EnvironmentBlock &blo
       soap_(soap),
       block_(block),
       dc_(std::size_t(3) * soap.density.n_coefficients),
-      scratch_(soap.representation->scratch_size()) {
+      scratch_(block.representation().scratch_size()) {
   for (const Channels &channels : soap.density.channels) all_.push_back({0, channels.size, 0});
 }
 
@@ -31,11 +31,11 @@ void DensityGradients::compute(std::size_t center, const Environments &environme
       add_pair(batch, k, slot(own[batch.pair[k]]));
     }
   }
-  const std::size_t width = soap_.n_features();
+  const std::size_t width = block_.n_features();
   packed.resize(n_rows() * width);
   const auto derive = [&](std::size_t row, std::size_t end, const auto &groups) {
-    soap_.representation->derivatives(block_.coefficients(0), int(end - row), direction(row),
-                                      groups, scratch_.data(), &packed[row * width]);
+    block_.representation().derivatives(block_.coefficients(0), int(end - row), direction(row),
+                                        groups, scratch_.data(), &packed[row * width]);
   };
   derive(0, 3, all_);
   for (std::size_t s = 1, end; s < atoms().size(); s = end) {  // atoms of one table at a time

@@ -5,20 +5,21 @@
 
 namespace soap_gpr {
 
-std::unique_ptr<FeatureBlock> SoapLayout::make_block(int capacity) const {
-  return std::make_unique<EnvironmentBlock>(*this, capacity);
+std::unique_ptr<FeatureBlock> SoapLayout::make_block(int capacity, std::size_t choice) const {
+  return std::make_unique<EnvironmentBlock>(*this, choice, capacity);
 }
 
-EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, int capacity)
-    : FeatureBlock(soap.term, capacity),
+EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, std::size_t choice, int capacity)
+    : FeatureBlock(soap.term, choice, capacity),
       soap_(soap),
+      representation_(*soap.representations[choice]),
       expansion_(soap.density),
       species_(capacity),
       offset_(capacity),
       neighborhoods_(capacity),
       c_(std::size_t(capacity) * row()),
       g_c_(c_.size()),
-      scratch_(soap.representation->scratch_size()) {}
+      scratch_(representation_.scratch_size()) {}
 
 std::unique_ptr<FeatureGradients> EnvironmentBlock::make_gradients(std::size_t n_atoms) {
   return std::make_unique<DensityGradients>(soap_, *this, n_atoms);
@@ -39,11 +40,11 @@ void EnvironmentBlock::expand() {
 }
 
 void EnvironmentBlock::values(double *p) {
-  soap_.representation->values(n_, c_.data(), scratch_.data(), p);
+  representation_.values(n_, c_.data(), scratch_.data(), p);
 }
 
 void EnvironmentBlock::representation_adjoint(const double *g) {
-  soap_.representation->adjoint(n_, c_.data(), g, scratch_.data(), g_c_.data());
+  representation_.adjoint(n_, c_.data(), g, scratch_.data(), g_c_.data());
 }
 
 void EnvironmentBlock::expansion_adjoint(double (*f_ij)[3]) {

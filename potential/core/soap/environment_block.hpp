@@ -10,7 +10,7 @@ namespace soap_gpr {
 
 class EnvironmentBlock : public FeatureBlock {
  public:
-  EnvironmentBlock(const SoapLayout &soap, int capacity);
+  EnvironmentBlock(const SoapLayout &soap, std::size_t choice, int capacity);
 
   void gather(const Environments &environments, const std::size_t *centers, int n) override;
   /// Density coefficients.
@@ -24,12 +24,14 @@ class EnvironmentBlock : public FeatureBlock {
   const double *coefficients(int i) const { return &c_[i * row()]; }
   const Neighborhood &neighborhood(int i) const { return neighborhoods_[i]; }
   Expansion &expansion() { return expansion_; }
+  const Representation &representation() const { return representation_; }
 
  private:
   void values(double *p) override;
   std::size_t row() const { return soap_.density.n_coefficients; }
 
   const SoapLayout &soap_;
+  const Representation &representation_;
   Expansion expansion_;
   std::vector<int> species_;                 ///< [capacity]
   std::vector<std::size_t> offset_;          ///< [capacity] where a centre's pairs begin

@@ -12,19 +12,19 @@ double PowerSpectrum::n_products(const SoapTerm &term) {
   return n;
 }
 
-PowerSpectrum::PowerSpectrum(const SoapTerm &term, const Density &density)
-    : term_(term), density_(density) {
+PowerSpectrum::PowerSpectrum(const SoapTerm &term, const FeatureChoice &choice,
+                             const Density &density)
+    : choice_(choice), density_(density), n_products_(term.n_products) {
   for (const Channels &channels : density.channels)
     largest_square_ = std::max(largest_square_, std::size_t(channels.size) * channels.stride);
 }
 
 std::size_t PowerSpectrum::scratch_size() const {
-  return largest_square_ + (term_.selection.empty() ? 0 : term_.n_products);
+  return largest_square_ + (selects() ? n_products_ : 0);
 }
 
 void PowerSpectrum::select(const double *all, double *p) const {
-  for (int f = 0; f < term_.n_features; ++f)
-    p[f] = term_.feature_scale[f] * all[term_.selection[f]];
+  for (int f = 0; f < size(); ++f) p[f] = choice_.scales[f] * all[choice_.products[f]];
 }
 
 void PowerSpectrum::all_products(const double *c, double *p) const {
@@ -49,8 +49,8 @@ void PowerSpectrum::all_products(const double *c, double *p) const {
 
 void PowerSpectrum::values(int n, const double *c, double *scratch, double *p) const {
   for (int i = 0; i < n; ++i, c += density_.n_coefficients, p += size()) {
-    all_products(c, term_.selection.empty() ? p : scratch);
-    if (!term_.selection.empty()) select(scratch, p);
+    all_products(c, selects() ? scratch : p);
+    if (selects()) select(scratch, p);
   }
 }
 
@@ -63,11 +63,10 @@ void PowerSpectrum::adjoint(int n, const double *c, const double *g_p, double *s
 
 void PowerSpectrum::adjoint_of_one(const double *c, const double *g_p, double *scratch,
                                    double *g_c) const {
-  if (!term_.selection.empty()) {
+  if (selects()) {
     double *all = scratch + largest_square_;
-    std::fill_n(all, term_.n_products, 0.0);
-    for (int f = 0; f < term_.n_features; ++f)
-      all[term_.selection[f]] += term_.feature_scale[f] * g_p[f];
+    std::fill_n(all, n_products_, 0.0);
+    for (int f = 0; f < size(); ++f) all[choice_.products[f]] += choice_.scales[f] * g_p[f];
     g_p = all;
   }
   for (int l = 0; l <= density_.l_max; ++l) {
@@ -124,8 +123,8 @@ void PowerSpectrum::derivatives(const double *c, int n, const double *dc,
                                 double *dp) const {
   double *all = scratch + largest_square_;
   for (int i = 0; i < n; ++i, dc += density_.n_coefficients, dp += size()) {
-    all_derivatives(c, dc, groups, scratch, term_.selection.empty() ? dp : all);
-    if (!term_.selection.empty()) select(all, dp);
+    all_derivatives(c, dc, groups, scratch, selects() ? all : dp);
+    if (selects()) select(all, dp);
   }
 }
 

@@ -9,12 +9,12 @@ namespace soap_gpr {
 
 class PowerSpectrum : public Representation {
  public:
-  PowerSpectrum(const SoapTerm &term, const Density &density);
+  PowerSpectrum(const SoapTerm &term, const FeatureChoice &choice, const Density &density);
 
   /// All products q <= q' of all l.
   static double n_products(const SoapTerm &term);
 
-  int size() const override { return term_.n_features; }
+  int size() const override { return choice_.n_features; }
   std::size_t scratch_size() const override;
   void values(int n, const double *c, double *scratch, double *p) const override;
   void adjoint(int n, const double *c, const double *g_p, double *scratch,
@@ -28,10 +28,12 @@ class PowerSpectrum : public Representation {
   void adjoint_of_one(const double *c, const double *g_p, double *scratch, double *g_c) const;
   void all_derivatives(const double *c, const double *dc, const std::vector<ChannelGroup> &groups,
                        double *scratch, double *dp) const;
+  bool selects() const { return !choice_.products.empty(); }
   void select(const double *all, double *p) const;
 
-  const SoapTerm &term_;
+  const FeatureChoice &choice_;
   const Density &density_;
+  std::size_t n_products_;          ///< before the choice
   std::size_t largest_square_ = 0;  ///< Q_l × stride of an l
 };
 

@@ -17,7 +17,7 @@ ProductLayout::ProductLayout(const ProductTerm &own) : term(own) {
 
 int ProductLayout::n_features() const {
   int n = 0;
-  for (const auto &factor : factors) n += factor->n_features();
+  for (const SoapTerm &factor : term.factors) n += factor.choices[0].n_features;
   return n;
 }
 
@@ -46,8 +46,8 @@ Lanes product_kernel(const ProductTerm &term, double weight, Lanes *x) {
 ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout) {
   std::size_t most = 0;
   for (const auto &factor : layout.factors) {
-    const std::size_t n_features = factor->n_features();
-    blocks_.push_back(factor->make_block(kPanelWidth));
+    blocks_.push_back(factor->make_block(kPanelWidth, 0));
+    const std::size_t n_features = blocks_.back()->n_features();
     p_hat_.emplace_back(n_features * kPanelWidth);
     g_hat_.emplace_back(n_features * kPanelWidth);
     dot_.emplace_back(std::size_t(kKernelTile) * kPanelWidth);
@@ -78,8 +78,10 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
     add_tile(species, begin, std::min(kKernelTile, n_points - begin), width, gradient, energies);
   for (int i = 0; i < n; ++i) outputs.energies[centers[i]] += energies[i / kLanes][i % kLanes];
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f) {
-    unit_length_adjoint(true, int(n_features(f)), n, p_hat_[f].data(), g_hat_[f].data(), nullptr,
-                        blocks_[f]->norm(), g_.data());
+    const FeatureBlock &own = *blocks_[f];
+    const double *dual = own.dual() == own.p_hat() ? nullptr : own.dual();
+    unit_length_adjoint(true, int(n_features(f)), n, p_hat_[f].data(), g_hat_[f].data(), dual,
+                        own.norm(), g_.data());
     blocks_[f]->representation_adjoint(g_.data());
     blocks_[f]->expansion_adjoint(outputs.f_ij);
   }

@@ -39,7 +39,7 @@ class ProductWorkspace {
   void evaluate_panel(const Environments &environments, const std::size_t *centers, int n,
                       const Outputs &outputs);
   void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
-  std::size_t n_features(std::size_t factor) const { return layout_.factors[factor]->n_features(); }
+  std::size_t n_features(std::size_t factor) const { return blocks_[factor]->n_features(); }
 
   const ProductLayout &layout_;
   std::vector<std::unique_ptr<FeatureBlock>> blocks_;  ///< [factor]

@@ -34,14 +34,16 @@ class Representation {
 struct RepresentationKind {
   const char *name;
   double (*n_products)(const SoapTerm &term);  ///< features before a selection
-  std::unique_ptr<const Representation> (*make)(const SoapTerm &, const Density &);
+  std::unique_ptr<const Representation> (*make)(const SoapTerm &, const FeatureChoice &,
+                                                const Density &);
 };
 
 /// Null for a name that is not known.
 const RepresentationKind *find_representation(const std::string &name);
 
-/// That of a term, which and whose density outlive it.
+/// That of a term and one of its choices of features; they and the density outlive it.
 std::unique_ptr<const Representation> make_representation(const SoapTerm &term,
+                                                          const FeatureChoice &choice,
                                                           const Density &density);
 
 }  // namespace soap_gpr

@@ -10,17 +10,20 @@ namespace soap_gpr {
 namespace {
 
 template <class Own>
-std::unique_ptr<const Representation> make(const SoapTerm &term, const Density &density) {
-  return std::make_unique<Own>(term, density);
+std::unique_ptr<const Representation> make(const SoapTerm &term, const FeatureChoice &choice,
+                                           const Density &density) {
+  return std::make_unique<Own>(term, choice, density);
 }
 
 /// Up to this part of the products it costs less to make them one by one.
 constexpr double kFew = 0.5;
 
 std::unique_ptr<const Representation> make_power_spectrum(const SoapTerm &term,
+                                                          const FeatureChoice &choice,
                                                           const Density &density) {
-  const bool few = !term.selection.empty() && term.n_features <= kFew * term.n_products;
-  return few ? make<SelectedProducts>(term, density) : make<PowerSpectrum>(term, density);
+  const bool few = !choice.products.empty() && choice.n_features <= kFew * term.n_products;
+  return few ? make<SelectedProducts>(term, choice, density)
+             : make<PowerSpectrum>(term, choice, density);
 }
 
 constexpr RepresentationKind kKinds[] = {
@@ -38,8 +41,9 @@ const RepresentationKind *find_representation(const std::string &name) {
 }
 
 std::unique_ptr<const Representation> make_representation(const SoapTerm &term,
+                                                          const FeatureChoice &choice,
                                                           const Density &density) {
-  return find_representation(term.representation)->make(term, density);
+  return find_representation(term.representation)->make(term, choice, density);
 }
 
 }  // namespace soap_gpr

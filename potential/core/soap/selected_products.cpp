@@ -9,20 +9,21 @@
 
 namespace soap_gpr {
 
-SelectedProducts::SelectedProducts(const SoapTerm &term, const Density &density)
+SelectedProducts::SelectedProducts(const SoapTerm &, const FeatureChoice &choice,
+                                   const Density &density)
     : density_(density) {
-  std::vector<int> order(term.n_features);
+  std::vector<int> order(choice.n_features);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](int f, int g) { return term.selection[f] < term.selection[g]; });
+                   [&](int f, int g) { return choice.products[f] < choice.products[g]; });
   int place = 0;  // of the product in eq. (5)
   auto next = order.begin();
   for (int l = 0; l <= density.l_max; ++l) {
     const Channels &channels = density.channels[l];
     for (int q = 0; q < channels.size && next != order.end(); ++q) {
-      for (; next != order.end() && term.selection[*next] < place + channels.size - q; ++next) {
-        const int q2 = q + term.selection[*next] - place;
-        const double factor = term.feature_scale[*next] / std::sqrt(2.0 * l + 1.0);
+      for (; next != order.end() && choice.products[*next] < place + channels.size - q; ++next) {
+        const int q2 = q + choice.products[*next] - place;
+        const double factor = choice.scales[*next] / std::sqrt(2.0 * l + 1.0);
         products_.push_back({l, q, q2, channels.offset + q, channels.offset + q2, *next,
                              q == q2 ? factor : factor * M_SQRT2});
       }

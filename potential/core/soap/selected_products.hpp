@@ -10,7 +10,7 @@ namespace soap_gpr {
 
 class SelectedProducts : public Representation {
  public:
-  SelectedProducts(const SoapTerm &term, const Density &density);
+  SelectedProducts(const SoapTerm &, const FeatureChoice &choice, const Density &density);
 
   int size() const override { return int(products_.size()); }
   std::size_t scratch_size() const override;

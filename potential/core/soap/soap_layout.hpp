@@ -9,17 +9,19 @@ namespace soap_gpr {
 
 struct SoapLayout : FeatureLayout {
   /// The term outlives the object.
-  explicit SoapLayout(const SoapTerm &own)
-      : FeatureLayout(own), density(own), representation(make_representation(own, density)) {}
+  explicit SoapLayout(const SoapTerm &own) : FeatureLayout(own), density(own) {
+    for (const FeatureChoice &choice : own.choices)
+      representations.push_back(make_representation(own, choice, density));
+  }
 
-  std::unique_ptr<FeatureBlock> make_block(int capacity) const override;
+  std::unique_ptr<FeatureBlock> make_block(int capacity, std::size_t choice) const override;
   /// Density coefficients and their adjoint.
   std::size_t numbers_per_center() const override {
     return 2 * std::size_t(density.n_coefficients);
   }
 
   const Density density;
-  const std::unique_ptr<const Representation> representation;
+  std::vector<std::unique_ptr<const Representation>> representations;  ///< [choice]
 };
 
 }  // namespace soap_gpr

@@ -134,8 +134,13 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows) {
   const FeatureTerm &term = layout.term;
-  const auto block = layout.make_block(1);
-  const auto gradients = block->make_gradients(with_gradients ? environments.n_atoms : 0);
+  std::vector<std::unique_ptr<FeatureBlock>> blocks;  // [choice of features]
+  std::vector<std::unique_ptr<FeatureGradients>> all_gradients;
+  for (std::size_t choice = 0; choice < term.choices.size(); ++choice) {
+    blocks.push_back(layout.make_block(1, choice));
+    all_gradients.push_back(
+        blocks.back()->make_gradients(with_gradients ? environments.n_atoms : 0));
+  }
   GradientPanels panels;
   AlignedVector packed;
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
@@ -143,14 +148,16 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
     const std::size_t set = term.set_of(a);
     const SparseSet &sparse = term.sparse[set];
     if (sparse.size == 0) continue;
+    const auto &block = blocks[term.choice_of(a)];
+    const auto &gradients = all_gradients[term.choice_of(a)];
     block->compute(environments, &i, 1);
     const KernelRow kernel(term.kernel, sparse, a, block->p_hat(), block->norm()[0]);
     double *own = rows + columns[set];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
     if (!with_gradients) continue;
     gradients->compute(i, environments, packed);
-    panels.fill(term.kernel.normalized, term.n_features, int(gradients->n_rows()), block->p_hat(),
-                block->dual(), packed);
+    panels.fill(term.kernel.normalized, block->n_features(), int(gradients->n_rows()),
+                block->p_hat(), block->dual(), packed);
     subtract_gradients(sparse, kernel.slope, panels,
                        target_rows(*gradients, environments.n_atoms, n_columns, own));
   }
@@ -163,7 +170,7 @@ void add_product_rows(const ProductLayout &product, const std::vector<std::size_
   std::vector<std::unique_ptr<FeatureBlock>> blocks;
   std::vector<std::unique_ptr<FeatureGradients>> gradients;
   for (const auto &factor : product.factors) {
-    blocks.push_back(factor->make_block(1));
+    blocks.push_back(factor->make_block(1, 0));
     gradients.push_back(blocks.back()->make_gradients(with_gradients ? environments.n_atoms : 0));
   }
   GradientPanels panels;
@@ -191,7 +198,7 @@ void add_product_rows(const ProductLayout &product, const std::vector<std::size_
     for (std::size_t f = 0; with_gradients && f < n; ++f) {
       const FeatureTerm &factor = product.term.factors[f];
       gradients[f]->compute(i, environments, packed);
-      panels.fill(factor.kernel.normalized, factor.n_features, int(gradients[f]->n_rows()),
+      panels.fill(factor.kernel.normalized, blocks[f]->n_features(), int(gradients[f]->n_rows()),
                   blocks[f]->p_hat(), blocks[f]->dual(), packed);
       subtract_gradients(factor.sparse[a], x[f], panels,
                          target_rows(*gradients[f], environments.n_atoms, n_columns, own));

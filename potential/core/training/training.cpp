@@ -30,12 +30,21 @@ std::size_t n_features(const Model &model, std::size_t term) {
   if (const ProductLayout *product = model.cpu().product(term)) return product->n_features();
   const FeatureTerm *own = feature_term(model.data().terms.at(term));
   if (!own) throw Error("the term has no features");
-  return own->n_features;
+  int most = 0;
+  for (const FeatureChoice &choice : own->choices) most = std::max(most, choice.n_features);
+  return most;
 }
 
 bool recoupled(const Model &model, std::size_t term) {
-  const FeatureTerm *own = feature_term(model.data().terms.at(term));
-  return own && !own->metric.empty();
+  const auto has_metric = [](const FeatureTerm &own) {
+    return std::any_of(own.choices.begin(), own.choices.end(),
+                       [](const FeatureChoice &choice) { return !choice.metric.empty(); });
+  };
+  const Term &own = model.data().terms.at(term);
+  if (const auto *product = std::get_if<ProductTerm>(&own))
+    return std::any_of(product->factors.begin(), product->factors.end(), has_metric);
+  const FeatureTerm *features = feature_term(own);
+  return features && has_metric(*features);
 }
 
 std::size_t n_weights(const Model &model) {
@@ -58,7 +67,7 @@ std::size_t n_density(const Model &model, std::size_t term) {
 void density_coefficients(const Model &model, std::size_t index, const Environments &environments,
                           double *c) {
   const SoapLayout &soap = soap_layout(model, index);
-  EnvironmentBlock block(soap, 1);
+  EnvironmentBlock block(soap, 0, 1);
   for (std::size_t i = 0; i < environments.n_atoms; ++i) {
     block.gather(environments, &i, 1);
     block.expand();
@@ -75,12 +84,17 @@ void features(const Model &model, std::size_t index, const Environments &environ
               double *p_hat) {
   const std::size_t row = n_features(model, index);
   const auto copy = [&](const FeatureLayout &layout) {
-    const auto block = layout.make_block(1);
-    for (std::size_t i = 0; i < environments.n_atoms; ++i) {
-      block->compute(environments, &i, 1);
-      std::copy_n(block->p_hat(), layout.n_features(), p_hat + i * row);
+    std::size_t width = 0;
+    for (std::size_t choice = 0; choice < layout.term.choices.size(); ++choice) {
+      const auto block = layout.make_block(1, choice);
+      width = block->n_features();
+      for (std::size_t i = 0; i < environments.n_atoms; ++i) {
+        if (layout.term.choice_of(environments.species[i]) != choice) continue;
+        block->compute(environments, &i, 1);
+        std::copy_n(block->p_hat(), width, p_hat + i * row);
+      }
     }
-    p_hat += layout.n_features();
+    p_hat += width;  // where the features of the next factor begin
   };
   const ProductLayout *product = model.cpu().product(index);
   if (!product) return copy(feature_layout(model, index));
@@ -91,8 +105,10 @@ FeatureRows feature_gradients(const Model &model, std::size_t index,
                               const Environments &environments,
                               const std::vector<std::size_t> &centers) {
   const FeatureLayout &layout = feature_layout(model, index);
-  const std::size_t width = layout.n_features();
-  const auto block = layout.make_block(1);
+  if (layout.term.choices.size() > 1)
+    throw Error("the term has other features for each species of the centre");
+  const std::size_t width = layout.term.choices[0].n_features;
+  const auto block = layout.make_block(1, 0);
   const auto gradients = block->make_gradients(environments.n_atoms);
   AlignedVector packed;
   FeatureRows out;
