@@ -81,7 +81,7 @@ def test_columns_chosen_by_a_user_make_a_transformer():
         ([0, -1], "features: found -1, expected places"),
         ([3, 3], "found one that is there twice"),
         (["H n=0 H n=0 l=0", 0], "found one that is there twice"),
-        (["H n=0 H n=0 l=9"], "names of columns; did you mean 'H n=0 H n=0 l=0'"),
+        (["H n=0 H n=0 l=9"], "expected places from 0 to 62, or names of columns"),
     ],
 )
 def test_features_of_no_use_are_one_sentence(features, message):

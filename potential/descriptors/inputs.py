@@ -10,7 +10,6 @@ import ase
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.schema.place import nearest
 from potential.species import (
     BEADS,
     LAST_ELEMENT,
@@ -57,10 +56,9 @@ def places_of(features: Sequence[int | str], names: Sequence[str]) -> np.ndarray
     own = [by_name.get(name, -1) if isinstance(name, str) else int(name) for name in features]
     for feature, k in zip(features, own, strict=True):
         if not 0 <= k < len(names):
-            hint = nearest(feature, names) if isinstance(feature, str) else ""
             raise SoapGprError(
                 f"features: found {feature!r}, expected places from 0 to {len(names) - 1}, or "
-                f"names of columns{hint}"
+                "names of columns"
             )
     if len(set(own)) < len(own):
         raise SoapGprError("features: found one that is there twice, expected different ones")

@@ -10,7 +10,7 @@
 namespace soap_gpr {
 
 bool NeighborPair::compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k, const Jet *a,
-                           const Jet *b) {
+                           const Jet *b, const PairUses &uses) {
   j_ = &j;
   k_ = &k;
   double d[3];
@@ -21,9 +21,9 @@ bool NeighborPair::compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k,
   }
   const double r2 = squared_distance(d), r = std::sqrt(r2);
   for (int x = 0; x < 3; ++x) unit_jk_[x] = d[x] / r;
-  const Jet f = cosine_cutoff(r, used_.cutoff);
+  const Jet f = uses.third ? cosine_cutoff(r, used_.cutoff) : Jet{0, 0};
   bool any = false;
-  for (std::size_t n = 0; n < distances_.size(); ++n) {
+  for (int n : uses.distances) {
     const auto [eta, third] = used_.distances[n];
     Jet c{1, 0};
     if (third) {
@@ -36,7 +36,7 @@ bool NeighborPair::compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k,
                      a[eta].value * b[eta].slope * c.value, ab * c.slope};
   }
   if (!any) return false;
-  for (std::size_t n = 0; n < angles_.size(); ++n) angles_[n] = used_.angles[n](cosine_);
+  for (int n : uses.angles) angles_[n] = used_.angles[n](cosine_);
   return true;
 }
 

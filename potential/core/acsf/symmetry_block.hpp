@@ -20,8 +20,10 @@ class NeighborPair {
   explicit NeighborPair(const SymmetryFunctions &used)
       : used_(used), distances_(used.distances.size()), angles_(used.angles.size()) {}
 
-  /// a, b: the jets of f_c(r) exp(-η r²) of both, by η. False when no factor of them is non-zero.
-  bool compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k, const Jet *a, const Jet *b);
+  /// The factors that are of use. a, b: the jets of f_c(r) exp(-η r²) of both, by η. False when
+  /// none of distances is non-zero.
+  bool compute(const SymmetryNeighbor &j, const SymmetryNeighbor &k, const Jet *a, const Jet *b,
+               const PairUses &uses);
 
   double product(int distance, int angle) const {
     return distances_[distance].value * angles_[angle].value;
@@ -87,9 +89,10 @@ void for_pairs(const SymmetryFunctions &used, const SymmetryBlock::Center &cente
   for (std::size_t j = 0; j < neighbors.size(); ++j)
     for (std::size_t k = j + 1; k < neighbors.size(); ++k) {
       const auto &uses = used.angular[species_pair(neighbors[j].species, neighbors[k].species)];
-      if (!uses.empty() && pair.compute(neighbors[j], neighbors[k], &center.jets[j * n_etas],
-                                        &center.jets[k * n_etas]))
-        visit(j, k, uses);
+      if (!uses.features.empty() &&
+          pair.compute(neighbors[j], neighbors[k], &center.jets[j * n_etas],
+                       &center.jets[k * n_etas], uses))
+        visit(j, k, uses.features);
     }
 }
 

@@ -82,7 +82,11 @@ void SymmetryFunctions::use_angular(const std::array<double, 3> &parameters, boo
   const int angle = place_of(angles, {zeta, lambda}, [](const auto &a, const auto &b) {
     return a.zeta == b.zeta && a.lambda == b.lambda;
   });
-  angular[pair].push_back({distance, angle, feature, scale});
+  PairUses &uses = angular[pair];
+  uses.features.push_back({distance, angle, feature, scale});
+  place_of(uses.distances, distance, std::equal_to<int>());
+  place_of(uses.angles, angle, std::equal_to<int>());
+  uses.third = uses.third || third;
 }
 
 SymmetryLayout::SymmetryLayout(const SymmetryTerm &own) : FeatureLayout(own) {

@@ -53,6 +53,12 @@ struct AngularUse {
   int distance, angle, feature;  ///< places among factors
   double scale;
 };
+/// What two neighbours of certain species add, and the factors that it takes.
+struct PairUses {
+  std::vector<AngularUse> features;
+  std::vector<int> distances, angles;
+  bool third = false;  ///< whether r_jk counts
+};
 
 /// What one choice of features is made of.
 class SymmetryFunctions {
@@ -64,8 +70,8 @@ class SymmetryFunctions {
   std::vector<double> etas;               ///< of functions of two neighbours
   std::vector<DistanceFactor> distances;
   std::vector<AngularFactor> angles;
-  std::vector<std::vector<RadialUse>> radial;    ///< [species of the neighbour]
-  std::vector<std::vector<AngularUse>> angular;  ///< [species_pair]
+  std::vector<std::vector<RadialUse>> radial;  ///< [species of the neighbour]
+  std::vector<PairUses> angular;               ///< [species_pair]
 
  private:
   void use(const SymmetryTerm &term, std::size_t product, int feature, double scale);
