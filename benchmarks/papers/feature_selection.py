@@ -38,7 +38,7 @@ from potential.structures.structure import atoms_from_structure, structure_from_
 from potential.terms.features import features  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "MoNbTaW" / "train.xyz"
-PARTS = (0.02, 0.05, 0.1, 0.2, 0.4)
+PARTS = (0.02, 0.05, 0.1, 0.2)
 # method, whether a choice for each species, whether recoupled
 WAYS = (
     ("cur", False, False),
@@ -219,8 +219,8 @@ def draw(rows, path):
         color = colors.get((method, per_species), "C2")
         style = {"color": color, "marker": "o", "ms": 4, "ls": "-" if recouple else "--"}
         x = [r["n_features"] for r in own]
-        axes[0].plot(x, [1e3 * r["energy"] for r in own], label=label_of(own[0]), **style)
-        axes[1].plot(x, [1e3 * r["force"] for r in own], **style)
+        axes[0].plot(x, [1e3 * r["energy"] for r in own], **style)
+        axes[1].plot(x, [1e3 * r["force"] for r in own], label=label_of(own[0]), **style)
         axes[2].plot(x, [r["us_per_atom"] for r in own], **style)
     for ax, key, scale in zip(axes, ("energy", "force", "us_per_atom"), (1e3, 1e3, 1), strict=True):
         ax.axhline(scale * full[key], color="k", lw=0.8)
@@ -229,13 +229,15 @@ def draw(rows, path):
         ax.set_xticks(counts, counts, minor=False)
         ax.set_xticks([], minor=True)
         low, high = ax.get_ylim()
-        ticks = [m * 10.0**e for e in range(4) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+        ticks = [
+            m * 10.0**e for e in range(4) for m in (1, 2, 3, 5, 7) if low <= m * 10.0**e <= high
+        ]
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.set_yticks([], minor=True)
     axes[0].set_ylabel("energy error, meV/atom")
     axes[1].set_ylabel("force error, meV/Å")
     axes[2].set_ylabel("µs per atom, one core")
-    axes[0].legend(fontsize=7)
+    axes[1].legend(fontsize=7, loc="center right", bbox_to_anchor=(1.0, 0.45))
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
