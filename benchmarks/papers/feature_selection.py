@@ -229,15 +229,14 @@ def draw(rows, path):
         ax.set_xticks(counts, counts, minor=False)
         ax.set_xticks([], minor=True)
         low, high = ax.get_ylim()
-        ticks = [
-            m * 10.0**e for e in range(4) for m in (1, 2, 3, 5, 7) if low <= m * 10.0**e <= high
-        ]
+        ticks = [m * 10**e for e in range(4) for m in (1, 2, 3, 4, 5, 7)]
+        ticks = [tick for tick in ticks if low <= tick <= high]
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.set_yticks([], minor=True)
     axes[0].set_ylabel("energy error, meV/atom")
     axes[1].set_ylabel("force error, meV/Å")
     axes[2].set_ylabel("µs per atom, one core")
-    axes[1].legend(fontsize=7, loc="center right", bbox_to_anchor=(1.0, 0.45))
+    axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(0.0, 0.55))
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
