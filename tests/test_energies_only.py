@@ -18,6 +18,8 @@ from potential.settings import LabelKeys
 from potential.structures.energy_units import EV_PER
 from potential.structures.read import read_data_set
 from potential.structures.structure import structure_from_atoms
+from potential.terms import soap_points
+from potential.terms.soap_points import thinned_features
 from potential.validation.search_space import parse_tune
 
 NAMES = ("CH4", "NH3", "H2O", "C2H6", "C2H4", "CH3OH", "C2H2", "HCN", "H2CO", "N2H4")
@@ -110,6 +112,40 @@ def test_total_energies_of_molecules_are_in_kcal_per_mol(fitted):
 def test_crystals_have_no_total_energy():
     structures = [structure_from_atoms(atoms) for atoms in emt_frames(2)]
     assert metrics.TOTAL_ENERGY not in metrics.errors(structures, structures)[metrics.ALL]
+
+
+def chosen(monkeypatch, n_bytes):
+    """Sparse points and warnings with so much room for candidates, and the room they took."""
+    used = list[int]()
+
+    def made(*arguments, **options):
+        found = thinned_features(*arguments, **options)
+        used.append(sum(own.X.nbytes for own in found.values()))
+        return found
+
+    monkeypatch.setattr(soap_points, "thinned_features", made)
+    monkeypatch.setattr(soap_points, "CANDIDATE_BYTES", n_bytes)
+    result = fit(settings(), train=molecules(60), progress=False)
+    points = [result.model.arrays[f"term0.sparse_points.{a}"] for a in range(4)]
+    return points, result.warnings, used
+
+
+def test_candidates_in_turns_give_the_choice_of_all_at_once(monkeypatch):
+    at_once, _, [all_of_them] = chosen(monkeypatch, 2**28)
+    hydrogen = 8 * at_once[0].shape[1] * sum(np.sum(m.numbers == 1) for m in molecules(60))
+    in_turns, warnings, used = chosen(monkeypatch, int(hydrogen))
+    assert warnings == []
+    assert len(used) > 1 and sum(used) == all_of_them and max(used) == hydrogen
+    for one, other in zip(in_turns, at_once, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_candidates_that_are_thinned_are_few_and_said_to_be(monkeypatch):
+    _, warnings, used = chosen(monkeypatch, 200_000)
+    assert max(used) < 1.3 * 200_000
+    (warning,) = warnings
+    assert warning.startswith("term 1: sparse points are chosen from a random part of the env")
+    assert " % of H, " in warning and warning.endswith(" take more than 0 MiB")
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def distinct_environments(X: np.ndarray, normalized: bool = True) -> np.ndarray:
     """Indices of the rows that differ and do not vanish, in an order set by the rows."""
     X = X if normalized else X / _longest(X)
     unique = distinct(X)
-    return unique[np.einsum("ij,ij->i", X[unique], X[unique]) > DUPLICATE]
+    return unique[np.einsum("ij,ij->i", X, X)[unique] > DUPLICATE]
 
 
 def _longest(X: np.ndarray) -> float:

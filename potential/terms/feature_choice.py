@@ -114,10 +114,10 @@ def _samples(
     counts = np.bincount(species, minlength=len(model.species))
     room = SAMPLE_BYTES / (8.0 * model.core.n_features(0) * np.count_nonzero(counts))
     shares = [np.minimum(1.0, room / np.maximum(counts, 1))] * len(structures)
-    X, species, _ = thinned_features(model, 0, structures, shares, settings.seed, progress)
-    rows = {}
+    found = thinned_features(model, 0, structures, shares, settings.seed, progress)
+    rows, none = {}, np.zeros((0, model.core.n_features(0)))
     for a in range(len(model.species)):
-        own = X[species == a]
+        own = found.pop(a).X if a in found else none
         own = own[distinct_environments(own, settings.normalize)]
         rows[a] = own / np.sqrt(max(len(own), 1))
     return rows

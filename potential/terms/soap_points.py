@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,23 @@ from potential.structures.structure import Structure, symbol
 from potential.terms.features import features
 from potential.terms.points_file import points_from_file
 
-# Features of candidate environments are kept in memory up to this size, per sparse set.
+# Features of candidate environments of one sparse set are thinned to this size, and no more of all
+# sets together are in memory at a time.
 CANDIDATE_BYTES = 256 * 2**20
 # A config_type with a quota keeps at least so many candidates for each of its points.
 PER_QUOTA = 10
+
+
+class Candidates(NamedTuple):
+    """Environments among which sparse points are chosen."""
+
+    X: np.ndarray  # (n, n_features)
+    species: np.ndarray  # (n,) indices
+    groups: np.ndarray  # (n,) config_types
+
+    @classmethod
+    def empty(cls, n: int, n_features: int) -> Candidates:
+        return cls(np.empty((n, n_features)), np.empty(n, dtype=int), np.empty(n, dtype=object))
 
 
 def sparse_points(
@@ -80,22 +93,35 @@ def chosen_points(
 
     separate: a sparse set for each species of the centre.
     """
-    points, warnings = {}, unused_quotas(term, settings.n_sparse_config_type, structures)
-    found = _candidates(model, term, settings, structures, progress, separate)
-    for a, (X, species, groups) in found.items():
+    warnings = unused_quotas(term, settings.n_sparse_config_type, structures)
+    points, species = dict[int, np.ndarray](), dict[int, np.ndarray]()
+
+    def choose_of(a: int, own: Candidates) -> None:
         name = symbol(model.species[a])
         wanted = n_sparse(settings, name)
-        chosen = choose(X, species, groups, wanted)
-        points[a] = X[chosen]
+        chosen = choose(*own, wanted)
+        points[a], species[a] = own.X[chosen], own.species[chosen]
         if len(chosen) < wanted:
             of = f" of {name}" if separate else ""
             warnings.append(
                 f"term {term + 1}: only {len(chosen)} distinct environments{of}, "
                 f"{wanted} sparse points were asked for"
             )
-        if not separate:
-            return {"sparse_points": points, "sparse_species": species[chosen]}, warnings
-    return {"sparse_points": points}, warnings
+
+    counts = _counts(model, structures)
+    room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
+    share = _shares(counts, settings, room, separate)
+    total = np.sum([share[name] * n for name, n in counts.items()], axis=0)
+    warnings += _thinned(model, term, total, np.sum(list(counts.values()), axis=0))
+    for batch in _batches(total, room if separate else np.inf):
+        shares = [share[structure.config_type] * batch for structure in structures]
+        found = thinned_features(
+            model, term, structures, shares, settings.seed, progress, separate=separate
+        )
+        for a in sorted(found):
+            choose_of(a, found.pop(a))  # which frees them
+    own = {} if separate else {"sparse_species": species.get(0, np.zeros(0, dtype=int))}
+    return {"sparse_points": points} | own, warnings
 
 
 def unused_quotas(
@@ -131,20 +157,41 @@ def most_points(
     return sum(min(n_sparse(settings, name), count) for name, count in atoms.items())
 
 
-def _candidates(model, term, settings, structures, progress, separate):
-    """Features (n, n_features), species (n,) and config_types (n,) by sparse set, thinned at random
-    where there are too many."""
-    indices = [model.species_indices(structure.numbers) for structure in structures]
-    share = _shares(model, term, settings, structures, indices, separate)
-    shares = [share[structure.config_type] for structure in structures]
-    X, species, groups = thinned_features(model, term, structures, shares, settings.seed, progress)
-    if not separate:
-        return {0: (X, species, groups)}
-    return {
-        a: (X[species == a], species[species == a], groups[species == a])
-        for a in range(len(model.species))
-        if np.any(species == a)
-    }
+def _counts(model: Model, structures: Sequence[Structure]) -> dict[str, np.ndarray]:
+    """Environments of each species (n_species,) by config_type."""
+    n_species = len(model.species)
+    counts: dict[str, np.ndarray] = {}
+    for structure in structures:
+        own = counts.setdefault(structure.config_type, np.zeros(n_species))
+        own += np.bincount(model.species_indices(structure.numbers), minlength=n_species)
+    return counts
+
+
+def _thinned(model: Model, term: int, kept: np.ndarray, counts: np.ndarray) -> list[str]:
+    """A warning where some of the environments (n_species,) are no candidates."""
+    parts = [
+        f"{100 * kept[a] / counts[a]:.2g} % of {symbol(model.species[a])}"
+        for a in np.flatnonzero(kept < counts)
+    ]
+    if not parts:
+        return []
+    return [
+        f"term {term + 1}: sparse points are chosen from a random part of the environments, "
+        f"{', '.join(parts)}: features of all would take more than {CANDIDATE_BYTES >> 20} MiB"
+    ]
+
+
+def _batches(kept: np.ndarray, room: float) -> list[np.ndarray]:
+    """Which species (n_species,) have their candidates (n_species,) in memory together, where there
+    is room for so many."""
+    batches, used = list[np.ndarray](), 0.0
+    for a in np.flatnonzero(kept):
+        used += kept[a]
+        if not batches or used > room:
+            batches.append(np.zeros(len(kept), dtype=bool))
+            used = kept[a]
+        batches[-1][a] = True
+    return batches
 
 
 def thinned_features(
@@ -154,36 +201,57 @@ def thinned_features(
     shares: Sequence[np.ndarray],
     seed: int,
     progress: Progress = silent,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features (n, n_features), species (n,) and config_types (n,) of a random part of the
-    environments: shares[k] (n_species,) is that of structure k, whatever the others are."""
-
-    def of_structure(item):
-        structure, share = item
+    *,
+    separate: bool = True,
+) -> dict[int, Candidates]:
+    """A random part of the environments by species of the centre, or all as 0: shares[k]
+    (n_species,) is that of structure k, whatever the others are."""
+    kept, counts = list[tuple[Structure, np.ndarray]](), np.zeros(len(model.species), dtype=int)
+    for structure, share in zip(structures, shares, strict=True):
         species = model.species_indices(structure.numbers)
-        with naming(structure):
-            X = features(model, term, structure)
         # Seeded by the geometry, not by a running stream: other structures change nothing here.
         rng = np.random.default_rng([seed, *fingerprint(structure)])
-        keep = rng.random(len(structure)) < share[species]
-        return X[keep], species[keep], np.full(keep.sum(), structure.config_type, dtype=object)
+        atoms = np.flatnonzero(rng.random(len(structure)) < share[species])
+        if len(atoms):
+            kept.append((structure, atoms))
+            counts += np.bincount(species[atoms], minlength=len(counts))
 
-    items = list(zip(structures, shares, strict=True))
-    parts = zip(*ordered_map(of_structure, progress(items, "features")), strict=True)
-    X, species, groups = (np.concatenate(own) for own in parts)
-    return X, species, groups
+    def of_structure(item: tuple[Structure, np.ndarray]) -> Candidates:
+        structure, atoms = item
+        with naming(structure):
+            X = features(model, term, structure)[atoms]
+        species = model.species_indices(structure.numbers)[atoms]
+        return Candidates(X, species, np.full(len(atoms), structure.config_type, dtype=object))
+
+    # Arrays of their final size, filled one structure after the other: nothing is there twice.
+    sizes = dict(enumerate(counts)) if separate else {0: counts.sum()}
+    found, filled = dict[int, Candidates](), dict.fromkeys(sizes, 0)
+    for own in ordered_map(of_structure, progress(kept, "features")):
+        if not found:
+            width = own.X.shape[1]
+            found = {a: Candidates.empty(n, width) for a, n in sizes.items() if n}
+        for a in np.unique(own.species).tolist() if separate else [0]:
+            rows = own.species == a if separate else slice(None)
+            part = own.X[rows]
+            place = slice(filled[a], filled[a] + len(part))
+            for whole, values in zip(found[a], own, strict=True):
+                whole[place] = values[rows]
+            filled[a] = place.stop
+    return found
 
 
-def _shares(model, term, settings, structures, indices, separate):
-    """By config_type, what part of the environments of each species (n_species,) to keep."""
-    n_species = len(model.species)
-    counts: dict[str, np.ndarray] = {}
-    for structure, species in zip(structures, indices, strict=True):
-        own = counts.setdefault(structure.config_type, np.zeros(n_species))
-        own += np.bincount(species, minlength=n_species)
+def _shares(
+    counts: Mapping[str, np.ndarray],
+    settings: KernelTermSettings | ProductTermSettings,
+    room: float,
+    separate: bool,
+) -> dict[str, np.ndarray]:
+    """By config_type, what part of the environments of each species (n_species,) to keep.
+
+    counts (n_species,): of environments, by config_type; room: for how many of a sparse set.
+    """
     if not separate:
-        counts = {name: np.full(n_species, n.sum()) for name, n in counts.items()}
-    room = CANDIDATE_BYTES / (8.0 * model.core.n_features(term))
+        counts = {name: np.full(len(n), n.sum()) for name, n in counts.items()}
     plain = room / np.maximum(sum(counts.values()), 1.0)
     quotas = settings.n_sparse_config_type
     return {
