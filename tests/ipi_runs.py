@@ -15,6 +15,7 @@ import numpy as np
 from patience import HANG
 
 from ipi_driver.client import Client, connect_tcp, connect_unix
+from potential.structures.beads import species_of
 
 
 def find_program(name):
@@ -36,7 +37,7 @@ INPUT = """
   <system>
     <initialize nbeads="{beads}">
       <file mode="xyz" units="angstrom">start.xyz</file>
-      <cell mode="manual" units="angstrom">{cell}</cell>
+      <cell mode="manual" units="angstrom">{cell}</cell>{masses}
       <velocities mode="thermal" units="kelvin">300</velocities>
     </initialize>
     <forces><force forcefield="model"/></forces>
@@ -74,11 +75,13 @@ class Run:
                 beads=beads,
                 forcefield=forcefield,
                 cell=np.array2string(atoms.cell.array.T.ravel(), separator=", ", precision=17),
+                masses=_masses(atoms),
             )
         )
+        names = atoms.arrays.get("bead", atoms.symbols)
         rows = (
-            f"{symbol} {x:.17g} {y:.17g} {z:.17g}"
-            for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)
+            f"{name} {x:.17g} {y:.17g} {z:.17g}"
+            for name, (x, y, z) in zip(names, atoms.positions, strict=True)
         )
         (folder / "start.xyz").write_text("\n".join([str(len(atoms)), "", *rows, ""]))
 
@@ -122,7 +125,7 @@ class Run:
             forces = _read_binary(self.folder / f"out.for_{b}.bin", self.steps + 1)
             assert np.abs(np.diff(positions, axis=0)).max() > 1e-4, "the atoms must move"
             for step in range(self.steps + 1):
-                expected = model.evaluate(self.atoms.numbers, positions[step], cell, True)
+                expected = model.evaluate(species_of(self.atoms), positions[step], cell, True)
                 assert_close(properties[step, 2 + b], expected.energy, rtol)
                 assert_close(forces[step], expected.forces, rtol)
                 first = 2 + self.beads + 6 * b
@@ -130,6 +133,14 @@ class Run:
                 # i-PI's own table of units has eight digits, and its V another unit of length.
                 found = properties[step, first : first + 6] * _PRESSURE * volume
                 assert_close(found, virial, rtol)
+
+
+def _masses(atoms):
+    """The line about masses, which i-PI lacks where the names are no elements."""
+    if "bead" not in atoms.arrays:
+        return ""
+    values = ", ".join(f"{mass:.17g}" for mass in atoms.get_masses())
+    return f'\n      <masses mode="manual" units="dalton">[{values}]</masses>'
 
 
 # i-PI prints virial/V in its ev/ang3, which is not its electronvolt over its angstrom cubed.

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 from alchemical import alchemical_model, contracted_alchemical_model
+from coarse import coarse_frames, write_named
 from gap_models import PAIR, SOAP, TRIPLET, train
 from ipi_runs import Run, assert_close, client_threads, find_program
 from models import (
@@ -18,10 +19,12 @@ from models import (
     symmetry_model,
 )
 from patience import HANG
+from training_data import small_settings
 
 from ipi_driver.client import Client, connect_unix
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.protocol import ConnectionClosedError
+from potential import fit
 from potential.errors import SoapGprError
 from potential.gap.importing import import_gap
 
@@ -103,6 +106,24 @@ def test_products_of_kernels_run(tmp_path, water):
     model = product_model()
     with Run(tmp_path, water, beads=2) as run:
         with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+
+
+def test_coarse_grained_beads_run(tmp_path):
+    """Species with names of their own, of which i-PI itself keeps four letters; it is told their
+    masses."""
+    frames = coarse_frames(3, ("MW", "MW", "PO") * 9)
+    for atoms in frames:
+        atoms.arrays["bead"] = np.array(["MW", "MW", "octyl"] * 9)
+    settings = small_settings("unused", n_sparse=10)
+    settings["data"] |= {"beads": ["MW", "octyl"]}
+    model = fit(settings, train=frames[:2], progress=False).model
+    frame = frames[2]
+    frame.set_masses([18.0, 18.0, 113.0] * 9)
+    template = write_named(tmp_path / "template.xyz", [frame])
+    with Run(tmp_path, frame, beads=2) as run:
+        with client_threads(run, [Evaluator(model, template)]):
             run.wait()
         run.assert_agrees(model)
 
