@@ -6,7 +6,7 @@ their energies are of no use then, but are as many. Every fit is a process of it
 needs before the fit is taken off. Files are read in that process too.
 
   python benchmarks/papers/many_molecules.py
-  python benchmarks/papers/many_molecules.py --molecules 10000 30000 100000
+  python benchmarks/papers/many_molecules.py --molecules 10000 30000
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--molecules", type=int, nargs="+", default=[1000, 3000, 10000, 30000])
+    parser.add_argument("--molecules", type=int, nargs="+", default=[1000, 10000, 100000])
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
     add_output_option(parser)
     arguments = parser.parse_args()
@@ -50,10 +50,11 @@ def main() -> None:
             print(f"{n}: {results[n]}", file=sys.stderr)
     rows = [
         [str(n), str(own["atoms"]), f"{own['peak'] - own['before']:.0f}",
-         f"{1024 * (own['peak'] - own['before']) / n:.1f}", f"{own['seconds']:.0f}"]
+         f"{1024 * (own['peak'] - own['before']) / n:.1f}", f"{own['seconds']:.0f}",
+         f"{1e3 * own['seconds'] / n:.1f}"]
         for n, own in results.items()
     ]  # fmt: skip
-    head = ["molecules", "atoms", "MiB", "KiB/molecule", "CPU s"]
+    head = ["molecules", "atoms", "MiB", "KiB/molecule", "CPU s", "ms/molecule"]
     content = {"benchmark": "many_molecules", "machine": machine(["ase"]), "term": TERM}
     emit(
         f"{describe(content['machine'])}\n\n{table(head, rows)}",
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def write(path: Path, n: int, data: Path) -> Path:
-    """n displaced molecules, written one by one."""
+    """n displaced molecules, written one by one, in a way that is quicker than ASE's."""
     import ase.io
     import numpy as np
 
@@ -74,9 +75,11 @@ def write(path: Path, n: int, data: Path) -> Path:
     rng = np.random.default_rng(0)
     with path.open("w") as stream:
         for k in range(n):
-            atoms = frames[k % len(frames)].copy()
-            atoms.positions += 0.02 * rng.standard_normal((len(atoms), 3))
-            ase.io.write(stream, atoms, format="extxyz")
+            atoms = frames[k % len(frames)]
+            positions = atoms.positions + 0.02 * rng.standard_normal((len(atoms), 3))
+            rows = zip(atoms.symbols, positions.tolist(), strict=True)
+            stream.write(f"{len(atoms)}\nenergy_pbe0_kcal={atoms.info['energy_pbe0_kcal']}\n")
+            stream.writelines(f"{s} {x:.8f} {y:.8f} {z:.8f}\n" for s, (x, y, z) in rows)
     return path
 
 
