@@ -11,6 +11,7 @@ SoapDescriptor      SOAP vectors of ase.Atoms, also as a transformer of scikit-l
 SymmetryFunctions   the same with Behler-Parrinello symmetry functions
 environment_kernel, structure_kernel
                     kernels of environments and of structures
+averaged_density    spectra of the mean density of structures
 farthest_points     choose the most different rows of a feature matrix; potential.selection has more
 SoapGprError        the one exception for what a user can put right: one sentence
 __version__         of the installed package
@@ -26,6 +27,7 @@ _EXPORTS = {
     "SoapGprCalculator": "potential.model.calculator",
     "SoapGprError": "potential.errors",
     "SymmetryFunctions": "potential.descriptors",
+    "averaged_density": "potential.descriptors",
     "environment_kernel": "potential.descriptors",
     "farthest_points": "potential.selection",
     "fit": "potential.training.fitting",
@@ -36,6 +38,7 @@ _EXPORTS = {
 if TYPE_CHECKING:  # the same for type checkers and editors
     from potential.descriptors import SoapDescriptor as SoapDescriptor
     from potential.descriptors import SymmetryFunctions as SymmetryFunctions
+    from potential.descriptors import averaged_density as averaged_density
     from potential.descriptors import environment_kernel as environment_kernel
     from potential.descriptors import structure_kernel as structure_kernel
     from potential.errors import SoapGprError as SoapGprError

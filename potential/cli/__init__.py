@@ -21,6 +21,10 @@ COMMANDS = {
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
     "learning-curve": ("potential.cli.learning_curve", "errors against the number of structures"),
     "tune": ("potential.cli.tune", "search for settings by cross-validation"),
+    "compare-features": (
+        "potential.cli.compare_features",
+        "how much of the features of one term another one knows",
+    ),
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),

@@ -7,11 +7,14 @@ Features            what it computes: rows by environment, with the structures t
 FeatureGradients    derivatives of these rows by positions and strain
 environment_kernel, structure_kernel
                     kernel matrices of environments and of structures
+averaged_density    spectra of the mean density of structures
 """
 
 from potential.descriptors.features import FeatureGradients, Features
-from potential.descriptors.kernels import environment_kernel, structure_kernel
+from potential.descriptors.kernels import environment_kernel
+from potential.descriptors.mean_density import averaged_density
 from potential.descriptors.soap import SoapDescriptor
+from potential.descriptors.structure_kernels import structure_kernel
 from potential.descriptors.symmetry import SymmetryFunctions
 from potential.terms.columns import Column, RadialColumn, TripleColumn
 
@@ -23,6 +26,7 @@ __all__ = [
     "SoapDescriptor",
     "SymmetryFunctions",
     "TripleColumn",
+    "averaged_density",
     "environment_kernel",
     "structure_kernel",
 ]

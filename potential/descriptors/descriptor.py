@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Literal, Self, overload
 
-import ase
 import numpy as np
 
 from potential.descriptors.features import POOLINGS, FeatureGradients, Features, require_pooling
@@ -20,13 +19,12 @@ from potential.descriptors.inputs import (
     places_of,
     require_beads,
     require_features,
-    require_species,
     species_of,
 )
-from potential.descriptors.tables import feature_rows, gradient_rows, term_model
+from potential.descriptors.tables import feature_rows, gradient_rows, rows_of_frames, term_model
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.runtime.parallel import ordered_map, thread_count
+from potential.runtime.parallel import thread_count
 from potential.schema.place import nearest
 from potential.settings import TermSettings
 from potential.terms.term import Draft
@@ -162,16 +160,7 @@ class Descriptor(ABC):
         frames, model = frames_of(structures), self._model()
         numbers = [numbers_of(k, atoms, self.beads) for k, atoms in enumerate(frames)]
         rows = gradient_rows if gradients else feature_rows
-
-        def of_structure(item: tuple[int, ase.Atoms]) -> Any:
-            k, atoms = item
-            require_species(k, numbers[k], model.species)
-            try:
-                return rows(model, atoms)
-            except SoapGprError as error:
-                raise SoapGprError(f"structure {k}: {error}") from None
-
-        parts = list(ordered_map(of_structure, enumerate(frames), self.n_threads))
+        parts = list(rows_of_frames(model, frames, numbers, rows, self.n_threads))
         offsets = np.cumsum([0, *map(len, frames)])
         if not gradients:
             return Features(np.concatenate(parts), np.concatenate(numbers), offsets)

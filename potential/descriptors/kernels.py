@@ -1,76 +1,59 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kernels of environments and of structures (docs/theory.md eq. 7c)."""
+"""Kernels of environments (docs/theory.md eq. 7c), and what those of structures share with them."""
 
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from potential.descriptors.features import Features, require_pooling
+from potential.descriptors.features import Features
 from potential.errors import SoapGprError
-from potential.runtime.parallel import ordered_map
 from potential.selection.rows import power
 from potential.settings import SoapTermSettings
+from potential.settings.terms import SEPARATE, SHARED
+from potential.structures.structure import symbol
 
 
 def environment_kernel(
-    A: Features, B: Features | None = None, *, zeta: float = SoapTermSettings.zeta
-) -> np.ndarray:
-    """k(i, j) = δ_{a_i a_j} (p̂_i·p̂_j)^ζ (n_A, n_B) of the environments of A and B, by default A.
-
-    It is zero between centres of different species, as in the models (docs/theory.md eq. 7); of one
-    species it is ``sklearn.metrics.pairwise.polynomial_kernel`` with degree=zeta, gamma=1, coef0=0.
-    For a zeta that is not an integer the matrix may have negative eigenvalues. Raises SoapGprError
-    for features that do not fit together and for a zeta below 1.
-    """
-    B = _checked(A, B, zeta)
-    return _kernel(A.values, A.numbers, B, zeta)
-
-
-def structure_kernel(
     A: Features,
     B: Features | None = None,
     *,
     zeta: float = SoapTermSettings.zeta,
-    pooling: str = "mean",
+    centers: str = SEPARATE,
 ) -> np.ndarray:
-    """Average or sum kernel (n_A, n_B) of the structures of A and B, by default A.
+    """k(i, j) = δ_{a_i a_j} (p̂_i·p̂_j)^ζ (n_A, n_B) of the environments of A and B, by default A.
 
-    pooling "sum": K(A, B) = Σ_i∈A Σ_j∈B k(i, j), for properties that are sums over atoms; "mean":
-    the same over N_A N_B, for properties per atom (docs/theory.md eq. 7c). Memory is that of the
-    kernel between the environments of one structure of A and all those of B, for each thread.
-    Raises SoapGprError as ``environment_kernel`` does.
+    It is zero between centres of different species, as in the models (docs/theory.md eq. 7), unless
+    centers are "shared" (eq. 7d); of one species it is
+    ``sklearn.metrics.pairwise.polynomial_kernel`` with degree=zeta, gamma=1, coef0=0.
+    For a zeta that is not an integer the matrix may have negative eigenvalues. Raises SoapGprError
+    for features that do not fit together or are not finite, and for a zeta below 1.
     """
-    require_pooling(pooling)
-    B = _checked(A, B, zeta)
-
-    def row(own: slice) -> np.ndarray:
-        k = _kernel(A.values[own], A.numbers[own], B, zeta).sum(axis=0)
-        return np.add.reduceat(k, B.offsets[:-1])
-
-    bounds = zip(A.offsets[:-1], A.offsets[1:], strict=True)
-    with threadpool_limits(limits=1, user_api="blas"):  # threads are spread over structures
-        K = np.array(list(ordered_map(row, (slice(begin, end) for begin, end in bounds))))
-    if pooling == "mean":
-        K /= np.outer(np.diff(A.offsets), np.diff(B.offsets))
-    return K
+    B = checked(A, B, zeta, centers)
+    return kernel_of(A.values, A.numbers, B.values, B.numbers, zeta, centers)
 
 
-def _kernel(X: np.ndarray, numbers: np.ndarray, B: Features, zeta: float) -> np.ndarray:
-    return np.where(numbers[:, None] == B.numbers, power(X @ B.values.T, zeta), 0.0)
+def kernel_of(
+    X: np.ndarray,
+    numbers: np.ndarray,
+    Y: np.ndarray,
+    others: np.ndarray,
+    zeta: float,
+    centers: str,
+) -> np.ndarray:
+    """k (n, m) of rows X (n, n_features) and Y (m, n_features) of centres of these species."""
+    k = power(X @ Y.T, zeta)
+    return k if centers == SHARED else np.where(numbers[:, None] == others, k, 0.0)
 
 
-def _checked(A: Features, B: Features | None, zeta: float) -> Features:
-    """B, by default A."""
+def checked(A: Features, B: Features | None, zeta: float, centers: str) -> Features:
+    """B, by default A. Raises SoapGprError as ``environment_kernel`` does."""
     for features in (A, B):
-        if not isinstance(features, Features) and features is not None:
-            raise SoapGprError(
-                f"found {type(features).__name__}, expected Features, what "
-                "SoapDescriptor.compute returns"
-            )
-    number = isinstance(zeta, (int, float, np.integer, np.floating))
-    if not number or isinstance(zeta, bool) or not 1 <= zeta < np.inf:
+        if features is not None:
+            _require_features(features)
+    if not is_number(zeta) or not 1 <= zeta < np.inf:
         raise SoapGprError(f"zeta: found {zeta!r}, expected a number of at least 1")
+    if centers not in (SEPARATE, SHARED):
+        raise SoapGprError(f"centers: found {centers!r}, expected {SEPARATE!r} or {SHARED!r}")
     B = A if B is None else B
     if A.values.shape[1] != B.values.shape[1]:
         raise SoapGprError(
@@ -78,3 +61,27 @@ def _checked(A: Features, B: Features | None, zeta: float) -> Features:
             "those of one descriptor"
         )
     return B
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number, and no bool."""
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _require_features(found: object) -> None:
+    if not isinstance(found, Features):
+        raise SoapGprError(
+            f"found {type(found).__name__}, expected Features, what SoapDescriptor.compute returns"
+        )
+    empty = np.flatnonzero(np.diff(found.offsets) <= 0)
+    if len(empty) or len(found.offsets) < 2:
+        which = f"structure {empty[0]} without" if len(empty) else "features without structures or"
+        raise SoapGprError(f"found {which} atoms, expected at least one")
+    bad = ~np.isfinite(found.values).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise SoapGprError(
+            f"structure {found.structure[row]}: found features of {symbol(found.numbers[row])} "
+            "that are not finite"
+        )

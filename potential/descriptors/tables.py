@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import ase
 import numpy as np
 
 from potential.basis.contraction import Contraction
+from potential.descriptors.inputs import require_species
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.runtime.memory import available_bytes
+from potential.runtime.parallel import ordered_map
 from potential.settings import SoapTermSettings
 from potential.structures.read import geometry
 from potential.terms.density_covariance import contracted_draft, contraction_of
@@ -50,6 +53,29 @@ def contraction_for(
     assert settings.contraction is not None
     named = [geometry(atoms, f"structure {k}") for k, atoms in enumerate(frames)]
     return contraction_of(settings.contraction, soap_model(settings, species), named)
+
+
+def rows_of_frames(
+    model: Model,
+    frames: Sequence[ase.Atoms],
+    numbers: Sequence[np.ndarray],
+    rows: Callable[[Model, ase.Atoms], Any],
+    n_threads: int | None = None,
+) -> Iterator[Any]:
+    """What ``rows`` makes of each frame, in their order; numbers (N,) of the species of each.
+
+    Raises SoapGprError that says which frame it is about.
+    """
+
+    def of_structure(item: tuple[int, ase.Atoms]) -> Any:
+        k, atoms = item
+        require_species(k, numbers[k], model.species)
+        try:
+            return rows(model, atoms)
+        except SoapGprError as error:
+            raise SoapGprError(f"structure {k}: {error}") from None
+
+    return ordered_map(of_structure, enumerate(frames), n_threads)
 
 
 def feature_rows(model: Model, atoms: ase.Atoms) -> np.ndarray:

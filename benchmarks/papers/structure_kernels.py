@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kernels between structures on molecules: kernel ridge regression on one extensive property, the
+energy of atomisation, and one intensive property, the gap between frontier orbitals.
+
+Gaps are those of GFN2-xTB, computed here with tblite (pip install tblite); energies are those of
+the data. Each kernel is made once for all molecules; learning curves are means over random choices
+of the training molecules, with the same test molecules for all.
+
+  python benchmarks/papers/structure_kernels.py --plot docs/images/structure_kernels.png
+  python benchmarks/papers/structure_kernels.py --set small_molecules_1000
+  python benchmarks/papers/structure_kernels.py --quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import cpu_seconds, machine, pin_to_one_core, table
+
+pin_to_one_core()
+
+import ase.io  # noqa: E402
+import numpy as np  # noqa: E402
+from ase.units import Bohr, Hartree, kcal, mol  # noqa: E402
+from sklearn.kernel_ridge import KernelRidge  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
+
+from potential import SoapDescriptor, averaged_density, structure_kernel  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+ENERGIES = {"QM7": ("energy_pbe0_kcal", kcal / mol), "small_molecules_1000": ("energy", 1.0)}
+SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3}
+SCALING = {"scale": 1.5, "exponent": 7.0, "rate": 1.0}
+SIZES, N_TEST, REPEATS = (50, 100, 200, 400, 750), 200, 5
+ZETA = 2
+KERNELS: dict[str, dict[str, Any]] = {
+    "sum": {"pooling": "sum"},
+    "average": {"pooling": "mean", "normalize": True},
+    "averaged features": {"pooling": "features", "normalize": True},
+    "averaged density": {"pooling": "density"},
+    "REMatch, γ = 1": {"pooling": "rematch", "gamma": 1.0, "normalize": True},
+    "REMatch, γ = 0.1": {"pooling": "rematch", "gamma": 0.1, "normalize": True},
+    "REMatch, γ = 0.02": {"pooling": "rematch", "gamma": 0.02, "normalize": True},
+}
+PROPERTIES = {"atomisation energy": "kcal/mol", "gap": "eV"}
+ALPHAS = np.geomspace(1e-9, 1e-1, 9)
+
+
+def main() -> None:
+    arguments = options().parse_args()
+    frames = molecules(arguments)
+    counts = composition(frames)
+    key, unit = ENERGIES[arguments.set]
+    energies = np.array([atoms.info[key] for atoms in frames]) * unit / (kcal / mol)
+    targets = {"atomisation energy": energies, "gap": gaps(frames, arguments)}
+    soap = SoapDescriptor(**SOAP, radial_scaling=SCALING).fit(frames)
+    kept: dict[str, Any] = {}
+    if arguments.json and Path(arguments.json).exists():
+        kept = json.loads(Path(arguments.json).read_text())["kernels"]
+    features = soap.compute(frames)
+    for name, how in KERNELS.items():
+        if name not in kept:
+            K, seconds = made(soap, frames, features, how)
+            curves = {
+                what: curve(K, y, counts, what == "gap", how["pooling"] == "sum", arguments)
+                for what, y in targets.items()
+            }
+            kept[name] = {"seconds": seconds, "curves": curves}
+            write(kept, arguments)
+        print(name, f"{kept[name]['seconds']:.0f} s", file=sys.stderr, flush=True)
+    print(table_of(kept))
+    if arguments.plot:
+        plot(kept, arguments)
+
+
+def made(soap, frames, features, how: Mapping[str, Any]) -> tuple[np.ndarray, float]:
+    """The kernel between all molecules, and the CPU time of it."""
+    found = []
+
+    def make() -> None:
+        if how["pooling"] == "density":
+            found.append(structure_kernel(averaged_density(soap, frames), zeta=ZETA))
+        else:
+            found.append(structure_kernel(features, zeta=ZETA, **how))
+
+    seconds = cpu_seconds(make)
+    return found[0], seconds
+
+
+def curve(
+    K: np.ndarray,
+    y: np.ndarray,
+    counts: np.ndarray,
+    intensive: bool,
+    extensive_kernel: bool,
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """Mean absolute errors on the test molecules against the number of training molecules.
+
+    A kernel that is a sum learns the property of a molecule if that is extensive, and one that is a
+    mean the property by atom; of an intensive property both learn the property. What composition
+    tells, by linear regression, is taken off first.
+    """
+    sizes = arguments.sizes
+    atoms = counts.sum(axis=1)
+    size = np.ones(len(y)) if intensive or extensive_kernel else atoms
+    if not extensive_kernel and not intensive:
+        y = y / atoms
+    X = counts if extensive_kernel and not intensive else counts / atoms[:, None]
+    order = np.random.default_rng(0).permutation(len(y))
+    test, pool = order[: arguments.n_test], order[arguments.n_test :]
+    errors = np.zeros((arguments.repeats, len(sizes)))
+    for repeat in range(arguments.repeats):
+        drawn = np.random.default_rng(1 + repeat).permutation(pool)
+        for k, n in enumerate(sizes):
+            train = drawn[:n]
+            baseline = X @ np.linalg.lstsq(X[train], y[train], rcond=None)[0]
+            scale = np.diag(K)[train].mean()
+            search = GridSearchCV(
+                KernelRidge(kernel="precomputed"), {"alpha": ALPHAS}, cv=5, scoring=SCORE
+            )
+            search.fit(K[np.ix_(train, train)] / scale, (y - baseline)[train])
+            found = baseline[test] + search.predict(K[np.ix_(test, train)] / scale)
+            errors[repeat, k] = np.abs((found - y[test]) * size[test]).mean()
+    return {
+        "sizes": list(sizes),
+        "mae": errors.mean(axis=0).tolist(),
+        "deviation": errors.std(axis=0, ddof=min(1, arguments.repeats - 1)).tolist(),
+    }
+
+
+SCORE = "neg_mean_absolute_error"
+
+
+def composition(frames) -> np.ndarray:
+    """(n_molecules, n_species) numbers of atoms."""
+    species = sorted({int(z) for atoms in frames for z in atoms.numbers})
+    return np.array([[np.sum(atoms.numbers == z) for z in species] for atoms in frames], float)
+
+
+def gaps(frames, arguments: argparse.Namespace) -> np.ndarray:
+    """Between the highest occupied and the lowest empty orbital of GFN2-xTB, eV."""
+    from tblite.interface import Calculator
+
+    found = []
+    for atoms in frames:
+        calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / Bohr)
+        calculator.set("verbosity", 0)
+        result = calculator.singlepoint()
+        levels, occupied = (result.get(f"orbital-{what}") for what in ("energies", "occupations"))
+        highest = round(float(np.sum(occupied)) / 2) - 1
+        found.append(levels[highest + 1] - levels[highest])
+    return np.array(found) * Hartree
+
+
+def molecules(arguments: argparse.Namespace) -> list[Any]:
+    """A random choice that is always the same."""
+    files = sorted((arguments.data / arguments.set).glob("*.xyz"))
+    if not files:
+        raise SystemExit(f"{arguments.data / arguments.set} was not found: see --data")
+    frames = [atoms for file in files for atoms in ase.io.read(file, ":")]
+    arguments.sizes, arguments.n_test, arguments.repeats = SIZES, N_TEST, REPEATS
+    if arguments.quick:
+        arguments.sizes, arguments.n_test, arguments.repeats = (20, 40), 30, 2
+    n = min(arguments.sizes[-1] + arguments.n_test, len(frames))
+    chosen = np.random.default_rng(0).permutation(len(frames))[:n]
+    return [frames[k] for k in chosen]
+
+
+def write(results: Mapping[str, Any], arguments: argparse.Namespace) -> None:
+    """The JSON so far."""
+    if arguments.json:
+        packages = ["ase", "scikit-learn", "tblite"]
+        content = {"set": arguments.set, "machine": machine(packages), "kernels": results}
+        Path(arguments.json).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def table_of(results: Mapping[str, Any]) -> str:
+    """Mean absolute errors with the deviation between choices of the largest number."""
+    parts = []
+    for what, unit in PROPERTIES.items():
+        rows = []
+        for name, own in results.items():
+            found = own["curves"][what]
+            errors = [f"{e:.3g}" for e in found["mae"]]
+            rows.append([name, *errors, f"{found['deviation'][-1]:.2g}", f"{own['seconds']:.0f}"])
+        head = [f"{what}, {unit}", *map(str, found["sizes"]), "±", "s"]
+        parts.append(table(head, rows))
+    return "\n\n".join(parts)
+
+
+def plot(results: Mapping[str, Any], arguments: argparse.Namespace) -> None:
+    """Both properties side by side, on log-log axes."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    for axes, (what, unit) in zip(figure.subplots(1, 2), PROPERTIES.items(), strict=True):
+        for name, own in results.items():
+            found = own["curves"][what]
+            axes.errorbar(
+                found["sizes"], found["mae"], found["deviation"], label=name, marker="o", ms=3
+            )
+        axes.set(xscale="log", yscale="log", xlabel="training molecules", title=what)
+        axes.set_ylabel(f"MAE, {unit}")
+        axes.set_xticks(found["sizes"], [str(n) for n in found["sizes"]])
+        axes.xaxis.set_minor_locator(NullLocator())
+        low, high = axes.get_ylim()
+        steps = (10.0**k * n for k in range(-3, 4) for n in (1, 1.5, 2, 3, 5, 7))
+        ticks = [n for n in steps if low < n < high]
+        axes.set_yticks(ticks, [f"{n:g}" for n in ticks])
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(fontsize=8, frameon=False)
+    figure.suptitle(arguments.set)
+    figure.savefig(arguments.plot, dpi=110)
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--set", choices=tuple(ENERGIES), default="QM7", help="default QM7")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
+    parser.add_argument("--quick", action="store_true", help="70 molecules")
+    parser.add_argument("--json", metavar="FILE", help="write results; those there are kept")
+    parser.add_argument("--plot", metavar="FILE", help="write the figure")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

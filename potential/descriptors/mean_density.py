@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Spectra of the mean density of structures (docs/theory.md eq. 24a)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ase
+import numpy as np
+
+from potential.descriptors.features import Features
+from potential.descriptors.inputs import Structures, frames_of
+from potential.descriptors.soap import SoapDescriptor
+from potential.descriptors.tables import rows_of_frames
+from potential.descriptors.weights import Weights, weights_of
+from potential.errors import SoapGprError
+from potential.model import Model
+from potential.terms.features import density_coefficients
+
+SPECTRA = ("power_spectrum", "radial_spectrum")
+
+
+def averaged_density(
+    soap: SoapDescriptor, structures: Structures, *, weights: Weights | None = None
+) -> Features:
+    """Features of structures, a row for each: the spectrum of the density that is the mean of those
+    around its atoms, dscribe's ``average="inner"``.
+
+    ``structure_kernel`` and ``environment_kernel`` of them are the averaged-density kernel. soap:
+    with its parameters and columns, and the mean weighted as ``structure_kernel`` has it; numbers
+    of the result are 0, as there is no centre. Raises SoapGprError as ``soap.compute`` does, and
+    for bispectra and selected features.
+    """
+    if not isinstance(soap, SoapDescriptor):
+        raise SoapGprError(f"found {type(soap).__name__}, expected SoapDescriptor")
+    frames, model = frames_of(structures), soap._model()
+    _require_spectrum(model)
+    for k, atoms in enumerate(frames):
+        if len(atoms) == 0:
+            raise SoapGprError(f"structure {k}: found no atoms, expected at least one")
+    numbers = np.concatenate([atoms.numbers for atoms in frames])
+    offsets = np.cumsum([0, *map(len, frames)])
+    of_atoms = weights_of(weights, numbers, offsets)
+
+    def coefficients(model: Model, atoms: ase.Atoms) -> np.ndarray:
+        return density_coefficients(model, 0, atoms)
+
+    parts = rows_of_frames(model, frames, coefficients, soap.n_threads)
+    shares = np.split(of_atoms, offsets[1:-1])
+    c = np.array([own @ part / own.sum() for own, part in zip(shares, parts, strict=True)])
+    p = _spectra(c, model.terms[0])
+    if soap.normalize:  # type: ignore[attr-defined]
+        length = np.linalg.norm(p, axis=1, keepdims=True)
+        p = np.divide(p, length, out=np.zeros_like(p), where=length > 0)
+    return Features(p, np.zeros(len(frames), dtype=numbers.dtype), np.arange(len(frames) + 1))
+
+
+def _spectra(c: np.ndarray, entry: Any) -> np.ndarray:
+    """Eq. (5) or (5b) of coefficients c (n, Σ_l (2l + 1) Q_l): one l after the other, then m."""
+    sizes = entry["n_channels"]
+    if entry.get("representation") == "radial_spectrum":
+        return c[:, : sizes[0]]
+    parts, begin = [], 0
+    for l, size in enumerate(sizes):
+        end = begin + (2 * l + 1) * size
+        of_l = c[:, begin:end].reshape(len(c), 2 * l + 1, size)
+        q, other = np.triu_indices(size)
+        products = (of_l.transpose(0, 2, 1) @ of_l)[:, q, other]
+        parts.append(products * np.where(q == other, 1.0, np.sqrt(2.0)) / np.sqrt(2 * l + 1))
+        begin = end
+    return np.concatenate(parts, axis=1)
+
+
+def _require_spectrum(model: Model) -> None:
+    found = model.terms[0].get("representation", SPECTRA[0])
+    if found not in SPECTRA:
+        raise SoapGprError(
+            f"the averaged density: found representation {found!r}, expected one of "
+            + ", ".join(map(repr, SPECTRA))
+        )
+    if "term0.features" in model.arrays:
+        raise SoapGprError("the averaged density: found selected features, expected all of them")
