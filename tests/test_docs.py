@@ -234,6 +234,13 @@ def test_python_examples_of_the_descriptors_run():
     assert abs(names["forces"].sum(axis=0)).max() < 1e-10
 
 
+def test_python_examples_of_the_structures_run():
+    names: dict = {}
+    for block in blocks(ROOT / "docs/structures.md", "python"):
+        exec(compile(block, "docs/structures.md", "exec"), names)
+    assert names["K"].shape == (4, 4)
+
+
 def test_python_examples_of_the_fits_run(tmp_path, monkeypatch):
     from training_data import emt_frames, write_frames
 

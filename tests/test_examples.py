@@ -35,6 +35,15 @@ def test_ridge_on_soap_vectors_beats_the_mean(tmp_path):
     assert error < 0.7 * guess
 
 
+def test_kernel_ridge_on_structures_beats_the_mean(tmp_path):
+    pytest.importorskip("sklearn")
+    said = run("descriptors/kernel_ridge.py", tmp_path)
+    errors = re.findall(r"^(\w+) +mean absolute error of 27 molecules: ([\d.]+)", said, re.M)
+    guess = float(re.search(r"^([\d.]+) with the mean", said, re.M)[1])
+    assert [pooling for pooling, _ in errors] == ["sum", "mean", "rematch"]
+    assert all(float(error) < 0.85 * guess for _, error in errors)
+
+
 def test_copper_is_trained_and_run(tmp_path):
     said = run("copper/train_and_run.py", tmp_path)
     assert float(re.search(r"test frames: ([\d.]+) eV/Å", said)[1]) < 0.03

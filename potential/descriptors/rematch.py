@@ -9,7 +9,7 @@ from potential.errors import SoapGprError
 
 # Σ_i |Σ_j P_ij - a_i| of a plan, at most; K is then right to the same, times the largest |C_ij|.
 TOLERANCE = 1e-10
-MOST_ITERATIONS = 10_000
+MOST_ITERATIONS = 2000
 
 
 def rematch(

@@ -77,7 +77,7 @@ def global_reconstruction_error(
     of train as a fold. Raises SoapGprError where features do not vary.
     """
     X, Y = (_scaled(own, train) for own in (X, Y))
-    residual = Y[test] - X[test] @ _linear_map(X[train], Y[train])
+    residual = Y[test] - _mapped(X[train], Y[train], X[test])
     return float(np.linalg.norm(residual) / np.sqrt(len(test)))
 
 
@@ -91,8 +91,8 @@ def local_reconstruction_error(
     for x, y in zip(X[test], Y[test], strict=True):
         near = train[np.argsort(np.sum((X[train] - x) ** 2, axis=1), kind="stable")[:n_local]]
         x_mean, y_mean = X[near].mean(axis=0), Y[near].mean(axis=0)
-        P = _linear_map(X[near] - x_mean, Y[near] - y_mean)
-        total += np.sum((y - y_mean - (x - x_mean) @ P) ** 2)
+        found = _mapped(X[near] - x_mean, Y[near] - y_mean, (x - x_mean)[None])
+        total += np.sum((y - y_mean - found[0]) ** 2)
     return float(np.sqrt(total / len(test)))
 
 
@@ -105,9 +105,10 @@ def kernel_features(features: Features, zeta: float) -> np.ndarray:
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def _linear_map(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """P (n_X, n_Y) of the least |Y - X P|, without the smallest singular values of X: those whose
-    neglect serves the rows of one half best that were not fitted, and the other way round."""
+def _mapped(X: np.ndarray, Y: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Rows of test (n, n_X) times the P (n_X, n_Y) of the least |Y - X P|, without the smallest
+    singular values of X: those whose neglect serves the rows of one half best that were not fitted,
+    and the other way round."""
     halves = [np.arange(len(X)) % 2 == k for k in (0, 1)]
     parts = [np.linalg.svd(X[half], full_matrices=False) for half in halves]
     least = max(X.shape) * np.finfo(float).eps
@@ -120,7 +121,7 @@ def _linear_map(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
         losses += [of_rank[n] for n in ranks]
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     n = np.count_nonzero(s > max(CUTOFFS[np.argmin(losses)] * largest, least))
-    return (Vt[:n].T / s[:n]) @ (U[:, :n].T @ Y)
+    return (test @ Vt[:n].T / s[:n]) @ (U[:, :n].T @ Y)
 
 
 def _loss(Y: np.ndarray, found: np.ndarray) -> float:
