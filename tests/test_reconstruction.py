@@ -213,11 +213,13 @@ def test_bad_input_is_one_sentence(folder, capsys, line, message):
     assert message in said and len(said.splitlines()) == 1
 
 
-def test_optimised_maps_are_those_of_a_model(folder, frames):
-    (folder / "c.toml").write_text(
-        "[[terms]]\nalchemy = {dimensions = 2, optimise = {}}\nzeta = 1\n[data]\n"
-    )
-    with pytest.raises(SoapGprError, match=r"^c.toml: term 1 has a map that a fit optimises, exp"):
+@pytest.mark.parametrize(
+    "table",
+    ["alchemy = {dimensions = 2, optimise = {}}", "contraction = {n_channels = 2, optimise = {}}"],
+)
+def test_tables_that_a_fit_optimises_are_those_of_a_model(folder, table):
+    (folder / "c.toml").write_text(f"[[terms]]\n{table}\nzeta = 1\n")
+    with pytest.raises(SoapGprError, match=r"^c.toml: term 1 has a table that a fit optimises, ex"):
         descriptor_of("c.toml", None, 1)
     with pytest.raises(SoapGprError, match=r"^expected either settings or a model$"):
         descriptor_of("a.toml", "model.sgpr", 1)

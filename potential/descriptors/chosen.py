@@ -47,9 +47,11 @@ def descriptor_of(
     own = asked.terms[_index(str(settings), len(asked.terms), term)]
     if not issubclass(kind_of_settings(own), FeatureTerm):
         raise _no_features(str(settings), term, own.kind)
-    if isinstance(own, SoapTermSettings) and own.alchemy is not None and own.alchemy.optimise:
+    tables = (own.alchemy, own.contraction) if isinstance(own, SoapTermSettings) else ()
+    if any(table is not None and table.optimise for table in tables):
         raise SoapGprError(
-            f"{settings}: term {term} has a map that a fit optimises, expected the model of the fit"
+            f"{settings}: term {term} has a table that a fit optimises, expected the model of the "
+            "fit"
         )
 
     def compute(structures: Sequence[ase.Atoms]) -> Features:
