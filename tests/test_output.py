@@ -48,6 +48,7 @@ COMMANDS = [
     "learning-curve fit.toml --repeats 1 -o FILE.pdf",
     "learning-curve fit.toml --repeats 1 -o FILE.svg",
     "learning-curve fit.toml --repeats 1 -o FILE.html",
+    "compare-features fit.toml model.sgpr train.xyz --json FILE",
     "tune fit.toml -o FILE",
     "tune fit.toml -o new.toml --json FILE",
     "tune fit.toml -o new.toml --report FILE",

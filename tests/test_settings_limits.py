@@ -200,6 +200,10 @@ def test_integers_without_end_are_no_grid(train):
 @pytest.mark.parametrize(
     "line",
     [
+        "compare-features fit.toml fit.toml train.xyz --environments",
+        "compare-features fit.toml fit.toml train.xyz --neighbors",
+        "compare-features fit.toml fit.toml train.xyz --seed",
+        "compare-features fit.toml fit.toml train.xyz --zeta",
         "learning-curve fit.toml --repeats",
         "learning-curve fit.toml --seed",
         "learning-curve fit.toml --sizes",

@@ -208,6 +208,17 @@ def test_rematch_of_decoupled_environments_takes_few_iterations(n, monkeypatch):
     assert of_pair(C, 0.02) == pytest.approx(matched @ [0.9, 0.8], abs=1e-8)
 
 
+@pytest.mark.parametrize("gamma", [0.1, 0.01, 1e-3, 1e-4])
+def test_rematch_of_molecules_takes_few_iterations(gamma, monkeypatch):
+    """Of atoms that are alike and of kinds that have nothing in common, for sizes that differ."""
+    monkeypatch.setattr("potential.descriptors.rematch.MOST_ITERATIONS", 300)
+    frames = [molecule(name) for name in ("C3H6_D3h", "cyclobutane", "H2", "CH4", "C6H6")]
+    A = SoapDescriptor(**BASIS, species=["H", "C"]).compute(frames)
+    K = structure_kernel(A, zeta=1, pooling="rematch", gamma=gamma)
+    np.testing.assert_allclose(K, K.T, atol=1e-9)
+    assert np.abs(np.diag(K) - 1.0).max() < gamma * np.log(12)
+
+
 def test_plan_is_optimal():
     """No other plan of the same sums has a larger similarity and entropy."""
     rng = np.random.default_rng(1)

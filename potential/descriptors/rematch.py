@@ -53,7 +53,8 @@ def _newton(c, log_b, a, f, g, P, missing, reach):
     there, b = np.isfinite(log_b), np.exp(log_b)
     H = -np.divide(P, b[:, None], out=np.zeros_like(P), where=there[:, None]) @ P.swapaxes(1, 2)
     i = np.arange(len(a))
-    H[:, i, i] += P.sum(axis=2) + 1e-14
+    # where directions are next to decoupled, H is below the rounding of P = exp(c + f + g)
+    H[:, i, i] += P.sum(axis=2) + 1e-14 * (1.0 + np.abs(f).max(axis=1))[:, None]
     H += 1.0 / len(a) ** 2  # f is free up to a constant
     step = np.linalg.solve(H, missing[:, :, None])[:, :, 0]
     size = np.abs(step).max(axis=1)
@@ -61,8 +62,9 @@ def _newton(c, log_b, a, f, g, P, missing, reach):
     other_f = f + step
     other_g = log_b - _log_sum(c + other_f[:, :, None], axis=1)
     change = np.subtract(other_g, g, out=np.zeros_like(g), where=there)
-    better = step @ a + np.sum(b * change, axis=1) > 0
-    reach = np.where(better, 2.0 * reach, np.minimum(size, reach) / 4.0)
+    # close to the plan the gain is below the rounding of f and g
+    better = step @ a + np.sum(b * change, axis=1) > -1e-15 * (1.0 + np.abs(f).max(axis=1))
+    reach = np.where(better, 2.0 * reach, np.maximum(np.minimum(size, reach) / 4.0, 1e-3))
     f = np.where(better[:, None], other_f, f)
     return f, np.where(better[:, None], other_g, g), reach
 
