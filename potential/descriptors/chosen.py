@@ -10,13 +10,13 @@ import ase
 import numpy as np
 
 from potential.descriptors.features import Features
-from potential.descriptors.inputs import frames_of
+from potential.descriptors.inputs import frames_of, numbers_of
 from potential.descriptors.tables import rows_of_frames, term_model
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.settings import FitSettings, SoapTermSettings
 from potential.settings.file import load_settings
-from potential.species import species_number
+from potential.species import bead_names, species_number
 from potential.structures.read import geometry, read_geometries
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.features import features
@@ -79,9 +79,12 @@ def _model_of(settings: FitSettings, own, frames: Sequence[ase.Atoms]) -> Model:
 
 
 def _features(model: Model, index: int, frames: Sequence[ase.Atoms]) -> Features:
-    parts = list(rows_of_frames(model, frames, lambda own, atoms: features(own, index, atoms)))
-    numbers = np.concatenate([atoms.numbers for atoms in frames])
-    return Features(np.concatenate(parts), numbers, np.cumsum([0, *map(len, frames)]))
+    beads = bead_names(model.species)
+    numbers = [numbers_of(k, atoms, beads) for k, atoms in enumerate(frames)]
+    rows = rows_of_frames(model, frames, numbers, lambda own, atoms: features(own, index, atoms))
+    return Features(
+        np.concatenate(list(rows)), np.concatenate(numbers), np.cumsum([0, *map(len, frames)])
+    )
 
 
 def _index(name: str, n_terms: int, term: int) -> int:

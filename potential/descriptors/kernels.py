@@ -10,7 +10,7 @@ from potential.errors import SoapGprError
 from potential.selection.rows import power
 from potential.settings import SoapTermSettings
 from potential.settings.terms import SEPARATE, SHARED
-from potential.structures.structure import symbol
+from potential.species import symbol
 
 
 def environment_kernel(

@@ -9,7 +9,7 @@ import ase
 import numpy as np
 
 from potential.descriptors.features import Features
-from potential.descriptors.inputs import Structures, frames_of
+from potential.descriptors.inputs import Structures, frames_of, numbers_of
 from potential.descriptors.soap import SoapDescriptor
 from potential.descriptors.tables import rows_of_frames
 from potential.descriptors.weights import Weights, weights_of
@@ -38,14 +38,15 @@ def averaged_density(
     for k, atoms in enumerate(frames):
         if len(atoms) == 0:
             raise SoapGprError(f"structure {k}: found no atoms, expected at least one")
-    numbers = np.concatenate([atoms.numbers for atoms in frames])
+    by_frame = [numbers_of(k, atoms, soap.beads) for k, atoms in enumerate(frames)]
+    numbers = np.concatenate(by_frame)
     offsets = np.cumsum([0, *map(len, frames)])
     of_atoms = weights_of(weights, numbers, offsets)
 
     def coefficients(model: Model, atoms: ase.Atoms) -> np.ndarray:
         return density_coefficients(model, 0, atoms)
 
-    parts = rows_of_frames(model, frames, coefficients, soap.n_threads)
+    parts = rows_of_frames(model, frames, by_frame, coefficients, soap.n_threads)
     shares = np.split(of_atoms, offsets[1:-1])
     c = np.array([own @ part / own.sum() for own, part in zip(shares, parts, strict=True)])
     p = _spectra(c, model.terms[0])
@@ -78,5 +79,5 @@ def _require_spectrum(model: Model) -> None:
             f"the averaged density: found representation {found!r}, expected one of "
             + ", ".join(map(repr, SPECTRA))
         )
-    if "term0.features" in model.arrays:
+    if any(name.startswith("term0.features") for name in model.arrays):
         raise SoapGprError("the averaged density: found selected features, expected all of them")

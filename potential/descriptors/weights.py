@@ -11,6 +11,7 @@ import numpy as np
 from potential.descriptors.inputs import species_of
 from potential.descriptors.kernels import is_number
 from potential.errors import SoapGprError
+from potential.species import bead_names
 
 Weights: TypeAlias = Mapping[str | int, float] | np.ndarray
 
@@ -39,11 +40,11 @@ def weights_of(weights: Any, numbers: np.ndarray, offsets: np.ndarray) -> np.nda
 def _by_species(weights: Mapping[Any, Any], numbers: np.ndarray) -> np.ndarray:
     if (numbers == 0).any():
         raise SoapGprError("weights by species: found features of structures, which have no centre")
-    found = np.ones(len(numbers))
+    found, beads = np.ones(len(numbers)), bead_names(np.unique(numbers))
     for species, value in weights.items():
         if not is_number(value) or not 0 <= value < np.inf:
             raise SoapGprError(f"weights: found {species!r}: {value!r}, expected at least 0")
-        found[numbers == species_of([species])[0]] = value
+        found[numbers == species_of([species], beads)[0]] = value
     return found
 
 
