@@ -64,6 +64,30 @@ void project(const SparseSet &sparse, int n_features, bool back, const Panel &pa
     block_product<V, false>(sparse.rank, n_features, {P, row, 1}, panel.p_hat, panel.y);
 }
 
+/// targets[k][i] += Σ_m W_km k(i, m) for the n points from `begin` of a tile, where panel.k has the
+/// dot products; n_centers: in a row of targets.
+void add_targets(const Kernel &kernel, const SparseSet &sparse, int begin, int n,
+                 const Panel &panel, int n_centers, double *targets) {
+  const KernelFunction function(kernel);
+  Lanes values[kKernelTile];
+  for (int lanes = 0; lanes < panel.width; lanes += kLanes) {
+    for (int m = 0; m < n; ++m) {
+      values[m] = function(load(panel.k + std::size_t(m) * panel.width + lanes), 1.0).value;
+      if (!sparse.coupling.empty())
+        values[m] *=
+            load(panel.coupling + std::size_t(sparse.species[begin + m]) * panel.width + lanes);
+    }
+    const int size = std::min(kLanes, panel.size - lanes);
+    for (std::size_t k = 0; k < sparse.targets.size(); ++k) {
+      const double *weights = &sparse.targets[k].weights[begin];
+      Lanes sum = broadcast(0.0);
+      for (int m = 0; m < n; ++m) sum += weights[m] * values[m];
+      double *own = targets + k * n_centers + panel.begin + lanes;
+      for (int i = 0; i < size; ++i) own[i] += sum[i];
+    }
+  }
+}
+
 /// k[m] -> w_m ∂k/∂(y · y_m) for the n points of a tile; energy[i] += Σ_m w_m k. weight(m, lanes):
 /// that of the point for these lanes of the panel.
 template <class Weight>
@@ -83,28 +107,36 @@ void contract_weights(const Kernel &kernel, int n, Weight weight, const Panel &p
   }
 }
 
-/// Adds the sparse points [begin, begin + n) to the energies and, when wanted, the gradients of a
-/// panel of V vectors.
+/// What a sum over sparse points adds to, see KernelSum::add.
+struct Sums {
+  int n_centers;
+  double *energy;
+  bool gradient;
+  double *targets;
+};
+
+/// Adds the sparse points [begin, begin + n) to the energies and, when wanted, the gradients and
+/// targets of a panel of V vectors.
 template <int V>
-void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, bool gradient,
-              const Panel &panel, double *energy) {
+void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, const Panel &panel,
+              const Sums &sums) {
   if constexpr (V > 1)
-    if (panel.width < V * kLanes)
-      return add_tile<V - 1>(kernel, sparse, begin, n, gradient, panel, energy);
+    if (panel.width < V * kLanes) return add_tile<V - 1>(kernel, sparse, begin, n, panel, sums);
   const std::size_t rank = sparse.rank;
   const double *points = &sparse.points[begin * rank];
   block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
+  if (sums.targets) add_targets(kernel, sparse, begin, n, panel, sums.n_centers, sums.targets);
   const double *weights = &sparse.weights[begin];
   if (sparse.coupling.empty()) {
-    contract_weights(kernel, n, [=](int m, int) { return weights[m]; }, panel, energy);
+    contract_weights(kernel, n, [=](int m, int) { return weights[m]; }, panel, sums.energy);
   } else {
     const int *species = &sparse.species[begin];
     const auto coupled = [=](int m, int lanes) {
       return weights[m] * load(panel.coupling + std::size_t(species[m]) * panel.width + lanes);
     };
-    contract_weights(kernel, n, coupled, panel, energy);
+    contract_weights(kernel, n, coupled, panel, sums.energy);
   }
-  if (gradient) block_product<V, true>(sparse.rank, n, {points, 1, rank}, panel.k, panel.h);
+  if (sums.gradient) block_product<V, true>(sparse.rank, n, {points, 1, rank}, panel.k, panel.h);
 }
 
 /// panel.h = ∂ε/∂y without the sparse points: a constant for ζ = 1, linear in y for ζ = 2.
@@ -138,8 +170,10 @@ void add_energies(double zeta, int rank, const Panel &panel, double *energy) {
   }
 }
 
-/// What stands for a sum over sparse points, see KernelSum; empty when the sum is the cheaper form.
-AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
+/// What stands for a sum over sparse points with these weights, see KernelSum; empty when the sum
+/// is the cheaper form.
+AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse,
+                       const std::vector<double> &weights) {
   const std::size_t rank = sparse.rank;
   const int zeta = kernel.offset == 0 ? kernel.integer_zeta() : 0;
   // with a coupling ζ = 2 would take a matrix for every species of the centre
@@ -153,7 +187,7 @@ AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
     for (std::size_t a = 0; a < n_centers; ++a)
       for (int m = 0; m < sparse.size; ++m) {
         const double coupling = sparse.coupling.empty() ? 1 : sparse.coupling[a][sparse.species[m]];
-        const double weight = scale * sparse.weights[m] * coupling;
+        const double weight = scale * weights[m] * coupling;
         for (std::size_t f = 0; f < rank; ++f)
           sum[a * rank + f] += weight * sparse.points[m * rank + f];
       }
@@ -166,7 +200,7 @@ AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse) {
     const std::size_t size = std::min<std::size_t>(kPanelWidth, rank - first);
     for (int m = 0; m < sparse.size; ++m)
       for (std::size_t i = 0; i < size; ++i)
-        X[m * kPanelWidth + i] = scale * sparse.weights[m] * sparse.points[m * rank + first + i];
+        X[m * kPanelWidth + i] = scale * weights[m] * sparse.points[m * rank + first + i];
     block_product<kPanelVectors, false>(sparse.rank, sparse.size, {sparse.points.data(), 1, rank},
                                         X.data(), C.data());
     for (std::size_t f = 0; f < rank; ++f)
@@ -181,14 +215,18 @@ KernelSum::KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_featur
     : kernel_(kernel),
       sparse_(sparse),
       n_features_(n_features),
-      collapsed_(collapse(kernel, sparse)) {}
+      collapsed_(collapse(kernel, sparse, sparse.weights)) {
+  for (const TargetWeights &target : sparse.targets)
+    collapsed_targets_.push_back(collapse(kernel, sparse, target.weights));
+}
 
 std::size_t KernelSum::scratch_size(int n) const {
   return padded(n) * Panel::rows(sparse_, n_features_);
 }
 
 void KernelSum::add(int n, const int *species, const double *p_hat, const double *dual,
-                    const double *norm, double *scratch, double *energy, double *g) const {
+                    const double *norm, double *scratch, double *energy, double *g,
+                    double *targets) const {
   const auto panel_at = [&](int first) {
     return Panel(sparse_, n_features_, n, first, species, scratch);
   };
@@ -202,14 +240,20 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
   }
   for (int first = 0; !collapsed_.empty() && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
-    collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed_.data(), panel);
-    add_energies(kernel_.zeta, sparse_.rank, panel, energy);
+    const auto add_collapsed = [&](const AlignedVector &collapsed, double *sums) {
+      collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed.data(), panel);
+      add_energies(kernel_.zeta, sparse_.rank, panel, sums);
+    };
+    for (std::size_t k = 0; targets && k < n_targets(); ++k)
+      add_collapsed(collapsed_targets_[k], targets + k * n);
+    add_collapsed(collapsed_, energy);  // the last: its gradient stays
   }
   const int n_points = collapsed_.empty() ? sparse_.size : 0;
   for (int begin = 0; begin < n_points; begin += kKernelTile) {
     const int size = std::min(kKernelTile, n_points - begin);
     for (int first = 0; first < n; first += kPanelWidth)
-      add_tile<kPanelVectors>(kernel_, sparse_, begin, size, g != nullptr, panel_at(first), energy);
+      add_tile<kPanelVectors>(kernel_, sparse_, begin, size, panel_at(first),
+                              {n, energy, g != nullptr, targets});
   }
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
