@@ -372,3 +372,26 @@ def test_ranks_find_the_weights_of_one_process(folder):
         found, expected = (m.evaluate(atoms).properties for m in (two, one))
         np.testing.assert_allclose(found["site"], expected["site"], atol=1e-6)
         assert found["average"] == pytest.approx(expected["average"], abs=1e-6)
+
+
+def test_check_finds_labels_unlike_those_of_like_environments(tmp_path, capsys):
+    frames = labelled(60, seed=5, labels=())
+    clean = write_frames(tmp_path / "clean.xyz", frames)
+    assert main(["check", clean, "--atom-key", "site_energy"]) == 0
+    assert "odd labels" not in capsys.readouterr().out
+    frames[7].arrays["two"][frames[7].numbers == 79, 0] += 1.0
+    frames[31].arrays["two"][0, 0] -= 1.5  # of Cu
+    wrong = write_frames(tmp_path / "wrong.xyz", frames)
+    column = ["--atom-key", "two", "--atom-column", "0"]
+    assert main(["check", wrong, *column, "--strict", "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    found = {f["message"].split(" of ")[1][:2]: f["frames"] for f in findings if "odd" in f["kind"]}
+    assert found == {"Cu": [f"{wrong}#31"], "Au": [f"{wrong}#7"]}
+
+
+def test_check_of_labels_of_atoms_says_what_is_missing(tmp_path, capsys):
+    few = write_frames(tmp_path / "few.xyz", labelled(4, seed=5, labels=()))
+    assert main(["check", few, "--atom-key", "site_energy"]) == 1
+    assert "found fewer than 60 labels of every species that vary" in capsys.readouterr().err
+    assert main(["check", few, "--atom-column", "0"]) == 1
+    assert "expected --atom-key with it" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from ipi_runs import Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
 from targets import with_targets
 
@@ -31,3 +32,27 @@ def test_model_without_a_potential_is_refused():
     alone = with_targets(random_model(), potential=False)
     with pytest.raises(SoapGprError, match="has targets and no potential"):
         Evaluator(alone, random_structure([8, 1, 1]))
+
+
+@pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
+def test_ipi_writes_the_values_of_python(tmp_path, water):
+    model = with_targets(random_model())
+    extras = "".join(
+        f'<trajectory stride="1" filename="{name}" extra_type="{name}">extras</trajectory>'
+        for name in ("charge", "shielding", "gap")
+    )
+    with Run(tmp_path, water, beads=2, outputs=extras) as run:
+        with client_threads(run, [Evaluator(model, water)]):
+            run.wait()
+        run.assert_agrees(model)
+    for bead in range(2):
+        positions = read_binary(tmp_path / f"out.pos_{bead}.bin", run.steps + 1)
+        for name in ("charge", "gap"):
+            text = (tmp_path / f"out.{name}_{bead}").read_text()
+            rows = [line.split() for line in text.splitlines() if "#" not in line]
+            found = np.array(rows, dtype=float).reshape(run.steps + 1, -1)
+            expected = [
+                model.evaluate(water.numbers, own, water.cell.array, True).properties[name]
+                for own in positions
+            ]
+            np.testing.assert_allclose(found, np.reshape(expected, found.shape), rtol=1e-9)

@@ -9,10 +9,8 @@
 
 namespace soap_gpr {
 
-namespace {
-
 /// Some of a block's centres side by side, so that every operation below runs over centres.
-struct Panel {
+struct KernelSum::Panel {
   Panel(const SparseSet &sparse, int n_features, int n, int first, const int *centers,
         double *scratch)
       : begin(first),
@@ -42,6 +40,10 @@ struct Panel {
   double *h;         ///< [rank][width] ∂ε/∂y, g itself without a projection
   double *coupling;  ///< [species of points][width] κ_c, where the set couples species
 };
+
+namespace {
+
+using Panel = KernelSum::Panel;
 
 void load_coupling(const SparseSet &sparse, const Panel &panel) {
   for (std::size_t b = 0; b < sparse.coupling.size(); ++b) {
@@ -110,7 +112,7 @@ void contract_weights(const Kernel &kernel, int n, Weight weight, const Panel &p
 /// What a sum over sparse points adds to, see KernelSum::add.
 struct Sums {
   int n_centers;
-  double *energy;
+  double *energy;  ///< null: of targets alone
   bool gradient;
   double *targets;
 };
@@ -126,6 +128,7 @@ void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, c
   const double *points = &sparse.points[begin * rank];
   block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
   if (sums.targets) add_targets(kernel, sparse, begin, n, panel, sums.n_centers, sums.targets);
+  if (!sums.energy) return;
   const double *weights = &sparse.weights[begin];
   if (sparse.coupling.empty()) {
     contract_weights(kernel, n, [=](int m, int) { return weights[m]; }, panel, sums.energy);
@@ -168,6 +171,38 @@ void add_energies(double zeta, int rank, const Panel &panel, double *energy) {
     for (int i = 0; i < std::min(kLanes, panel.size - begin); ++i)
       energy[panel.begin + begin + i] += energies[i] / zeta;
   }
+}
+
+/// energy[i] += ½ yᵀ C y, from blocks of rows of C that begin at its diagonal, see
+/// upper_blocks.
+template <int V>
+void add_quadratic(const SparseSet &sparse, const double *C, const Panel &panel, double *energy) {
+  if constexpr (V > 1)
+    if (panel.width < V * kLanes) return add_quadratic<V - 1>(sparse, C, panel, energy);
+  const std::size_t rank = sparse.rank;
+  for (int begin = 0; begin < sparse.rank; begin += kKernelTile) {
+    const int n = std::min(kKernelTile, sparse.rank - begin);
+    const double *y = panel.y + std::size_t(begin) * panel.width;
+    block_product<V, false>(n, sparse.rank - begin, {C + begin * rank + begin, rank, 1}, y,
+                            panel.k);
+    for (int lanes = 0; lanes < panel.width; lanes += kLanes) {
+      Lanes sum = broadcast(0.0);
+      for (int f = 0; f < n; ++f)
+        sum += load(y + std::size_t(f) * panel.width + lanes) *
+               load(panel.k + std::size_t(f) * panel.width + lanes);
+      for (int i = 0; i < std::min(kLanes, panel.size - lanes); ++i)
+        energy[panel.begin + lanes + i] += 0.5 * sum[i];
+    }
+  }
+}
+
+/// The symmetric C[rank][rank] with its blocks above the diagonal doubled, so that what is below
+/// need not be read.
+AlignedVector upper_blocks(AlignedVector C, std::size_t rank) {
+  for (std::size_t row = 0; row < rank; ++row)
+    for (std::size_t f = (row / kKernelTile + 1) * kKernelTile; f < rank; ++f)
+      C[row * rank + f] *= 2;
+  return C;
 }
 
 /// What stands for a sum over sparse points with these weights, see KernelSum; empty when the sum
@@ -216,12 +251,32 @@ KernelSum::KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_featur
       sparse_(sparse),
       n_features_(n_features),
       collapsed_(collapse(kernel, sparse, sparse.weights)) {
-  for (const TargetWeights &target : sparse.targets)
-    collapsed_targets_.push_back(collapse(kernel, sparse, target.weights));
+  // one pass over the sparse points serves all targets, half a matrix one of them
+  const bool quadratic = !collapsed_.empty() && kernel.integer_zeta() == 2;
+  if (collapsed_.empty() ||
+      (quadratic && sparse.targets.size() * sparse.rank > 2 * std::size_t(sparse.size)))
+    return;
+  for (const TargetWeights &target : sparse.targets) {
+    AlignedVector own = collapse(kernel, sparse, target.weights);
+    if (quadratic) own = upper_blocks(std::move(own), sparse.rank);
+    collapsed_targets_.push_back(std::move(own));
+  }
 }
 
 std::size_t KernelSum::scratch_size(int n) const {
   return padded(n) * Panel::rows(sparse_, n_features_);
+}
+
+void KernelSum::add_collapsed_targets(const Panel &panel, int n, double *targets) const {
+  for (std::size_t k = 0; k < collapsed_targets_.size(); ++k) {
+    const double *collapsed = collapsed_targets_[k].data();
+    if (kernel_.integer_zeta() == 2) {
+      add_quadratic<kPanelVectors>(sparse_, collapsed, panel, targets + k * n);
+    } else {
+      collapsed_gradient<kPanelVectors>(1, sparse_, collapsed, panel);
+      add_energies(1, sparse_.rank, panel, targets + k * n);
+    }
+  }
 }
 
 void KernelSum::add(int n, const int *species, const double *p_hat, const double *dual,
@@ -240,20 +295,16 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
   }
   for (int first = 0; !collapsed_.empty() && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);
-    const auto add_collapsed = [&](const AlignedVector &collapsed, double *sums) {
-      collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed.data(), panel);
-      add_energies(kernel_.zeta, sparse_.rank, panel, sums);
-    };
-    for (std::size_t k = 0; targets && k < n_targets(); ++k)
-      add_collapsed(collapsed_targets_[k], targets + k * n);
-    add_collapsed(collapsed_, energy);  // the last: its gradient stays
+    if (targets) add_collapsed_targets(panel, n, targets);
+    collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed_.data(), panel);
+    add_energies(kernel_.zeta, sparse_.rank, panel, energy);
   }
-  const int n_points = collapsed_.empty() ? sparse_.size : 0;
-  for (int begin = 0; begin < n_points; begin += kKernelTile) {
-    const int size = std::min(kKernelTile, n_points - begin);
+  const bool sums = collapsed_.empty() || (targets && collapsed_targets_.empty());
+  for (int begin = 0; sums && begin < sparse_.size; begin += kKernelTile) {
+    const int size = std::min(kKernelTile, sparse_.size - begin);
     for (int first = 0; first < n; first += kPanelWidth)
       add_tile<kPanelVectors>(kernel_, sparse_, begin, size, panel_at(first),
-                              {n, energy, g != nullptr, targets});
+                              {n, collapsed_.empty() ? energy : nullptr, g != nullptr, targets});
   }
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);

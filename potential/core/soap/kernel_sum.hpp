@@ -32,7 +32,11 @@ class KernelSum {
   /// The place among the targets of the model of one of those.
   std::size_t target(std::size_t k) const { return sparse_.targets[k].target; }
 
+  struct Panel;
+
  private:
+  void add_collapsed_targets(const Panel &panel, int n, double *targets) const;
+
   const Kernel &kernel_;
   const SparseSet &sparse_;
   int n_features_;
@@ -40,7 +44,8 @@ class KernelSum {
   /// many points: the matrix [rank]² that gives ∂ε/∂y. Empty when the sum over sparse points is the
   /// cheaper form.
   AlignedVector collapsed_;
-  std::vector<AlignedVector> collapsed_targets_;  ///< the same of the targets, or none
+  /// The same of the targets, of ζ = 2 for values alone; empty when their sums are cheaper.
+  std::vector<AlignedVector> collapsed_targets_;
 };
 
 }  // namespace soap_gpr
