@@ -294,6 +294,12 @@ def test_what_knows_energies_alone_refuses_targets(result, train, tmp_path):
             fit(settings(SITE), train=bare, progress=False, **options)
 
 
+def test_maps_cannot_be_optimised_without_energies():
+    alchemy = {"dimensions": 2, "optimise": {"n_structures": 5}}
+    with pytest.raises(SoapGprError, match="number 1: alchemy: found optimise, expected energies"):
+        fit(settings(SITE, alchemy=alchemy), train=labelled(4, 1, labels=()), progress=False)
+
+
 def test_refit_keeps_the_targets(train):
     own = settings(SITE) | {"solver": {"keep_factor": True}}
     model = fit(own, train=train, progress=False).model

@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--cutoff", type=float, default=5.0)
     parser.add_argument("--n-max", type=int, default=8)
     parser.add_argument("--l-max", type=int, default=6)
-    parser.add_argument("--channels", type=int, default=16, help="of each l, by contraction")
+    parser.add_argument("--channels", type=int, default=24, help="of each l, by contraction")
     parser.add_argument("--zeta", type=float, default=2)
     parser.add_argument("--crystals", type=int, default=500, help="of these, half each")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
@@ -112,7 +112,7 @@ def plot(found, path: str) -> None:
         rmse = np.sqrt(np.mean((predicted - reference) ** 2))
         draw_parity(axes, reference, predicted, pairs.of[own], "shielding", "ppm")
         axes.set_title(f"{species}: {own.sum()} atoms, RMSE {rmse:.2f} ppm", fontsize=10)
-    fig.savefig(path, dpi=150)
+    fig.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":

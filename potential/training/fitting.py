@@ -165,11 +165,8 @@ def _fit_targets_alone(
             f"{kept or '[solver] keep_factor'}: found no energies, forces or virials to fit, "
             "expected them for a checkpoint or factor, which has nothing of [[targets]]"
         )
-    for number, _, _ in wanted(settings):
-        raise SoapGprError(
-            f"[[terms]] number {number + 1}: found alchemy.optimise, expected energies in the "
-            "data, which it fits"
-        )
+    for own in wanted(settings):
+        raise SoapGprError(f"{own}: found optimise, expected energies in the data, which it fits")
     with _timed(seconds, "sparse points"):
         choice = common_choice(settings, data.ordered, ranks, progress)
     warnings = [*data.warnings, *choice.warnings, "the model has targets and no potential"]

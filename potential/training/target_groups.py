@@ -46,7 +46,7 @@ class Group:
 
         species (N,): of its atoms; kernels: (N, n_weights of the term) by term, eq. (23d).
         """
-        if self.name not in structure.targets:
+        if self.name not in structure.targets or not self.n_weights:
             return np.zeros((0, self.n_weights)), np.zeros(0)
         y = np.atleast_1d(self.prior.residual(self.target, structure, species))
         K = np.concatenate([kernels[t][:, self.columns[t, a]] for t, a in self.sets], axis=1)

@@ -67,30 +67,46 @@ def fit_targets(
             for own, R in zip(groups, triangles, strict=True)
         ]
     )
-    arrays, warnings = dict[str, np.ndarray](), list[str]()
-    for h, prior in enumerate(priors):
-        arrays[f"target{h}.mean"] = prior.mean
-        arrays |= {
-            f"target{h}.term{t}.weights.{a}": np.zeros(len(points))
-            for t in terms_used(settings.targets[h], settings.terms)
-            for a, points in model.sparse_points(t).items()
-        }
+    arrays = _mean_arrays(model, settings, priors)
     for own, weights in zip(groups, solutions, strict=True):
-        h, begin = settings.targets.index(own.target), 0
-        for t, a in own.sets:
-            end = begin + len(model.sparse_points(t)[a])
-            arrays[f"target{h}.term{t}.weights.{a}"] = weights[begin:end].copy()
-            begin = end
-        if own.n_weights == 0:
-            names = ", ".join(symbol(model.species[a]) for a in own.species)
-            warnings.append(f"target {own.name}: {names} has no sparse points, and the mean alone")
+        arrays |= _weight_arrays(model, settings.targets.index(own.target), own, weights)
     targets = [_target(own, model.species) for own in settings.targets]
     fitted = model.with_targets(targets, arrays, potential=potential)
     records = [
         _record(own, prior, model.species, groups, counts)
         for own, prior in zip(settings.targets, priors, strict=True)
     ]
-    return TargetFit(fitted, records, warnings)
+    return TargetFit(
+        fitted, records, [_alone(own, model.species) for own in groups if not own.n_weights]
+    )
+
+
+def _mean_arrays(
+    model: TrainingModel, settings: FitSettings, priors: Sequence[Prior]
+) -> dict[str, np.ndarray]:
+    """Means of all targets, and weights of zero for all sparse sets of their terms."""
+    arrays = {f"target{h}.mean": prior.mean for h, prior in enumerate(priors)}
+    for h, own in enumerate(settings.targets):
+        for t in terms_used(own, settings.terms):
+            for a, points in model.sparse_points(t).items():
+                arrays[f"target{h}.term{t}.weights.{a}"] = np.zeros(len(points))
+    return arrays
+
+
+def _weight_arrays(
+    model: TrainingModel, h: int, group: Group, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    arrays, begin = dict[str, np.ndarray](), 0
+    for t, a in group.sets:
+        end = begin + len(model.sparse_points(t)[a])
+        arrays[f"target{h}.term{t}.weights.{a}"] = weights[begin:end].copy()
+        begin = end
+    return arrays
+
+
+def _alone(group: Group, species: Sequence[int]) -> str:
+    names = ", ".join(symbol(species[a]) for a in group.species)
+    return f"target {group.name}: {names} has no sparse points, and the mean alone"
 
 
 def _accumulate(
