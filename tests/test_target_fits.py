@@ -165,6 +165,16 @@ def test_shared_centres_are_one_regression(train, test):
         fit(settings(table, centers="shared"), train=train, progress=False)
 
 
+def test_features_of_each_species_serve_targets(train, test):
+    selection = {"n_features": 14, "per_species": True}
+    model = fit(settings(SITE, feature_selection=selection), train=train, progress=False).model
+    environments = model.environments(structure_from_atoms(test[0]))
+    weights = [model.arrays[f"target0.term0.weights.{a}"] for a in range(2)]
+    found = _core.kernel_rows(model.core, 0, environments) @ np.concatenate(weights)
+    found += model.arrays["target0.mean"][environments.species]
+    np.testing.assert_allclose(found, model.evaluate(test[0]).properties["site"], atol=1e-10)
+
+
 def test_scale_and_mean_may_be_given(train):
     given = SITE | {"scale": {"Cu": 0.3, "Au": 0.5}, "mean": {"Cu": 0.1, "Au": 0.2}}
     given |= {"noise": {"Cu": 0.01, "Au": 0.02}}
