@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A model and a template structure, evaluated in the units and conventions of i-PI."""
 
+import json
 import math
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class Evaluator:
     Raises
     ------
     SoapGprError
-        when the template cannot be read, is empty, or holds a species the model does not know.
+        when the template cannot be read, is empty, or holds a species the model does not know, and
+        when the model has no potential.
 
     Attributes
     ----------
@@ -45,6 +47,10 @@ class Evaluator:
     """
 
     def __init__(self, model, template, **options):
+        if not getattr(model, "has_potential", True):
+            raise SoapGprError(
+                "the model has targets and no potential; expected one whose forces move the atoms"
+            )
         self._model = model
         self._options = options
         self._name = "the template"
@@ -91,7 +97,8 @@ class Evaluator:
         Returns
         -------
         energy : float, hartree
-        extras : bytes, an ASCII JSON object, or empty when the model has nothing more to say
+        extras : bytes, an ASCII JSON object of the targets of the model by their names, in their
+            units and null where an atom has no value; empty for a model without
 
         Raises
         ------
@@ -118,7 +125,19 @@ class Evaluator:
                 "the model returned an energy, forces or a virial that are not finite; "
                 "expected numbers: check that no two atoms coincide"
             )
-        return energy, b""
+        return energy, _json(getattr(result, "properties", {}))
+
+
+def _json(properties) -> bytes:
+    """i-PI keeps what a JSON object names; that has no nan."""
+    if not properties:
+        return b""
+    values = {}
+    for name, value in properties.items():
+        plain = np.atleast_1d(value).tolist()
+        plain = [x if math.isfinite(x) else None for x in plain]
+        values[name] = plain if np.ndim(value) else plain[0]
+    return json.dumps(values).encode("ascii")
 
 
 def _read_template(path, beads):

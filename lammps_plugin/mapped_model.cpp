@@ -128,6 +128,14 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
   utils::logmesg(lmp, "soap/gpr: model " + mapped.path + " (" + elements::list_names(species) +
                           "), cutoff " + short_number(mapped.model->cutoff()) +
                           " Angstrom; atom types: " + types + "\n");
+  std::string of_atoms, of_structures;
+  for (const soap_gpr::Target &target : mapped.model->targets())
+    (target.per_atom ? of_atoms : of_structures) += " " + target.name;
+  if (!of_atoms.empty())
+    utils::logmesg(lmp, "soap/gpr: targets of atoms for fix pair:" + of_atoms + "\n");
+  if (!of_structures.empty())
+    utils::logmesg(lmp,
+                   "soap/gpr: targets of the structure for compute pair:" + of_structures + "\n");
 }
 
 // Masses grow with the atomic number, but for a few neighbours in the periodic table, by up to 2 %.

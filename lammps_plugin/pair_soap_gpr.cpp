@@ -54,6 +54,7 @@ PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp), presence_(lmp) {
 }
 
 PairSoapGpr::~PairSoapGpr() {
+  pvector = nullptr;  // target_parts_ owns it
   if (copymode || !allocated) return;
   memory->destroy(setflag);
   memory->destroy(cutsq);
@@ -68,18 +69,23 @@ void PairSoapGpr::compute(int eflag, int vflag) {
                "'pre no'");
   check_scale();
   presence_.update(*list);
+  const bool with_targets = targets_.begin(atom->nlocal, eflag_global);
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
     gather(begin, std::min(begin + block_size, list->inum));
     const soap_gpr::Environments environments = block_.environments();
-    const soap_gpr::Outputs outputs = block_.outputs();
+    soap_gpr::Outputs outputs = block_.outputs();
+    if (with_targets) outputs.targets = targets_.buffer(environments.n_atoms);
+    if (!mapped_.model->has_potential()) outputs.f_ij = nullptr;
     try {
       evaluator_->evaluate(environments, outputs);
     } catch (const soap_gpr::Error &e) {
       fail(e.what());
     }
     soap_gpr::scatter(environments, outputs, Tally{this});
+    if (with_targets) targets_.add(block_.center);
   }
+  if (nextra && with_targets) targets_.finish(world, pvector);
 }
 
 soap_gpr::Environments PairSoapGpr::Block::environments() const {
@@ -245,9 +251,14 @@ void PairSoapGpr::coeff(int narg, char **arg) {
                "element symbol (or NULL) per atom type");
   // Everything that can be refused comes before the first change.
   MappedModel mapped = read_mapped_model(lmp, arg[2], {arg + 3, arg + narg});
+  require_use_for(mapped);
   if (!allocated) allocate();
   mapped_ = std::move(mapped);
   evaluator_.reset();
+  targets_.set_up(*mapped_.model);
+  nextra = static_cast<int>(targets_.n_of_structures());
+  target_parts_.assign(nextra, 0.0);
+  pvector = target_parts_.data();
   const std::vector<int> &species = mapped_.species_of_type;
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) {
@@ -255,6 +266,15 @@ void PairSoapGpr::coeff(int narg, char **arg) {
       scale_[i][j] = 1.0;
     }
   log_model(lmp, mapped_);
+}
+
+// Without a potential there are no forces, and atoms that nothing else moves would fly apart.
+void PairSoapGpr::require_use_for(const MappedModel &mapped) {
+  const bool hybrid = force->pair_style && utils::strmatch(force->pair_style, "^hybrid");
+  if (!mapped.model->has_potential() && !hybrid)
+    error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
+                          "' has targets and no potential: use it beside one, in pair_style "
+                          "hybrid/overlay");
 }
 
 void PairSoapGpr::init_style() {
@@ -307,12 +327,20 @@ void PairSoapGpr::check_scale() {
 // the energies of its atoms and the forces derived from them.
 void *PairSoapGpr::extract(const char *name, int &dim) {
   dim = 2;
-  return strcmp(name, "scale") == 0 ? static_cast<void *>(scale_) : nullptr;
+  if (strcmp(name, "scale") == 0) return scale_;
+  dim = 0;
+  return targets_.flag(name);
+}
+
+// Targets of atoms by their names, for fix pair.
+void *PairSoapGpr::extract_peratom(const char *name, int &n_columns) {
+  n_columns = 0;
+  return targets_.of_atoms(name);
 }
 
 double PairSoapGpr::memory_usage() {
   const Block &b = block_;
-  double bytes = Pair::memory_usage() + presence_.memory_usage();
+  double bytes = Pair::memory_usage() + presence_.memory_usage() + targets_.memory_usage();
   bytes += sizeof(int) * (b.species.capacity() + b.neighbor_species.capacity());
   bytes +=
       sizeof(std::size_t) * (b.center.capacity() + b.offset.capacity() + b.neighbor.capacity());

@@ -15,6 +15,7 @@
 #include "pair.h"
 #include "presence.h"
 #include "soap_gpr.hpp"
+#include "target_values.h"
 
 namespace LAMMPS_NS {
 
@@ -31,6 +32,7 @@ class PairSoapGpr : public Pair {
   void init_style() override;
   double init_one(int i, int j) override;
   void *extract(const char *name, int &dim) override;
+  void *extract_peratom(const char *name, int &n_columns) override;
   double memory_usage() override;
 
  private:
@@ -76,6 +78,7 @@ class PairSoapGpr : public Pair {
   };
 
   void allocate();
+  void require_use_for(const MappedModel &mapped);
   void check_scale();
 
   void gather(int begin, int end);
@@ -89,6 +92,8 @@ class PairSoapGpr : public Pair {
   double energy_unit_ = 1.0;  // LAMMPS energy units per eV
   double **scale_ = nullptr;  // [type][type]; the diagonal scales a centre's energy
   Block block_;
+  TargetValues targets_;
+  std::vector<double> target_parts_;  // pvector, for compute pair
 };
 
 }  // namespace LAMMPS_NS

@@ -30,6 +30,7 @@ INPUT = """
     <properties stride="1" filename="properties">[ step, conserved, {columns} ]</properties>
     <trajectory stride="1" filename="pos" format="bin">positions{{angstrom}}</trajectory>
     <trajectory stride="1" filename="for" format="bin">forces{{ev/ang}}</trajectory>
+    {outputs}
   </output>
   <total_steps>{steps}</total_steps>
   <prng><seed>7</seed></prng>
@@ -55,7 +56,17 @@ class Run:
 
     _count = itertools.count()
 
-    def __init__(self, folder, atoms, beads=1, steps=4, mode="unix", options="", forcefield=None):
+    def __init__(
+        self,
+        folder,
+        atoms,
+        beads=1,
+        steps=4,
+        mode="unix",
+        options="",
+        forcefield=None,
+        outputs="",
+    ):
         self.folder, self.atoms, self.beads, self.steps = folder, atoms, beads, steps
         self.mode = mode
         self.name = f"{os.getpid()}-{next(self._count)}"
@@ -74,6 +85,7 @@ class Run:
                 steps=steps,
                 beads=beads,
                 forcefield=forcefield,
+                outputs=outputs,
                 cell=np.array2string(atoms.cell.array.T.ravel(), separator=", ", precision=17),
                 masses=_masses(atoms),
             )
@@ -121,8 +133,8 @@ class Run:
         assert len(properties) == self.steps + 1
         cell, volume = self.atoms.cell.array, self.atoms.cell.volume
         for b in range(self.beads):
-            positions = _read_binary(self.folder / f"out.pos_{b}.bin", self.steps + 1)
-            forces = _read_binary(self.folder / f"out.for_{b}.bin", self.steps + 1)
+            positions = read_binary(self.folder / f"out.pos_{b}.bin", self.steps + 1)
+            forces = read_binary(self.folder / f"out.for_{b}.bin", self.steps + 1)
             assert np.abs(np.diff(positions, axis=0)).max() > 1e-4, "the atoms must move"
             for step in range(self.steps + 1):
                 expected = model.evaluate(species_of(self.atoms), positions[step], cell, True)
@@ -158,7 +170,7 @@ def _free_port():
         return sock.getsockname()[1]
 
 
-def _read_binary(path, n_frames):
+def read_binary(path, n_frames):
     """(n_frames, N, 3) of i-PI's binary trajectory; frames have equal lengths."""
     data = path.read_bytes()
     assert len(data) % n_frames == 0

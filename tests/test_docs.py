@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from models import body_order_model, random_model
+from targets import with_targets
 
 from potential import settings
 from potential.basis.settings import SCALING
@@ -187,12 +188,15 @@ def test_model_file_is_documented():
     text = (ROOT / "docs/model_file.md").read_text()
     check_documented(text, random_model(n_terms=2))
     check_documented(text, body_order_model())
+    check_documented(text, with_targets(random_model()))
 
 
 def check_documented(text, model):
-    arrays = {
-        re.sub(r"\.\d+$", ".{a}", re.sub(r"^term\d+", "term{t}", key)) for key in model.arrays
-    }
+    arrays = set()
+    for key in model.arrays:
+        for numbered, letter in ((r"^target\d+", "target{h}"), (r"\bterm\d+", "term{t}")):
+            key = re.sub(numbered, letter, key)
+        arrays.add(re.sub(r"\.\d+$", ".{a}", key))
     for key in [*model.metadata, *(key for term in model.terms for key in term), *arrays]:
         assert f"| `{key}` |" in text, key
 

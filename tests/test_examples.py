@@ -55,6 +55,15 @@ def test_copper_is_trained_and_run(tmp_path):
     ]
 
 
+def test_charges_and_potential_are_one_model(tmp_path):
+    said = run("targets/charges.py", tmp_path)
+    assert float(re.search(r"test frames: ([\d.]+) eV/Å", said)[1]) < 0.1
+    error, spread = (
+        float(re.search(rf"{word} ([\d.]+) e", said)[1]) for word in ("all:", "spread")
+    )
+    assert error < 0.1 * spread
+
+
 def test_map_of_molecules_is_drawn(tmp_path):
     run("descriptors/molecule_map.py", tmp_path, "molecules.png")
     assert (tmp_path / "molecules.png").read_bytes().startswith(b"\x89PNG")

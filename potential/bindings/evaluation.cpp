@@ -49,13 +49,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// Energies, and when wanted forces and virials, per atom; empty when not.
 struct Result {
-  std::vector<double> energy, force, virial;
+  std::vector<double> energy, force, virial, target;
 
   Result(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, Profile *profile,
-         int term = -1)
+         int term = -1, bool targets = false)
       : energy(arrays.species.size()),
         force(forces ? 3 * energy.size() : 0),
-        virial(forces ? 9 * energy.size() : 0) {
+        virial(forces ? 9 * energy.size() : 0),
+        target(targets ? evaluator.model().targets().size() * energy.size() : 0) {
     const Environments environments = arrays.environments(evaluator.model());
     const std::size_t n_pairs = arrays.neighbor.size();
     std::vector<double> energies(energy.size()), f_ij(forces ? 3 * n_pairs : 0);
@@ -64,6 +65,7 @@ struct Result {
     outputs.energies = energies.data();
     outputs.profile = profile;
     outputs.term = term;
+    if (!target.empty()) outputs.targets = target.data();
     if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
     if (!transfers.empty()) outputs.transfers = transfers.data();
     evaluator.evaluate(environments, outputs);
@@ -79,16 +81,19 @@ struct Result {
   }
 };
 
-nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term) {
+nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term,
+                   bool targets) {
   Result result = [&] {
     nb::gil_scoped_release release;
-    return Result(evaluator, arrays, forces, nullptr, term);
+    return Result(evaluator, arrays, forces, nullptr, term, targets);
   }();
   const std::size_t n = arrays.species.size();
+  const std::size_t n_targets = targets ? evaluator.model().targets().size() : 0;
   Array energy = to_numpy(std::move(result.energy), {n});
-  if (!forces) return nb::make_tuple(energy, nb::none(), nb::none());
+  Array target = to_numpy(std::move(result.target), {n_targets, n});
+  if (!forces) return nb::make_tuple(energy, nb::none(), nb::none(), target);
   return nb::make_tuple(energy, to_numpy(std::move(result.force), {n, 3}),
-                        to_numpy(std::move(result.virial), {n, 3, 3}));
+                        to_numpy(std::move(result.virial), {n, 3, 3}), target);
 }
 
 /// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
@@ -142,7 +147,8 @@ void bind_evaluation(nb::module_ &m) {
   nb::class_<Evaluator>(m, "Evaluator")
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1,
            nb::call_guard<nb::gil_scoped_release>())
-      .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1)
+      .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1,
+           "targets"_a = false)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 
   m.def("bead_number", &bead_number, "name"_a);

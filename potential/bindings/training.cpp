@@ -29,6 +29,10 @@ Array python_features(const Model &model, std::size_t term, const EnvironmentArr
   return rows_of_atoms(model, term, arrays, n_features, features);
 }
 
+Array python_kernel_rows(const Model &model, std::size_t term, const EnvironmentArrays &arrays) {
+  return rows_of_atoms(model, term, arrays, n_weights, kernel_rows);
+}
+
 Array python_density_coefficients(const Model &model, std::size_t term,
                                   const EnvironmentArrays &arrays) {
   return rows_of_atoms(model, term, arrays, n_density, density_coefficients);
@@ -125,6 +129,7 @@ void bind_training(nb::module_ &m) {
   m.def("features", &python_features, "model"_a, "term"_a, "environments"_a);
   m.def("feature_gradients", &python_feature_gradients, "model"_a, "term"_a, "environments"_a,
         "centers"_a);
+  m.def("kernel_rows", &python_kernel_rows, "model"_a, "term"_a, "environments"_a);
   m.def("soap_rows", &python_soap_rows, "model"_a, "term"_a, "environments"_a,
         "gradients"_a = true);
   m.def("function_rows", &python_function_rows, "model"_a, "term"_a, "function"_a, "environments"_a,

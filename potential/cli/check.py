@@ -8,15 +8,18 @@ import dataclasses
 import json
 
 from potential.cli.label_options import KEYS, add_key_options
+from potential.errors import SoapGprError
 
 EXAMPLE = """\
 examples:
   soap-gpr check train.xyz test.xyz
   soap-gpr check 'run*.xyz@::10' --energy-key dft_energy --strict
+  soap-gpr check crystals.xyz --atom-key CS --atom-column 0
 
 Looks for missing labels, duplicates, wrong units and signs, forces that do not add up to zero,
 extreme forces and energies, cells without pbc, and atoms too close. Files given together are taken
-as one set, so that test structures that are in the training set are found as duplicates.
+as one set, so that test structures that are in the training set are found as duplicates. With
+--atom-key, labels of atoms are compared with what a model of the other half of the data predicts.
 """
 
 
@@ -28,21 +31,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", nargs="+", help="structures: files, globs, slices such as run.xyz@::10"
     )
     add_key_options(parser)
+    parser.add_argument("--atom-key", metavar="KEY", help="name of a label of atoms to look at")
+    parser.add_argument(
+        "--atom-column", metavar="N", type=int, help="which of its columns, the first is 0"
+    )
     parser.add_argument("--json", action="store_true", help="write the findings as JSON")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if anything is found")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per finding; 1 only when --strict and there are any."""
+    from potential.runtime.progress import bar
     from potential.settings import LabelKeys
     from potential.structures.check import Finding, check
     from potential.structures.read import read_data_set
+    from potential.structures.target_labels import TargetLabel
+    from potential.training.label_check import odd_labels
 
     named = {name: getattr(args, name) for name in KEYS}
     keys = LabelKeys(**named, energy_unit=args.energy_unit or "eV")
-    data = read_data_set(args.data, keys)
+    if args.atom_column is not None and not args.atom_key:
+        raise SoapGprError("--atom-column: found a number, expected --atom-key with it")
+    labels = [TargetLabel("label", args.atom_key, args.atom_column)] if args.atom_key else []
+    data = read_data_set(args.data, keys, targets=labels)
     structures = data.structures
     findings = [Finding("unread labels", doubt) for doubt in data.doubts] + check(structures)
+    for label in labels:
+        findings += odd_labels(structures, label, bar)
     counts = {
         "structures": len(structures),
         "atoms": sum(map(len, structures)),

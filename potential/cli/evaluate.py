@@ -16,7 +16,8 @@ examples:
   soap-gpr evaluate model.sgpr 'run*.xyz@::10' -o predicted.xyz --json errors.json
 
 -o writes the predictions as energy, forces and stress; labels of the input, if any, are kept as
-reference_energy, reference_forces and reference_virial. --json gives eV and A.
+reference_energy, reference_forces and reference_virial. Targets of the model are written under
+their names, their labels as reference_NAME. --json gives eV and A, and targets in their own units.
 """
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.model.evaluation import evaluate_structures
     from potential.runtime.output import atomic_file, require_outputs
     from potential.runtime.progress import bar
-    from potential.scores import metrics
+    from potential.scores import metrics, properties
     from potential.scores.predictions import write_predictions
     from potential.structures.read import files_of
 
@@ -46,11 +47,15 @@ def run(args: argparse.Namespace) -> int:
     structures = read_for_model(args, model, require_labels=args.output is None).structures
     predictions = evaluate_structures(model, structures, bar)
     errors = metrics.errors(structures, predictions)
+    of_targets = properties.property_errors(model.targets, structures, predictions)
     if args.output:
-        write_predictions(args.output, structures, predictions)
+        write_predictions(args.output, structures, predictions, model.targets)
         print(f"soap-gpr: wrote {args.output}", file=sys.stderr)
     if args.json:
         content = {"model": args.model, "data": args.data, **metrics.to_json(errors)}
+        if model.targets:
+            content["target_units"] = {target.name: target.unit for target in model.targets}
+            content["target_errors"] = properties.to_json(of_targets)
         text = json.dumps(content, indent=2) + "\n"
         if to_stdout:
             sys.stdout.write(text)
@@ -59,4 +64,6 @@ def run(args: argparse.Namespace) -> int:
                 temporary.write_text(text)
     if errors[metrics.ALL] and not to_stdout:
         print(metrics.format_table(errors))
+    if of_targets and not to_stdout:
+        print(properties.format_properties(model.targets, of_targets))
     return 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from potential.model import Model
     from potential.settings import LabelKeys
     from potential.structures.read import DataSet
+    from potential.structures.target_labels import TargetLabel
 
 # Fields of LabelKeys without _key, and what the name is that of.
 NAMES = {
@@ -60,6 +61,7 @@ def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bo
         required_keys=typed_keys(args),
         trained=from_dict(model.metadata["provenance"].get("labels")),
         beads=bead_names(model.species),
+        targets=target_labels(model),
     )
     if keys.energy_unit != (args.energy_unit or "eV"):
         data.notes.append(
@@ -69,6 +71,26 @@ def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bo
     for line in data.doubts + data.notes:
         print(f"soap-gpr: warning: {line}", file=sys.stderr)
     return data
+
+
+def target_labels(model: Model) -> list[TargetLabel]:
+    """Where the frames have the labels of the model's targets: as in training."""
+    from potential.species import species_number
+    from potential.structures.target_labels import TargetLabel
+
+    stored = model.metadata["settings"].get("targets", [])
+    known = {target.name for target in model.targets}
+    return [
+        TargetLabel(
+            own["name"],
+            own["key"],
+            own["column"],
+            own["per_atom"],
+            tuple(map(species_number, own["species"])),
+        )
+        for own in stored
+        if own["name"] in known
+    ]
 
 
 def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:

@@ -55,6 +55,13 @@ std::size_t kernel_scratch(const FeatureLayout &layout, std::size_t choice, int 
   return size;
 }
 
+/// Of any sparse set of a term.
+std::size_t most_targets(const FeatureLayout &layout) {
+  std::size_t n = 0;
+  for (const KernelSum &sum : layout.kernel_sums()) n = std::max(n, sum.n_targets());
+  return n;
+}
+
 /// What a workspace holds for each centre, bytes.
 std::size_t bytes_per_center(const FeatureLayout &layout, std::size_t choice) {
   const std::size_t own =
@@ -74,10 +81,11 @@ struct Workspace {
       : size(capacity(layout, choice)),
         block(layout.make_block(size, choice)),
         g(std::size_t(size) * block->n_features()),
-        scratch(kernel_scratch(layout, choice, size)) {}
+        scratch(kernel_scratch(layout, choice, size)),
+        targets(size * most_targets(layout)) {}
   int size;  ///< centres
   std::unique_ptr<FeatureBlock> block;
-  AlignedVector g, scratch;
+  AlignedVector g, scratch, targets;
 };
 
 using Workspaces = std::vector<std::unique_ptr<Workspace>>;  // [choice of features]
@@ -127,9 +135,16 @@ void evaluate_features(const KernelSum &sum, const Environments &environments, c
   double energies[kBlock] = {};
   int species[kBlock];
   for (int i = 0; i < block.size; ++i) species[i] = environments.species[block.centers[i]];
+  const std::size_t n_targets = outputs.targets ? sum.n_targets() : 0;
+  std::fill_n(work.targets.begin(), n_targets * block.size, 0.0);
   sum.add(block.size, species, work.block->p_hat(), work.block->dual(), work.block->norm(),
-          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr);
+          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr,
+          n_targets ? work.targets.data() : nullptr);
   for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
+  for (std::size_t k = 0; k < n_targets; ++k)
+    for (int i = 0; i < block.size; ++i)
+      outputs.targets[sum.target(k) * environments.n_atoms + block.centers[i]] +=
+          work.targets[k * block.size + i];
   watch.lap(&Profile::kernel);
   if (!outputs.f_ij) return;
   work.block->representation_adjoint(work.g.data());
@@ -206,6 +221,15 @@ void check_finite(const Environments &environments, const Outputs &outputs) {
     for (std::size_t k = 0; k < environments.offset[environments.n_atoms]; ++k)
       total += outputs.f_ij[k][0] + outputs.f_ij[k][1] + outputs.f_ij[k][2];
   if (!std::isfinite(total)) throw Error("an energy or force is not finite");
+}
+
+/// Of the atoms that have a value.
+void check_targets(const std::vector<Target> &targets, const Environments &environments,
+                   const double *values) {
+  for (const Target &target : targets)
+    for (std::size_t i = 0; i < environments.n_atoms; ++i, ++values)
+      if (!std::isfinite(*values) && !std::isnan(target.mean[environments.species[i]]))
+        throw Error("a value of the target " + target.name + " is not finite");
 }
 
 }  // namespace
@@ -298,6 +322,11 @@ void Evaluator::evaluate(const Environments &environments, const Outputs &wanted
     }
     for (std::size_t i = 0; i < n_atoms; ++i)
       outputs.energies[i] = outputs.term < 0 ? e0[environments.species[i]] : 0;
+    const std::vector<Target> &targets = state_->model.targets();
+    for (std::size_t h = 0; outputs.targets && h < targets.size(); ++h)
+      for (std::size_t i = 0; i < n_atoms; ++i)
+        outputs.targets[h * n_atoms + i] =
+            outputs.term < 0 ? targets[h].mean[environments.species[i]] : 0;
     if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
     if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
     state_->evaluate(environments, outputs);
@@ -306,6 +335,7 @@ void Evaluator::evaluate(const Environments &environments, const Outputs &wanted
                 std::to_string(n_pairs) + " neighbours needs more memory than there is");
   }
   check_finite(environments, outputs);
+  if (outputs.targets) check_targets(state_->model.targets(), environments, outputs.targets);
 }
 
 }  // namespace soap_gpr

@@ -36,8 +36,9 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
 
 /// A version has some keys and arrays more than the one before.
 void check_metadata(const std::map<std::string, std::string> &metadata) {
-  static const std::set<std::string> known = {"format", "format_version", "units",     "checksum",
-                                              "terms",  "settings",       "provenance"};
+  static const std::set<std::string> known = {"format",     "format_version", "units",
+                                              "checksum",   "terms",          "settings",
+                                              "provenance", "targets",        "potential"};
   const auto version = metadata.find("format_version");
   if (version == metadata.end()) throw Error("the model file has no format version");
   if (version->second != "1" && version->second != "2" && version->second != "3")
@@ -82,6 +83,7 @@ ModelData read_model(const TensorFile &file) {
     data.terms.push_back(read_term(arrays, terms[t], t, data.species.size()));
     data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
+  read_targets(arrays, file.metadata, data);
   check_triangle(arrays);
   arrays.finish();
   return data;
@@ -108,7 +110,7 @@ Model Model::from_bytes(const char *bytes, std::size_t size) {
   try {
     model.contents_ = std::make_shared<const Contents>(read_model(file));
   } catch (const json::exception &) {
-    throw Error("the model file's list of terms is incomplete or of the wrong type");
+    throw Error("the model file's list of terms or targets is incomplete or of the wrong type");
   } catch (const std::out_of_range &) {
     throw Error("the model file lacks its list of terms");
   } catch (const std::bad_alloc &) {
@@ -135,6 +137,8 @@ const CpuLayout &Model::cpu() const { return contents_->cpu; }
 
 double Model::cutoff() const { return data().cutoff; }
 const std::vector<int> &Model::species() const { return data().species; }
+const std::vector<Target> &Model::targets() const { return data().targets; }
+bool Model::has_potential() const { return data().has_potential; }
 
 bool Model::shares_energy() const { return has_triplets(data(), &TripletTerm::shared); }
 bool Model::ordered_neighbors() const { return has_triplets(data(), &TripletTerm::ordered); }

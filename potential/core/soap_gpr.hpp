@@ -47,6 +47,14 @@ struct Transfer {
   double virial[9];  ///< eV, f ⊗ r, row-major
 };
 
+/// A property beside the energy, docs/theory.md eq. (23).
+struct Target {
+  std::string name, unit;
+  bool per_atom = true;      ///< a value of each atom, or one of the structure
+  bool extensive = true;     ///< the structure's is the sum over its atoms, or else their mean
+  std::vector<double> mean;  ///< [species] unit; nan for species whose atoms have no value
+};
+
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.
 struct Profile {
   double gather = 0;             ///< neighbours within the cutoff, their distances and directions
@@ -65,8 +73,9 @@ struct Outputs {
   double (*f_ij)[3] = nullptr;  ///< [n_pairs] -∂ε_i/∂r_ij, eV/Å
   Transfer *transfers =
       nullptr;                 ///< [n_pairs] for energies and virials of atoms; virials: with f_ij
+  double *targets = nullptr;   ///< [n_targets][n_atoms] τ_i of eq. (23), in units of the targets
   Profile *profile = nullptr;  ///< times are added to it
-  int term = -1;               ///< the only term that counts, without e0; -1: all of them, and e0
+  int term = -1;  ///< the only term that counts, without e0 and means; -1: all of them, and these
 };
 
 struct ModelData;
@@ -79,11 +88,13 @@ class Model {
   static Model from_bytes(const char *bytes, std::size_t size);
   static Model from_file(const std::string &path);
 
-  double cutoff() const;                    ///< largest cutoff of all terms, Å
-  const std::vector<int> &species() const;  ///< numbers of species, ascending
-  int species_index(int species) const;     ///< -1 when the model does not know it
-  bool shares_energy() const;               ///< whether it has terms of eq. (22e)
-  bool ordered_neighbors() const;           ///< whether it has terms of eq. (22f)
+  double cutoff() const;                       ///< largest cutoff of all terms, Å
+  const std::vector<int> &species() const;     ///< numbers of species, ascending
+  int species_index(int species) const;        ///< -1 when the model does not know it
+  const std::vector<Target> &targets() const;  ///< properties beside the energy
+  bool has_potential() const;                  ///< whether energies are more than zeros
+  bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
+  bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)
 
   // For evaluators, and for training.
   const ModelData &data() const;  ///< as in the file

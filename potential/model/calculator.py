@@ -10,6 +10,8 @@ from potential.model.model import Model
 from potential.runtime.parallel import thread_count
 from potential.structures.labels import volume_of
 
+_WITHOUT_FORCES = ("energy", "free_energy", "energies")
+
 
 class SoapGprCalculator(Calculator):
     """A model as an ASE calculator.
@@ -18,13 +20,13 @@ class SoapGprCalculator(Calculator):
     cores. Gives energy and free_energy (eV), energies (N,), forces (N, 3) eV/Å and, in a cell of
     three vectors that is periodic in one or more directions (its vacuum included, as with ASE's
     EMT), stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
-    (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b).
+    (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b). Targets of the model are
+    further properties under their names, in their units: (N,) with nan for atoms that have none, or
+    one number; a model without a potential has these alone.
     """
 
     implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
-        "energy",
-        "free_energy",
-        "energies",
+        *_WITHOUT_FORCES,
         "forces",
         "stress",
         "stresses",
@@ -34,13 +36,20 @@ class SoapGprCalculator(Calculator):
         super().__init__(**kwargs)
         self.model = model if isinstance(model, Model) else Model.load(model)
         self.n_threads = thread_count(n_threads)
+        names = [target.name for target in self.model.targets]
+        of_potential = type(self).implemented_properties if self.model.has_potential else []
+        self.implemented_properties = [*of_potential, *names]  # type: ignore[misc]
+        self._without_forces = {*_WITHOUT_FORCES, *names}
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
-        wants_forces = not set(properties) <= {"energy", "free_energy", "energies"}
+        wants_forces = not set(properties) <= self._without_forces
         result = self.model.evaluate(atoms, forces=wants_forces, n_threads=self.n_threads)
-        self.results = {
+        self.results = dict(result.properties)
+        if not self.model.has_potential:
+            return
+        self.results |= {
             "energy": result.energy,
             "free_energy": result.energy,
             "energies": result.energies,

@@ -67,10 +67,15 @@ def compress(
 
     Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
     out. Raises SoapGprError when no set would become quicker, or when the model is compressed
-    already or has no soap term.
+    already, has targets or no soap term.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
+    if model.targets:
+        raise SoapGprError(
+            f"found the targets {', '.join(target.name for target in model.targets)} in the model, "
+            "expected a potential alone: a projection is made for the weights of energies"
+        )
     record = model.metadata["provenance"]  # if it cannot be read, say so before the search
     model = model.without_array(TRIANGLE)  # of weights that the smaller model has not
     projections = _all_projections(model)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,7 @@ from potential import _core
 from potential.errors import SoapGprError
 from potential.model.environments import Environments
 from potential.model.record import read_record
+from potential.model.targets import Target, properties, targets_of
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
 from potential.structures.beads import species_of
@@ -25,16 +27,23 @@ from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
+_TARGET = re.compile(r"target\d+\.")  # arrays of a target
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of one structure; eV and Å. Without forces the last three are None."""
+    """What a model says of one structure; eV and Å. Without forces these are None; of a model
+    without a potential, energies and forces are nan.
+
+    properties: those beside the energy by the names of the targets, in their units; (N,) of atoms,
+    nan for those that have none, or one number of the structure.
+    """
 
     energies: np.ndarray  # (N,) per atom, e0 included
     forces: np.ndarray | None  # (N, 3)
     virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i f_ij ⊗ r_ij kept on the neighbour j
+    properties: dict[str, Any] = field(default_factory=dict)
 
     @property
     def energy(self) -> float:
@@ -113,12 +122,16 @@ class Model:
 
     def __repr__(self) -> str:
         elements = ", ".join(map(symbol, self.species))
+        targets = ", ".join(target.name for target in self.targets)
         terms = ", ".join(
             f"{'fixed ' if term.get('fixed', False) else ''}{term['kind']} {term['cutoff']:g} Å"
             for term in self.terms
         )
         name = type(self).__name__
-        return f"<{name} of {elements}: terms {terms or 'none'}; {self.n_weights} weights>"
+        return (
+            f"<{name} of {elements}: terms {terms or 'none'}; {self.n_weights} weights"
+            f"{'; targets ' * bool(targets)}{targets}>"
+        )
 
     @cached_property
     def _contents(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -141,12 +154,23 @@ class Model:
             key: read_record(key, metadata.get(key, "{}"), self._source)
             for key in ("settings", "provenance")
         }
-        return metadata | {"terms": self.terms} | records
+        own = {"targets": [target.entry() for target in self.targets]} if self.targets else {}
+        return metadata | {"terms": self.terms} | own | records
 
     @cached_property
     def terms(self) -> list[dict[str, Any]]:
         """Entries of the terms, docs/model_file.md."""
         return json.loads(self._contents[0]["terms"])  # checked by the core
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Properties beside the energy."""
+        return targets_of(self._contents[0])
+
+    @property
+    def has_potential(self) -> bool:
+        """Whether there are energies and forces: else they are zeros, and there are targets."""
+        return "potential" not in self._contents[0]
 
     @property
     def e0(self) -> dict[int, float]:
@@ -193,6 +217,26 @@ class Model:
         kept = {own: array for own, array in self.arrays.items() if own != name}
         return type(self).from_arrays(self._contents[0], kept)
 
+    def with_targets(
+        self,
+        targets: Sequence[Target],
+        arrays: Mapping[str, np.ndarray],
+        *,
+        potential: bool = True,
+    ) -> Self:
+        """The same model with these properties beside the energy and their arrays
+        (docs/model_file.md) in the place of any before.
+
+        potential: whether its energies are those of a fit and not zeros. Raises SoapGprError.
+        """
+        metadata, kept = self._contents
+        metadata = {key: own for key, own in metadata.items() if key != "potential"}
+        metadata["targets"] = json.dumps([target.entry() for target in targets])
+        if not potential:
+            metadata["potential"] = "none"
+        kept = {name: array for name, array in kept.items() if not _TARGET.match(name)}
+        return type(self).from_arrays(metadata, {**kept, **arrays})
+
     def with_record(self, settings: dict | None = None, provenance: dict | None = None) -> Self:
         """The same model with other settings or another provenance on record, where given."""
         given = {"settings": settings, "provenance": provenance}
@@ -234,7 +278,7 @@ class Model:
         forces: bool = True,
         n_threads: int = 1,
     ) -> Evaluation:
-        """Energies, forces and virials of a structure.
+        """Energies, forces, virials and further properties of a structure.
 
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
@@ -259,7 +303,14 @@ class Model:
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         only = -1 if term is None else range(len(self.terms))[term]
-        return Evaluation(*evaluators[n_threads].evaluate(environments, forces, only))
+        with_targets = term is None and bool(self.targets)
+        evaluate = evaluators[n_threads].evaluate
+        *found, of_atoms = evaluate(environments, forces, only, with_targets)
+        if not self.has_potential:  # zeros would be taken for energies and forces
+            found = [x if x is None else np.full_like(x, np.nan) for x in found]
+        energies, of_forces, virials = found
+        values = properties(self.targets, of_atoms) if with_targets else {}
+        return Evaluation(energies, of_forces, virials, values)
 
     def __reduce__(self):
         return type(self), (self.to_bytes(),)

@@ -66,6 +66,15 @@ def _number(value: Any, where: str) -> None:
     _require(exact or isinstance(value, float), value, where, "a number")
 
 
+def _index_or_null(value: Any, where: str) -> None:
+    good = value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+    _require(good, value, where, "an integer from 0 on, or null")
+
+
+def _flag(value: Any, where: str) -> None:
+    _require(isinstance(value, bool), value, where, "true or false")
+
+
 def _list_of(check: Check) -> Check:
     def checked(value: Any, where: str) -> None:
         _require(isinstance(value, list), value, where, "a list")
@@ -138,9 +147,19 @@ _SELECTION = _all(
 )
 _OF_TERM = _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
 _ADAPTED = _all(_OF_TERM, _table({"factors": _list_of(_OF_TERM)}))
+_TARGET_ERRORS = _each(_each(_STATISTICS))
+_TARGET = _all(
+    _table({"name": _text, "labels": _number, "weights": _number}, required=True),
+    _table(dict.fromkeys(("mean", "scale", "sigma"), _each(_number)), required=True),
+)
+_LABEL = _all(
+    _table({"name": _text, "key": _text, "species": _list_of(_text)}, required=True),
+    _table({"column": _index_or_null, "per_atom": _flag}, required=True),
+)
 _CHECKS = {
     "settings": _table(
         {
+            "targets": _list_of(_LABEL),
             "data": _table(
                 {field.name: _name_or_null for field in fields(LabelKeys)}
                 | {"beads": _list_of(_text)}
@@ -155,6 +174,8 @@ _CHECKS = {
             **dict.fromkeys(REGRESSION, _number),
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
+            **dict.fromkeys(("train_target_errors", "test_target_errors"), _TARGET_ERRORS),
+            "targets": _list_of(_TARGET),
             "term_shares": _SHARES,
             "terms": _list_of(_ADAPTED),
             "compression": _table({"deviation": _DEVIATION}, required=True),

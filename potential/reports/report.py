@@ -16,7 +16,7 @@ from potential.reports.elements import add_elements
 from potential.reports.learning_curve import add_curve
 from potential.reports.page import Page
 from potential.reports.plots import error_histogram, parity
-from potential.scores import metrics
+from potential.scores import metrics, properties
 from potential.scores.metrics import Pairs
 from potential.scores.shares import HEAD, TermShare, share_rows, term_shares, term_values
 from potential.structures.structure import Structure
@@ -43,8 +43,10 @@ def write_report(
     files = sorted({structure.source.rpartition("#")[0] for structure in structures})
     lead = f"{len(structures)} structures from {', '.join(files)}"
     page = Page(title, lead)
-    add_accuracy(page, model, structures, predictions)
-    if len(model.terms) > 1:
+    if model.has_potential:
+        add_accuracy(page, model, structures, predictions)
+    add_targets(page, model, structures, predictions)
+    if model.has_potential and len(model.terms) > 1:
         add_shares(page, model, term_shares(term_values(model, structures)))
     add_potentials(page, model)
     if curve is not None:
@@ -82,6 +84,30 @@ def add_accuracy(
     page.heading("Structures with the largest errors")
     head, rows = _worst(structures, pairs)
     page.table(head, rows, text_columns=(0, 1))
+
+
+def add_targets(
+    page: Page,
+    model: Model,
+    structures: Sequence[Structure],
+    predictions: Sequence[Evaluation],
+) -> None:
+    """Parity plots and errors of the properties beside the energy."""
+    pairs = properties.property_pairs(model.targets, structures, predictions)
+    if not pairs:
+        return
+    units = {target.name: target.unit for target in model.targets}
+    page.heading("Targets")
+    page.figures(
+        (
+            parity(own.reference, own.predicted, own.of, name, units[name]),
+            f"{name}: {own.reference.size} values",
+        )
+        for name, own in pairs.items()
+    )
+    errors = properties.property_errors(model.targets, structures, predictions)
+    rows = properties.property_rows(model.targets, errors)
+    page.table(properties.HEAD, rows, text_columns=properties.TEXT_COLUMNS)
 
 
 def add_shares(page: Page, model: Model, shares: Sequence[TermShare]) -> None:

@@ -157,6 +157,8 @@ def format_table(table: Errors, title: str = "") -> str:
 def _values(structure: Structure, prediction: Prediction):
     """(label, reference (n,), predicted (n,)) for each label the structure has."""
     n = len(structure)
+    if np.isnan(prediction.energy):  # of a model without a potential
+        return
     if structure.energy is not None:
         yield "energy", np.array([structure.energy]) / n, np.array([prediction.energy]) / n
     if structure.forces is not None:

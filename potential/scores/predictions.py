@@ -5,27 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ase
 import ase.io
+import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from potential.model import Evaluation
+from potential.model.targets import Target
 from potential.runtime.output import atomic_file
 from potential.structures.structure import Structure, atoms_from_structure
 
 
 def write_predictions(
-    path: str | Path, structures: Sequence[Structure], predictions: Sequence[Evaluation]
+    path: str | Path,
+    structures: Sequence[Structure],
+    predictions: Sequence[Evaluation],
+    targets: Sequence[Target] = (),
 ) -> None:
-    """Write energy, energies, forces and (where there is a volume) stress as ASE's results.
+    """Write energy, energies, forces and (where there is a volume) stress as ASE's results, of a
+    model with a potential; targets as columns of atoms or info, under their names.
 
     Labels are kept as info reference_energy (eV) and reference_virial (eV, 3x3) and array
-    reference_forces (eV/Å), nan where a component is no label. Format: extended XYZ. Raises
+    reference_forces (eV/Å), nan where a component is no label; those of targets are reference_ and
+    their names. Format: extended XYZ. Raises
     SoapGprError when it cannot be written.
     """
-    write_frames(path, [_frame(s, p) for s, p in zip(structures, predictions, strict=True)])
+    pairs = zip(structures, predictions, strict=True)
+    write_frames(path, [_frame(s, p, targets) for s, p in pairs])
 
 
 def write_frames(path: str | Path, frames: Sequence[ase.Atoms]) -> None:
@@ -34,8 +43,20 @@ def write_frames(path: str | Path, frames: Sequence[ase.Atoms]) -> None:
         ase.io.write(temporary, frames, format="extxyz")
 
 
-def _frame(structure: Structure, prediction: Evaluation) -> ase.Atoms:
+def _frame(structure: Structure, prediction: Evaluation, targets: Sequence[Target]) -> ase.Atoms:
     atoms = atoms_from_structure(structure)
+    if not np.isnan(prediction.energy):  # else there is no potential
+        _add_potential(atoms, structure, prediction)
+    for target in targets:
+        place: dict[str, Any] = atoms.arrays if target.per_atom else atoms.info
+        place[target.name] = prediction.properties[target.name]
+        if target.name in structure.targets:
+            label = structure.targets[target.name]
+            place[f"reference_{target.name}"] = label if target.per_atom else float(label)
+    return atoms
+
+
+def _add_potential(atoms: ase.Atoms, structure: Structure, prediction: Evaluation) -> None:
     results = {
         "energy": prediction.energy,
         "energies": prediction.energies,
@@ -50,4 +71,3 @@ def _frame(structure: Structure, prediction: Evaluation) -> ase.Atoms:
         atoms.info["reference_virial"] = structure.virial
     if structure.forces is not None:
         atoms.arrays["reference_forces"] = structure.forces
-    return atoms

@@ -17,6 +17,7 @@ from potential.settings.fit_settings import (
 from potential.settings.kinds import KINDS
 from potential.settings.product import FactorSettings, ProductTermSettings
 from potential.settings.symmetry import SymmetryTermSettings
+from potential.settings.targets import TargetSettings
 from potential.settings.terms import (
     KernelTermSettings,
     PairTermSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "SoapTermSettings",
     "SolverSettings",
     "SymmetryTermSettings",
+    "TargetSettings",
     "TermSettings",
     "TripletTermSettings",
     "ZblSettings",

@@ -30,6 +30,7 @@ from potential.schema import (
 from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
 from potential.schema.settings import declared, keys
 from potential.settings.kinds import KINDS
+from potential.settings.targets import TargetSettings, check_targets
 from potential.settings.terms import SoapTermSettings, TermSettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
@@ -203,6 +204,7 @@ class FitSettings(Settings):
     baseline: BaselineSettings = setting(BaselineSettings(), Nested(BaselineSettings))
     noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings))
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
+    targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     file: str = Place.source
 
     @contextmanager
@@ -220,8 +222,10 @@ class FitSettings(Settings):
         return Place(self.file, key="terms").nth(term, len(self.terms))
 
     def check(self) -> None:
+        check_targets(self.targets, self.terms)
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
-        for place, names in _tables_by_species([(self.baseline.place(), self.baseline), *of_terms]):
+        others = ((own.place(), own) for own in (self.baseline, *self.targets))
+        for place, names in _tables_by_species([*others, *of_terms]):
             self._require_known(place, names, "the key ")
         self._require_known(self.data.place().at("extra_species"), self.data.extra_species)
 

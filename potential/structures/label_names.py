@@ -11,6 +11,7 @@ import ase
 
 from potential.schema import Choice, Settings, Text, setting
 from potential.structures.energy_units import EV_PER
+from potential.structures.target_labels import TargetLabel
 
 SIGMAS = ("energy", "force", "force_atom", "force_component", "virial", "virial_component")
 WEIGHTS = ("energy", "forces", "virials", "stress")
@@ -68,6 +69,7 @@ class LabelNames:
     force_mask: str = "force_mask"
     weight: str = "config_weight"
     energy_unit: str = "eV"
+    targets: tuple[TargetLabel, ...] = ()
 
     @property
     def ev(self) -> float:
@@ -89,6 +91,7 @@ class LabelNames:
             *(*self.energy, *self.forces, *self.virial, *self.stress, self.force_mask),
             *(self.sigma_of(what) for what in SIGMAS),
             *(name for what in WEIGHTS for name in self.weights_of(what)),
+            *(label.key for label in self.targets),
         }
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ase
@@ -27,6 +27,7 @@ from potential.structures.label_names import (
     frame_names,
 )
 from potential.structures.structure import Structure, structure_from_atoms
+from potential.structures.target_labels import TargetLabel, require_targets, target_notes
 
 _INDEX = re.compile(r"^-?\d{0,18}(:-?\d{0,18}){0,2}$")
 _ZERO_STEP = re.compile(r":.*:-?0+$")
@@ -65,12 +66,14 @@ def read_data_set(
     required_keys: Collection[str] | None = None,
     trained: LabelNames | None = None,
     beads: Collection[str] = (),
+    targets: Sequence[TargetLabel] = (),
 ) -> DataSet:
     """Read files in the order given.
 
     A spec is a file name or a glob, with an optional ASE slice: ``run*.xyz@::10``. trained: names
     of the labels in training, where the structures are for its model; see ``choose_names``. beads:
-    names of species that are no elements.
+    names of species that are no elements. targets: further labels, which need not be there where
+    ``trained`` says that these are not the training structures.
     Raises SoapGprError when nothing matches, a file cannot be read, none of the frames has one of
     the ``required_keys`` (fields of LabelKeys; default: all that are set), a stress of such a key
     has no volume, or (with ``require_labels``) no frame carries any label.
@@ -82,6 +85,7 @@ def read_data_set(
         require_labels=require_labels,
         required_keys=required_keys,
         trained=trained,
+        targets=targets,
     )
 
 
@@ -93,6 +97,7 @@ def labelled(
     require_labels: bool = True,
     required_keys: Collection[str] | None = None,
     trained: LabelNames | None = None,
+    targets: Sequence[TargetLabel] = (),
 ) -> DataSet:
     """``read_data_set`` of frames that are there already: pairs of one and what messages call it.
 
@@ -104,14 +109,19 @@ def labelled(
         required_keys = list(keys.named)
     if require_labels:
         _require_carried(frames, keys, required_keys, origin)
-    names = choose_names(frames, keys, trained)
+    names = replace(choose_names(frames, keys, trained), targets=tuple(targets))
     structures = [structure_from_atoms(atoms, names, source) for atoms, source in found]
+    found_targets = [structure.targets for structure in structures]
+    if trained is None:
+        carried = list(dict.fromkeys(name for atoms in frames for name in frame_names(atoms)))
+        require_targets(found_targets, targets, origin, carried)
     if "stress_key" in required_keys:
         _require_volumes(unusable_stresses(frames, structures, names), keys.stress_key)
     if any(structure.has_labels for structure in structures):
         about = frames, structures, names
         said = doubts(*about)
-        return DataSet(structures, names, said, notes(*about, said))
+        more = target_notes(found_targets, [s.numbers for s in structures], targets)
+        return DataSet(structures, names, said, notes(*about, said) + more)
     if require_labels:
         raise SoapGprError(f"{origin}: {no_labels(frames, structures, names)}")
     return DataSet(structures, names)

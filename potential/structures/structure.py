@@ -24,6 +24,7 @@ from potential.structures.labels import (
     read_weights,
     volume_of,
 )
+from potential.structures.target_labels import read_targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class Structure:
     weight_energy: float = 1.0
     weight_force: float = 1.0
     weight_virial: float = 1.0
+    targets: Mapping[str, np.ndarray] = field(default_factory=dict)  # by name, see read_targets
     info: Mapping[str, Any] = field(default_factory=dict)  # what else the frame says of itself
 
     def __len__(self) -> int:
@@ -58,6 +60,11 @@ class Structure:
 
     @property
     def has_labels(self) -> bool:
+        return self.has_potential_labels or bool(self.targets)
+
+    @property
+    def has_potential_labels(self) -> bool:
+        """Whether it has an energy, forces or a virial."""
         return not (self.energy is None and self.forces is None and self.virial is None)
 
     @property
@@ -116,6 +123,7 @@ def structure_from_atoms(
         virial=read_virial(atoms, names, source),
         config_type=str(atoms.info.get("config_type", "default")),
         source=source,
+        targets=read_targets(atoms, names.targets, numbers, source),
         info=_other_info(atoms, names),
         **read_sigmas(atoms, names, forces, source),
         **read_weights(atoms, names, source),
@@ -141,6 +149,7 @@ def _other_info(atoms: ase.Atoms, names: LabelNames) -> dict[str, Any]:
     """``info`` without the labels."""
     labels = {"config_type", *STANDARD.energy, *STANDARD.virial, *STANDARD.stress}
     labels |= {*names.energy, *names.virial, *names.stress}
+    labels |= {label.key for label in names.targets}
     return {key: value for key, value in atoms.info.items() if key not in labels}
 
 

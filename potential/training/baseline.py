@@ -44,7 +44,7 @@ def isolated_atom_energies(
     average = float(np.mean([energy / len(s) for s, energy in ordinary or energies]))
     if method == "average":
         return np.full(len(species), average)
-    return _fitted(energies, species, average)
+    return by_composition(energies, species, average)
 
 
 def baseline_labels(
@@ -129,7 +129,7 @@ def _from_isolated_atoms(structures, species):
     return np.array([found[z].energy for z in species])
 
 
-def _fitted(energies, species, average):
+def by_composition(energies, species, average):
     """Least squares of E = sum_a N_a e0_a, each energy with an error that grows as sqrt(N).
 
     Compositions that never vary (H2O, always 1:2) leave a combination of the e0 open: then

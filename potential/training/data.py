@@ -68,7 +68,8 @@ def read_fit_data(
     warnings += extra_species(settings, structures)
     warnings += unused_species(settings, structures)
     warnings += _unused_beads(files.beads, structures)
-    if all(s.energy is None for s in structures):
+    with_potential = any(s.has_potential_labels for s in structures)
+    if with_potential and all(s.energy is None for s in structures):
         warnings.append("no energies were read: the zero of energy is arbitrary")
     tested = list[Structure]()
     if files.test or test is not None:
@@ -103,13 +104,21 @@ def _labelled(
     Test structures may lack labels that training must have, such as virials.
     """
     keys, required = settings.data.keys, None if trained is None else ()
+    targets = [own.label for own in settings.targets]
     if frames is None:
         specs = getattr(settings.data, key)
         beads = settings.data.beads
-        data = read_data_set(specs, keys, required_keys=required, trained=trained, beads=beads)
+        data = read_data_set(
+            specs,
+            keys,
+            required_keys=required,
+            trained=trained,
+            beads=beads,
+            targets=targets,
+        )
         return data, {}
     named = _named(key, frames)
-    data = labelled(named, key, keys, required_keys=required, trained=trained)
+    data = labelled(named, key, keys, required_keys=required, trained=trained, targets=targets)
     digest = hashlib.sha256(b"".join(map(structure_digest, data.structures)))
     return data, {f"{key}[0:{len(named)}]": digest.hexdigest()}
 

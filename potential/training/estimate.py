@@ -73,6 +73,7 @@ def estimate(
         f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
         + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
         *plan(settings, train, apart),
+        *_target_lines(settings),
         f"Weights        at most {n_weights}",
         f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number of "
         f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
@@ -82,6 +83,13 @@ def estimate(
         f"of {threads} thread(s), after the choice of sparse points",
     ]
     return "\n".join(lines + [f"warning: {warning}" for warning in warnings])
+
+
+def _target_lines(settings: FitSettings) -> list[str]:
+    names = ", ".join(own.name for own in settings.targets)
+    text = f"Targets        {names}: regressions on the same sparse points, apart by species where "
+    text += "centers are; their time and memory come on top of what is below"
+    return [text] if names else []
 
 
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingModel:

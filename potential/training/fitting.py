@@ -24,7 +24,7 @@ from potential.model.evaluation import evaluate_structures
 from potential.runtime.output import require_outputs
 from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
-from potential.scores import metrics
+from potential.scores import metrics, properties
 from potential.scores.shares import MOST_STRUCTURES, shares_to_json, term_shares, term_values
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
@@ -36,10 +36,12 @@ from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
-from potential.training.maps import set_apart, with_maps_of
+from potential.training.maps import set_apart, wanted, with_maps_of
 from potential.training.memory import require_possible
-from potential.training.provenance import provenance
+from potential.training.noise import row_sigmas
+from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
+from potential.training.targets import fit_targets
 
 T = TypeVar("T")
 
@@ -54,6 +56,8 @@ class FitResult:
     train_errors: metrics.Errors
     test_errors: metrics.Errors
     provenance: dict[str, Any]  # what the model file stores: counts, errors, hashes, versions
+    train_property_errors: properties.PropertyErrors = field(default_factory=dict)  # of targets
+    test_property_errors: properties.PropertyErrors = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     checkpoint: Checkpoint | None = None  # to be removed once the model is safe
 
@@ -111,6 +115,8 @@ def _fit(
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
+    if not _has_potential(settings, ordered):
+        return _fit_targets_alone(settings, data, ranks, progress, checkpoint or factor, seconds)
     if factor is None:
         apart, ordered = set_apart(settings, ordered)
         data = data.without(apart)
@@ -131,14 +137,75 @@ def _fit(
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
     if not np.array_equal(e0, model.arrays["e0"]):  # that of a factor is of fewer structures
         model = model.with_arrays({"e0": e0})
-    with _timed(seconds, "errors"):
-        train_errors = _errors(model, data.train, ranks, progress, "training errors")
-        test_errors = _errors(model, data.test, ranks, progress, "test errors")
-        shares = _shares(model, data, ranks, progress)
     warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
+    regression = solved(solution, triangle.n_rows)
+    return _finished(model, settings, data, ranks, progress, seconds, warnings, regression, state)
+
+
+def _has_potential(settings: FitSettings, train: Sequence[Structure]) -> bool:
+    """Whether energies, forces or virials are fitted, or have to be for want of targets."""
+    if not settings.targets:
+        return True
+    return any(
+        s.has_potential_labels and np.isfinite(row_sigmas(settings.noise, s)).any() for s in train
+    )
+
+
+def _fit_targets_alone(
+    settings: FitSettings,
+    data: FitData,
+    ranks: Ranks,
+    progress: Progress,
+    kept: str | Path | None,
+    seconds: dict[str, float],
+) -> FitResult:
+    """A model of [[targets]] without a potential; kept: the checkpoint or factor asked for."""
+    if kept or settings.solver.keep_factor:
+        raise SoapGprError(
+            f"{kept or '[solver] keep_factor'}: found no energies, forces or virials to fit, "
+            "expected them for a checkpoint or factor, which has nothing of [[targets]]"
+        )
+    for own in wanted(settings):
+        raise SoapGprError(f"{own}: found optimise, expected energies in the data, which it fits")
+    with _timed(seconds, "sparse points"):
+        choice = common_choice(settings, data.ordered, ranks, progress)
+    warnings = [*data.warnings, *choice.warnings, "the model has targets and no potential"]
+    return _finished(choice.model, settings, data, ranks, progress, seconds, warnings)
+
+
+def _finished(
+    model: TrainingModel,
+    settings: FitSettings,
+    data: FitData,
+    ranks: Ranks,
+    progress: Progress,
+    seconds: dict[str, float],
+    warnings: list[str],
+    regression: dict[str, Any] | None = None,
+    state: Checkpoint | None = None,
+) -> FitResult:
+    """The model with its targets, errors and record; regression: what the record says of that of
+    the potential, None without one."""
+    potential = regression is not None
+    with _timed(seconds, "targets"):
+        fitted = fit_targets(model, data.ordered, settings, ranks, progress, potential=potential)
+    model, warnings = fitted.model, warnings + fitted.warnings
+    with _timed(seconds, "errors"):
+        errors = {
+            name: _errors(model, structures, ranks, progress, f"{words} errors")
+            for name, words, structures in (
+                ("train", "training", data.train),
+                ("test", "test", data.test),
+            )
+        }
+        shares = _shares(model, data, ranks, progress) if potential else {}
+    if not settings.targets:
+        seconds.pop("targets")
     record = ranks.from_first(
         lambda: (
-            provenance(settings, data, model, train_errors, test_errors, solution, triangle)
+            provenance(settings, data, model, errors["train"][0], errors["test"][0])
+            | (regression or {})
+            | _record_of_targets(fitted.records, errors)
             | shares
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
@@ -147,8 +214,25 @@ def _fit(
     # A choice of a checkpoint or factor may have other names of files, or other noise, on record.
     model = model.with_record(settings.to_dict(), record)
     return FitResult(
-        model, data.train, data.test, train_errors, test_errors, record, warnings, state
+        model,
+        data.train,
+        data.test,
+        errors["train"][0],
+        errors["test"][0],
+        record,
+        errors["train"][1],
+        errors["test"][1],
+        warnings,
+        state,
     )
+
+
+def _record_of_targets(records: list[dict[str, Any]], errors: Mapping[str, Any]) -> dict[str, Any]:
+    if not records:
+        return {}
+    return {"targets": records} | {
+        f"{name}_target_errors": properties.to_json(own) for name, (_, own) in errors.items()
+    }
 
 
 @contextmanager
@@ -208,15 +292,16 @@ def _solution(
 
 def _errors(
     model: Model, structures: Sequence[Structure], ranks: Ranks, progress: Progress, what: str
-) -> metrics.Errors:
+) -> tuple[metrics.Errors, properties.PropertyErrors]:
     if not structures:
-        return {metrics.ALL: {}}
+        return {metrics.ALL: {}}, {}
     predictions = _of_all_ranks(
         lambda mine: evaluate_structures(model, mine, progress, what, labels_only=True),
         structures,
         ranks,
     )
-    return metrics.errors(structures, predictions)
+    of_targets = properties.property_errors(model.targets, structures, predictions)
+    return metrics.errors(structures, predictions), of_targets
 
 
 def _shares(model: Model, data: FitData, ranks: Ranks, progress: Progress) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from potential.model import TRIANGLE, Model
 from potential.model.record import COUNTS, REGRESSION
-from potential.runtime.printable import printable_values
-from potential.scores import metrics
+from potential.runtime.printable import printable, printable_values
+from potential.scores import metrics, properties
 from potential.scores.shares import format_shares
 from potential.settings import FitSettings
 from potential.structures.label_table import FORCE
@@ -21,7 +21,7 @@ from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
 from potential.terms import terms_of
 from potential.training.data import FitData
-from potential.training.regression import Solution, Triangle
+from potential.training.regression import Solution
 from potential.version import package_version
 
 
@@ -31,8 +31,6 @@ def provenance(
     model: Model,
     train_errors: metrics.Errors,
     test_errors: metrics.Errors,
-    solution: Solution,
-    triangle: Triangle,
 ) -> dict[str, Any]:
     """Everything in plain JSON types; eV and Å, energies and virials per atom."""
     files = [*settings.data.train, *settings.data.test, *settings.other_files]
@@ -45,9 +43,7 @@ def provenance(
         "train": counts(data.train),
         "test": counts(data.test),
         "sparse_points": [term.counts for term in terms_of(model)],
-        "fitted_labels": triangle.n_rows,
         "weights": model.n_weights,
-        **solved(solution, triangle.n_rows),
         "train_errors": metrics.to_json(train_errors),
         "test_errors": metrics.to_json(test_errors),
     }
@@ -61,9 +57,10 @@ def made_now() -> dict[str, str]:
     }
 
 
-def solved(solution: Solution, n_rows: int) -> dict[str, float]:
+def solved(solution: Solution, n_rows: int) -> dict[str, Any]:
     """What a solution for so many labels says of itself."""
     return {
+        "fitted_labels": n_rows,
         "condition_number": solution.condition_number,
         "largest_weight": float(np.abs(solution.weights).max()),
         "residual_per_label": solution.residual / n_rows,
@@ -90,6 +87,11 @@ def summary(model: Model) -> str:
         errors = metrics.from_json(record.get(key, {}))
         if errors.get(metrics.ALL):
             parts.append(["", metrics.format_table(errors, title)])
+    for key, title in (("train", "Training"), ("test", "Test")):
+        found = properties.from_json(record.get(f"{key}_target_errors", {}))
+        if found:
+            table = properties.format_properties(model.targets, found, f"{title} errors of targets")
+            parts.append(["", table])
     shares = record.get("term_shares")
     if shares and len(shares["terms"]) == len(model.terms):
         parts.append(["", format_shares(model, shares)])
@@ -170,11 +172,35 @@ def _selection_lines(model: Model, record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _target_lines(model: Model, record: dict[str, Any]) -> list[str]:
+    lines, found = [], {own["name"]: own for own in record.get("targets", [])}
+    for h, target in enumerate(model.targets):
+        terms = [
+            t for t in range(len(model.terms)) if f"target{h}.term{t}.weights.0" in model.arrays
+        ]
+        what = "of atoms" if target.per_atom else "of structures, "
+        what += (
+            "" if target.per_atom else "sum over atoms" if target.extensive else "mean over atoms"
+        )
+        unit = f" ({printable(target.unit)})" if target.unit else ""
+        places = ", ".join(str(t + 1) for t in terms)
+        line = f"{'Target':<14s} {target.name}{unit} {what}, terms {places}"
+        if own := found.get(target.name):
+            line += f"; {own['labels']} labels, {own['weights']} weights"
+        lines.append(line)
+        for key in ("mean", "scale", "sigma"):
+            values = own[key].items() if own else ()
+            text = ", ".join(f"{name} {value:.5g}" for name, value in values)
+            lines += [f"{'':<14s} {key} {text}"] if text else []
+    return lines
+
+
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
-    lines = [f"{'e0':<14s} {e0}"]
+    lines = [f"{'e0':<14s} {e0}" if model.has_potential else f"{'Potential':<14s} none"]
     lines += [f"{t.title:<14s} {t.contents} ({t.description})" for t in terms_of(model)]
     lines += _contraction_lines(record) + _selection_lines(model, record)
+    lines += _target_lines(model, record)
     if record.keys() >= set(REGRESSION):
         lines.append(
             f"{'Regression':<14s} {record['fitted_labels']} labels, {record['weights']} weights, "

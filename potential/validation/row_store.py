@@ -110,7 +110,13 @@ def read_data(settings: FitSettings) -> FitData:
             f"found {n_ranks} MPI ranks, expected one process: only soap-gpr fit shares its work "
             "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
-    data = read_fit_data(as_settings(settings))
+    settings = as_settings(settings)
+    if settings.targets:
+        raise SoapGprError(
+            f"{settings.file}: found [[targets]], expected a potential alone: tune, "
+            "learning-curve and cross-validation are of energies, forces and virials"
+        )
+    data = read_fit_data(settings)
     return replace(data, train=data.ordered)
 
 

@@ -10,6 +10,12 @@
 
 namespace soap_gpr {
 
+/// What the points of a sparse set weigh in one of the model's targets, docs/theory.md eq. (23).
+struct TargetWeights {
+  std::size_t target = 0;       ///< its place in ModelData::targets
+  std::vector<double> weights;  ///< [size] unit of the target per eV²
+};
+
 /// Sparse points and weights of one centre species, or of all.
 struct SparseSet {
   int size = 0;
@@ -19,6 +25,7 @@ struct SparseSet {
   std::vector<double> projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
   std::vector<int> species;        ///< [size] of the points; empty: that of the centre
   std::vector<std::vector<double>> coupling;  ///< [of the centre][of the point] κ_c; empty: 1
+  std::vector<TargetWeights> targets;         ///< of those that the term has a part in
 };
 
 /// Which products are features.

@@ -24,6 +24,10 @@ PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
 TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &prefix,
                               std::size_t n_species);
 
+/// The targets of the metadata, if there are any; their weights go to the terms that are there.
+void read_targets(Arrays &arrays, const std::map<std::string, std::string> &metadata,
+                  ModelData &data);
+
 // What terms of features share.
 
 /// Features of one term before the selection. Evaluation has some numbers in memory for each,

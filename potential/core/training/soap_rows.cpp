@@ -163,6 +163,54 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
   }
 }
 
+namespace {
+
+/// Kernels of n centres, side by side, with the points of a tile from `begin` on.
+void kernel_tile(const FeatureTerm &term, const SparseSet &sparse, int begin, int n_points, int n,
+                 const double *p_hat, double *k) {
+  const std::size_t rank = sparse.rank;
+  const int width = padded(n);
+  panel_product<false>(width, n_points, sparse.rank, {&sparse.points[begin * rank], rank, 1}, p_hat,
+                       k);
+  const KernelFunction function(term.kernel);
+  for (int at = 0; at < n_points * width; at += kLanes)
+    store(k + at, function(load(k + at), 1.0).value);
+}
+
+}  // namespace
+
+void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
+                      const Environments &environments, std::size_t n_columns, double *rows) {
+  const FeatureTerm &term = layout.term;
+  AlignedVector p_hat, k(std::size_t(kKernelTile) * kPanelWidth);
+  for (std::size_t set = 0; set < term.sparse.size(); ++set) {
+    const SparseSet &sparse = term.sparse[set];
+    std::vector<std::size_t> centers;
+    for (std::size_t i = 0; i < environments.n_atoms; ++i)
+      if (term.set_of(environments.species[i]) == set) centers.push_back(i);
+    if (centers.empty() || sparse.size == 0) continue;
+    const auto block = layout.make_block(kPanelWidth, term.choice_of(int(set)));
+    const std::size_t n_features = block->n_features();
+    p_hat.resize(n_features * kPanelWidth);
+    for (std::size_t first = 0; first < centers.size(); first += kPanelWidth) {
+      const std::size_t *own = &centers[first];
+      const int n = int(std::min<std::size_t>(kPanelWidth, centers.size() - first));
+      block->compute(environments, own, n);
+      panel_of_rows(n, n_features, block->p_hat(), p_hat.data());
+      for (int begin = 0; begin < sparse.size; begin += kKernelTile) {
+        const int n_points = std::min(kKernelTile, sparse.size - begin);
+        kernel_tile(term, sparse, begin, n_points, n, p_hat.data(), k.data());
+        for (int i = 0; i < n; ++i) {
+          double *row = rows + own[i] * n_columns + columns[set] + begin;
+          for (int m = 0; m < n_points; ++m) row[m] = k[std::size_t(m) * padded(n) + i];
+          for (int m = 0; !sparse.coupling.empty() && m < n_points; ++m)
+            row[m] *= sparse.coupling[environments.species[own[i]]][sparse.species[begin + m]];
+        }
+      }
+    }
+  }
+}
+
 void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
                       const Environments &environments, bool with_gradients, std::size_t n_columns,
                       double *rows) {

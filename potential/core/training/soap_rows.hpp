@@ -16,7 +16,12 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
                    const Environments &environments, bool with_gradients, std::size_t n_columns,
                    double *rows);
 
-/// The same of a product of kernels, eq. (7i).
+/// Kernels k(i, m) of every atom with all sparse points of its sparse set, eq. (23d), with zeros
+/// for those of others: rows[n_atoms][n_columns], which begin with zeros.
+void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
+                      const Environments &environments, std::size_t n_columns, double *rows);
+
+/// What add_soap_rows does, of a product of kernels, eq. (7i).
 void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
                       const Environments &environments, bool with_gradients, std::size_t n_columns,
                       double *rows);

@@ -22,6 +22,19 @@ const FeatureLayout &feature_layout(const Model &model, std::size_t term) {
   throw Error("the term has no features");
 }
 
+/// Where the columns of each sparse set begin.
+std::vector<std::size_t> first_columns(const FeatureTerm &term) {
+  std::vector<std::size_t> columns;
+  std::size_t n = 0;
+  for (const SparseSet &sparse : term.sparse) {
+    if (!sparse.projection.empty())
+      throw Error("the model is compressed for its own weights, which cannot be refitted");
+    columns.push_back(n);
+    n += sparse.size;
+  }
+  return columns;
+}
+
 }  // namespace
 
 std::size_t n_terms(const Model &model) { return model.data().terms.size(); }
@@ -135,18 +148,18 @@ void soap_rows(const Model &model, std::size_t index, const Environments &enviro
                bool gradients, double *rows) {
   const ProductLayout *product = model.cpu().product(index);
   const FeatureLayout &layout = product ? *product->factors[0] : feature_layout(model, index);
-  std::vector<std::size_t> columns;
-  std::size_t n_columns = 0;
-  for (const SparseSet &sparse : layout.term.sparse) {
-    if (!sparse.projection.empty())
-      throw Error("the model is compressed for its own weights, which cannot be refitted");
-    columns.push_back(n_columns);
-    n_columns += sparse.size;
-  }
+  const std::vector<std::size_t> columns = first_columns(layout.term);
+  const std::size_t n_columns = n_weights(model, index);
   if (product)
     add_product_rows(*product, columns, environments, gradients, n_columns, rows);
   else
     add_soap_rows(layout, columns, environments, gradients, n_columns, rows);
+}
+
+void kernel_rows(const Model &model, std::size_t index, const Environments &environments,
+                 double *rows) {
+  const FeatureLayout &layout = feature_layout(model, index);
+  fill_kernel_rows(layout, first_columns(layout.term), environments, n_weights(model, index), rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {

@@ -51,8 +51,13 @@ FeatureRows feature_gradients(const Model &model, std::size_t term,
 void soap_rows(const Model &model, std::size_t term, const Environments &environments,
                bool gradients, double *rows);
 
-/// The same for one function of a pair term, with its spline coefficients in the place of
-/// weights: rows[1 + 3 n_atoms + 6][n_coefficients].
+/// Kernels of every atom with all sparse points of one term of features, docs/theory.md eq. (23d):
+/// rows[n_atoms][n_weights], which begin with zeros.
+void kernel_rows(const Model &model, std::size_t term, const Environments &environments,
+                 double *rows);
+
+/// What soap_rows does, for one function of a pair term, with its spline coefficients in the place
+/// of weights: rows[1 + 3 n_atoms + 6][n_coefficients].
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function);
 void function_rows(const Model &model, std::size_t term, std::size_t function,
                    const Environments &environments, bool gradients, double *rows);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Properties beside the energy: a list in the metadata, and weights for sparse sets of the terms.
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+#include "file/term_readers.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+constexpr std::size_t kMaxTargets = 100;
+
+/// Species whose atoms have a value; all without a list.
+std::vector<bool> known_species(Entry &entry, const std::vector<int> &species) {
+  std::vector<bool> known(species.size(), !entry.has("species"));
+  if (!entry.has("species")) return known;
+  for (const json &value : entry.list("species")) {
+    const auto found = std::find(species.begin(), species.end(), value.get<int>());
+    if (found == species.end())
+      throw Error(entry.where() + " has a species that the model does not know");
+    known[found - species.begin()] = true;
+  }
+  return known;
+}
+
+/// The weights for one term, of all its sparse sets or of none; returns whether there are any.
+bool read_weights(Arrays &arrays, const std::string &prefix, std::size_t target,
+                  std::vector<SparseSet> &sets) {
+  if (sets.empty() || !arrays.has(prefix + "0")) return false;
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    const std::size_t size = sets[s].size;
+    sets[s].targets.push_back({target, arrays.read(prefix + std::to_string(s), {size})});
+  }
+  return true;
+}
+
+FeatureTerm *term_of_features(Term &term) { return const_cast<FeatureTerm *>(feature_term(term)); }
+
+bool is_word(const std::string &name) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
+}
+
+Target read_target(Arrays &arrays, Entry &entry, std::size_t index, ModelData &data) {
+  Target target;
+  target.name = entry.word("name");
+  if (!is_word(target.name)) throw Error(entry.where() + " has a name that is no word");
+  target.unit = entry.word("unit");
+  target.per_atom = entry.flag("per_atom");
+  target.extensive = target.per_atom || entry.flag("extensive");
+  const std::string prefix = "target" + std::to_string(index) + ".";
+  target.mean = arrays.read(prefix + "mean", {data.species.size()});
+  const std::vector<bool> known = known_species(entry, data.species);
+  for (std::size_t a = 0; a < known.size(); ++a)
+    if (!known[a]) target.mean[a] = std::numeric_limits<double>::quiet_NaN();
+  bool found = false;
+  for (std::size_t t = 0; t < data.terms.size(); ++t)
+    if (FeatureTerm *term = term_of_features(data.terms[t])) {
+      const std::string own = prefix + "term" + std::to_string(t) + ".weights.";
+      found = read_weights(arrays, own, index, term->sparse) || found;
+    }
+  if (!found) throw Error(entry.where() + " has no weights");
+  return target;
+}
+
+}  // namespace
+
+void read_targets(Arrays &arrays, const std::map<std::string, std::string> &metadata,
+                  ModelData &data) {
+  const auto potential = metadata.find("potential");
+  data.has_potential = potential == metadata.end();
+  if (!data.has_potential && potential->second != "none")
+    throw Error("the model file's metadata have an unknown value of potential" +
+                std::string(kNewer));
+  const auto list = metadata.find("targets");
+  if (list == metadata.end()) {
+    if (!data.has_potential) throw Error("the model file has neither a potential nor targets");
+    return;
+  }
+  const json targets = parse_json(list->second, "list of targets");
+  if (!targets.is_array() || targets.empty() || targets.size() > kMaxTargets)
+    throw Error("the model file's list of targets is empty, too long or no list");
+  for (std::size_t h = 0; h < targets.size(); ++h) {
+    Entry entry(targets[h], "target " + std::to_string(h + 1) + " of the model file");
+    data.targets.push_back(read_target(arrays, entry, h, data));
+    entry.finish();
+    for (std::size_t k = 0; k < h; ++k)
+      if (data.targets[k].name == data.targets[h].name)
+        throw Error(entry.where() + " has the name of another");
+  }
+}
+
+}  // namespace soap_gpr

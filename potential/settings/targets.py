@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""[[targets]] of fit.toml: properties beside the energy (docs/properties.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ase.calculators.calculator import all_properties
+
+from potential.schema import (
+    BySpecies,
+    Choice,
+    Flag,
+    Integer,
+    Items,
+    Number,
+    Place,
+    Settings,
+    Symbols,
+    Text,
+    setting,
+)
+from potential.schema.settings import REQUIRED
+from potential.settings.symmetry import SymmetryTermSettings
+from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.species import species_number
+from potential.structures.labels import LARGEST
+from potential.structures.target_labels import TargetLabel
+
+MEANS = ("species", "zero")
+_LEAST, _MOST = 1e-10, 1e10
+# Names that ASE, extended XYZ or i-PI give to something else.
+_PER_ATOM, _OF_STRUCTURES = {"charges", "magmoms"}, {"magmom"}
+_TAKEN = {*all_properties, "numbers", "positions", "cell", "pbc", "species", "pos", "raw", "virial"}
+_TAKEN |= {"config_type", "momenta", "masses", "tags", "bead", "Z"}
+
+
+@dataclass(frozen=True)
+class TargetSettings(Settings):
+    """One [[targets]] entry."""
+
+    table: ClassVar[str] = "[targets]"
+
+    name: str = setting(
+        REQUIRED, Text(limit="a word", help="name of the property in the model and in all outputs")
+    )
+    key: str = setting(
+        REQUIRED,
+        Text(help="name of the label in the files: a column of atoms, or a value of frames"),
+    )
+    noise: float | Mapping[str, float] = setting(
+        REQUIRED,
+        BySpecies(
+            Number(least=_LEAST, most=_MOST),
+            Number(least=_LEAST, most=_MOST),
+            limit="or by species of the atom",
+            help="expected error of a label, in its unit",
+        ),
+    )
+    column: int | None = setting(
+        None, Integer(0, 1000, help="which column of a label that has several, the first is 0")
+    )
+    per_atom: bool = setting(
+        True, Flag(help="whether every atom has a value, or every structure has one")
+    )
+    extensive: bool = setting(
+        True,
+        Flag(
+            help="of a value of structures: whether it is the sum over atoms, eq. (23a), or their "
+            "mean, eq. (23b)"
+        ),
+    )
+    unit: str | None = setting(
+        None, Text(help="what outputs call the unit of the label, which is not converted")
+    )
+    species: tuple[str, ...] = setting(
+        (), Symbols(help="atoms of these species alone have values; none: all")
+    )
+    mean: str | Mapping[str, float] = setting(
+        "species",
+        BySpecies(
+            Choice(MEANS),
+            Number(least=-LARGEST, most=LARGEST, words=f"a number, at most {LARGEST:g} in size"),
+            limit="or by species",
+            help="what is taken off the labels before the regression: a number for each species, "
+            "found from the labels, eq. (23e), or given; or nothing",
+        ),
+    )
+    scale: float | Mapping[str, float] | None = setting(
+        None,
+        BySpecies(
+            Number(least=_LEAST, most=_MOST),
+            Number(least=_LEAST, most=_MOST),
+            limit="or by species",
+            help="prior standard deviation of what atoms have about their mean, in the unit of the "
+            "label, eq. (23c); none: that of the labels",
+        ),
+    )
+    terms: tuple[int, ...] = setting(
+        (),
+        Items(
+            Integer(1, 1000),
+            help="which of `[[terms]]`, counted from 1; none: all of kernels of environments",
+        ),
+    )
+
+    def check(self) -> None:
+        if not re.fullmatch(r"[A-Za-z]\w{0,63}", self.name, re.ASCII):
+            raise self.error("name", "a word of letters, digits and _")
+        if self.name in _TAKEN - (_PER_ATOM if self.per_atom else _OF_STRUCTURES):
+            raise self.error("name", "another one, as it has a meaning of its own")
+        if self.per_atom and not self.extensive:
+            raise self.error("extensive", "nothing with per_atom = true")
+        if not self.per_atom and self.species:
+            raise self.place().at("species").says("found some, expected none with per_atom = false")
+        if not self.per_atom and isinstance(self.noise, Mapping):
+            raise self.place().at("noise").says("found a table, expected one number of structures")
+
+    @property
+    def label(self) -> TargetLabel:
+        """Where the files have it."""
+        numbers = tuple(map(species_number, self.species))
+        return TargetLabel(self.name, self.key, self.column, self.per_atom, numbers)
+
+
+def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]) -> None:
+    """The rules across [[targets]] and [[terms]]. Raises SettingError."""
+    names = set[str]()
+    for number, own in enumerate(targets, 1):
+        where = f"[[targets]] number {number}"
+        if own.name in names:
+            raise Place().says(f"{where} name: found {own.name!r}, expected no name twice")
+        names.add(own.name)
+        for k in own.terms:
+            if k > len(terms):
+                raise Place().says(f"{where} terms: found {k}, expected numbers to {len(terms)}")
+            if not _has_environments(terms[k - 1]):
+                raise Place().says(f"{where} terms: found {k}, {_EXPECTED}")
+        if not any(map(_has_environments, terms)):
+            raise Place().says(f"{where}: found no [[terms]] that it could use, {_EXPECTED}")
+
+
+def terms_used(target: TargetSettings, terms: tuple[TermSettings, ...]) -> list[int]:
+    """The places in [[terms]], from 0, of those that a target uses."""
+    if target.terms:
+        return sorted({k - 1 for k in target.terms})
+    return [t for t, own in enumerate(terms) if _has_environments(own)]
+
+
+_EXPECTED = (
+    'expected terms of kind "soap" or "acsf" with sparse environments: targets have no weights for '
+    "products, pairs, triplets and derivatives"
+)
+
+
+def _has_environments(term: TermSettings) -> bool:
+    if isinstance(term, SoapTermSettings):
+        return term.sparse_basis == "environments"
+    return isinstance(term, SymmetryTermSettings)

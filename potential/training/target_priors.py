@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is assumed of a target before its regression: means, scales, expected errors
+(docs/theory.md eq. 23c, 23e)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.settings import TargetSettings
+from potential.structures.structure import Structure, composition, symbol
+from potential.training.baseline import by_composition
+
+_CONSTANT = 1e-10  # of the size of the labels: what rounding leaves of equal ones
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Of each species (n_species,), in the unit of the target; 0 for those that have no values."""
+
+    mean: np.ndarray
+    scale: np.ndarray  # of what an atom has, less the mean
+    sigma: np.ndarray  # of a label
+
+    def residual(self, target: TargetSettings, structure: Structure, species: np.ndarray):
+        """Labels less their means, of atoms (N,) with nan for those without, or () of the
+        structure, whose atoms have the species (N,), places in the list of the model."""
+        label, means = structure.targets[target.name], self.mean[species]
+        if target.per_atom:
+            return label - means
+        return label - (means.sum() if target.extensive else means.mean())
+
+
+def asked_species(target: TargetSettings, species: Sequence[int]) -> list[int]:
+    """Places in the list of species of those whose atoms have values."""
+    return [a for a, z in enumerate(species) if not target.species or symbol(z) in target.species]
+
+
+def prior_of(
+    target: TargetSettings, structures: Sequence[Structure], species: Sequence[int]
+) -> Prior:
+    """From the settings and the labels. Raises SoapGprError when these do not vary, or lack a
+    species."""
+    labelled = [s for s in structures if target.name in s.targets]
+    asked = asked_species(target, species)
+    absent = [name for name in target.species if name not in map(symbol, species)]
+    if absent:
+        raise SoapGprError(
+            f"target {target.name}: found {', '.join(absent)} in species, expected species of the "
+            "training structures"
+        )
+    if target.per_atom:
+        found = _of_atoms(target, labelled, species, asked)
+    else:
+        found = _of_structures(target, labelled, species)
+    scale = found.scale
+    if target.scale is not None:
+        scale = _by_species(target, "scale", target.scale, species, asked)
+    return Prior(found.mean, scale, _by_species(target, "noise", target.noise, species, asked))
+
+
+def _of_atoms(target, structures, species, asked) -> Prior:
+    numbers = np.concatenate([s.numbers for s in structures])
+    labels = np.concatenate([s.targets[target.name] for s in structures])
+    mean, scale = np.zeros(len(species)), np.zeros(len(species))
+    given = _given_mean(target, species, asked)
+    for a in asked:
+        own = labels[(numbers == species[a]) & np.isfinite(labels)]
+        if not own.size:
+            raise SoapGprError(
+                f"target {target.name}: found no label of an atom of {symbol(species[a])}, "
+                "expected some, or species that do not name it"
+            )
+        _require_variance(target, own - own.mean(), own, f" of {symbol(species[a])}")
+        mean[a] = own.mean() if given is None else given[a]
+        scale[a] = np.sqrt(np.mean((own - mean[a]) ** 2))
+    return Prior(mean, scale, scale)
+
+
+def _of_structures(target, structures, species) -> Prior:
+    """Atoms count as independent: a sum over N of them varies by scale √N."""
+    structures = [s for s in structures if np.isfinite(s.targets[target.name])]
+    labels = np.array([float(s.targets[target.name]) for s in structures])
+    sizes = np.array([len(s) for s in structures], dtype=float)
+    counts = np.array([composition(s, species) for s in structures])
+    if not target.extensive:
+        counts /= sizes[:, None]
+    mean = _given_mean(target, species, range(len(species)))
+    if mean is None:
+        sums = labels if target.extensive else labels * sizes
+        average = float(np.mean(sums / sizes))
+        mean = by_composition(list(zip(structures, sums.tolist(), strict=True)), species, average)
+    left = labels - counts @ mean
+    _require_variance(target, left - left.mean(), labels, "")
+    of_atom = left / np.sqrt(sizes) if target.extensive else left * np.sqrt(sizes)
+    scale = np.full(len(species), np.sqrt(np.mean(of_atom**2)))
+    return Prior(mean, scale, scale)
+
+
+def _require_variance(target: TargetSettings, left: np.ndarray, labels: np.ndarray, of: str):
+    if np.abs(left).max() <= _CONSTANT * np.abs(labels).max():
+        what = f"all {labels.size} labels{of} are" if labels.size > 1 else f"the only label{of} is"
+        less = "," if target.per_atom else ", or differ by composition alone,"
+        raise SoapGprError(
+            f"target {target.name}: {what} {labels[0]:g}{less} expected labels that vary"
+        )
+
+
+def _given_mean(target, species, asked) -> np.ndarray | None:
+    if target.mean == "zero":
+        return np.zeros(len(species))
+    if isinstance(target.mean, str):
+        return None
+    return _by_species(target, "mean", target.mean, species, asked)
+
+
+def _by_species(
+    target: TargetSettings,
+    key: str,
+    values: float | Mapping[str, float],
+    species: Sequence[int],
+    asked: Sequence[int],
+) -> np.ndarray:
+    """(n_species,), 0 where nothing is asked. Raises SoapGprError when a species is missing."""
+    out = np.zeros(len(species))
+    missing = []
+    for a in asked:
+        name = symbol(species[a])
+        if isinstance(values, Mapping) and name not in values:
+            missing.append(name)
+        else:
+            out[a] = values[name] if isinstance(values, Mapping) else values
+    if isinstance(values, Mapping) and missing:
+        raise SoapGprError(
+            f"target {target.name}: found {key} for {', '.join(values)}, expected "
+            f"{', '.join(missing)} as well, which the training structures contain"
+        )
+    return out

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Models with targets of all kinds, on random weights."""
+
+import numpy as np
+
+from potential.model.targets import Target
+
+ALL_KINDS = (
+    Target("charge", "e", per_atom=True),
+    Target("shielding", "ppm", per_atom=True, species=(1,)),
+    Target("volume", "Å^3", per_atom=False, extensive=True),
+    Target("gap", "eV", per_atom=False, extensive=False),
+)
+
+
+def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):
+    """The model with these targets of all its terms of features: weights and means are N(0, 1)."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for h in range(len(targets)):
+        arrays[f"target{h}.mean"] = rng.normal(size=len(model.species))
+        for t, term in enumerate(model.terms):
+            for a, points in model.sparse_points(t).items() if "zeta" in term else ():
+                arrays[f"target{h}.term{t}.weights.{a}"] = rng.normal(size=len(points))
+    return model.with_targets(targets, arrays, potential=potential)
