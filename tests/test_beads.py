@@ -176,3 +176,11 @@ def test_a_report_shows_where_beads_lie(folder, tmp_path):
     text = page.read_text()
     assert "Elements along the two leading directions" in text
     assert "periodic table" not in text
+
+
+def test_features_of_beads_are_compared(folder, capsys):
+    model = str(folder / "model.sgpr")
+    frames = str(folder / "train.xyz")
+    assert main(["compare-features", model, model, frames, "--centers", "PO"]) == 0
+    said = capsys.readouterr().out
+    assert "B from A" in said and "A: " + model in said

@@ -83,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         descriptor_of(None, name, term) if name.endswith(MODEL) else descriptor_of(name, None, term)
         for name, term in zip((args.A, args.B), args.terms, strict=True)
     ]
-    frames = [atoms for atoms, _ in read_frames(args.frames)]
+    beads = {name for make in makers for name in make.beads}
+    frames = [atoms for atoms, _ in read_frames(args.frames, beads)]
     A, B = (make(frames) for make in makers)
     found = compare_features(
         A,

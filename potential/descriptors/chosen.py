@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ase
@@ -23,10 +24,21 @@ from potential.terms.features import features
 from potential.terms.kinds import kind_of, kind_of_settings
 
 
+@dataclass(frozen=True)
+class TermDescriptor:
+    """What makes the features of structures: a call with them returns Features."""
+
+    compute: Callable[[Sequence[ase.Atoms]], Features]
+    beads: tuple[str, ...]  # names that files may have in the place of chemical symbols
+
+    def __call__(self, structures: Sequence[ase.Atoms]) -> Features:
+        return self.compute(structures)
+
+
 def descriptor_of(
     settings: str | Path | None, model: str | Path | None, term: int
-) -> Callable[[Sequence[ase.Atoms]], Features]:
-    """What makes the features of structures: a term, counted from 1, of a fit.toml or of a model.
+) -> TermDescriptor:
+    """The features of a term, counted from 1, of a fit.toml or of a model.
 
     Of a model with all that it has learnt. What a fit.toml leaves to be learnt, contractions and
     selections, is learnt from its [data] train, and where that names no files, from the structures
@@ -41,7 +53,8 @@ def descriptor_of(
         index = _index(str(model), len(read.terms), term)
         if not issubclass(kind_of(read.terms[index]), FeatureTerm):
             raise _no_features(str(model), term, read.terms[index]["kind"])
-        return lambda structures: _features(read, index, frames_of(structures))
+        beads = tuple(bead_names(read.species))
+        return TermDescriptor(lambda own: _features(read, index, frames_of(own)), beads)
     assert settings is not None
     asked = load_settings(settings, data_required=False)
     own = asked.terms[_index(str(settings), len(asked.terms), term)]
@@ -58,7 +71,7 @@ def descriptor_of(
         frames = frames_of(structures)
         return _features(_model_of(asked, own, frames), 0, frames)
 
-    return compute
+    return TermDescriptor(compute, asked.data.beads)
 
 
 def _model_of(settings: FitSettings, own, frames: Sequence[ase.Atoms]) -> Model:

@@ -12,6 +12,7 @@ from potential.descriptors.features import Features
 from potential.descriptors.inputs import species_of
 from potential.descriptors.kernels import environment_kernel
 from potential.errors import SoapGprError
+from potential.species import bead_names
 
 # Singular values that a map may leave out, over the largest one; those of skmatter.
 CUTOFFS = np.geomspace(1e-9, 0.9, 20)
@@ -147,7 +148,8 @@ def _halves(
     in_train = np.isin(features.structure, order[: len(order) // 2])
     wanted = np.ones(len(features.numbers), dtype=bool)
     if centers is not None:
-        wanted = np.isin(features.numbers, species_of(centers))
+        beads = bead_names(np.unique(features.numbers))
+        wanted = np.isin(features.numbers, species_of(centers, beads))
     parts = (np.flatnonzero(wanted & half) for half in (in_train, ~in_train))
     train, test = (rng.permutation(rows)[: most // 2] for rows in parts)
     return train, test
