@@ -2,7 +2,8 @@
 """What figures 3 and 4 share: molecules, settings, learning curves of several representations.
 
 Learning curves are those of the product: sparse points and rows once for each representation, then
-fits to nested subsets with e0 of their own.
+fits to nested subsets with e0 of their own. Parameters are chosen on validation molecules, which
+are neither trained on nor in the test set.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # common
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 UNITS = {"QM7": "kcal/mol", "small_molecules_1000": "eV"}
+UNITS_SHOWN = {"kcal/mol": ("total_energy", None), "meV/atom": ("energy", 1e3)}
 KEYS = {"QM7": "energy_pbe0_kcal", "small_molecules_1000": "energy"}
-TRAIN = {"QM7": 4000, "small_molecules_1000": 785}
-SIZES = (100, 250, 500, 1000, 2000, 4000)
+POOL = {"QM7": 5000, "small_molecules_1000": 785}  # molecules that subsets are taken from
+VALIDATE = 1000  # of them, when parameters are chosen
+TEST = 1000  # molecules at most, and as many for validation
+SIZES = {"QM7": (100, 250, 500, 1000, 2000, 4000), "small_molecules_1000": (100, 250, 500, 785)}
 N_SPARSE = {"H": 400, "C": 700, "N": 200, "O": 200, "S": 50}
 
 Term = Mapping[str, Any]
@@ -50,7 +54,7 @@ def curves(representations: Mapping[str, list[Term]], arguments: argparse.Namesp
                 continue
             kept[name] = _curve(name, terms, data, arguments)
             write(kept, arguments)
-    return kept
+    return {name: kept[name] for name in representations if name in kept}
 
 
 def write(results: Results, arguments: argparse.Namespace) -> None:
@@ -63,42 +67,56 @@ def write(results: Results, arguments: argparse.Namespace) -> None:
 
 
 def table_of(results: Results) -> str:
-    """MAE in kcal/mol against the number of molecules, and in meV/atom for all of them."""
+    """MAE against the number of molecules: in kcal/mol, then in meV/atom."""
     from common import table
 
+    sizes = next(iter(results.values()))["sizes"]
+    tables = []
+    for unit in UNITS_SHOWN:
+        rows = [
+            [name, *map(_with_error, *_errors(curve, unit)), f"{curve['seconds']:.0f}"]
+            for name, curve in results.items()
+        ]
+        tables.append(table([f"MAE, {unit}", *map(str, sizes), "s"], rows))
+    return "\n\n".join(tables)
+
+
+def _errors(curve: Mapping[str, Any], unit: str) -> tuple[list[float], list[float]]:
+    """Mean absolute errors and their standard errors over the series of subsets."""
     from potential.structures.energy_units import EV_PER
 
-    sizes = next(iter(results.values()))["sizes"]
-    rows = []
-    for name, curve in results.items():
-        mae = [x / EV_PER["kcal/mol"] for x in curve["errors"]["total_energy"]["mae"]["mean"]]
-        last = 1e3 * curve["errors"]["energy"]["mae"]["mean"][-1]
-        rows.append([name, *(f"{x:.2f}" for x in mae), f"{last:.2f}", f"{curve['seconds']:.0f}"])
-    return table(["MAE, kcal/mol", *map(str, sizes), "meV/atom", "s"], rows)
+    label, factor = UNITS_SHOWN[unit]
+    scale = factor or 1.0 / EV_PER[unit]
+    own = curve["errors"][label]["mae"]
+    return [scale * x for x in own["mean"]], [scale * x for x in own["standard_error"]]
+
+
+def _with_error(mean: float, error: float) -> str:
+    return f"{mean:.2f} ± {error:.2f}" if error else f"{mean:.2f}"
 
 
 def plot(results: Results, path: str, title: str, shown: Mapping[str, Mapping[str, Any]]) -> None:
-    """Learning curves on log-log axes; shown: how each line is drawn."""
+    """Learning curves on log-log axes in both units; shown: how each line is drawn."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, NullLocator
 
-    from potential.structures.energy_units import EV_PER
-
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    for name, curve in results.items():
-        mae = [x / EV_PER["kcal/mol"] for x in curve["errors"]["total_energy"]["mae"]["mean"]]
-        axes.plot(curve["sizes"], mae, label=name, marker="o", ms=3, **shown.get(name, {}))
-    axes.set(xscale="log", yscale="log", xlabel="training molecules", title=title)
-    axes.set_ylabel("MAE, kcal/mol")
+    figure = Figure(figsize=(9.0, 4.4), layout="constrained")
+    figure.suptitle(title)
     sizes = next(iter(results.values()))["sizes"]
-    axes.set_xticks(sizes, [str(n) for n in sizes])
-    axes.xaxis.set_minor_locator(NullLocator())
-    ticks = [n for n in (0.3, 0.5, 1, 2, 3, 5, 10, 20) if axes.get_ylim()[0] < n]
-    axes.set_yticks(ticks, [f"{n:g}" for n in ticks])
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=110)
+    for axes, unit in zip(figure.subplots(1, 2), UNITS_SHOWN, strict=True):
+        for name, curve in results.items():
+            style = {"marker": "o", "ms": 3, "capsize": 2} | shown.get(name, {})
+            axes.errorbar(curve["sizes"], *_errors(curve, unit), label=name, **style)
+        axes.set(xscale="log", yscale="log", xlabel="training molecules", ylabel=f"MAE, {unit}")
+        axes.set_xticks(sizes, [str(n) for n in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        low, high = axes.get_ylim()
+        ticks = [n for n in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30) if low < n < high]
+        axes.set_yticks(ticks, [f"{n:g}" for n in ticks])
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=90)
 
 
 def options(description: str | None) -> argparse.ArgumentParser:
@@ -109,6 +127,12 @@ def options(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--set", choices=tuple(KEYS), default="QM7", help="default QM7")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
     parser.add_argument("--quick", action="store_true", help="500 molecules, a smaller basis")
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help=f"choose parameters: {VALIDATE} molecules, errors of validation molecules",
+    )
+    parser.add_argument("--repeats", type=int, default=4, help="series of subsets")
     parser.add_argument("--noise", type=float, default=1e-4, help="energy_per_atom, eV")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these representations")
     parser.add_argument("--json", metavar="FILE", help="write results; those there are kept")
@@ -117,7 +141,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
 
 
 def _split(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """[data]: training and test molecules, a random choice that is always the same."""
+    """[data]: training and test (or validation) molecules, always the same random choice."""
     import ase.io
     import numpy as np
 
@@ -126,11 +150,11 @@ def _split(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise SystemExit(f"{arguments.data / arguments.set} was not found: see --data")
     frames = [atoms for file in files for atoms in ase.io.read(file, ":")]
     order = np.random.default_rng(0).permutation(len(frames))
-    n = 500 if arguments.quick else TRAIN[arguments.set]
-    for name, chosen in (
-        ("train", order[:n]),
-        ("test", order[n:][: 200 if arguments.quick else 1000]),
-    ):
+    pool, n_test = POOL[arguments.set], 200 if arguments.quick else TEST
+    others = order[pool + TEST :] if arguments.validate else order[pool:]
+    if len(others) == 0:
+        raise SystemExit(f"--validate: {arguments.set} has no molecules to spare")
+    for name, chosen in (("train", order[: _pool(arguments)]), ("test", others[:n_test])):
         ase.io.write(folder / f"{name}.xyz", [frames[k] for k in chosen], format="extxyz")
     return {
         "train": [str(folder / "train.xyz")],
@@ -140,6 +164,13 @@ def _split(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
+def _pool(arguments: argparse.Namespace) -> int:
+    """How many molecules subsets are taken from."""
+    if arguments.quick:
+        return 500
+    return VALIDATE if arguments.validate else POOL[arguments.set]
+
+
 def _curve(
     name: str, terms: list[Term], data: dict[str, Any], arguments: argparse.Namespace
 ) -> dict[str, Any]:
@@ -147,14 +178,14 @@ def _curve(
     from potential.validation.learning_curve import learning_curve
 
     small = {"n_max": 4, "l_max": 3, "n_sparse": 100} if arguments.quick else {}
-    n = 500 if arguments.quick else TRAIN[arguments.set]
     settings = {
         "data": data,
         "terms": [dict(own) | small for own in terms],
         "noise": {"energy_per_atom": arguments.noise},
     }
+    sizes = [n for n in SIZES[arguments.set] if n <= _pool(arguments)]
     start = time.process_time()
-    curve = learning_curve(settings, [k for k in SIZES if k < n] + [n], 1, progress=bar)
+    curve = learning_curve(settings, sizes, arguments.repeats, progress=bar)
     seconds = time.process_time() - start
     print(f"{name}: {seconds:.0f} s", file=sys.stderr)
     return curve.to_dict() | {"seconds": seconds}
