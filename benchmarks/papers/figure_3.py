@@ -18,8 +18,8 @@ from molecules import N_SPARSE, Term, curves, options, plot, table_of, term
 CUTOFFS = (2.0, 2.5, 3.0, 4.0, 5.0)
 SCALED = "5 Å, scaled (1.5 Å, 7)"
 SUM = "sum of 2, 3, 4, 5 Å"
-DELTAS = (1.0, 0.3, 0.1, 0.1)  # of the kernels of 2, 3, 4, 5 Å
-TRIED = ((1.0, 1.0, 1.0, 1.0), DELTAS, (1.0, 0.1, 0.03, 0.03), (1.0, 0.1, 0.1, 0.1))
+DELTAS = (1.0, 0.1, 0.1, 0.1)  # of the kernels of 2, 3, 4, 5 Å
+TRIED = ((1.0, 1.0, 1.0, 1.0), (1.0, 0.3, 0.1, 0.1), (1.0, 0.1, 0.03, 0.03), DELTAS)
 
 
 def sum_of_kernels(deltas: Sequence[float]) -> list[Term]:

@@ -16,7 +16,7 @@ from molecules import curves, options, plot, table_of, term
 
 SCALING = (1.5, 7.0)
 SPECIES = {"QM7": 5, "small_molecules_1000": 4}
-SIGMAS = (1.0, 1.0)
+SIGMAS = (2.0, 0.5)
 TRIED = (0.5, 1.0, 2.0)  # of each σ, with all of the other
 
 
