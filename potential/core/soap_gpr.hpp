@@ -73,9 +73,9 @@ struct Outputs {
   double (*f_ij)[3] = nullptr;  ///< [n_pairs] -∂ε_i/∂r_ij, eV/Å
   Transfer *transfers =
       nullptr;                 ///< [n_pairs] for energies and virials of atoms; virials: with f_ij
-  double *targets = nullptr;   ///< [n_targets][n_atoms] τ_i of eq. (23), in units of the targets
   Profile *profile = nullptr;  ///< times are added to it
   int term = -1;  ///< the only term that counts, without e0 and means; -1: all of them, and these
+  double *targets = nullptr;  ///< [n_targets][n_atoms] τ_i of eq. (23), in units of the targets
 };
 
 struct ModelData;
