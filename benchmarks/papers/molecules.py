@@ -116,7 +116,7 @@ def plot(results: Results, path: str, title: str, shown: Mapping[str, Mapping[st
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_minor_locator(NullLocator())
     axes.legend(fontsize=7, frameon=False)
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=80)
 
 
 def options(description: str | None) -> argparse.ArgumentParser:
