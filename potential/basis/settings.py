@@ -328,6 +328,13 @@ class SoapBasis(Settings):
         basis = self.radial_basis()
         return basis.l_max if isinstance(basis, LaplacianBasis) else self.l_max
 
+    @property
+    def optimised(self) -> dict[str, OptimiseSettings]:
+        """How tables are fitted to energies before the model is, by their keys: a map before a
+        contraction of its channels."""
+        tables = {"alchemy": self.alchemy, "contraction": self.contraction}
+        return {key: own.optimise for key, own in tables.items() if own and own.optimise}
+
     def integral(self, sigma: float) -> RadialIntegral | RadialFunctions:
         """What a neighbour at r with a Gaussian of width sigma, or a point, gives for R_nl."""
         radial, l_max = self.radial_basis(), self.largest_l

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         content = {"model": args.model, "data": args.data, **metrics.to_json(errors)}
         if model.targets:
             content["target_units"] = {target.name: target.unit for target in model.targets}
-            content["target_errors"] = properties.to_json(of_targets)
+            content["target_errors"] = metrics.plain(of_targets)
         text = json.dumps(content, indent=2) + "\n"
         if to_stdout:
             sys.stdout.write(text)

@@ -15,7 +15,7 @@ from potential.descriptors.inputs import frames_of, numbers_of
 from potential.descriptors.tables import rows_of_frames, term_model
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.settings import FitSettings, SoapTermSettings
+from potential.settings import FitSettings
 from potential.settings.file import load_settings
 from potential.species import bead_names, species_number
 from potential.structures.read import geometry, read_geometries
@@ -60,8 +60,7 @@ def descriptor_of(
     own = asked.terms[_index(str(settings), len(asked.terms), term)]
     if not issubclass(kind_of_settings(own), FeatureTerm):
         raise _no_features(str(settings), term, own.kind)
-    tables = (own.alchemy, own.contraction) if isinstance(own, SoapTermSettings) else ()
-    if any(table is not None and table.optimise for table in tables):
+    if own.optimised:
         raise SoapGprError(
             f"{settings}: term {term} has a table that a fit optimises, expected the model of the "
             "fit"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
@@ -109,21 +109,31 @@ def to_json(table: Errors) -> dict[str, Any]:
     """Plain types: {"units": {label: unit}, "errors": {config_type: {label: {...}}}}."""
     return {
         "units": {label: inside for label, (inside, _, _) in UNITS.items()},
-        "errors": {
-            name: {label: asdict(values) for label, values in row.items()}
-            for name, row in table.items()
-        },
+        "errors": plain(table),
+    }
+
+
+def plain(table: Errors) -> dict[str, Any]:
+    """The numbers of a table of errors in plain types, {group: {label: {...}}}."""
+    return {
+        name: {label: asdict(values) for label, values in row.items()}
+        for name, row in table.items()
     }
 
 
 def from_json(values: dict[str, Any]) -> Errors:
     """The inverse of to_json."""
+    return from_plain(values.get("errors", {}))
+
+
+def from_plain(values: Mapping[str, Any]) -> Errors:
+    """The inverse of plain."""
     return {
         name: {
             label: ErrorStatistics(*(numbers[key] for key in STATISTICS))
             for label, numbers in row.items()
         }
-        for name, row in values.get("errors", {}).items()
+        for name, row in values.items()
     }
 
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from potential.model import Evaluation
 from potential.model.targets import Target
 from potential.runtime.printable import printable
 from potential.runtime.text_table import text_table
-from potential.scores.metrics import ALL, STATISTICS, ErrorStatistics, statistics
+from potential.scores.metrics import ALL, ErrorStatistics, statistics
 from potential.structures.structure import Structure, symbol
 
 PropertyErrors = dict[str, dict[str, ErrorStatistics]]  # target -> all, species or config_type
@@ -76,25 +75,6 @@ def format_properties(targets: Sequence[Target], table: PropertyErrors, title: s
     """A table of plain text."""
     body = text_table(HEAD, property_rows(targets, table), left=TEXT_COLUMNS)
     return f"{title}\n{body}" if title else body
-
-
-def to_json(table: PropertyErrors) -> dict[str, Any]:
-    """Plain types: {target: {group: {...}}}."""
-    return {
-        name: {group: asdict(values) for group, values in groups.items()}
-        for name, groups in table.items()
-    }
-
-
-def from_json(values: Mapping[str, Any]) -> PropertyErrors:
-    """The inverse of to_json."""
-    return {
-        name: {
-            group: ErrorStatistics(*(numbers[key] for key in STATISTICS))
-            for group, numbers in groups.items()
-        }
-        for name, groups in values.items()
-    }
 
 
 def _values(target: Target, structure: Structure, prediction: Evaluation):

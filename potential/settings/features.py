@@ -57,3 +57,10 @@ def kept_features() -> Any:
     return setting(
         None, Nested(FeatureSelection, help="which features are kept, eq. (5g); all without it")
     )
+
+
+def check_one_selection(settings: Any, why: str) -> None:
+    """Raise SettingError when the settings, with a feature_selection, ask for one per species."""
+    if settings.feature_selection is not None and settings.feature_selection.per_species:
+        place = settings.place().at("feature_selection")
+        raise place.says(f"found per_species = true, expected false {why}")

@@ -14,7 +14,7 @@ from potential.schema import Choice, Integer, Number, Place, Tables, setting
 from potential.schema.limits import MOST_SEED
 from potential.schema.settings import REQUIRED, declared
 from potential.schema.values import whole
-from potential.settings.features import FeatureSelection, kept_features
+from potential.settings.features import FeatureSelection, check_one_selection, kept_features
 from potential.settings.terms import (
     RADIAL_SCALING,
     SPARSE_METHODS,
@@ -46,13 +46,9 @@ class FactorSettings(SoapBasis):
 
     def check(self) -> None:
         super().check()
-        for key in ("alchemy", "contraction"):
-            if (table := getattr(self, key)) and table.optimise:
-                raise self.place().at(f"{key}.optimise").says(NEEDS_A_FIT)
-
-        if self.feature_selection is not None and self.feature_selection.per_species:
-            place = self.place().at("feature_selection")
-            raise place.says("found per_species = true, expected false in a product")
+        for key in self.optimised:
+            raise self.place().at(f"{key}.optimise").says(NEEDS_A_FIT)
+        check_one_selection(self, "in a product")
 
     def as_soap(self, seed: int) -> SoapTermSettings:
         """The term that has this kernel alone, with δ = 1 eV."""

@@ -24,8 +24,7 @@ from potential.schema import (
     setting,
 )
 from potential.schema.settings import REQUIRED
-from potential.settings.symmetry import SymmetryTermSettings
-from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.settings.terms import TermSettings
 from potential.species import species_number
 from potential.structures.labels import LARGEST
 from potential.structures.target_labels import TargetLabel
@@ -137,9 +136,9 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
         for k in own.terms:
             if k > len(terms):
                 raise Place().says(f"{where} terms: found {k}, expected numbers to {len(terms)}")
-            if not _has_environments(terms[k - 1]):
+            if not terms[k - 1].has_environments:
                 raise Place().says(f"{where} terms: found {k}, {_EXPECTED}")
-        if not any(map(_has_environments, terms)):
+        if not any(term.has_environments for term in terms):
             raise Place().says(f"{where}: found no [[terms]] that it could use, {_EXPECTED}")
 
 
@@ -147,16 +146,10 @@ def terms_used(target: TargetSettings, terms: tuple[TermSettings, ...]) -> list[
     """The places in [[terms]], from 0, of those that a target uses."""
     if target.terms:
         return sorted({k - 1 for k in target.terms})
-    return [t for t, own in enumerate(terms) if _has_environments(own)]
+    return [t for t, own in enumerate(terms) if own.has_environments]
 
 
 _EXPECTED = (
     'expected terms of kind "soap" or "acsf" with sparse environments: targets have no weights for '
     "products, pairs, triplets and derivatives"
 )
-
-
-def _has_environments(term: TermSettings) -> bool:
-    if isinstance(term, SoapTermSettings):
-        return term.sparse_basis == "environments"
-    return isinstance(term, SymmetryTermSettings)

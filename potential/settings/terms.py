@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from potential.basis import SoapBasis
+from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import SCALING
 from potential.schema import (
     ByName,
@@ -32,7 +33,7 @@ from potential.schema.limits import (
     MOST_SPARSE,
 )
 from potential.schema.values import whole
-from potential.settings.features import FeatureSelection, kept_features
+from potential.settings.features import FeatureSelection, check_one_selection, kept_features
 
 SPARSE_METHODS = ("fps", "cur", "leverage", "random", "kmeans", "file")
 REPRESENTATIONS = ("power_spectrum", "radial_spectrum", "bispectrum")
@@ -107,6 +108,16 @@ class TermSettings(Settings):
         """δ in eV, a setting of every kind."""
         raise NotImplementedError
 
+    @property
+    def optimised(self) -> dict[str, OptimiseSettings]:
+        """As of ``SoapBasis``; other kinds have no tables to optimise."""
+        return {}
+
+    @property
+    def has_environments(self) -> bool:
+        """Whether weights belong to sparse environments, so that targets can have some too."""
+        return False
+
 
 @dataclass(frozen=True)
 class KernelTermSettings(Settings):
@@ -171,7 +182,7 @@ class KernelTermSettings(Settings):
             raise self.error("zeta", 'an integer with sparse_method = "cur"')
         self._check_file()
         if self.centers != SEPARATE:
-            self._check_one_selection(f'with centers = "{self.centers}"')
+            check_one_selection(self, f'with centers = "{self.centers}"')
         if self.centers != SEPARATE and isinstance(self.n_sparse, Mapping):
             place = self.place().at("n_sparse")
             raise place.says(
@@ -179,10 +190,9 @@ class KernelTermSettings(Settings):
             )
         check_quotas(self)
 
-    def _check_one_selection(self, why: str) -> None:
-        if self.feature_selection is not None and self.feature_selection.per_species:
-            place = self.place().at("feature_selection")
-            raise place.says(f"found per_species = true, expected false {why}")
+    @property
+    def has_environments(self) -> bool:
+        return True
 
     def _check_file(self) -> None:
         if self.sparse_method != "file":
@@ -261,12 +271,14 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
                 raise self.error("l_max", f"0 {_RADIAL}")
         if self.parity != "even" and self.representation != "bispectrum":
             raise self.error("parity", '"even" without representation = "bispectrum"')
-        for key in ("alchemy", "contraction"):
-            table = getattr(self, key)
-            if self.representation != REPRESENTATIONS[0] and table and table.optimise:
-                raise self.error("representation", f'"{REPRESENTATIONS[0]}" with {key}.optimise')
+        for key in self.optimised if self.representation != REPRESENTATIONS[0] else ():
+            raise self.error("representation", f'"{REPRESENTATIONS[0]}" with {key}.optimise')
         if self.sparse_basis == "derivatives":
             self._check_derivatives()
+
+    @property
+    def has_environments(self) -> bool:
+        return self.sparse_basis == "environments"
 
     def _check_derivatives(self) -> None:
         """Of functions that stand on structures, not on single environments, eq. (13h)."""
@@ -279,7 +291,7 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
         for key in ("n_sparse_config_type", "sparse_file"):
             if getattr(self, key):
                 raise self.error(key, f"nothing {basis}")
-        self._check_one_selection(basis)
+        check_one_selection(self, basis)
         if not isinstance(self.zeta, int):
             raise self.error("zeta", f"an integer {basis}")
         if self.centers != SEPARATE:

@@ -231,7 +231,7 @@ def _record_of_targets(records: list[dict[str, Any]], errors: Mapping[str, Any])
     if not records:
         return {}
     return {"targets": records} | {
-        f"{name}_target_errors": properties.to_json(own) for name, (_, own) in errors.items()
+        f"{name}_target_errors": metrics.plain(own) for name, (_, own) in errors.items()
     }
 
 

@@ -39,10 +39,8 @@ class Wanted(NamedTuple):
 def wanted(settings: FitSettings) -> Iterator[Wanted]:
     """What is to be optimised; of a term its map before its contraction."""
     for t, term in enumerate(settings.terms):
-        for key in ("alchemy", "contraction") if isinstance(term, SoapTermSettings) else ():
-            table = getattr(term, key)
-            if table and table.optimise:
-                yield Wanted(t, key, table.optimise)
+        for key, how in term.optimised.items():
+            yield Wanted(t, key, how)
 
 
 def set_apart(

@@ -88,7 +88,7 @@ def summary(model: Model) -> str:
         if errors.get(metrics.ALL):
             parts.append(["", metrics.format_table(errors, title)])
     for key, title in (("train", "Training"), ("test", "Test")):
-        found = properties.from_json(record.get(f"{key}_target_errors", {}))
+        found = metrics.from_plain(record.get(f"{key}_target_errors", {}))
         if found:
             table = properties.format_properties(model.targets, found, f"{title} errors of targets")
             parts.append(["", table])
