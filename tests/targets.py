@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Models with targets of all kinds, on random weights."""
+"""Models with targets of all kinds, on random weights, and frames with such labels."""
 
 import numpy as np
+from ase.calculators.emt import EMT
+from training_data import emt_frames
 
 from potential.model.targets import Target
 
@@ -23,3 +25,16 @@ def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):
             for a, points in model.sparse_points(t).items() if "zeta" in term else ():
                 arrays[f"target{h}.term{t}.weights.{a}"] = rng.normal(size=len(points))
     return model.with_targets(targets, arrays, potential=potential)
+
+
+def labelled(n, seed, labels=("energy", "forces")):
+    """Frames with energies of sites, their sum and their mean as further labels."""
+    frames = emt_frames(n, seed, labels)
+    for atoms in frames:
+        energies = EMT().get_potential_energies(atoms)
+        atoms.arrays["site_energy"] = energies
+        atoms.arrays["two"] = np.stack([energies, -energies], axis=1)
+        atoms.info |= {"sum": energies.sum(), "mean": energies.mean()}
+        if not labels:
+            atoms.calc = None
+    return frames

@@ -11,24 +11,14 @@ import ase.io
 import numpy as np
 import pytest
 from models import random_model
-from training_data import emt_frames, write_frames
+from training_data import emt_frames, small_toml, write_frames
 
 from potential.cli import COMMANDS, main
 from potential.model import Model
 
 pytestmark = pytest.mark.check
 
-SETTINGS = """
-[data]
-train = ["train.xyz"]
-test = ["test.xyz"]
-[[terms]]
-cutoff = 4.0
-n_max = 4
-l_max = 3
-zeta = 2
-n_sparse = 20
-"""
+SETTINGS = small_toml(20)
 
 
 @pytest.fixture(scope="module")

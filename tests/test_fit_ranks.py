@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from patience import HANG
-from training_data import emt_frames, small_settings, write_frames
+from training_data import emt_frames, small_settings, small_toml, write_frames
 
 from potential.cli import main
 from potential.errors import SoapGprError
@@ -29,17 +29,7 @@ from potential.training.fitting import fit
 from potential.training.regression import StreamingQR
 
 BIN = Path(sys.executable).parent
-SETTINGS = """\
-[data]
-train = ["train.xyz"]
-test = ["test.xyz"]
-[[terms]]
-cutoff = 4.0
-n_max = 4
-l_max = 3
-zeta = 2
-n_sparse = 40
-"""
+SETTINGS = small_toml(40)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from targets import labelled
 from test_fit_ranks import run_fit
-from training_data import emt_frames, small_settings, write_frames
+from training_data import small_settings, small_toml, write_frames
 
 from potential import Model, SoapGprError, _core, fit
 from potential.cli import main
@@ -20,19 +21,6 @@ from potential.validation.row_store import read_data
 SITE = {"name": "site", "key": "site_energy", "unit": "eV", "noise": 0.01}
 TOTAL = {"name": "total", "key": "sum", "unit": "eV", "per_atom": False, "noise": 0.02}
 AVERAGE = {"name": "average", "key": "mean", "per_atom": False, "extensive": False, "noise": 0.005}
-
-
-def labelled(n, seed, labels=("energy", "forces")):
-    """Frames with energies of sites, their sum and their mean as further labels."""
-    frames = emt_frames(n, seed, labels)
-    for atoms in frames:
-        energies = EMT().get_potential_energies(atoms)
-        atoms.arrays["site_energy"] = energies
-        atoms.arrays["two"] = np.stack([energies, -energies], axis=1)
-        atoms.info |= {"sum": energies.sum(), "mean": energies.mean()}
-        if not labels:
-            atoms.calc = None
-    return frames
 
 
 def settings(*targets, **term):
@@ -319,17 +307,8 @@ def test_refit_keeps_the_targets(train):
     )
 
 
-TOML = """\
-[data]
-train = ["train.xyz"]
-test = ["test.xyz"]
-[[terms]]
-cutoff = 4.0
-n_max = 4
-l_max = 3
-zeta = 2
-n_sparse = 20
-[[targets]]
+TOML = f"""\
+{small_toml(20)}[[targets]]
 name = "site"
 key = "site_energy"
 unit = "eV"
@@ -388,26 +367,3 @@ def test_ranks_find_the_weights_of_one_process(folder):
         found, expected = (m.evaluate(atoms).properties for m in (two, one))
         np.testing.assert_allclose(found["site"], expected["site"], atol=1e-6)
         assert found["average"] == pytest.approx(expected["average"], abs=1e-6)
-
-
-def test_check_finds_labels_unlike_those_of_like_environments(tmp_path, capsys):
-    frames = labelled(60, seed=5, labels=())
-    clean = write_frames(tmp_path / "clean.xyz", frames)
-    assert main(["check", clean, "--atom-key", "site_energy"]) == 0
-    assert "odd labels" not in capsys.readouterr().out
-    frames[7].arrays["two"][frames[7].numbers == 79, 0] += 1.0
-    frames[31].arrays["two"][0, 0] -= 1.5  # of Cu
-    wrong = write_frames(tmp_path / "wrong.xyz", frames)
-    column = ["--atom-key", "two", "--atom-column", "0"]
-    assert main(["check", wrong, *column, "--strict", "--json"]) == 1
-    findings = json.loads(capsys.readouterr().out)["findings"]
-    found = {f["message"].split(" of ")[1][:2]: f["frames"] for f in findings if "odd" in f["kind"]}
-    assert found == {"Cu": [f"{wrong}#31"], "Au": [f"{wrong}#7"]}
-
-
-def test_check_of_labels_of_atoms_says_what_is_missing(tmp_path, capsys):
-    few = write_frames(tmp_path / "few.xyz", labelled(4, seed=5, labels=()))
-    assert main(["check", few, "--atom-key", "site_energy"]) == 1
-    assert "found fewer than 60 labels of every species that vary" in capsys.readouterr().err
-    assert main(["check", few, "--atom-column", "0"]) == 1
-    assert "expected --atom-key with it" in capsys.readouterr().err

@@ -41,3 +41,18 @@ def small_settings(train, test=(), **term):
     """Settings of a fit that takes a fraction of a second."""
     small = dict(cutoff=4.0, n_max=4, l_max=3, zeta=2, n_sparse=40)
     return {"data": {"train": [train], "test": list(test)}, "terms": [small | term]}
+
+
+def small_toml(n_sparse):
+    """A fit.toml of the same, of train.xyz and test.xyz."""
+    return f"""\
+[data]
+train = ["train.xyz"]
+test = ["test.xyz"]
+[[terms]]
+cutoff = 4.0
+n_max = 4
+l_max = 3
+zeta = 2
+n_sparse = {n_sparse}
+"""

@@ -56,8 +56,10 @@ def run(args: argparse.Namespace) -> int:
     data = read_data_set(args.data, keys, targets=labels)
     structures = data.structures
     findings = [Finding("unread labels", doubt) for doubt in data.doubts] + check(structures)
+    notes = list(data.notes)
     for label in labels:
-        findings += odd_labels(structures, label, bar)
+        odd, not_compared = odd_labels(structures, label, bar)
+        findings, notes = findings + odd, notes + not_compared
     counts = {
         "structures": len(structures),
         "atoms": sum(map(len, structures)),
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.json:
         listed = [dataclasses.asdict(finding) for finding in findings]
-        answer = {"counts": counts, "findings": listed, "notes": data.notes}
+        answer = {"counts": counts, "findings": listed, "notes": notes}
         print(json.dumps(answer, indent=2))
         return int(args.strict and bool(findings))
     having = ", ".join(f"{counts[name]} with {name}" for name in ("energies", "forces", "virials"))
@@ -75,6 +77,6 @@ def run(args: argparse.Namespace) -> int:
     print(f"{summary}: {'found' if findings else 'nothing odd was found'}")
     for finding in findings:
         print(f"- {finding.kind}: {finding.message}")
-    for note in data.notes:
+    for note in notes:
         print(f"note: {note}")
     return int(args.strict and bool(findings))

@@ -34,25 +34,26 @@ LEAST = 30  # labels of a species in each half, without which there is nothing t
 
 def odd_labels(
     structures: Sequence[Structure], label: TargetLabel, progress: Progress = silent
-) -> list[Finding]:
-    """One finding for each species with odd labels, and the frames that have them, worst first.
+) -> tuple[list[Finding], list[str]]:
+    """One finding for each species with odd labels, and the frames that have them, worst first; and
+    what could not be compared.
 
     label: of atoms. Raises SoapGprError when there are too few labels to compare.
     """
     labelled = [s for s in structures if label.name in s.targets]
     order = np.random.default_rng(0).permutation(len(labelled))
     halves = [[labelled[k] for k in sorted(order[half::2])] for half in (0, 1)]
-    findings = list[Finding]()
+    findings, notes = list[Finding](), list[str]()
     for _ in range(ROUNDS):
         odd = {source for finding in findings for source in finding.frames}
-        findings = _compared(halves, label, odd, progress)
-    return findings
+        findings, notes = _compared(halves, label, odd, progress)
+    return findings, notes
 
 
 def _compared(
     halves: Sequence[Sequence[Structure]], label: TargetLabel, odd: set[str], progress: Progress
-) -> list[Finding]:
-    """Findings of models that do not learn from the frames that were odd before."""
+) -> tuple[list[Finding], list[str]]:
+    """Findings of models that do not learn from the frames that were odd before, and notes."""
     kept = [[s for s in half if s.source not in odd] for half in halves]
     spreads = _spreads(kept, label)
     if not spreads:
@@ -70,9 +71,32 @@ def _compared(
             np.abs(p.properties[label.name] - s.targets[label.name])
             for s, p in zip(known, found, strict=True)
         ]
-    return [
+    findings = [
         own for z in sorted(spreads) for own in _findings(tested, residuals, label, z, spreads[z])
     ]
+    return findings, _notes(halves, label, spreads, sum(map(len, halves)) - len(tested))
+
+
+def _notes(
+    halves: Sequence[Sequence[Structure]],
+    label: TargetLabel,
+    spreads: dict[int, float],
+    n_left_out: int,
+) -> list[str]:
+    """What could not be compared: species, and a number of frames."""
+    there = {z for half in halves for s in half for z in s.numbers.tolist()}
+    notes = [
+        f"{label.key} of {symbol(z)} was not compared: fewer than {LEAST} labels in a half, or all equal"
+        for z in sorted(there - set(spreads))
+    ]
+    if n_left_out:
+        frames, their = (
+            ("1 frame was", "its") if n_left_out == 1 else (f"{n_left_out} frames were", "their")
+        )
+        notes.append(
+            f"{label.key} of {frames} not compared: {their} species are not in both halves"
+        )
+    return notes
 
 
 def _spreads(halves: Sequence[Sequence[Structure]], label: TargetLabel) -> dict[int, float]:
