@@ -86,7 +86,8 @@ def _notes(
     """What could not be compared: species, and a number of frames."""
     there = {z for half in halves for s in half for z in s.numbers.tolist()}
     notes = [
-        f"{label.key} of {symbol(z)} was not compared: fewer than {LEAST} labels in a half, or all equal"
+        f"{label.key} of {symbol(z)} was not compared: fewer than {LEAST} labels in a half, or all "
+        "equal"
         for z in sorted(there - set(spreads))
     ]
     if n_left_out:
