@@ -38,7 +38,7 @@ class Evaluator:
     ------
     SoapGprError
         when the template cannot be read, is empty, or holds a species the model does not know, and
-        when the model has no potential.
+        when the model has no potential, or targets with weights by a column of atoms.
 
     Attributes
     ----------
@@ -51,6 +51,13 @@ class Evaluator:
             raise SoapGprError(
                 "the model has targets and no potential; expected one whose forces move the atoms"
             )
+        for target in getattr(model, "targets", ()):
+            if target.weight_column:
+                raise SoapGprError(
+                    f"the model weighs atoms in the target {target.name} by the column "
+                    f"{target.weight_column!r}, which i-PI does not send; expected weights by "
+                    "species"
+                )
         self._model = model
         self._options = options
         self._name = "the template"

@@ -83,7 +83,7 @@ void PairSoapGpr::compute(int eflag, int vflag) {
       fail(e.what());
     }
     soap_gpr::scatter(environments, outputs, Tally{this});
-    if (with_targets) targets_.add(block_.center);
+    if (with_targets) targets_.add(block_.center, environments.species);
   }
   if (nextra && with_targets) targets_.finish(world, pvector);
 }
@@ -275,6 +275,12 @@ void PairSoapGpr::require_use_for(const MappedModel &mapped) {
     error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
                           "' has targets and no potential: use it beside one, in pair_style "
                           "hybrid/overlay");
+  for (const soap_gpr::Target &target : mapped.model->targets())
+    if (!target.weight_column.empty())
+      error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
+                            "' weighs atoms in the target " + target.name + " by the column '" +
+                            target.weight_column +
+                            "', which LAMMPS does not have: fit it with weights by species");
 }
 
 void PairSoapGpr::init_style() {

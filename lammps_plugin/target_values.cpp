@@ -23,8 +23,7 @@ bool TargetValues::begin(std::size_t n_atoms, bool of_structures) {
     own.values.assign(std::max<std::size_t>(1, n_atoms), start);
     wanted = wanted || own.flag;
   }
-  for (OfStructure &own : structures_) own.sum = 0;
-  n_centers_ = 0;
+  for (OfStructure &own : structures_) own.sum = own.weight = 0;
   return wanted;
 }
 
@@ -33,23 +32,25 @@ double *TargetValues::buffer(std::size_t n) {
   return buffer_.data();
 }
 
-void TargetValues::add(const std::vector<std::size_t> &center) {
+void TargetValues::add(const std::vector<std::size_t> &center, const int *species) {
   const std::size_t n = center.size();
   for (OfAtoms &own : atoms_)
     for (std::size_t c = 0; own.flag && c < n; ++c)
       own.values[center[c]] = buffer_[own.target * n + c];
   for (OfStructure &own : structures_)
-    for (std::size_t c = 0; c < n; ++c) own.sum += buffer_[own.target * n + c];
-  n_centers_ += double(n);
+    for (std::size_t c = 0; c < n; ++c) {
+      const double weight = targets_[own.target].weight(species[c]);
+      own.sum += weight * buffer_[own.target * n + c];
+      own.weight += weight;
+    }
 }
 
 void TargetValues::finish(MPI_Comm world, double *parts) const {
-  double n = 0;
-  MPI_Allreduce(&n_centers_, &n, 1, MPI_DOUBLE, MPI_SUM, world);
-  for (std::size_t k = 0; k < structures_.size(); ++k) {
-    const bool extensive = targets_[structures_[k].target].extensive;
-    parts[k] = extensive || n == 0 ? structures_[k].sum : structures_[k].sum / n;
-  }
+  std::vector<double> totals;
+  for (const OfStructure &own : structures_) totals.push_back(own.weight);
+  MPI_Allreduce(MPI_IN_PLACE, totals.data(), int(totals.size()), MPI_DOUBLE, MPI_SUM, world);
+  for (std::size_t k = 0; k < structures_.size(); ++k)  // a mean over no atoms is nan
+    parts[k] = structures_[k].sum / (targets_[structures_[k].target].extensive ? 1 : totals[k]);
 }
 
 int *TargetValues::flag(const std::string &name) {

@@ -23,8 +23,8 @@ class TargetValues {
   bool begin(std::size_t n_atoms, bool of_structures);
   /// Where the core writes those of n centres.
   double *buffer(std::size_t n);
-  /// Takes them up; center[n]: which atoms these are.
-  void add(const std::vector<std::size_t> &center);
+  /// Takes them up; center[n]: which atoms these are, species[n]: of what species.
+  void add(const std::vector<std::size_t> &center, const int *species);
   /// This rank's part of the values of structures, which all ranks add up.
   void finish(MPI_Comm world, double *parts) const;
 
@@ -43,12 +43,12 @@ class TargetValues {
   struct OfStructure {
     std::size_t target;
     double sum = 0;
+    double weight = 0;  // of all centres
   };
 
   std::vector<soap_gpr::Target> targets_;
   std::vector<OfAtoms> atoms_;
   std::vector<OfStructure> structures_;
-  double n_centers_ = 0;
   std::vector<double> buffer_;  // [target][centre]
 };
 

@@ -13,6 +13,15 @@ ALL_KINDS = (
     Target("volume", "Å^3", per_atom=False, extensive=True),
     Target("gap", "eV", per_atom=False, extensive=False),
 )
+WEIGHTED = (
+    *ALL_KINDS[:2],
+    Target("volume", "Å^3", per_atom=False, extensive=True, weights=(0.0, 1.5)),
+    Target("gap", "eV", per_atom=False, extensive=False, weights=(0.3, 2.0)),
+)
+BY_COLUMN = (
+    Target("volume", "Å^3", per_atom=False, extensive=True, weights="part"),
+    Target("gap", "eV", per_atom=False, extensive=False, weights="part"),
+)
 
 
 def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):

@@ -87,12 +87,12 @@ def values_of_rows(model, atoms):
 )
 def test_rows_times_weights_are_what_the_evaluator_says(make, atoms):
     model = with_targets(make())
-    expected = values_of_rows(model, atoms)
+    expected, species = values_of_rows(model, atoms), model.species_indices(atoms.numbers)
     for forces in (True, False):
         found = model.evaluate(atoms, forces=forces).properties
         scale = np.abs(expected).max()
         for target, values in zip(model.targets, expected, strict=True):
-            wanted = np.array(target.value(values))
+            wanted = np.array(target.value(values, species, {}))
             if target.species == (1,):
                 wanted[atoms.numbers == 8] = np.nan
             np.testing.assert_allclose(found[target.name], wanted, rtol=0, atol=1e-10 * scale)
@@ -115,7 +115,7 @@ def test_slow_twin_says_the_same(model):
                 term["zeta"],
                 term["delta"],
             )
-        wanted = np.array(target.value(values))
+        wanted = np.array(target.value(values, species, {}))
         if target.species == (1,):
             wanted[species == 1] = np.nan
         np.testing.assert_allclose(found[target.name], wanted, rtol=1e-9, atol=1e-9)
@@ -179,12 +179,23 @@ def entry(**changes):
     return [{"name": "q", "unit": "", "per_atom": True} | changes]
 
 
+def of_structure(**changes):
+    return entry(per_atom=False, extensive=True, **changes)
+
+
 @pytest.mark.parametrize(
     ("targets", "words"),
     [
         (entry(name="a b"), "name that is no word"),
         (entry(unknown=1), "unknown key 'unknown'"),
         (entry(per_atom=False), "'extensive' is missing"),
+        (entry(weights=[1.0, 1.0]), "unknown key 'weights'"),
+        (of_structure(weights=[1.0]), "weights that are not one number"),
+        (of_structure(weights=[0.0, 0.0]), "weights that are not one number"),
+        (of_structure(weights=[1.0, -1.0]), "weights that are not one number"),
+        (of_structure(weights=["a", "b"]), "incomplete or of the wrong type"),
+        (of_structure(weights=""), "a column without a name"),
+        (of_structure(weights=1), "'weights' is"),
         (entry(species=[6]), "species that the model does not know"),
         (entry() + entry(), "lacks the array 'target1.mean'"),
         ([], "list of targets is empty"),

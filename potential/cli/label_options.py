@@ -79,7 +79,7 @@ def target_labels(model: Model) -> list[TargetLabel]:
     from potential.structures.target_labels import TargetLabel
 
     stored = model.metadata["settings"].get("targets", [])
-    known = {target.name for target in model.targets}
+    known = {target.name: target for target in model.targets}
     return [
         TargetLabel(
             own["name"],
@@ -87,6 +87,7 @@ def target_labels(model: Model) -> list[TargetLabel]:
             own["column"],
             own["per_atom"],
             tuple(map(species_number, own["species"])),
+            known[own["name"]].weight_column,
         )
         for own in stored
         if own["name"] in known

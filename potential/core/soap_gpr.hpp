@@ -50,9 +50,13 @@ struct Transfer {
 /// A property beside the energy, docs/theory.md eq. (23).
 struct Target {
   std::string name, unit;
-  bool per_atom = true;      ///< a value of each atom, or one of the structure
-  bool extensive = true;     ///< the structure's is the sum over its atoms, or else their mean
-  std::vector<double> mean;  ///< [species] unit; nan for species whose atoms have no value
+  bool per_atom = true;         ///< a value of each atom, or one of the structure
+  bool extensive = true;        ///< the structure's is the sum over its atoms, or else their mean
+  std::vector<double> mean;     ///< [species] unit; nan for species whose atoms have no value
+  std::vector<double> weights;  ///< [species] of atoms in the sum or mean, eq. (23g); empty: 1
+  std::string weight_column;    ///< or the numbers of atoms that say so; empty: none
+
+  double weight(int species) const { return weights.empty() ? 1 : weights[species]; }
 };
 
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.

@@ -3,6 +3,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
@@ -22,7 +23,8 @@ class SoapGprCalculator(Calculator):
     EMT), stress (6,) and stresses (N, 6) in eV/Å³, ASE's sign and order; stresses are the per-atom
     (centroid) virials, made symmetric, over −V (docs/theory.md eq. 9b). Targets of the model are
     further properties under their names, in their units: (N,) with nan for atoms that have none, or
-    one number; a model without a potential has these alone.
+    one number; a model without a potential has these alone. Columns of atoms that weigh them in
+    targets are those of ``atoms.arrays``.
     """
 
     implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
@@ -40,6 +42,17 @@ class SoapGprCalculator(Calculator):
         of_potential = type(self).implemented_properties if self.model.has_potential else []
         self.implemented_properties = [*of_potential, *names]  # type: ignore[misc]
         self._without_forces = {*_WITHOUT_FORCES, *names}
+
+    def check_state(self, atoms, tol=1e-15):
+        """What has changed since the last calculation, a column of weights too, of which ASE knows
+        nothing."""
+        changes = super().check_state(atoms, tol)
+        if self.atoms is not None:
+            for name in self.model.weight_columns:
+                own, other = (of.arrays.get(name) for of in (self.atoms, atoms))
+                if not np.array_equal(own, other):
+                    changes.append(name)
+        return changes
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)

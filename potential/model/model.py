@@ -168,6 +168,12 @@ class Model:
         return targets_of(self._contents[0])
 
     @property
+    def weight_columns(self) -> list[str]:
+        """Names of the columns of atoms that weigh them in targets."""
+        names = dict.fromkeys(target.weight_column for target in self.targets)
+        return [name for name in names if name]
+
+    @property
     def has_potential(self) -> bool:
         """Whether there are energies and forces: else they are zeros, and there are targets."""
         return "potential" not in self._contents[0]
@@ -259,6 +265,7 @@ class Model:
 
     def environments(self, atoms, positions=None, cell=None, pbc=None) -> Environments:
         """Species and neighbours of every atom; arguments and errors as of ``evaluate``."""
+        arrays = {} if positions is not None else getattr(atoms, "arrays", {})
         numbers, positions, cell, pbc = geometry_of(atoms, positions, cell, pbc)
         species = self.species_indices(numbers)
         if len(species) == 0:
@@ -266,7 +273,8 @@ class Model:
         neighbors = neighbor_list(positions, cell, pbc, self.cutoff)
         if self.core.ordered_neighbors:
             neighbors = in_order(neighbors, positions, cell, pbc)
-        return Environments(species, neighbors)
+        columns = {name: arrays[name] for name in self.weight_columns if name in arrays}
+        return Environments(species, neighbors, columns)
 
     def evaluate(
         self,
@@ -283,8 +291,8 @@ class Model:
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
         pbc a bool or three, by default False. n_threads as ``parallel.thread_count`` takes it.
-        Raises SoapGprError for an unknown species, coincident atoms, anything that is not finite,
-        and as ``neighbor_list``.
+        Raises SoapGprError for an unknown species, coincident atoms, anything that is not finite, a
+        column of weights that a target needs and the atoms lack, and as ``neighbor_list``.
         """
         environments = self.environments(atoms, positions, cell, pbc)
         return self.evaluate_environments(environments, forces=forces, n_threads=n_threads)
@@ -309,7 +317,8 @@ class Model:
         if not self.has_potential:  # zeros would be taken for energies and forces
             found = [x if x is None else np.full_like(x, np.nan) for x in found]
         energies, of_forces, virials = found
-        values = properties(self.targets, of_atoms) if with_targets else {}
+        about = environments.species, environments.columns
+        values = properties(self.targets, of_atoms, *about) if with_targets else {}
         return Evaluation(energies, of_forces, virials, values)
 
     def __reduce__(self):

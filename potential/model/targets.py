@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from potential.errors import SoapGprError
+from potential.structures.atom_weights import weight_column
+
+Weights = tuple[float, ...] | str | None  # by places in a list of species, of a column; None: 1
+
 
 @dataclass(frozen=True)
 class Target:
@@ -20,19 +25,40 @@ class Target:
     per_atom: bool  # a value of each atom, or one of the structure
     extensive: bool = True  # the structure's is the sum over its atoms, or else their mean
     species: tuple[int, ...] | None = None  # atoms that have a value; None: all
+    weights: Weights = None  # of atoms in the sum or mean
 
-    def value(self, of_atoms: np.ndarray) -> Any:
-        """The property (N,), nan for atoms without a value, or one number of the structure, from
-        what each atom has of it (N,)."""
+    def value(
+        self, of_atoms: np.ndarray, species: np.ndarray, columns: Mapping[str, np.ndarray]
+    ) -> Any:
+        """The property (N,), nan for atoms without a value, or one number of the structure, nan for
+        a mean over atoms that all weigh 0, from what each atom has of it (N,).
+
+        species (N,): places in the list of the model; columns (N,): those of the atoms. Raises
+        SoapGprError when it takes one that is not there or no weight.
+        """
         if self.per_atom:
             return of_atoms
-        return float(of_atoms.sum() if self.extensive else of_atoms.mean())
+        try:
+            w = atom_weights(self.weights, species, columns)
+        except SoapGprError as error:
+            raise SoapGprError(f"target {self.name}: {error}") from None
+        total = float((w * of_atoms).sum())
+        if self.extensive:
+            return total
+        return total / float(w.sum()) if w.any() else np.nan
+
+    @property
+    def weight_column(self) -> str | None:
+        """The name of the column of atoms that weighs them; None where none does."""
+        return self.weights if isinstance(self.weights, str) else None
 
     def entry(self) -> dict[str, Any]:
         """What the model file has of it."""
         own = {"name": self.name, "unit": self.unit, "per_atom": self.per_atom}
         if not self.per_atom:
             own["extensive"] = self.extensive
+            if self.weights is not None:
+                own["weights"] = self.weight_column or list(self.weights)
         if self.species is not None:
             own["species"] = list(self.species)
         return own
@@ -41,12 +67,31 @@ class Target:
 def targets_of(metadata: Mapping[str, str]) -> tuple[Target, ...]:
     """The targets of a model file, which the core has checked."""
     entries = json.loads(metadata.get("targets", "[]"))
-    return tuple(
-        Target(**entry | ({"species": tuple(entry["species"])} if "species" in entry else {}))
-        for entry in entries
-    )
+    return tuple(map(_target, entries))
 
 
-def properties(targets: Sequence[Target], of_atoms: np.ndarray) -> dict[str, Any]:
-    """Values by the names of the targets; of_atoms (n_targets, N)."""
-    return {target.name: target.value(own) for target, own in zip(targets, of_atoms, strict=True)}
+def _target(entry: dict[str, Any]) -> Target:
+    lists = {key: tuple(own) for key, own in entry.items() if isinstance(own, list)}
+    return Target(**entry | lists)
+
+
+def atom_weights(
+    weights: Weights, species: np.ndarray, columns: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """How much each atom counts (N,), docs/theory.md eq. (23g); arguments as of ``Target.value``.
+    Raises SoapGprError as ``weight_column``."""
+    if isinstance(weights, str):
+        return weight_column(columns, weights, len(species))
+    return np.ones(len(species)) if weights is None else np.array(weights)[species]
+
+
+def properties(
+    targets: Sequence[Target],
+    of_atoms: np.ndarray,
+    species: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    """Values by the names of the targets; of_atoms (n_targets, N), the rest as of
+    ``Target.value``."""
+    pairs = zip(targets, of_atoms, strict=True)
+    return {target.name: target.value(own, species, columns) for target, own in pairs}

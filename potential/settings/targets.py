@@ -72,6 +72,17 @@ class TargetSettings(Settings):
             "mean, eq. (23b)"
         ),
     )
+    weights: str | Mapping[str, float] | None = setting(
+        None,
+        BySpecies(
+            Text(),
+            Number(least=0, most=LARGEST),
+            limit="a column of atoms, or by species",
+            help="of a value of structures: how much each atom counts in the sum or mean, eq. "
+            "(23g): by species, where those that are not named count 1, or the name of a column of "
+            "numbers that are not negative; none: all alike",
+        ),
+    )
     unit: str | None = setting(
         None, Text(help="what outputs call the unit of the label, which is not converted")
     )
@@ -117,12 +128,17 @@ class TargetSettings(Settings):
             raise self.place().at("species").says("found some, expected none with per_atom = false")
         if not self.per_atom and isinstance(self.noise, Mapping):
             raise self.place().at("noise").says("found a table, expected one number of structures")
+        if self.per_atom and self.weights is not None:
+            raise self.place().at("weights").says("found some, expected none with per_atom = true")
+        if isinstance(self.weights, str) and self.weights in all_properties:
+            raise self.error("weights", "another column, as ASE takes this one for a result")
 
     @property
     def label(self) -> TargetLabel:
         """Where the files have it."""
         numbers = tuple(map(species_number, self.species))
-        return TargetLabel(self.name, self.key, self.column, self.per_atom, numbers)
+        weights = self.weights if isinstance(self.weights, str) else None
+        return TargetLabel(self.name, self.key, self.column, self.per_atom, numbers, weights)
 
 
 def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]) -> None:

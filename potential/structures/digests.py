@@ -28,6 +28,6 @@ def structure_digest(structure: Structure) -> bytes:
     for value in (s.forces, s.virial, s.sigma_energy, s.sigma_force, s.sigma_virial):
         array = np.array([] if value is None else value, dtype=np.float64)
         hashed.update(repr(array.shape).encode() + array.tobytes())
-    for name, values in sorted(s.targets.items()):
+    for name, values in (*sorted(s.targets.items()), *sorted(s.arrays.items())):
         hashed.update(name.encode() + values.tobytes())
     return hashed.digest()

@@ -92,6 +92,7 @@ class LabelNames:
             *(self.sigma_of(what) for what in SIGMAS),
             *(name for what in WEIGHTS for name in self.weights_of(what)),
             *(label.key for label in self.targets),
+            *(label.weights for label in self.targets if label.weights),
         }
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.species import symbol as symbol
+from potential.structures.atom_weights import read_columns
 from potential.structures.beads import COLUMN, atoms_of, species_of
 from potential.structures.geometry import check_geometry
 from potential.structures.label_names import STANDARD, LabelKeys, LabelNames, choose_names
@@ -54,6 +55,7 @@ class Structure:
     weight_virial: float = 1.0
     targets: Mapping[str, np.ndarray] = field(default_factory=dict)  # by name, see read_targets
     info: Mapping[str, Any] = field(default_factory=dict)  # what else the frame says of itself
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)  # (N,) columns of weights
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -125,6 +127,7 @@ def structure_from_atoms(
         source=source,
         targets=read_targets(atoms, names.targets, numbers, source),
         info=_other_info(atoms, names),
+        arrays=read_columns(atoms, names.targets, source),
         **read_sigmas(atoms, names, forces, source),
         **read_weights(atoms, names, source),
     )
@@ -157,6 +160,8 @@ def atoms_from_structure(structure: Structure) -> ase.Atoms:
     """The ASE Atoms without labels; ``info`` as it was."""
     atoms = atoms_of(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
     atoms.info.update(structure.info)
+    for name, column in structure.arrays.items():
+        atoms.set_array(name, column)
     if structure.config_type != "default":
         atoms.info["config_type"] = structure.config_type
     return atoms

@@ -25,6 +25,7 @@ class TargetLabel:
     column: int | None = None  # of a label with several
     per_atom: bool = True  # a row for each atom, else one for the structure
     species: tuple[int, ...] = ()  # atoms that are asked for, by their numbers; none: all
+    weights: str | None = None  # the column that says how much each atom counts
 
 
 def read_targets(

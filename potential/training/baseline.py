@@ -44,7 +44,14 @@ def isolated_atom_energies(
     average = float(np.mean([energy / len(s) for s, energy in ordinary or energies]))
     if method == "average":
         return np.full(len(species), average)
-    return by_composition(energies, species, average)
+    used = [s for s, _ in energies]
+    return by_composition(
+        np.array([composition(s, species) for s in used]),
+        np.array([energy for _, energy in energies]),
+        np.array([len(s) for s in used], dtype=float),
+        np.array([s.is_isolated_atom for s in used]),
+        average,
+    )
 
 
 def baseline_labels(
@@ -129,15 +136,16 @@ def _from_isolated_atoms(structures, species):
     return np.array([found[z].energy for z in species])
 
 
-def by_composition(energies, species, average):
-    """Least squares of E = sum_a N_a e0_a, each energy with an error that grows as sqrt(N).
+def by_composition(counts, energies, variances, isolated, average):
+    """(n_species,) e0, least squares of E = sum_a N_a e0_a.
 
-    Compositions that never vary (H2O, always 1:2) leave a combination of the e0 open: then
-    isolated atoms decide, and without them the average energy per atom.
+    counts (n, n_species), energies, their relative variances and whether it is an isolated atom
+    (n,) of structures. Compositions that never vary (H2O, always 1:2) leave a combination of the
+    e0 open: then isolated atoms decide, and without them the average energy per atom.
     """
-    rows, targets = [_AVERAGE_WEIGHT * np.eye(len(species))], [np.zeros(len(species))]
-    for structure, energy in energies:
-        weight = _ISOLATED_WEIGHT if structure.is_isolated_atom else len(structure) ** -0.5
-        rows.append(weight * composition(structure, species)[None])
-        targets.append(np.array([weight * (energy - len(structure) * average)]))
-    return average + np.linalg.lstsq(np.concatenate(rows), np.concatenate(targets), rcond=None)[0]
+    n_species = counts.shape[1]
+    weights = np.where(isolated, _ISOLATED_WEIGHT, variances**-0.5)
+    rows = [_AVERAGE_WEIGHT * np.eye(n_species), weights[:, None] * counts]
+    left = energies - counts.sum(axis=1) * average
+    targets = np.concatenate([np.zeros(n_species), weights * left])
+    return average + np.linalg.lstsq(np.concatenate(rows), targets, rcond=None)[0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from potential.model import TRIANGLE, Model
 from potential.model.record import COUNTS, REGRESSION
+from potential.model.targets import Target
 from potential.runtime.printable import printable, printable_values
 from potential.scores import metrics, properties
 from potential.scores.shares import format_shares
@@ -178,10 +179,7 @@ def _target_lines(model: Model, record: dict[str, Any]) -> list[str]:
         terms = [
             t for t in range(len(model.terms)) if f"target{h}.term{t}.weights.0" in model.arrays
         ]
-        what = "of atoms" if target.per_atom else "of structures, "
-        what += (
-            "" if target.per_atom else "sum over atoms" if target.extensive else "mean over atoms"
-        )
+        what = "of atoms" if target.per_atom else f"of structures, {_over_atoms(model, target)}"
         unit = f" ({printable(target.unit)})" if target.unit else ""
         places = ", ".join(str(t + 1) for t in terms)
         line = f"{'Target':<14s} {target.name}{unit} {what}, terms {places}"
@@ -193,6 +191,15 @@ def _target_lines(model: Model, record: dict[str, Any]) -> list[str]:
             text = ", ".join(f"{name} {value:.5g}" for name, value in values)
             lines += [f"{'':<14s} {key} {text}"] if text else []
     return lines
+
+
+def _over_atoms(model: Model, target: Target) -> str:
+    what = "sum over atoms" if target.extensive else "mean over atoms"
+    if target.weight_column:
+        return f"{what}, weights in column {printable(target.weight_column)}"
+    weights = zip(map(symbol, model.species), target.weights or (), strict=False)
+    text = ", ".join(f"{name} {weight:g}" for name, weight in weights)
+    return f"{what}, weights {text}" if text else what
 
 
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:

@@ -46,7 +46,8 @@ class Group:
 
         species (N,): of its atoms; kernels: (N, n_weights of the term) by term, eq. (23d).
         """
-        if self.name not in structure.targets or not self.n_weights:
+        labels = structure.targets.get(self.name, np.array(np.nan))
+        if not self.n_weights or not np.isfinite(labels).any():
             return np.zeros((0, self.n_weights)), np.zeros(0)
         y = np.atleast_1d(self.prior.residual(self.target, structure, species))
         K = np.concatenate([kernels[t][:, self.columns[t, a]] for t, a in self.sets], axis=1)
@@ -54,9 +55,8 @@ class Group:
             used = np.isfinite(y) & np.isin(species, self.species)
             K, y, sigma = K[used], y[used], self.prior.sigma[species[used]]
         else:
-            total = K.sum(axis=0) if self.target.extensive else K.mean(axis=0)
-            used = np.isfinite(y)
-            K, y, sigma = total[None][used], y[used], self.prior.sigma[:1].repeat(used.sum())
+            K = self.prior.total(self.target, structure, species, K)[None]
+            sigma = self.prior.sigma[list(self.species[:1])]
         return K * (self.scale / sigma[:, None]), y / sigma
 
     def kernel_matrix(self, model: TrainingModel) -> np.ndarray:

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.model.targets import Weights, atom_weights
 from potential.settings import TargetSettings
-from potential.structures.structure import Structure, composition, symbol
+from potential.structures.structure import Structure, symbol
 from potential.training.baseline import by_composition
 
 _CONSTANT = 1e-10  # of the size of the labels: what rounding leaves of equal ones
@@ -24,19 +25,56 @@ class Prior:
     mean: np.ndarray
     scale: np.ndarray  # of what an atom has, less the mean
     sigma: np.ndarray  # of a label
+    weights: Weights = None  # of atoms in a sum or mean
 
     def residual(self, target: TargetSettings, structure: Structure, species: np.ndarray):
         """Labels less their means, of atoms (N,) with nan for those without, or () of the
         structure, whose atoms have the species (N,), places in the list of the model."""
         label, means = structure.targets[target.name], self.mean[species]
-        if target.per_atom:
-            return label - means
-        return label - (means.sum() if target.extensive else means.mean())
+        return label - (means if target.per_atom else self.total(target, structure, species, means))
+
+    def total(
+        self,
+        target: TargetSettings,
+        structure: Structure,
+        species: np.ndarray,
+        of_atoms: np.ndarray,
+    ) -> np.ndarray:
+        """The sum or mean (...), eq. (23g), of what the atoms have (N, ...)."""
+        w = atom_weights(self.weights, species, structure.arrays)
+        total = np.tensordot(w, of_atoms, axes=1)
+        return total if target.extensive else total / w.sum()
 
 
 def asked_species(target: TargetSettings, species: Sequence[int]) -> list[int]:
-    """Places in the list of species of those whose atoms have values."""
-    return [a for a, z in enumerate(species) if not target.species or symbol(z) in target.species]
+    """Places in the list of species of those whose atoms have values, or count in one."""
+    names = list(map(symbol, species))
+    weights = target.weights if isinstance(target.weights, Mapping) else {}
+    return [
+        a
+        for a, name in enumerate(names)
+        if (not target.species or name in target.species) and weights.get(name, 1) > 0
+    ]
+
+
+def weights_of(target: TargetSettings, species: Sequence[int]) -> Weights:
+    """Those of the settings, for the species of a model. Raises SoapGprError for a species that it
+    lacks, and when all are 0."""
+    if not isinstance(target.weights, Mapping):
+        return target.weights
+    names = list(map(symbol, species))
+    absent = [name for name in target.weights if name not in names]
+    if absent:
+        raise SoapGprError(
+            f"target {target.name}: found {', '.join(absent)} in weights, expected species of the "
+            "training structures"
+        )
+    found = tuple(float(target.weights.get(name, 1)) for name in names)
+    if not any(found):
+        raise SoapGprError(
+            f"target {target.name}: found weights that are all 0, expected one above"
+        )
+    return found
 
 
 def prior_of(
@@ -55,11 +93,12 @@ def prior_of(
     if target.per_atom:
         found = _of_atoms(target, labelled, species, asked)
     else:
-        found = _of_structures(target, labelled, species)
+        found = _of_structures(target, labelled, species, asked)
     scale = found.scale
     if target.scale is not None:
         scale = _by_species(target, "scale", target.scale, species, asked)
-    return Prior(found.mean, scale, _by_species(target, "noise", target.noise, species, asked))
+    sigma = _by_species(target, "noise", target.noise, species, asked)
+    return replace(found, scale=scale, sigma=sigma)
 
 
 def _of_atoms(target, structures, species, asked) -> Prior:
@@ -80,24 +119,35 @@ def _of_atoms(target, structures, species, asked) -> Prior:
     return Prior(mean, scale, scale)
 
 
-def _of_structures(target, structures, species) -> Prior:
-    """Atoms count as independent: a sum over N of them varies by scale √N."""
+def _of_structures(target, structures, species, asked) -> Prior:
+    """Atoms count as independent: a sum over N of them varies by scale √N, eq. (23h)."""
     structures = [s for s in structures if np.isfinite(s.targets[target.name])]
+    weights = weights_of(target, species)
     labels = np.array([float(s.targets[target.name]) for s in structures])
-    sizes = np.array([len(s) for s in structures], dtype=float)
-    counts = np.array([composition(s, species) for s in structures])
-    if not target.extensive:
-        counts /= sizes[:, None]
-    mean = _given_mean(target, species, range(len(species)))
+    counts = np.zeros((len(structures), len(species)))
+    variances = np.zeros(len(structures))
+    for k, s in enumerate(structures):
+        places = np.searchsorted(species, s.numbers)
+        w = atom_weights(weights, places, s.arrays)
+        if not w.any():
+            raise SoapGprError(
+                f"{s.source}: target {target.name}: found weights that are all 0, expected one "
+                "above"
+            )
+        counts[k] = np.bincount(places, w, len(species))
+        variances[k] = w @ w
+    totals = counts.sum(axis=1)
+    mean = _given_mean(target, species, asked)
     if mean is None:
-        sums = labels if target.extensive else labels * sizes
-        average = float(np.mean(sums / sizes))
-        mean = by_composition(list(zip(structures, sums.tolist(), strict=True)), species, average)
-    left = labels - counts @ mean
+        sums = labels if target.extensive else labels * totals
+        average = float(np.mean(sums / totals))
+        isolated = np.array([s.is_isolated_atom for s in structures])
+        mean = by_composition(counts, sums, variances, isolated, average)
+    left = labels - counts @ mean / (1 if target.extensive else totals)
     _require_variance(target, left - left.mean(), labels, "")
-    of_atom = left / np.sqrt(sizes) if target.extensive else left * np.sqrt(sizes)
+    of_atom = (left if target.extensive else left * totals) / np.sqrt(variances)
     scale = np.full(len(species), np.sqrt(np.mean(of_atom**2)))
-    return Prior(mean, scale, scale)
+    return Prior(mean, scale, scale, weights)
 
 
 def _require_variance(target: TargetSettings, left: np.ndarray, labels: np.ndarray, of: str):

@@ -70,7 +70,10 @@ def fit_targets(
     arrays = _mean_arrays(model, settings, priors)
     for own, weights in zip(groups, solutions, strict=True):
         arrays |= _weight_arrays(model, settings.targets.index(own.target), own, weights)
-    targets = [_target(own, model.species) for own in settings.targets]
+    targets = [
+        _target(own, prior, model.species)
+        for own, prior in zip(settings.targets, priors, strict=True)
+    ]
     fitted = model.with_targets(targets, arrays, potential=potential)
     records = [
         _record(own, prior, model.species, groups, counts)
@@ -155,9 +158,9 @@ def _require_memory(groups: Sequence[Group], structures: Sequence[Structure], ra
     require_memory(max(sizes), max(map(len, structures)), triangles, ranks.size)
 
 
-def _target(own: TargetSettings, species: Sequence[int]) -> Target:
+def _target(own: TargetSettings, prior: Prior, species: Sequence[int]) -> Target:
     asked = tuple(species[a] for a in asked_species(own, species)) if own.species else None
-    return Target(own.name, own.unit or "", own.per_atom, own.extensive, asked)
+    return Target(own.name, own.unit or "", own.per_atom, own.extensive, asked, prior.weights)
 
 
 def _record(

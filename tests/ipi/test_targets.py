@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from ipi_runs import Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
-from targets import with_targets
+from targets import ALL_KINDS, BY_COLUMN, WEIGHTED, with_targets
 
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import BOHR_PER_ANGSTROM
 from potential.errors import SoapGprError
 
 
-def test_extras_are_the_values_of_python():
-    model, atoms = with_targets(random_model()), random_structure([8, 1, 1] * 3, seed=1)
+@pytest.mark.parametrize("targets", [ALL_KINDS, WEIGHTED], ids=["plain", "weighted"])
+def test_extras_are_the_values_of_python(targets):
+    model, atoms = with_targets(random_model(), targets), random_structure([8, 1, 1] * 3, seed=1)
     forces, virial = np.empty((9, 3)), np.empty((3, 3))
     cell = atoms.cell.array.T * BOHR_PER_ANGSTROM
     positions = atoms.positions * BOHR_PER_ANGSTROM
@@ -32,6 +33,12 @@ def test_model_without_a_potential_is_refused():
     alone = with_targets(random_model(), potential=False)
     with pytest.raises(SoapGprError, match="has targets and no potential"):
         Evaluator(alone, random_structure([8, 1, 1]))
+
+
+def test_weights_by_a_column_are_refused():
+    model = with_targets(random_model(), BY_COLUMN)
+    with pytest.raises(SoapGprError, match="in the target volume by the column 'part'"):
+        Evaluator(model, random_structure([8, 1, 1]))
 
 
 @pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")

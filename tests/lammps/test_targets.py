@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from lammps_runs import assert_agrees, measure, python, run_lammps, setup, write_data
 from models import random_model, random_structure
-from targets import with_targets
+from targets import BY_COLUMN, WEIGHTED, with_targets
 
 TYPES = {8: 1, 1: 2}
 HYBRID = """\
@@ -66,6 +66,24 @@ def test_values_are_those_of_python(tmp_path, atoms, model_with_targets, ranks):
     assert "targets of atoms for fix pair: charge shielding" in run.stdout
     assert "targets of the structure for compute pair: volume gap" in run.stdout
     assert_values(read(tmp_path, run.stdout), python(model_with_targets, atoms).properties)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_weighted_sums_are_those_of_python(tmp_path, atoms, ranks):
+    model = with_targets(random_model(), WEIGHTED)
+    write_data(tmp_path / "atoms.data", atoms, TYPES)
+    model.save(tmp_path / "model.sgpr")
+    run = run_lammps(tmp_path, script(atoms, VALUES), ranks=ranks)
+    assert run.returncode == 0, run.stdout
+    assert_values(read(tmp_path, run.stdout), python(model, atoms).properties)
+
+
+def test_weights_by_a_column_are_refused(tmp_path, atoms):
+    write_data(tmp_path / "atoms.data", atoms, TYPES)
+    with_targets(random_model(), BY_COLUMN).save(tmp_path / "model.sgpr")
+    run = run_lammps(tmp_path, script(atoms, "run 0\n"))
+    assert run.returncode != 0
+    assert "weighs atoms in the target volume by the column 'part'" in run.stdout
 
 
 def test_energies_and_forces_stay(tmp_path, atoms, model_with_targets):

@@ -52,6 +52,8 @@ class Entry {
 
   const std::string &where() const { return where_; }
   bool has(const char *key) const { return values_.contains(key); }
+  /// Whether the value of a key that is there is a string.
+  bool is_word(const char *key) const { return values_.at(key).is_string(); }
   double number(const char *key, double low, double high);
   int count(const char *key, int low, int high);
   bool flag(const char *key) { return at(key, &json::is_boolean).get<bool>(); }

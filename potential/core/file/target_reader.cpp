@@ -2,6 +2,7 @@
 // Properties beside the energy: a list in the metadata, and weights for sparse sets of the terms.
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <limits>
 
 #include "file/term_readers.hpp"
@@ -31,9 +32,31 @@ bool read_weights(Arrays &arrays, const std::string &prefix, std::size_t target,
   if (sets.empty() || !arrays.has(prefix + "0")) return false;
   for (std::size_t s = 0; s < sets.size(); ++s) {
     const std::size_t size = sets[s].size;
-    sets[s].targets.push_back({target, arrays.read(prefix + std::to_string(s), {size})});
+    const auto weights = arrays.read(prefix + std::to_string(s), {size});
+    if (std::any_of(weights.begin(), weights.end(), [](double w) { return w != 0; }))
+      sets[s].targets.push_back({target, weights});
   }
   return true;
+}
+
+/// How much atoms count in a value of structures.
+void read_weights_of_atoms(Entry &entry, std::size_t n_species, Target &target) {
+  if (target.per_atom || !entry.has("weights")) return;
+  if (entry.is_word("weights")) {
+    target.weight_column = entry.word("weights");
+    if (target.weight_column.empty())
+      throw Error(entry.where() + " has weights by a column without a name");
+    return;
+  }
+  double total = 0;
+  bool good = true;
+  for (const json &value : entry.list("weights")) {
+    target.weights.push_back(value.get<double>());
+    good = good && target.weights.back() >= 0;
+    total += target.weights.back();
+  }
+  if (!good || target.weights.size() != n_species || !(total > 0) || !std::isfinite(total))
+    throw Error(entry.where() + " has weights that are not one number from 0 for each species");
 }
 
 FeatureTerm *term_of_features(Term &term) { return const_cast<FeatureTerm *>(feature_term(term)); }
@@ -50,6 +73,7 @@ Target read_target(Arrays &arrays, Entry &entry, std::size_t index, ModelData &d
   target.unit = entry.word("unit");
   target.per_atom = entry.flag("per_atom");
   target.extensive = target.per_atom || entry.flag("extensive");
+  read_weights_of_atoms(entry, data.species.size(), target);
   const std::string prefix = "target" + std::to_string(index) + ".";
   target.mean = arrays.read(prefix + "mean", {data.species.size()});
   const std::vector<bool> known = known_species(entry, data.species);
