@@ -222,3 +222,28 @@ def test_too_little_memory_is_said_before_the_work(files, monkeypatch):
     monkeypatch.setattr("potential.training.memory.available_bytes", lambda: 1000)
     with pytest.raises(SoapGprError, match="lower n_sparse"):
         fit(small_settings(files[0], n_sparse=5), progress=False)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (
+            '[[terms]]\nn_sparse = 5\n[[terms]]\nkind = "pair"\nlength_scale = 0.011\n'
+            "cutoff = 9.0\ncutoff_width = 0.01\n",
+            "fit.toml: [[terms]] number 2 length_scale: found 0.011 Å, expected",
+        ),
+        ("[baseline.zbl]\nouter = 0.011\n", "fit.toml: [baseline.zbl] found inner = "),
+        (
+            "[noise]\nenergy_per_atom = inf\nforce = inf\nvirial_per_atom = inf\n"
+            "[[terms]]\nn_sparse = 5\n",
+            "fit.toml: [noise]: found inf for every label",
+        ),
+    ],
+)
+def test_what_only_data_bring_out_names_the_file(tmp_path, text, message):
+    write_frames(tmp_path / "train.xyz", emt_frames(4))
+    toml = tmp_path / "fit.toml"
+    toml.write_text('[data]\ntrain = ["train.xyz"]\n' + text)
+    with pytest.raises(SoapGprError) as error:
+        fit(toml, progress=False)
+    assert message in str(error.value)

@@ -57,8 +57,9 @@ def choose_sparse_points(
             draft, found = kind.choose(drafts[t], own, tables, t, structures, progress)
         chosen.append(draft)
         warnings += found
-    warnings += zbl_warnings(settings.baseline, species, structures)
-    chosen += fixed_terms(settings.baseline, species)
+    with settings.placing():
+        warnings += zbl_warnings(settings.baseline, species, structures)
+        chosen += fixed_terms(settings.baseline, species)
     records = [draft.get(RECORD, {}) for draft in chosen]
     provenance = {"terms": records} if any(records) else {}
     return build_model(species, e0, chosen, settings.to_dict(), provenance), warnings

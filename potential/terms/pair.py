@@ -69,11 +69,11 @@ class PairTerm(ClusterTerm):
                 _segments(entry, own) if len(own) else [] for own in points.values()
             ]
         except SoapGprError:
-            raise SoapGprError(
-                f"pair term: length_scale: found {settings.length_scale:g} Å with cutoff_width = "
-                f"{settings.cutoff_width:g} Å, expected both long enough for a table of "
+            expected = (
+                f"it and cutoff_width = {settings.cutoff_width:g} Å long enough for a table of "
                 f"{spline.MAX_INTERVALS} intervals up to cutoff = {settings.cutoff:g} Å"
-            ) from None
+            )
+            raise settings.error("length_scale", expected) from None
         warnings = [
             f"pair term: no {name} distance below {settings.cutoff:g} Å among the training "
             "structures"

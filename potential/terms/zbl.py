@@ -11,7 +11,6 @@ import numpy as np
 from ase.data import covalent_radii
 
 from potential.basis import jets, spline
-from potential.errors import SoapGprError
 from potential.schema.limits import ZBL_CORE
 from potential.settings import BaselineSettings, ZblSettings
 from potential.species import LAST_ELEMENT
@@ -120,16 +119,16 @@ def switch(inner: float, outer: float) -> Jet:
 def switching_distances(settings: ZblSettings, z_a: int, z_b: int) -> tuple[float, float]:
     """(inner, outer) in Å of a pair of elements."""
     if max(z_a, z_b) > LAST_ELEMENT:
-        raise SoapGprError(
-            f"[baseline.zbl]: found the pair {symbol(z_a)}-{symbol(z_b)}, expected chemical "
-            "elements: beads have no nuclei"
+        raise settings.place().says(
+            f"found the pair {symbol(z_a)}-{symbol(z_b)}, expected chemical elements: beads have "
+            "no nuclei"
         )
     bond = covalent_radii[z_a] + covalent_radii[z_b]
     outer = OUTER * bond if settings.outer is None else settings.outer
     inner = min(INNER * bond, 0.5 * outer) if settings.inner is None else settings.inner
     if not ZBL_CORE < inner < outer:
-        raise SoapGprError(
-            f"[baseline.zbl]: found inner = {inner:.3g} Å and outer = {outer:.3g} Å for "
+        raise settings.place().says(
+            f"found inner = {inner:.3g} Å and outer = {outer:.3g} Å for "
             f"{symbol(z_a)}-{symbol(z_b)}, expected {ZBL_CORE} < inner < outer"
         )
     return float(inner), float(outer)

@@ -283,7 +283,9 @@ def _solution(
 ) -> Solution:
     """Weights of all ranks; the triangle is overwritten."""
     if triangle.n_rows == 0:
-        raise SoapGprError("[noise]: found inf for every label, expected some to be fitted")
+        raise SoapGprError(
+            f"{settings.file}: [noise]: found inf for every label, expected some to be fitted"
+        )
     jitter = settings.solver.jitter
     return ranks.from_first(
         lambda: solve(triangle.R, model.kernel_matrix(), jitter, overwrite=True)
