@@ -24,6 +24,11 @@ BY_COLUMN = (
 )
 
 
+def has_environments(term):
+    """Whether targets may have weights for a term of a model."""
+    return "zeta" in term or term["kind"] == "product"
+
+
 def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):
     """The model with these targets of all its terms of features: weights and means are N(0, 1)."""
     rng = np.random.default_rng(seed)
@@ -31,7 +36,7 @@ def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):
     for h in range(len(targets)):
         arrays[f"target{h}.mean"] = rng.normal(size=len(model.species))
         for t, term in enumerate(model.terms):
-            for a, points in model.sparse_points(t).items() if "zeta" in term else ():
+            for a, points in model.sparse_points(t).items() if has_environments(term) else ():
                 arrays[f"target{h}.term{t}.weights.{a}"] = rng.normal(size=len(points))
     return model.with_targets(targets, arrays, potential=potential)
 

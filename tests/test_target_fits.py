@@ -153,6 +153,16 @@ def test_shared_centres_are_one_regression(train, test):
         fit(settings(table, centers="shared"), train=train, progress=False)
 
 
+def test_products_serve_targets(train, test):
+    factors = [{"n_max": 3, "l_max": 2, "cutoff": cutoff, "zeta": 1} for cutoff in (3.0, 4.5)]
+    own = settings(SITE, AVERAGE)
+    own["terms"] = [{"kind": "product", "n_sparse": 20, "factors": factors}]
+    found = fit(own, train=train, test=test, progress=False)
+    assert found.test_property_errors["site"]["all"].rmse < 0.1
+    spread = np.std([atoms.info["mean"] for atoms in test])
+    assert found.test_property_errors["average"]["all"].rmse < 0.5 * spread
+
+
 def test_features_of_each_species_serve_targets(train, test):
     selection = {"n_features": 14, "per_species": True}
     model = fit(settings(SITE, feature_selection=selection), train=train, progress=False).model

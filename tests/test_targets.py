@@ -19,8 +19,9 @@ from models import (
     symmetry_model,
 )
 from scipy.spatial.transform import Rotation
-from targets import ALL_KINDS, with_targets
+from targets import ALL_KINDS, has_environments, with_targets
 from test_core import twin_features
+from test_product import twin_energies
 
 from potential import Model, SoapGprCalculator, SoapGprError, _core
 from potential.model.compression import compress
@@ -48,7 +49,7 @@ def values_of_rows(model, atoms):
     found = np.array([model.arrays[f"target{h}.mean"] for h in range(len(model.targets))])
     found = found[:, environments.species]
     for t, term in enumerate(model.terms):
-        if "zeta" not in term:
+        if not has_environments(term):
             continue
         rows = _core.kernel_rows(model.core, t, environments)
         for h in range(len(model.targets)):
@@ -68,6 +69,8 @@ def values_of_rows(model, atoms):
         lambda: selected_model(recouple=True),
         lambda: symmetry_model(zeta=2),
         lambda: body_order_model(),
+        lambda: product_model(n_sparse=70),
+        lambda: product_model(n_factors=3),
         lambda: alchemical_model(centers="alchemical", species=(1, 8)),
         lambda: alchemical_model(centers="alchemical", species=(1, 8), zeta=1),
         lambda: alchemical_model(centers="shared", species=(1, 8), zeta=3),
@@ -80,6 +83,8 @@ def values_of_rows(model, atoms):
         "recoupled",
         "symmetry functions",
         "beside pairs and triplets",
+        "product",
+        "product of three",
         "coupled centres",
         "coupled centres, zeta 1",
         "shared centres",
@@ -122,7 +127,7 @@ def test_slow_twin_says_the_same(model):
 
 
 def test_energies_and_forces_are_those_of_the_model_without_targets(model, atoms):
-    for of_model in (random_model(n_terms=2, zeta=3), kernel_model(zeta=1)):
+    for of_model in (random_model(n_terms=2, zeta=3), kernel_model(zeta=1), product_model()):
         before, after = of_model.evaluate(atoms), with_targets(of_model).evaluate(atoms)
         np.testing.assert_array_equal(before.energies, after.energies)
         np.testing.assert_array_equal(before.forces, after.forces)
@@ -219,11 +224,35 @@ def test_targets_without_weights_of_a_set_are_refused():
         Model.from_bytes(change_metadata(random_model().to_bytes(), potential="none"))
 
 
-def test_products_have_no_targets(atoms):
-    model = product_model()
-    weights = {f"target0.term0.weights.{a}": np.zeros(30) for a in range(2)}
+def test_pairs_have_no_targets():
+    model, target = body_order_model(), ALL_KINDS[:1]
+    pair = next(t for t, term in enumerate(model.terms) if term["kind"] == "pair")
+    weights = {
+        f"target0.term{pair}.weights.{a}": np.zeros(len(points))
+        for a, points in model.sparse_points(pair).items()
+    }
     with pytest.raises(SoapGprError, match="has no weights"):
-        model.with_targets(ALL_KINDS[:1], {"target0.mean": np.zeros(2), **weights})
+        model.with_targets(target, {"target0.mean": np.zeros(2), **weights})
+
+
+def test_targets_of_products_are_their_energies_with_other_weights():
+    """Those of the slow twin in tests/test_product.py."""
+    model, atoms = product_model(), random_structure([8, 1, 1] * 4, seed=3, cell=TRICLINIC)
+    arrays = {"target0.mean": np.zeros(2)}
+    for a in range(2):
+        arrays[f"target0.term0.weights.{a}"] = 2 * model.arrays[f"term0.weights.{a}"]
+    found = model.with_targets(ALL_KINDS[:1], arrays).evaluate(atoms).properties["charge"]
+    expected = 2 * model.evaluate_environments(model.environments(atoms), term=0).energies
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(found, 2 * np.array(twin_energies(model, atoms)), rtol=1e-10)
+
+
+def test_weights_of_zero_leave_the_mean(atoms):
+    model = random_model()
+    zeros = {f"target0.term0.weights.{a}": 0 * model.arrays[f"term0.weights.{a}"] for a in (0, 1)}
+    found = model.with_targets(ALL_KINDS[:1], {"target0.mean": np.arange(2.0), **zeros})
+    values = found.evaluate(atoms).properties["charge"]
+    np.testing.assert_array_equal(values, model.species_indices(atoms.numbers))
 
 
 def test_compression_refuses_targets(model, atoms):

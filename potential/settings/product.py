@@ -87,3 +87,7 @@ class ProductTermSettings(TermSettings):
     def cutoff(self) -> float:
         """The longest one, Å."""
         return max(own.cutoff for own in self.factors)
+
+    @property
+    def has_environments(self) -> bool:
+        return True

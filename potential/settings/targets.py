@@ -166,6 +166,6 @@ def terms_used(target: TargetSettings, terms: tuple[TermSettings, ...]) -> list[
 
 
 _EXPECTED = (
-    'expected terms of kind "soap" or "acsf" with sparse environments: targets have no weights for '
-    "products, pairs, triplets and derivatives"
+    'expected terms of kind "soap", "acsf" or "product" with sparse environments: targets have no '
+    "weights for pairs, triplets and derivatives"
 )

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from lammps_runs import assert_agrees, measure, python, run_lammps, setup, write_data
-from models import random_model, random_structure
+from models import product_model, random_model, random_structure
 from targets import BY_COLUMN, WEIGHTED, with_targets
 
 TYPES = {8: 1, 1: 2}
@@ -69,8 +69,9 @@ def test_values_are_those_of_python(tmp_path, atoms, model_with_targets, ranks):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_weighted_sums_are_those_of_python(tmp_path, atoms, ranks):
-    model = with_targets(random_model(), WEIGHTED)
+@pytest.mark.parametrize("make", [random_model, product_model])
+def test_weighted_sums_are_those_of_python(tmp_path, atoms, make, ranks):
+    model = with_targets(make(), WEIGHTED)
     write_data(tmp_path / "atoms.data", atoms, TYPES)
     model.save(tmp_path / "model.sgpr")
     run = run_lammps(tmp_path, script(atoms, VALUES), ranks=ranks)

@@ -59,7 +59,12 @@ void read_weights_of_atoms(Entry &entry, std::size_t n_species, Target &target) 
     throw Error(entry.where() + " has weights that are not one number from 0 for each species");
 }
 
-FeatureTerm *term_of_features(Term &term) { return const_cast<FeatureTerm *>(feature_term(term)); }
+/// The sparse sets that hold the weights of a term of environments; null for other kinds.
+std::vector<SparseSet> *sparse_sets(Term &term) {
+  if (auto *product = std::get_if<ProductTerm>(&term)) return &product->factors[0].sparse;
+  auto *own = const_cast<FeatureTerm *>(feature_term(term));
+  return own ? &own->sparse : nullptr;
+}
 
 bool is_word(const std::string &name) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
@@ -81,9 +86,9 @@ Target read_target(Arrays &arrays, Entry &entry, std::size_t index, ModelData &d
     if (!known[a]) target.mean[a] = std::numeric_limits<double>::quiet_NaN();
   bool found = false;
   for (std::size_t t = 0; t < data.terms.size(); ++t)
-    if (FeatureTerm *term = term_of_features(data.terms[t])) {
+    if (std::vector<SparseSet> *sets = sparse_sets(data.terms[t])) {
       const std::string own = prefix + "term" + std::to_string(t) + ".weights.";
-      found = read_weights(arrays, own, index, term->sparse) || found;
+      found = read_weights(arrays, own, index, *sets) || found;
     }
   if (!found) throw Error(entry.where() + " has no weights");
   return target;

@@ -54,6 +54,10 @@ ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout
     most = std::max(most, n_features);
   }
   g_.resize(most * kPanelWidth);
+  std::size_t n_targets = 0;
+  for (const SparseSet &set : layout.term.factors[0].sparse)
+    n_targets = std::max(n_targets, set.targets.size());
+  targets_.resize(n_targets * kPanelWidth);
 }
 
 void ProductWorkspace::evaluate(const Environments &environments, const std::size_t *centers, int n,
@@ -73,10 +77,19 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
     std::fill(g_hat_[f].begin(), g_hat_[f].end(), 0.0);
   }
   Lanes energies[kPanelVectors] = {};
-  const int n_points = layout_.term.factors[0].sparse[species].size;
-  for (int begin = 0; begin < n_points; begin += kKernelTile)
-    add_tile(species, begin, std::min(kKernelTile, n_points - begin), width, gradient, energies);
+  std::fill(targets_.begin(), targets_.end(), 0.0);
+  const SparseSet &set = layout_.term.factors[0].sparse[species];
+  for (int begin = 0; begin < set.size; begin += kKernelTile) {
+    const int n_points = std::min(kKernelTile, set.size - begin);
+    multiply_tile(species, begin, n_points, width);
+    if (outputs.targets) add_targets(set, begin, n_points, width);
+    add_tile(species, begin, n_points, width, gradient, energies);
+  }
   for (int i = 0; i < n; ++i) outputs.energies[centers[i]] += energies[i / kLanes][i % kLanes];
+  for (std::size_t k = 0; outputs.targets && k < set.targets.size(); ++k)
+    for (int i = 0; i < n; ++i)
+      outputs.targets[set.targets[k].target * environments.n_atoms + centers[i]] +=
+          targets_[k * kPanelWidth + i];
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f) {
     const FeatureBlock &own = *blocks_[f];
     const double *dual = own.dual() == own.p_hat() ? nullptr : own.dual();
@@ -87,15 +100,35 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
   }
 }
 
+const double *ProductWorkspace::points(std::size_t factor, int species, int begin) const {
+  const SparseSet &set = layout_.term.factors[factor].sparse[species];
+  return &set.points[std::size_t(begin) * n_features(factor)];
+}
+
+void ProductWorkspace::multiply_tile(int species, int begin, int n_points, int width) {
+  for (std::size_t f = 0; f < blocks_.size(); ++f)
+    panel_product<false>(width, n_points, int(n_features(f)),
+                         {points(f, species, begin), n_features(f), 1}, p_hat_[f].data(),
+                         dot_[f].data());
+}
+
+void ProductWorkspace::add_targets(const SparseSet &set, int begin, int n_points, int width) {
+  Lanes x[kMaxFactors];
+  for (int m = 0; m < n_points; ++m)
+    for (int i = 0; i < width; i += kLanes) {
+      for (std::size_t f = 0; f < blocks_.size(); ++f)
+        x[f] = load(&dot_[f][std::size_t(m) * width + i]);
+      const Lanes kernel = product_kernel(layout_.term, 1.0, x);
+      for (std::size_t k = 0; k < set.targets.size(); ++k) {
+        double *own = &targets_[k * kPanelWidth + i];
+        store(own, load(own) + set.targets[k].weights[begin + m] * kernel);
+      }
+    }
+}
+
 void ProductWorkspace::add_tile(int species, int begin, int n_points, int width, bool gradient,
                                 Lanes *energies) {
   const ProductTerm &term = layout_.term;
-  const auto points = [&](std::size_t f) {
-    return &term.factors[f].sparse[species].points[std::size_t(begin) * n_features(f)];
-  };
-  for (std::size_t f = 0; f < blocks_.size(); ++f)
-    panel_product<false>(width, n_points, int(n_features(f)), {points(f), n_features(f), 1},
-                         p_hat_[f].data(), dot_[f].data());
   const double *weights = &term.factors[0].sparse[species].weights[begin];
   Lanes x[kMaxFactors];
   for (int m = 0; m < n_points; ++m)
@@ -106,8 +139,9 @@ void ProductWorkspace::add_tile(int species, int begin, int n_points, int width,
       for (std::size_t f = 0; f < blocks_.size(); ++f) store(&dot_[f][at], x[f]);
     }
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f)
-    panel_product<true>(width, int(n_features(f)), n_points, {points(f), 1, n_features(f)},
-                        dot_[f].data(), g_hat_[f].data());
+    panel_product<true>(width, int(n_features(f)), n_points,
+                        {points(f, species, begin), 1, n_features(f)}, dot_[f].data(),
+                        g_hat_[f].data());
 }
 
 }  // namespace soap_gpr

@@ -31,20 +31,26 @@ class ProductWorkspace {
  public:
   explicit ProductWorkspace(const ProductLayout &layout);
 
-  /// Adds energies and f_ij of n centres of one species.
+  /// Adds energies, f_ij and targets of n centres of one species.
   void evaluate(const Environments &environments, const std::size_t *centers, int n,
                 const Outputs &outputs);
 
  private:
   void evaluate_panel(const Environments &environments, const std::size_t *centers, int n,
                       const Outputs &outputs);
+  // Of the n_points from `begin` of a sparse set: dot products, what these say of targets, and of
+  // energies, whose slopes take their place.
+  void multiply_tile(int species, int begin, int n_points, int width);
+  void add_targets(const SparseSet &set, int begin, int n_points, int width);
   void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
+  const double *points(std::size_t factor, int species, int begin) const;
   std::size_t n_features(std::size_t factor) const { return blocks_[factor]->n_features(); }
 
   const ProductLayout &layout_;
   std::vector<std::unique_ptr<FeatureBlock>> blocks_;  ///< [factor]
   std::vector<AlignedVector> p_hat_, g_hat_, dot_;     ///< [factor] panels, centres side by side
   AlignedVector g_;                                    ///< [centre][n_features] of one factor
+  AlignedVector targets_;                              ///< [target of the set][kPanelWidth]
 };
 
 }  // namespace soap_gpr

@@ -211,9 +211,12 @@ void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t
   }
 }
 
-void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
-                      const Environments &environments, bool with_gradients, std::size_t n_columns,
-                      double *rows) {
+namespace {
+
+/// Energy rows are those of atoms, `energy_stride` apart, or all in one; gradients come after it.
+void product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                  const Environments &environments, bool with_gradients, std::size_t n_columns,
+                  std::size_t energy_stride, double *rows) {
   const std::size_t n = product.factors.size();
   std::vector<std::unique_ptr<FeatureBlock>> blocks;
   std::vector<std::unique_ptr<FeatureGradients>> gradients;
@@ -237,7 +240,8 @@ void add_product_rows(const ProductLayout &product, const std::vector<std::size_
       Lanes vector[kMaxFactors];
       for (std::size_t f = 0; f < n; ++f) vector[f] = load(&x[f][m]);
       const Lanes k = product_kernel(product.term, 1.0, vector);
-      for (int lane = 0; lane < std::min(kLanes, size - m); ++lane) own[m + lane] += k[lane];
+      for (int lane = 0; lane < std::min(kLanes, size - m); ++lane)
+        own[i * energy_stride + m + lane] += k[lane];
       for (std::size_t f = 0; f < n; ++f) {
         const double norm = blocks[f]->norm()[0];
         store(&x[f][m], (norm > 0 ? 1 / norm : 0) * vector[f]);
@@ -252,6 +256,19 @@ void add_product_rows(const ProductLayout &product, const std::vector<std::size_
                          target_rows(*gradients[f], environments.n_atoms, n_columns, own));
     }
   }
+}
+
+}  // namespace
+
+void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                      const Environments &environments, bool with_gradients, std::size_t n_columns,
+                      double *rows) {
+  product_rows(product, columns, environments, with_gradients, n_columns, 0, rows);
+}
+
+void fill_kernel_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                      const Environments &environments, std::size_t n_columns, double *rows) {
+  product_rows(product, columns, environments, false, n_columns, n_columns, rows);
 }
 
 }  // namespace soap_gpr

@@ -21,6 +21,10 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
 void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
                       const Environments &environments, std::size_t n_columns, double *rows);
 
+/// The same of a product of kernels.
+void fill_kernel_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
+                      const Environments &environments, std::size_t n_columns, double *rows);
+
 /// What add_soap_rows does, of a product of kernels, eq. (7i).
 void add_product_rows(const ProductLayout &product, const std::vector<std::size_t> &columns,
                       const Environments &environments, bool with_gradients, std::size_t n_columns,

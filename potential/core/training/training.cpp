@@ -158,8 +158,12 @@ void soap_rows(const Model &model, std::size_t index, const Environments &enviro
 
 void kernel_rows(const Model &model, std::size_t index, const Environments &environments,
                  double *rows) {
+  const std::size_t n_columns = n_weights(model, index);
+  if (const ProductLayout *product = model.cpu().product(index))
+    return fill_kernel_rows(*product, first_columns(product->factors[0]->term), environments,
+                            n_columns, rows);
   const FeatureLayout &layout = feature_layout(model, index);
-  fill_kernel_rows(layout, first_columns(layout.term), environments, n_weights(model, index), rows);
+  fill_kernel_rows(layout, first_columns(layout.term), environments, n_columns, rows);
 }
 
 std::size_t n_coefficients(const Model &model, std::size_t term, std::size_t function) {

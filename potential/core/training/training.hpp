@@ -51,8 +51,8 @@ FeatureRows feature_gradients(const Model &model, std::size_t term,
 void soap_rows(const Model &model, std::size_t term, const Environments &environments,
                bool gradients, double *rows);
 
-/// Kernels of every atom with all sparse points of one term of features, docs/theory.md eq. (23d):
-/// rows[n_atoms][n_weights], which begin with zeros.
+/// Kernels of every atom with all sparse points of one term of environments, docs/theory.md eq.
+/// (23d): rows[n_atoms][n_weights], which begin with zeros.
 void kernel_rows(const Model &model, std::size_t term, const Environments &environments,
                  double *rows);
 
