@@ -229,6 +229,16 @@ def test_threshold_and_unlabelled_frames(run, twice):
     assert "outliers" in said
 
 
+@pytest.mark.parametrize("n", [2, 5])
+def test_frames_that_are_all_the_same_are_drawn(run, frames, n):
+    write_frames("same.xyz", [frames[0]] * n)
+    said = run("same.xyz --settings fit.toml --duplicates --plot same.png --json same.json")
+    assert f"from one before: {n - 1}" in said and "from all but their duplicates" in said
+    found = json.loads(Path("same.json").read_text())
+    assert found["fence"] is None and found["outliers"] == [] and found["typical_distance"] == 0
+    assert Path("same.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no reference data at {DATA}")
 def test_silicon_set_has_strained_crystals_that_symmetry_makes_equal(made, monkeypatch, capsys):
     monkeypatch.chdir(made)
@@ -297,7 +307,10 @@ BAD = [
     ("a.xyz --settings fit.toml --duplicates --energy-key e", "no frame has 'e'; names found: "),
     ("empty.xyz --settings fit.toml -o x.npz", "empty.xyz#0: found 0 atoms, expected at least one"),
     ("silicon.xyz --model own.sgpr -o x.npz", "silicon.xyz#0: the model does not know Si, it was"),
-    ("atoms.xyz --settings fit.toml -o x.xyz", "frame 0: has 'features' already, expected none"),
+    (
+        "atoms.xyz --settings fit.toml -o x.xyz",
+        "atoms.xyz#0: has 'features' already, expected none",
+    ),
 ]
 
 

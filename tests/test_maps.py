@@ -25,7 +25,7 @@ from potential.maps.colors import NONE, coloring
 from potential.maps.points import PointKernel, Points, points_of
 from potential.maps.projection import kernel_pca, landmarks, project
 from potential.maps.properties import Property, errors_of, property_of
-from potential.maps.survey import survey
+from potential.maps.nearest import survey
 from potential.model import Model
 from potential.structures.structure import structure_from_atoms
 from potential.training.fitting import fit

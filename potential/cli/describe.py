@@ -130,7 +130,7 @@ def _features(args: argparse.Namespace) -> int:
     if as_xyz:
         blocks = feature_blocks(term, catalogue, pooling, bar)
         names = term.column_names()
-        write_xyz(args.output, catalogue.frames, blocks, per_atom, names, record)
+        write_xyz(args.output, catalogue, blocks, names, record)
     else:
         write_table(args.output, feature_table(term, catalogue, pooling, record, bar))
     what = "atoms" if per_atom else "structures"
@@ -167,7 +167,7 @@ def _duplicates(args: argparse.Namespace) -> int:
     from potential.maps.picture import save, survey_figure
     from potential.maps.points import points_of
     from potential.maps.properties import energies_of, file_of
-    from potential.maps.survey import OUTLIER, survey
+    from potential.maps.nearest import OUTLIER, survey
     from potential.runtime.output import atomic_file
     from potential.runtime.progress import bar
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ase
 import ase.io
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.maps.catalogue import Catalogue
 from potential.runtime.output import atomic_file
 
 NPZ, HDF5, XYZ, PNG = (".npz",), (".h5", ".hdf5"), (".xyz", ".extxyz"), (".png",)
@@ -55,9 +55,8 @@ def write_table(path: str | Path, table: Table) -> None:
 
 def write_xyz(
     path: str | Path,
-    frames: Sequence[ase.Atoms],
+    catalogue: Catalogue,
     blocks: Iterable[np.ndarray],
-    per_atom: bool,
     names: Mapping[str, Sequence[str]],
     record: Mapping[str, Any],
 ) -> None:
@@ -67,14 +66,15 @@ def write_xyz(
     The first frame says what the columns are: ``feature_columns`` and ``feature_record``, in JSON.
     Raises SoapGprError when it cannot be written, and where frames have features already.
     """
+    found = zip(catalogue.frames, catalogue.structures, blocks, strict=True)
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for k, (frame, block) in enumerate(zip(frames, blocks, strict=True)):
+        for k, (frame, structure, block) in enumerate(found):
             atoms = frame.copy()
             atoms.calc = frame.calc
-            place: dict[str, Any] = atoms.arrays if per_atom else atoms.info
+            place: dict[str, Any] = atoms.arrays if catalogue.per_atom else atoms.info
             if FEATURES in place:
-                raise SoapGprError(f"frame {k}: has {FEATURES!r} already, expected none")
-            place[FEATURES] = block if per_atom else block[0]
+                raise SoapGprError(f"{structure.source}: has {FEATURES!r} already, expected none")
+            place[FEATURES] = block if catalogue.per_atom else block[0]
             if k == 0:
                 atoms.info["feature_columns"] = json.dumps(names, ensure_ascii=False)
                 atoms.info["feature_record"] = json.dumps(record, ensure_ascii=False)

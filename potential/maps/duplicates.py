@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from potential.maps.catalogue import Catalogue
-from potential.maps.survey import Survey
+from potential.maps.nearest import Survey
 from potential.runtime.printable import printable
 from potential.runtime.text_table import text_table
 from potential.structures.check import SAME_ENERGY
