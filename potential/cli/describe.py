@@ -164,10 +164,10 @@ def _duplicates(args: argparse.Namespace) -> int:
 
     from potential.maps.catalogue import joined
     from potential.maps.duplicates import Findings
+    from potential.maps.nearest import OUTLIER, survey
     from potential.maps.picture import save, survey_figure
     from potential.maps.points import points_of
     from potential.maps.properties import energies_of, file_of
-    from potential.maps.nearest import OUTLIER, survey
     from potential.runtime.output import atomic_file
     from potential.runtime.progress import bar
 

@@ -7,9 +7,9 @@ survey                the nearest other of each: duplicates and outliers
 kernel_pca, project   kernel principal components on landmarks, UMAP of these
 """
 
+from potential.maps.nearest import Survey, survey
 from potential.maps.points import PointKernel, Points, points_of
 from potential.maps.projection import Projection, kernel_pca, project
-from potential.maps.nearest import Survey, survey
 
 __all__ = [
     "PointKernel",

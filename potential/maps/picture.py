@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from potential.maps.colors import MAP, Coloring
-from potential.maps.projection import Projection
 from potential.maps.nearest import Survey
+from potential.maps.projection import Projection
 from potential.reports.plots import COLORS, INK, SOFT, figure, style
 from potential.runtime.output import atomic_file
 
