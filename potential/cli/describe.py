@@ -124,7 +124,7 @@ def _features(args: argparse.Namespace) -> int:
     if as_xyz and per_atom and args.centers:
         raise SoapGprError("--centers: found with a column of all atoms, expected .npz or .h5")
     descriptor = read_term(args)
-    (catalogue,) = read_catalogues(args, descriptor, per_atom)
+    (catalogue,) = read_catalogues(args, descriptor, per_atom, labels=False)
     term = descriptor.term_for(catalogue.structures)
     record = record_of(args, term) | ({"pooling": pooling} if pooling else {})
     if as_xyz:
@@ -146,7 +146,7 @@ def _pairs(args: argparse.Namespace) -> int:
 
     per_atom = args.per == "atom"
     descriptor = read_term(args)
-    rows, *others = read_catalogues(args, descriptor, per_atom)
+    rows, *others = read_catalogues(args, descriptor, per_atom, labels=False)
     term = descriptor.term_for([s for own in (rows, *others) for s in own.structures])
     kernel = read_kernel(args, term, per_atom)
     what, columns = KERNEL if args.kernel else DISTANCES, others[0] if others else None
@@ -172,7 +172,7 @@ def _duplicates(args: argparse.Namespace) -> int:
     from potential.runtime.progress import bar
 
     descriptor = read_term(args)
-    catalogue, *others = read_catalogues(args, descriptor, False)
+    catalogue, *others = read_catalogues(args, descriptor, False, labels=True)
     groups = [file_of(s) for s in catalogue.structures]
     if others:
         groups = ["FRAMES"] * len(catalogue) + ["--to"] * len(others[0])

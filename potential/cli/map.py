@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.by and ERROR in args.by and args.model is None:
         raise SoapGprError(f"--by {ERROR}: found with --settings, expected --model")
     descriptor, seed = read_term(args), args.seed or 0
-    (everything,) = read_catalogues(args, descriptor, args.per == "atom")
+    (everything,) = read_catalogues(args, descriptor, args.per == "atom", labels=True)
     catalogue = thinned(everything, args.points, seed)
     term = descriptor.term_for(everything.structures)
     kernel = read_kernel(args, term, catalogue.per_atom)

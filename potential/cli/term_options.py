@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potential.cli.label_options import add_key_options, label_keys, typed_keys
@@ -12,9 +13,12 @@ from potential.cli.numbers import integer, number
 from potential.schema.limits import MOST_SEED
 
 if TYPE_CHECKING:
+    import ase
+
     from potential.descriptors.chosen import TermDescriptor, TermFeatures
     from potential.maps.catalogue import Catalogue
     from potential.maps.points import PointKernel
+    from potential.structures.structure import Structure
 
 POOLINGS = ("features", "mean", "sum", "rematch")
 
@@ -72,33 +76,45 @@ def read_term(args: argparse.Namespace) -> TermDescriptor:
 
 
 def read_catalogues(
-    args: argparse.Namespace, term: TermDescriptor, per_atom: bool
+    args: argparse.Namespace, term: TermDescriptor, per_atom: bool, *, labels: bool
 ) -> list[Catalogue]:
-    """Structures or atoms that ``--centers`` leaves, of FRAMES and of ``--to``, which need no
-    labels; doubts and notes to stderr."""
+    """Structures or atoms that ``--centers`` leaves, of FRAMES and of ``--to``; with labels where
+    there are any, or without looking at them. Doubts and notes go to stderr."""
     from potential.descriptors.inputs import species_of
     from potential.maps.catalogue import catalogue_of
-    from potential.structures.read import labelled, read_frames
 
     centers = species_of(args.centers, term.beads) if args.centers else None
     catalogues = []
-    for specs in (args.data, getattr(args, "to", None)):
-        if specs is None:
-            continue
-        found = read_frames(specs, term.beads)
-        data = labelled(
-            found,
-            ", ".join(specs),
-            label_keys(args, term.data),
-            require_labels=bool(typed_keys(args)),
-            required_keys=typed_keys(args),
-        )
-        frames = [atoms for atoms, _ in found]
-        own, warnings = catalogue_of(frames, data.structures, per_atom, centers)
-        for line in data.doubts + data.notes + warnings:
+    for specs in filter(None, (args.data, getattr(args, "to", None))):
+        frames, structures, lines = _read(args, specs, term, labels)
+        own, warnings = catalogue_of(frames, structures, per_atom, centers)
+        for line in lines + warnings:
             print(f"soap-gpr: warning: {line}", file=sys.stderr)
         catalogues.append(own)
     return catalogues
+
+
+def _read(
+    args: argparse.Namespace, specs: list[str], term: TermDescriptor, labels: bool
+) -> tuple[list[ase.Atoms], list[Structure], list[str]]:
+    """Frames, their structures, and what there is to say of the labels."""
+    from potential.structures.read import geometry, labelled, read_frames
+
+    found = read_frames(specs, term.beads)
+    frames = [atoms for atoms, _ in found]
+    if not labels:
+        named = [str(atoms.info.get("config_type", "default")) for atoms in frames]
+        bare = [geometry(atoms, source) for atoms, source in found]
+        pairs = zip(bare, named, strict=True)
+        return frames, [replace(own, config_type=name) for own, name in pairs], []
+    data = labelled(
+        found,
+        ", ".join(specs),
+        label_keys(args, term.data),
+        require_labels=bool(typed_keys(args)),
+        required_keys=typed_keys(args),
+    )
+    return frames, data.structures, data.doubts + data.notes
 
 
 def record_of(args: argparse.Namespace, term: TermFeatures) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from potential.errors import SoapGprError
 from potential.runtime.memory import available_bytes
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
-from potential.settings.terms import SEPARATE
+from potential.settings.terms import SEPARATE, SHARED
 from potential.structures.structure import Structure
 
 SIDE = 512  # points of a side of a block of kernels
@@ -182,7 +182,7 @@ def kernel_for(term: TermFeatures, name: str, shared: bool, **asked: Any) -> Poi
         raise SoapGprError(
             f"{name}: found a product of kernels, expected a zeta for one of all its features"
         )
-    centers = "shared" if shared else entry.get("centers", SEPARATE)
-    if centers not in (SEPARATE, "shared"):
+    centers = SHARED if shared else entry.get("centers", SEPARATE)
+    if centers not in (SEPARATE, SHARED):
         raise SoapGprError(f"{name}: found centers = {centers!r}, expected separate or shared ones")
     return PointKernel(zeta=zeta, centers=centers, **asked)
