@@ -245,6 +245,13 @@ def test_python_examples_of_the_structures_run():
     assert names["K"].shape == (4, 4)
 
 
+def test_python_example_of_the_maps_runs():
+    names: dict = {}
+    (block,) = blocks(ROOT / "docs/describe.md", "python")
+    exec(compile(block, "docs/describe.md", "exec"), names)
+    assert names["found"].duplicates.tolist() == [4] and names["coordinates"].shape == (6, 2)
+
+
 def test_python_examples_of_the_fits_run(tmp_path, monkeypatch):
     from training_data import emt_frames, write_frames
 

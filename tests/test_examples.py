@@ -69,6 +69,15 @@ def test_map_of_molecules_is_drawn(tmp_path):
     assert (tmp_path / "molecules.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_copper_is_described_and_mapped(tmp_path):
+    said = run("maps/copper.py", tmp_path)
+    assert "the last of 105 columns is Cu n=5 Cu n=5 l=4" in said
+    assert re.search(r"copper.xyz#61 +copper.xyz#4 +0 +50.000 +crystal", said)
+    assert re.search(r"copper.xyz#60 +copper.xyz#3 +[\d.e-]+ +-?0.000 ", said)
+    assert "duplicates, at most" in said and "from one before: 2, 1 of them with energies" in said
+    assert (tmp_path / "map.html").read_text().count("<circle") == 62
+
+
 def test_coarse_water_is_trained_and_run(tmp_path):
     said = run("beads/coarse_water.py", tmp_path)
     assert float(re.search(r"test frames: ([\d.]+) eV/Å", said)[1]) < 0.03

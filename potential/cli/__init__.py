@@ -21,6 +21,11 @@ COMMANDS = {
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),
     "learning-curve": ("potential.cli.learning_curve", "errors against the number of structures"),
     "tune": ("potential.cli.tune", "search for settings by cross-validation"),
+    "describe": (
+        "potential.cli.describe",
+        "features of atoms and structures, distances, duplicates and outliers",
+    ),
+    "map": ("potential.cli.map", "a map of structures or atoms, by their kernel"),
     "compare-features": (
         "potential.cli.compare_features",
         "how much of the features of one term another one knows",

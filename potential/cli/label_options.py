@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from potential.structures.energy_units import EV_PER
 
@@ -53,7 +54,7 @@ def read_for_model(args: argparse.Namespace, model: Model, *, require_labels: bo
     from potential.structures.label_names import from_dict
     from potential.structures.read import read_data_set
 
-    keys = label_keys(args, model)
+    keys = label_keys(args, model.metadata["settings"].get("data", {}))
     data = read_data_set(
         args.data,
         keys,
@@ -94,14 +95,14 @@ def target_labels(model: Model) -> list[TargetLabel]:
     ]
 
 
-def label_keys(args: argparse.Namespace, model: Model) -> LabelKeys:
-    """Keys from the command line, else those that the model was trained with.
+def label_keys(args: argparse.Namespace, stored: Mapping[str, Any]) -> LabelKeys:
+    """Keys from the command line, else those of the [data] of the settings, as a model was trained
+    with.
 
     A virial_key or stress_key on the command line puts both of training's aside.
     """
     from potential.settings import LabelKeys
 
-    stored = model.metadata["settings"].get("data", {})
     keys = {name: stored.get(name) for name in KEYS}
     if args.virial_key or args.stress_key:
         keys |= {"virial_key": None, "stress_key": None}

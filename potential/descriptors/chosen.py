@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import ase
 import numpy as np
@@ -15,24 +16,68 @@ from potential.descriptors.inputs import frames_of, numbers_of
 from potential.descriptors.tables import rows_of_frames, term_model
 from potential.errors import SoapGprError
 from potential.model import Model
+from potential.model.evaluation import naming
+from potential.runtime.parallel import ordered_map
 from potential.settings import FitSettings
 from potential.settings.file import load_settings
 from potential.species import bead_names, species_number
 from potential.structures.read import geometry, read_geometries
+from potential.structures.structure import Structure
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.features import features
-from potential.terms.kinds import kind_of, kind_of_settings
+from potential.terms.kinds import kind_of, kind_of_settings, term_of
+
+
+@dataclass(frozen=True)
+class TermFeatures:
+    """The features of a term of a model."""
+
+    model: Model
+    index: int  # of the term
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The term in the metadata of the model."""
+        return self.model.terms[self.index]
+
+    @property
+    def n_features(self) -> int:
+        """How many each environment has."""
+        return self.model.core.n_features(self.index)
+
+    def column_names(self) -> dict[str, list[str]]:
+        """What each feature stands for in words, by the species of the centre; under "" where it is
+        the same for all centres."""
+        return cast(FeatureTerm, term_of(self.model, self.index)).column_names()
+
+    def rows(self, structures: Iterable[Structure]) -> Iterator[np.ndarray]:
+        """(N, n_features) of each structure, in their order, with few of them in memory.
+
+        Raises SoapGprError with the origin of the structure for species that the model does not
+        know and features that are not finite.
+        """
+        return ordered_map(self._rows, structures)
+
+    def _rows(self, structure: Structure) -> np.ndarray:
+        with naming(structure):
+            found = features(self.model, self.index, structure)
+            if not np.isfinite(found).all():
+                raise SoapGprError("found features that are not finite")
+        return found
 
 
 @dataclass(frozen=True)
 class TermDescriptor:
     """What makes the features of structures: a call with them returns Features."""
 
-    compute: Callable[[Sequence[ase.Atoms]], Features]
+    term_for: Callable[[Sequence[Structure]], TermFeatures]  # what is to be learnt: from these
     beads: tuple[str, ...]  # names that files may have in the place of chemical symbols
+    data: Mapping[str, Any]  # of the [data] of the settings or of the fit
 
     def __call__(self, structures: Sequence[ase.Atoms]) -> Features:
-        return self.compute(structures)
+        frames = frames_of(structures)
+        found = self.term_for([geometry(atoms, f"structure {k}") for k, atoms in enumerate(frames)])
+        return _features(found.model, found.index, frames)
 
 
 def descriptor_of(
@@ -53,8 +98,9 @@ def descriptor_of(
         index = _index(str(model), len(read.terms), term)
         if not issubclass(kind_of(read.terms[index]), FeatureTerm):
             raise _no_features(str(model), term, read.terms[index]["kind"])
-        beads = tuple(bead_names(read.species))
-        return TermDescriptor(lambda own: _features(read, index, frames_of(own)), beads)
+        found = TermFeatures(read, index)
+        data = read.metadata["settings"].get("data", {})
+        return TermDescriptor(lambda structures: found, tuple(bead_names(read.species)), data)
     assert settings is not None
     asked = load_settings(settings, data_required=False)
     own = asked.terms[_index(str(settings), len(asked.terms), term)]
@@ -66,16 +112,14 @@ def descriptor_of(
             "fit"
         )
 
-    def compute(structures: Sequence[ase.Atoms]) -> Features:
-        frames = frames_of(structures)
-        return _features(_model_of(asked, own, frames), 0, frames)
+    def term_for(structures: Sequence[Structure]) -> TermFeatures:
+        return TermFeatures(_model_of(asked, own, structures), 0)
 
-    return TermDescriptor(compute, asked.data.beads)
+    return TermDescriptor(term_for, asked.data.beads, vars(asked.data))
 
 
-def _model_of(settings: FitSettings, own, frames: Sequence[ase.Atoms]) -> Model:
+def _model_of(settings: FitSettings, own, given: Sequence[Structure]) -> Model:
     """The term alone, without sparse points."""
-    given = [geometry(atoms, f"structure {k}") for k, atoms in enumerate(frames)]
     data = settings.data
     train = read_geometries(data.train, data.beads) if data.train else given
     species = {int(z) for structure in (*train, *given) for z in structure.numbers}

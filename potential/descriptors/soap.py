@@ -15,7 +15,7 @@ from potential.errors import SoapGprError
 from potential.model import Model
 from potential.settings import SoapTermSettings
 from potential.terms.columns import AnyColumn
-from potential.terms.soap import columns_of
+from potential.terms.soap import SoapTerm
 from potential.terms.term import Draft
 
 _NAMES = (
@@ -84,8 +84,7 @@ class SoapDescriptor(Descriptor):
 
     @staticmethod
     def _all_columns(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[AnyColumn]:
-        weights = entry.get("alchemy")
-        return columns_of(entry, species, 0 if weights is None else weights.shape[1])
+        return SoapTerm.all_columns(entry, species)
 
     def __sklearn_is_fitted__(self) -> bool:
         if self.contraction is not None:

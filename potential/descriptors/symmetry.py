@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from potential.descriptors.descriptor import Descriptor
 from potential.settings import SymmetryTermSettings
-from potential.terms.symmetry import AnyFunction, SymmetryTerm, functions_of
+from potential.terms.symmetry import AnyFunction, SymmetryTerm
 from potential.terms.term import Draft
 
 
@@ -44,7 +44,7 @@ class SymmetryFunctions(Descriptor):
 
     @staticmethod
     def _all_columns(entry: Mapping[str, Any], species: Sequence[int]) -> Iterator[AnyFunction]:
-        return functions_of(entry, species)
+        return SymmetryTerm.all_columns(entry, species)
 
     @staticmethod
     def _term(parameters: Mapping[str, Any]) -> SymmetryTermSettings:

@@ -103,6 +103,10 @@ class Page:
         header = f"<thead><tr>{line(head, 'th')}</tr></thead>"
         self._parts.append(f'<div class="sheet"><table>{header}<tbody>{body}</tbody></table></div>')
 
+    def markup(self, html: str) -> None:
+        """HTML as it is, in which whoever makes it has escaped all text."""
+        self._parts.append(html)
+
     def details(self, title: str, text: str) -> None:
         """Plain text in fixed width, folded away until clicked on."""
         self._parts.append(

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import comb, prod
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from potential.structures.structure import symbol
 
 Entry: TypeAlias = Mapping[str, Any]
@@ -102,6 +104,27 @@ def n_columns(entry: Entry) -> int:
 def n_features(entry: Entry) -> int:
     """How many are kept: those of ``features`` of a draft, or all."""
     return len(entry["features"]) if "features" in entry else n_columns(entry)
+
+
+def kept_names(
+    names: Sequence[str], arrays: Mapping[str, np.ndarray], at: str, species: Sequence[int]
+) -> dict[str, list[str]]:
+    """The names of the features that a model keeps of all, by the species of the centre; under ""
+    where they are the same for all centres.
+
+    at: what comes before ``features`` and ``recoupling`` in the names of the model's arrays.
+    """
+    of_species = {symbol(z): f".{a}" for a, z in enumerate(species)}
+    by_species = f"{at}features.0" in arrays or f"{at}recoupling.0" in arrays
+    found = dict[str, list[str]]()
+    for group, end in (of_species if by_species else {"": ""}).items():
+        kept = arrays.get(f"{at}features{end}")
+        own = list(names) if kept is None else [names[k] for k in kept]
+        R = arrays.get(f"{at}recoupling{end}")
+        if R is not None:  # eq. (5i): row k of the root has most of the kept feature k
+            own = [f"recoupled {name}" for name in own]
+        found[group] = own
+    return found
 
 
 def _triples(entry: Entry, channels: Channels) -> Iterator[TripleColumn]:

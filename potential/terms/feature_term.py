@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -16,9 +17,10 @@ from potential.selection.rows import power
 from potential.settings import KernelTermSettings
 from potential.settings.terms import ALCHEMICAL, SEPARATE
 from potential.structures.structure import Structure, symbol
+from potential.terms.columns import kept_names
 from potential.terms.points_file import count_in_file
 from potential.terms.soap_points import most_points, sparse_points
-from potential.terms.term import Draft, SparseTerm
+from potential.terms.term import Draft, Entry, SparseTerm
 
 # What says which features are kept.
 SELECTION = ("features", "feature_scale", "recoupling")
@@ -54,6 +56,23 @@ class FeatureTerm(SparseTerm):
             **({"offset": settings.offset} if settings.offset else {}),
             **({"centers": settings.centers} if settings.centers != SEPARATE else {}),
         }
+
+    @staticmethod
+    @abstractmethod
+    def all_columns(entry: Entry, species: Sequence[int]) -> Iterator[Any]:
+        """What each feature stands for before a selection; ``alchemy`` of an entry with a map of
+        the elements is that map."""
+
+    def column_names(self) -> dict[str, list[str]]:
+        """What each feature stands for in words, by the species of the centre; under "" where it is
+        the same for all centres."""
+        return self.names_at(f"term{self.index}.", self.entry)
+
+    def names_at(self, at: str, entry: Entry) -> dict[str, list[str]]:
+        """The same of an entry, here this term's; at: what its arrays have before their names."""
+        arrays, species = self.model.arrays, self.model.species
+        own = self.all_columns({**entry, "alchemy": arrays.get(f"{at}alchemy")}, species)
+        return kept_names([str(column) for column in own], arrays, at, species)
 
     @classmethod
     def choose(

@@ -17,7 +17,7 @@ from potential.selection.rows import RowKernel, power
 from potential.selection.select import select
 from potential.settings import ProductTermSettings, SoapTermSettings
 from potential.structures.structure import Structure
-from potential.terms.columns import n_features
+from potential.terms.columns import AnyColumn, n_features
 from potential.terms.feature_term import TRIAL_SPARSE, FeatureTerm
 from potential.terms.features import factors_of
 from potential.terms.soap import SoapTerm
@@ -142,6 +142,17 @@ class ProductTerm(FeatureTerm):
 
         points, warnings = chosen_points(tables(), index, settings, structures, choose, progress)
         return draft | points, warnings
+
+    @staticmethod
+    def all_columns(entry: Entry, species: Sequence[int]) -> Iterator[AnyColumn]:
+        return SoapTerm.all_columns(entry, species)  # of a factor
+
+    def column_names(self) -> dict[str, list[str]]:
+        names = list[str]()
+        for f, factor in enumerate(self.entry["factors"]):
+            own = self.names_at(f"term{self.index}.factor{f}.", factor)[""]
+            names += [f"factor {f + 1} {name}" for name in own]
+        return {"": names}
 
     @staticmethod
     def values_by_species(settings: ProductTermSettings) -> dict[str, Mapping[str, Any]]:

@@ -88,6 +88,11 @@ class SoapTerm(FeatureTerm):
         return with_selection(draft, n_columns(draft), settings, model_of, structures, progress)
 
     @staticmethod
+    def all_columns(entry: Entry, species: Sequence[int]) -> Iterator[AnyColumn]:
+        weights = entry.get("alchemy")
+        return columns_of(entry, species, 0 if weights is None else weights.shape[1])
+
+    @staticmethod
     def values_by_species(settings: SoapTermSettings) -> dict[str, Mapping[str, Any]]:
         own: dict[str, Any] = {"n_sparse": settings.n_sparse, "atom_sigma": settings.atom_sigma}
         if settings.alchemy is not None:

@@ -68,6 +68,10 @@ class SymmetryTerm(FeatureTerm):
         total = model_of(draft).core.n_features(0)
         return with_selection(draft, total, settings, model_of, structures, progress)
 
+    @staticmethod
+    def all_columns(entry: Entry, species: Sequence[int]) -> Iterator[AnyFunction]:
+        return functions_of(entry, species)
+
     @classmethod
     def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
         return cls.sparse_arrays(draft, n_species, n_functions(draft, n_species))
