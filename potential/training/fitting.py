@@ -36,9 +36,9 @@ from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
-from potential.training.maps import set_apart, wanted, with_maps_of
+from potential.training.maps import require_no_maps, set_apart, with_maps_of
 from potential.training.memory import require_possible
-from potential.training.noise import row_sigmas
+from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
 from potential.training.targets import fit_targets
@@ -115,7 +115,7 @@ def _fit(
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
-    if not _has_potential(settings, ordered):
+    if not has_potential(settings, ordered):
         return _fit_targets_alone(settings, data, ranks, progress, checkpoint or factor, seconds)
     if factor is None:
         apart, ordered = set_apart(settings, ordered)
@@ -142,15 +142,6 @@ def _fit(
     return _finished(model, settings, data, ranks, progress, seconds, warnings, regression, state)
 
 
-def _has_potential(settings: FitSettings, train: Sequence[Structure]) -> bool:
-    """Whether energies, forces or virials are fitted, or have to be for want of targets."""
-    if not settings.targets:
-        return True
-    return any(
-        s.has_potential_labels and np.isfinite(row_sigmas(settings.noise, s)).any() for s in train
-    )
-
-
 def _fit_targets_alone(
     settings: FitSettings,
     data: FitData,
@@ -165,8 +156,7 @@ def _fit_targets_alone(
             f"{kept or '[solver] keep_factor'}: found no energies, forces or virials to fit, "
             "expected them for a checkpoint or factor, which has nothing of [[targets]]"
         )
-    for own in wanted(settings):
-        raise SoapGprError(f"{own}: found optimise, expected energies in the data, which it fits")
+    require_no_maps(settings)
     with _timed(seconds, "sparse points"):
         choice = common_choice(settings, data.ordered, ranks, progress)
     warnings = [*data.warnings, *choice.warnings, "the model has targets and no potential"]

@@ -139,6 +139,11 @@ class TrialRunner:
     def __init__(self, settings: TuneSettings, progress: Progress, warnings: list[str]):
         self._settings, self._progress = settings, progress
         start = settings.start
+        if start.targets:
+            raise SoapGprError(
+                f"{start.file}: found [[targets]], expected a potential alone: tune searches for "
+                "the errors of energies, forces and virials"
+            )
         self._reference = vars(start.noise.default)
         self._data = read_data(replace(start, data=replace(start.data, test=())))
         self._factors: OrderedDict[str, FoldFactors] = OrderedDict()
