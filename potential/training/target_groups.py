@@ -6,7 +6,7 @@ not meet in any row, and each such group has a triangle of its own (docs/theory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,11 +42,17 @@ class Group:
     sets: tuple[tuple[int, int], ...]  # term and sparse set
     columns: tuple[slice, ...]  # of each set in the kernels of all terms that targets use
     owners: np.ndarray  # (n_weights,) species whose scale a weight has, -1: of all together
-    spreads: np.ndarray  # (n_weights,) v of eq. (23c)
+    terms: tuple[int, ...]
+    spreads: np.ndarray  # (n_terms, n_weights) what each of them adds to v of eq. (23c)
 
     @property
     def n_weights(self) -> int:
         return len(self.owners)
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels of noise its rows may have."""
+        return len(self.species) if self.target.per_atom else 1
 
     @property
     def name(self) -> str:
@@ -56,8 +62,18 @@ class Group:
         """s (n_weights,) of eq. (23c)."""
         common = np.sqrt(np.mean(prior.scale[list(self.species)] ** 2))
         of_weights = np.where(self.owners < 0, common, prior.scale[self.owners])
-        known = self.spreads > 0
-        return np.divide(of_weights, np.sqrt(self.spreads), np.zeros(self.n_weights), where=known)
+        v = self.spreads.sum(axis=0)
+        return np.divide(of_weights, np.sqrt(v), np.zeros(self.n_weights), where=v > 0)
+
+    def rescaled(self, ratios: Mapping[int, float]) -> Group:
+        """The group for kernels of terms that are larger by these ratios."""
+        by_term = np.array([ratios[t] for t in self.terms])
+        return replace(self, spreads=self.spreads * by_term[:, None])
+
+    def by_weight(self, ratios: Mapping[int, float]) -> np.ndarray:
+        """(n_weights,) a value of each term for each of its weights."""
+        sizes = [own.stop - own.start for own in self.columns]
+        return np.repeat([ratios[t] for t, _ in self.sets], sizes)
 
     def rows(self, structure: Structure, species: np.ndarray, kernels: np.ndarray) -> Rows:
         """The rows of a structure; species (N,): of its atoms; kernels: (N, n_kernels), of all
@@ -109,25 +125,19 @@ def groups_of(
     terms: Sequence[int],
     columns: Mapping[tuple[int, int], slice],
 ) -> list[Group]:
-    """The regressions of a target with these terms. Raises SoapGprError for scales by species where
-    species share sparse sets."""
+    """The regressions of a target with these terms."""
     asked = asked_species(target, model.species)
     shared = {t for t in terms if "centers" in model.terms[t]}
-    given = target.scale if isinstance(target.scale, Mapping) else {}
-    if shared and len({given.get(symbol(model.species[a])) for a in asked}) > 1:
-        raise SoapGprError(
-            f"target {target.name}: found a scale for each species, expected one number, as "
-            "centers of different species share sparse points"
-        )
     apart = target.per_atom and not shared
-    spreads = {(t, a): kernel_spread(model, t, a) for t in terms for a in model.sparse_points(t)}
+    every = [(t, a) for t in terms for a in model.sparse_points(t)]
+    spreads = {(t, a): kernel_spread(model, t, a) for t, a in every}
     found = []
     for species in [(a,) for a in asked] if apart else [tuple(asked)]:
         sets = [
             (t, a) for t in terms for a in model.sparse_points(t) if t in shared or a in species
         ]
         # of one species in all terms: a shared set is that of each
-        spread = [sum(spreads[u, 0 if u in shared else a] for u in terms) for _, a in sets]
+        spread = [[spreads[u, 0 if u in shared else a] for _, a in sets] for u in terms]
         sizes = [columns[own].stop - columns[own].start for own in sets]
         owners = [-1 if t in shared else a for t, a in sets]
         found.append(
@@ -139,10 +149,22 @@ def groups_of(
                 tuple(sets),
                 tuple(columns[own] for own in sets),
                 np.repeat(np.array(owners, dtype=int), sizes),
-                np.repeat(np.array(spread, dtype=float), sizes),
+                tuple(terms),
+                np.repeat(np.array(spread, dtype=float), sizes, axis=1),
             )
         )
     return found
+
+
+def require_one_scale(model: TrainingModel, target: TargetSettings, terms: Sequence[int]) -> None:
+    """Raise SoapGprError for scales by species where species share sparse sets."""
+    given = target.scale if isinstance(target.scale, Mapping) else {}
+    own = {given.get(symbol(model.species[a])) for a in asked_species(target, model.species)}
+    if len(own) > 1 and any("centers" in model.terms[t] for t in terms):
+        raise SoapGprError(
+            f"target {target.name}: found a scale for each species, expected one number, as "
+            "centers of different species share sparse points"
+        )
 
 
 def kernel_spread(model: TrainingModel, t: int, a: int) -> float:

@@ -18,7 +18,13 @@ from potential.settings.targets import terms_used
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.regression import solve
-from potential.training.target_groups import Group, Rows, groups_of, kernel_columns
+from potential.training.target_groups import (
+    Group,
+    Rows,
+    groups_of,
+    kernel_columns,
+    require_one_scale,
+)
 from potential.training.target_priors import Prior, asked_species, prior_of, weights_of
 
 
@@ -37,7 +43,7 @@ class TargetProblem:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Raises SoapGprError for scales by species where species share sparse sets."""
+        """Those of all targets, one after the other."""
         columns, own = kernel_columns(self.model, self.terms), self.settings
         return [
             group
@@ -52,7 +58,9 @@ class TargetProblem:
 
     def prior(self, h: int, structures: Sequence[Structure]) -> Prior:
         """That of a target from the labels of these structures. Raises SoapGprError."""
-        return prior_of(self.settings.targets[h], structures, self.model.species)
+        target = self.settings.targets[h]
+        require_one_scale(self.model, target, terms_used(target, self.settings.terms))
+        return prior_of(target, structures, self.model.species)
 
     def priors(self, structures: Sequence[Structure]) -> list[Prior]:
         """Those of all targets. Raises SoapGprError."""
@@ -79,15 +87,10 @@ class TargetProblem:
         species = self.model.species_indices(structure.numbers)
         return [own.rows(structure, species, kernels) for own in self.groups]
 
-    def weights(
-        self, group: Group, triangle: np.ndarray, prior: Prior, K_MM: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weights(self, group: Group, triangle: np.ndarray, prior: Prior) -> np.ndarray:
         """W (n_weights,) of a group from R of its rows, which is overwritten (eq. 23f)."""
-        if group.n_weights == 0:
-            return np.zeros(0)
-        K_MM = group.kernel_matrix(self.model) if K_MM is None else K_MM
-        solution = solve(triangle, K_MM, self.settings.solver.jitter, overwrite=True)
-        return group.scale(prior) * solution.weights
+        K_MM = group.kernel_matrix(self.model)
+        return solved_weights(group, triangle, prior, K_MM, self.settings.solver.jitter)
 
     def arrays(
         self, priors: Sequence[Prior], weights: Sequence[np.ndarray]
@@ -114,6 +117,15 @@ class TargetProblem:
                 arrays[f"target{place}.term{t}.weights.{a}"] = own[begin:end].copy()
                 begin = end
         return arrays
+
+
+def solved_weights(
+    group: Group, triangle: np.ndarray, prior: Prior, K_MM: np.ndarray, jitter: float
+) -> np.ndarray:
+    """W (n_weights,) of a group from R of its rows, which is overwritten, and K_MM (eq. 23f)."""
+    if group.n_weights == 0:
+        return np.zeros(0)
+    return group.scale(prior) * solve(triangle, K_MM, jitter, overwrite=True).weights
 
 
 def _target(own: TargetSettings, species: Sequence[int]) -> Target:

@@ -30,7 +30,7 @@ from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
-from potential.training.choice import choose
+from potential.training.choice import choose, require_weights
 from potential.training.data import FitData, read_fit_data
 from potential.training.extra_species import known_species
 from potential.training.maps import require_no_maps, set_apart, wanted
@@ -153,6 +153,7 @@ def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -
     apart, train = set_apart(settings, data.train)
     choice = choose(settings, train, progress, apart)
     model, K_MM = choice.model, np.zeros((0, 0))
+    require_weights(model)
     warnings = [*data.warnings, *choice.warnings]
     if any(wanted(settings)) and not apart:
         warnings.append(SEEN)

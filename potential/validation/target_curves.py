@@ -19,7 +19,7 @@ from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
 from potential.training.target_factors import TargetFactors
 from potential.training.target_priors import Prior
-from potential.training.target_problem import TargetProblem
+from potential.training.target_problem import TargetProblem, solved_weights
 from potential.validation.row_store import Prepared, RowStore
 from potential.validation.subsets import Key, Subset, filled
 
@@ -92,6 +92,7 @@ def _fits(
 ) -> Iterator[_Fit]:
     """Every target of every subset; why there is none goes into failures."""
     factors = TargetFactors(problem.groups)
+    jitter = problem.settings.solver.jitter
     matrices = {own.sets: own.kernel_matrix(problem.model) for own in problem.groups}
     for subset in parts:
         if subset.is_first:
@@ -108,7 +109,7 @@ def _fits(
             weights = {}
             for g in problem.groups_of(h):
                 group, R = problem.groups[g], factors.triangle(g, prior)
-                weights[g] = problem.weights(group, R, prior, matrices[group.sets])
+                weights[g] = solved_weights(group, R, prior, matrices[group.sets], jitter)
             yield _Fit(subset.key, h, prior, weights)
 
 
