@@ -23,7 +23,6 @@ from targets import ALL_KINDS, with_targets
 from test_core import twin_features
 
 from potential import Model, SoapGprCalculator, SoapGprError, _core
-from potential.model.compression import compress
 from potential.model.targets import Target
 from potential.structures.structure import structure_from_atoms
 
@@ -224,13 +223,6 @@ def test_products_have_no_targets(atoms):
     weights = {f"target0.term0.weights.{a}": np.zeros(30) for a in range(2)}
     with pytest.raises(SoapGprError, match="has no weights"):
         model.with_targets(ALL_KINDS[:1], {"target0.mean": np.zeros(2), **weights})
-
-
-def test_compression_refuses_targets(model, atoms):
-    with pytest.raises(
-        SoapGprError, match=r"found the targets charge, .* expected a potential alone"
-    ):
-        compress(model, [structure_from_atoms(atoms)])
 
 
 def test_ase_gives_targets_as_properties(model, atoms):
