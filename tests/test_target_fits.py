@@ -273,11 +273,10 @@ def test_targets_need_terms_of_environments(train):
         fit(own, train=train, progress=False)
 
 
-def test_checkpoint_and_factor_refuse_targets_alone(tmp_path):
-    bare = labelled(4, 1, labels=())
-    for options in ({"checkpoint": tmp_path / "c"}, {"factor": tmp_path / "f"}):
-        with pytest.raises(SoapGprError, match="found no energies, forces or virials to fit"):
-            fit(settings(SITE), train=bare, progress=False, **options)
+def test_factor_in_the_model_is_of_a_potential():
+    own = settings(SITE) | {"solver": {"keep_factor": True}}
+    with pytest.raises(SoapGprError, match=r"\[solver\] keep_factor: found no energies, forces"):
+        fit(own, train=labelled(4, 1, labels=()), progress=False)
 
 
 def test_maps_cannot_be_optimised_without_energies():

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,6 +17,10 @@ from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings, TargetSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
+from potential.training.accumulation import add_all, said_on
+from potential.training.checkpoint import Checkpoint
+from potential.training.choice import Choice
+from potential.training.factor_store import FactorStore
 from potential.training.memory import require_memory
 from potential.training.regression import BUFFER_ROWS, StreamingQR, merge
 from potential.training.target_groups import Group
@@ -41,11 +45,15 @@ def fit_targets(
     progress: Progress = silent,
     *,
     potential: bool = True,
+    choice: Choice | None = None,
+    checkpoint: Checkpoint | None = None,
+    store: FactorStore | None = None,
 ) -> TargetFit:
     """The model with the weights of all [[targets]]; its own stay as they are.
 
-    potential: whether its own weights were fitted. Raises SoapGprError for anything a user can put
-    right.
+    potential: whether its own weights were fitted; choice: what a checkpoint, used as in
+    ``accumulate``, keeps of it; store: has the rows of all structures. Raises SoapGprError for
+    anything a user can put right, and as ``accumulate``.
     """
     if not settings.targets:
         return TargetFit(model)
@@ -53,13 +61,17 @@ def fit_targets(
     with ranks.together():
         priors = problem.priors(structures)
         require_target_memory(problem.groups, structures, ranks.size)
-    triangles, counts = _accumulate(problem, priors, structures, ranks, progress)
-    weights = ranks.from_first(
-        lambda: [
-            problem.weights(own, R, priors[problem.number(own)])
-            for own, R in zip(problem.groups, triangles, strict=True)
-        ]
-    )
+    said = list[str]()
+    if store:
+        found = ranks.from_first(
+            lambda: _solved(problem, priors, *store.of_targets(problem, priors))
+        )
+    else:
+        triangles, counts, said = _accumulate(
+            problem, priors, structures, ranks, progress, choice or Choice(model), checkpoint
+        )
+        found = ranks.from_first(lambda: _solved(problem, priors, triangles, counts))
+    weights, counts = found
     fitted = model.with_targets(
         problem.targets, problem.arrays(priors, weights), potential=potential
     )
@@ -68,12 +80,26 @@ def fit_targets(
         for own, prior in zip(settings.targets, priors, strict=True)
     ]
     alone = [_alone(own, model.species) for own in problem.groups if not own.n_weights]
-    return TargetFit(fitted, records, alone)
+    return TargetFit(fitted, records, alone + said)
 
 
 def _alone(group: Group, species: Sequence[int]) -> str:
     names = ", ".join(symbol(species[a]) for a in group.species)
     return f"target {group.name}: {names} has no sparse points, and the mean alone"
+
+
+def _solved(
+    problem: TargetProblem,
+    priors: Sequence[Prior],
+    triangles: Sequence[np.ndarray],
+    counts: list[int],
+) -> tuple[list[np.ndarray], list[int]]:
+    """Weights of each group, and numbers of labels."""
+    weights = [
+        problem.weights(own, R, priors[problem.number(own)])
+        for own, R in zip(problem.groups, triangles, strict=True)
+    ]
+    return weights, counts
 
 
 def _accumulate(
@@ -82,8 +108,10 @@ def _accumulate(
     structures: Sequence[Structure],
     ranks: Ranks,
     progress: Progress,
-) -> tuple[list[np.ndarray], list[int]]:
-    """Triangles, those of all ranks on the first, and numbers of labels."""
+    choice: Choice,
+    checkpoint: Checkpoint | None,
+) -> tuple[list[np.ndarray], list[int], list[str]]:
+    """Triangles, those of all ranks on the first, numbers of labels, and warnings."""
     structures = [s for s in structures if s.targets]
     mine = [structures[k] for k in ranks.share(structures, len)]
     qrs = [StreamingQR(own.n_weights) for own in problem.groups]
@@ -92,15 +120,20 @@ def _accumulate(
         pairs = zip(problem.groups, problem.rows(structure), strict=True)
         return [own.weighted(rows, priors[problem.number(own)]) for own, rows in pairs]
 
-    with ranks.together():
-        for found in ordered_map(rows_of, progress(mine, "targets")):
+    def added(done: int) -> Iterator[None]:
+        for found in ordered_map(rows_of, progress(mine[done:], "targets")):
             for group, qr, (rows, labels) in zip(problem.groups, qrs, found, strict=True):
                 if group.n_weights:
                     qr.add(rows, labels)
+            yield
+
+    with ranks.together():
+        warning = add_all(qrs, added, len(mine), choice, checkpoint)
     triangles = [qr.finish() for qr in qrs]
     for R in triangles:
         ranks.combine(R, partial(merge, R))
-    return triangles, [sum(ranks.all_gather(qr.n_rows)) for qr in qrs]
+    counts = [sum(ranks.all_gather(qr.n_rows)) for qr in qrs]
+    return triangles, counts, said_on(ranks, warning)
 
 
 def require_target_memory(
