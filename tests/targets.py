@@ -25,6 +25,7 @@ BY_COLUMN = (
 SITE = {"name": "site", "key": "site_energy", "unit": "eV", "noise": 0.01}
 TOTAL = {"name": "total", "key": "sum", "unit": "eV", "per_atom": False, "noise": 0.02}
 AVERAGE = {"name": "average", "key": "mean", "per_atom": False, "extensive": False, "noise": 0.005}
+HALF = AVERAGE | {"weights": {"Cu": 0.5}}
 
 
 def with_targets(model, targets=ALL_KINDS, potential=True, seed=0):

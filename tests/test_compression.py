@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
-from targets import ALL_KINDS, with_targets
+from targets import ALL_KINDS, BY_COLUMN, with_targets
 
 from potential import Model, SoapGprError
 from potential.cli import main
@@ -130,7 +130,7 @@ def test_targets_agree_within_their_tolerance(with_all_targets, smaller_with_tar
         species = [with_all_targets.species_indices(s.numbers) for s in structures()]
         left = np.concatenate(
             [
-                np.ravel(b - target.value(mu[own]))
+                np.ravel(b - target.value(mu[own], own, {}))
                 for (_, b), own in zip(pairs, species, strict=True)
             ]
         )
@@ -196,8 +196,11 @@ def test_projection_of_a_wrong_shape_is_refused(model, rows):
 
 def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    with_targets(model, ALL_KINDS[:1]).save("model.sgpr")
-    ase.io.write("data.xyz", frames(), format="extxyz")
+    with_targets(model, (ALL_KINDS[0], BY_COLUMN[1])).save("model.sgpr")
+    written = frames()
+    for atoms in written:
+        atoms.arrays["part"] = np.arange(1.0, 1.0 + len(atoms))
+    ase.io.write("data.xyz", written, format="extxyz")
     words = ["data.xyz", "-o", "small.sgpr"]
     options = ["--tolerance", "1e-3", "--target-tolerance", "1e-2"]
     assert main(["compress", "model.sgpr", *words, *options]) == 0
@@ -211,3 +214,6 @@ def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
     assert "compressed already" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["compress", "model.sgpr", *words, "--tolerance", "0"])
+    ase.io.write("data.xyz", frames(), format="extxyz")
+    assert main(["compress", "model.sgpr", *words]) == 1
+    assert "data.xyz#0: found no column 'part' of atoms" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from targets import AVERAGE, SITE, labelled, target_settings
+from targets import HALF, SITE, labelled, target_settings
 from training_data import small_toml, write_frames
 
 from potential import SoapGprError, fit
@@ -35,7 +35,7 @@ def settings(tmp_path_factory):
     train = write_frames(folder / "train.xyz", with_holes(12, seed=1))
     test = write_frames(folder / "test.xyz", labelled(4, seed=2))
     data = {"train": [train], "test": [test]}
-    return parse_settings(target_settings(SITE, AVERAGE) | {"data": data})
+    return parse_settings(target_settings(SITE, HALF) | {"data": data})
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from targets import AVERAGE, SITE, labelled, target_settings
+from targets import HALF, SITE, labelled, target_settings
 from test_fit_ranks import run_fit, run_in
 from training_data import small_toml, write_frames
 
@@ -37,7 +37,7 @@ def bare():
 
 def settings(site=None, **tables):
     """A fit of both kinds of targets, the first with other keys."""
-    return target_settings(SITE | (site or {}), AVERAGE, n_sparse=12) | tables
+    return target_settings(SITE | (site or {}), HALF, n_sparse=12) | tables
 
 
 def assert_same(found, expected, rtol=0.0):

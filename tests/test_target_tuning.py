@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from targets import AVERAGE, SITE, labelled, target_settings
+from targets import HALF, SITE, labelled, target_settings
 from training_data import small_toml, write_frames
 
 from potential import SoapGprError
@@ -31,7 +31,7 @@ def settings(tmp_path_factory):
     frames = labelled(10, seed=1)
     del frames[3].arrays["site_energy"]
     train = write_frames(tmp_path_factory.mktemp("target_folds") / "train.xyz", frames)
-    own = target_settings(SITE, AVERAGE, n_sparse=12) | {"data": {"train": [train]}}
+    own = target_settings(SITE, HALF, n_sparse=12) | {"data": {"train": [train]}}
     own["terms"].append(own["terms"][0] | {"cutoff": 3.0, "n_sparse": 6})
     return parse_settings(own)
 

@@ -53,7 +53,7 @@ def factor_bytes(
     """Memory of the factors of these structures on one rank, with the rows that wait for them."""
     groups = {(own.group, own.label) for s in structures for own in label_rows(s)}
     widths = [n_weights + n_species + 1] * len(groups)
-    widths += [width(own) + 1 for own in of_targets for _ in own.species]
+    widths += [width(own) + 1 for own in of_targets for _ in range(own.n_levels)]
     return 8 * sum(n * (n + BUFFER_ROWS) for n in widths)
 
 
