@@ -17,9 +17,11 @@ from potential.scores.metrics import ErrorStatistics
 from potential.scores.properties import property_errors
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
+from potential.training.factor_store import factor_bytes
 from potential.training.target_factors import TargetFactors
 from potential.training.target_priors import Prior
 from potential.training.target_problem import TargetProblem, solved_weights
+from potential.training.targets import require_target_memory
 from potential.validation.row_store import Prepared, RowStore
 from potential.validation.subsets import Key, Subset, filled
 
@@ -60,9 +62,12 @@ def target_curves(
     """
     problem = TargetProblem(prepared.model, prepared.settings)
     problem.priors(prepared.train)  # of the whole set: says what is wrong with it
+    room_for_triangles = factor_bytes((), 0, 0, problem.groups)
+    require_target_memory(problem.groups, prepared.train, 1, room_for_triangles)
     n_kernels = sum(len(p) for t in problem.terms for p in prepared.model.sparse_points(t).values())
+    labelled = [s for s in prepared.train if s.targets]
     parts, failures = list(parts), {h: list[str]() for h in range(len(problem.targets))}
-    with RowStore(problem.kernels, prepared.train, n_kernels - 1, *room, n_rows=len) as store:
+    with RowStore(problem.kernels, labelled, n_kernels - 1, *room, n_rows=len) as store:
         store.fill(progress)
         fits = list(_fits(problem, prepared.train, store, parts, failures))
     tables: dict[int, dict[str, dict[Key, ErrorStatistics]]] = {h: {} for h in failures}
@@ -92,12 +97,14 @@ def _fits(
 ) -> Iterator[_Fit]:
     """Every target of every subset; why there is none goes into failures."""
     factors = TargetFactors(problem.groups)
+    places = {k: n for n, k in enumerate(k for k, s in enumerate(train) if s.targets)}
     jitter = problem.settings.solver.jitter
     matrices = {own.sets: own.kernel_matrix(problem.model) for own in problem.groups}
     for subset in parts:
         if subset.is_first:
             factors = TargetFactors(problem.groups)
-        for k, kernels in zip(subset.added, store.rows(subset.added), strict=True):
+        added = [k for k in subset.added if k in places]
+        for k, kernels in zip(added, store.rows([places[k] for k in added]), strict=True):
             factors.add(problem.rows(train[k], kernels))
         own = sorted((train[k] for k in subset.taken), key=fingerprint)
         for h, said in failures.items():

@@ -14,7 +14,7 @@ from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.settings import FitSettings
 from potential.structures.structure import Structure
-from potential.training.regression import BUFFER_ROWS
+from potential.training.factor_store import factor_bytes
 from potential.training.target_factors import TargetFactors, as_rows, collapsed, width
 from potential.training.target_groups import Rows
 from potential.training.target_priors import Prior
@@ -53,8 +53,7 @@ class TargetFolds:
     @property
     def most_bytes(self) -> int:
         """Of all triangles, with the rows that wait for them."""
-        each = sum(own.n_levels * width(own) * (width(own) + BUFFER_ROWS) for own in self.groups)
-        return 8 * each * (self.n_folds + 1)
+        return factor_bytes((), 0, 0, self.groups) * (self.n_folds + 1)
 
     @property
     def nbytes(self) -> int:
