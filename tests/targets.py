@@ -3,7 +3,7 @@
 
 import numpy as np
 from ase.calculators.emt import EMT
-from training_data import emt_frames
+from training_data import emt_frames, small_settings
 
 from potential.model.targets import Target
 
@@ -22,6 +22,10 @@ BY_COLUMN = (
     Target("volume", "Å^3", per_atom=False, extensive=True, weights="part"),
     Target("gap", "eV", per_atom=False, extensive=False, weights="part"),
 )
+SITE = {"name": "site", "key": "site_energy", "unit": "eV", "noise": 0.01}
+TOTAL = {"name": "total", "key": "sum", "unit": "eV", "per_atom": False, "noise": 0.02}
+AVERAGE = {"name": "average", "key": "mean", "per_atom": False, "extensive": False, "noise": 0.005}
+HALF = AVERAGE | {"weights": {"Cu": 0.5}}
 
 
 def has_environments(term):
@@ -52,3 +56,10 @@ def labelled(n, seed, labels=("energy", "forces")):
         if not labels:
             atoms.calc = None
     return frames
+
+
+def target_settings(*targets, **term):
+    """Settings of a small fit with these [[targets]]."""
+    own = {"terms": small_settings("")["terms"], "targets": list(targets)}
+    own["terms"][0] |= {"n_sparse": 20, **term}
+    return own

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A compressed model: the same energies, forces and virials within the tolerance."""
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
 from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
+from targets import ALL_KINDS, BY_COLUMN, with_targets
 
 from potential import Model, SoapGprError
 from potential.cli import main
-from potential.model.compression import compress, deviation
+from potential.model.compression import compress
+from potential.model.deviations import deviation
 from potential.model.evaluation import evaluate_structures
 from potential.structures.structure import structure_from_atoms
 
@@ -70,11 +74,17 @@ def test_forces_and_virial_are_derivatives(smaller):
     np.testing.assert_allclose(found.virial, expected, atol=1e-5)
 
 
+def assert_targets_equal(found, expected):
+    for name, values in expected.properties.items():
+        atol = 1e-12 * np.nanmax(np.abs(values))
+        np.testing.assert_allclose(found.properties[name], values, rtol=1e-12, atol=atol)
+
+
 @pytest.mark.parametrize("zeta", [1, 2, 3])
 @pytest.mark.parametrize("n_sparse", [3, 60])
 def test_any_projection_is_the_model_with_mapped_points(zeta, n_sparse):
-    """y_m·(P p̂) = (Pᵀ y_m)·p̂, for kernels of every form."""
-    model = random_model(n_sparse=n_sparse, zeta=zeta, n_max=3, l_max=2)
+    """y_m·(P p̂) = (Pᵀ y_m)·p̂, for kernels of every form, of energies and of targets."""
+    model = with_targets(random_model(n_sparse=n_sparse, zeta=zeta, n_max=3, l_max=2))
     rng = np.random.default_rng(0)
     projections, mapped = {}, {}
     for a, points in model.sparse_points(0).items():
@@ -89,8 +99,61 @@ def test_any_projection_is_the_model_with_mapped_points(zeta, n_sparse):
         np.testing.assert_allclose(a.energies, b.energies, rtol=1e-12, atol=1e-12 * scale)
         np.testing.assert_allclose(a.forces, b.forces, rtol=0, atol=1e-12 * scale)
         np.testing.assert_allclose(a.virials, b.virials, rtol=0, atol=1e-11 * scale)
-        energies = model.with_arrays(projections).evaluate(*geometry, forces=False).energies
-        np.testing.assert_allclose(energies, a.energies, rtol=1e-12)
+        assert_targets_equal(a, b)
+        without = model.with_arrays(projections).evaluate(*geometry, forces=False)
+        np.testing.assert_allclose(without.energies, a.energies, rtol=1e-12)
+        assert_targets_equal(without, b)
+
+
+@pytest.fixture(scope="module")
+def with_all_targets():
+    return with_targets(many_points())
+
+
+@pytest.fixture(scope="module")
+def smaller_with_targets(with_all_targets):
+    return compress(with_all_targets, structures(), 1e-3, target_tolerance=1e-2)
+
+
+def test_targets_agree_within_their_tolerance(with_all_targets, smaller_with_targets):
+    found = smaller_with_targets
+    assert found.ranks and found.deviation.force <= 1e-3 and len(found.targets) == 4
+    before, after = (evaluate_structures(m, structures()) for m in (with_all_targets, found.model))
+    for h, target in enumerate(ALL_KINDS):
+        name = target.name
+        pairs = [
+            (a.properties[name], b.properties[name]) for a, b in zip(after, before, strict=True)
+        ]
+        change = np.abs(np.concatenate([np.ravel(a - b) for a, b in pairs]))
+        assert found.targets[name].largest == pytest.approx(np.nanmax(change))
+        mu = with_all_targets.arrays[f"target{h}.mean"]
+        species = [with_all_targets.species_indices(s.numbers) for s in structures()]
+        left = np.concatenate(
+            [
+                np.ravel(b - target.value(mu[own], own, {}))
+                for (_, b), own in zip(pairs, species, strict=True)
+            ]
+        )
+        spread = np.sqrt(np.nanmean(left**2))
+        assert found.targets[name].relative == pytest.approx(np.nanmax(change) / spread)
+        assert found.targets[name].relative <= 1e-2
+
+
+def test_each_tolerance_binds(with_all_targets, smaller_with_targets):
+    tight = compress(with_all_targets, structures(), 1e-3, target_tolerance=1e-4)
+    assert tight.costs[1] > smaller_with_targets.costs[1]
+    assert max(own.relative for own in tight.targets.values()) <= 1e-4
+
+
+def test_targets_alone_are_compressed_by_their_own_tolerance():
+    model = with_targets(many_points(), ALL_KINDS[:2], potential=False)
+    found = compress(model, structures(), target_tolerance=1e-3)
+    assert found.deviation is None and not found.model.has_potential
+    assert set(found.model.metadata["provenance"]["compression"]) == {
+        "target_tolerance",
+        "target_deviation",
+    }
+    assert 0 < max(own.relative for own in found.targets.values()) <= 1e-3
 
 
 def test_record_and_file_survive(smaller, tmp_path):
@@ -133,15 +196,24 @@ def test_projection_of_a_wrong_shape_is_refused(model, rows):
 
 def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    model.save("model.sgpr")
-    ase.io.write("data.xyz", frames(), format="extxyz")
+    with_targets(model, (ALL_KINDS[0], BY_COLUMN[1])).save("model.sgpr")
+    written = frames()
+    for atoms in written:
+        atoms.arrays["part"] = np.arange(1.0, 1.0 + len(atoms))
+    ase.io.write("data.xyz", written, format="extxyz")
     words = ["data.xyz", "-o", "small.sgpr"]
-    assert main(["compress", "model.sgpr", *words, "--tolerance", "1e-3"]) == 0
+    options = ["--tolerance", "1e-3", "--target-tolerance", "1e-2"]
+    assert main(["compress", "model.sgpr", *words, *options]) == 0
     printed = capsys.readouterr().out
     assert "dimensions" in printed and "meV/Å (RMS" in printed
+    assert re.search(r"charge  \S+ e \(RMS \S+\), 0.00\d+ of its spread about the means", printed)
     assert main(["info", "small.sgpr"]) == 0
-    assert "forces changed by at most" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "forces changed by at most" in said and "charge changed by at most" in said
     assert main(["compress", "small.sgpr", "data.xyz", "-o", "smaller.sgpr"]) == 1
     assert "compressed already" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["compress", "model.sgpr", *words, "--tolerance", "0"])
+    ase.io.write("data.xyz", frames(), format="extxyz")
+    assert main(["compress", "model.sgpr", *words]) == 1
+    assert "data.xyz#0: found no column 'part' of atoms" in capsys.readouterr().err

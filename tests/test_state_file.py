@@ -65,7 +65,7 @@ def load(folder, kind, path):
     checkpoint = Checkpoint(path, Ranks(), digest(settings, ordered))
     choice = checkpoint.choice
     qr = StreamingQR(choice.model.n_weights)
-    n_done = checkpoint.resume(qr, len(structures))
+    n_done = checkpoint.resume([qr], len(structures))
     return choice.model.to_bytes(), qr.finish(), qr.n_rows, n_done, choice.warnings
 
 

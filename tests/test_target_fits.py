@@ -8,25 +8,15 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
-from targets import labelled
+from targets import AVERAGE, SITE, TOTAL, labelled
+from targets import target_settings as settings
 from test_fit_ranks import run_fit
-from training_data import small_settings, small_toml, write_frames
+from training_data import small_toml, write_frames
 
 from potential import Model, SoapGprError, _core, fit
 from potential.cli import main
 from potential.structures.structure import structure_from_atoms
 from potential.training.refit import refit
-from potential.validation.row_store import read_data
-
-SITE = {"name": "site", "key": "site_energy", "unit": "eV", "noise": 0.01}
-TOTAL = {"name": "total", "key": "sum", "unit": "eV", "per_atom": False, "noise": 0.02}
-AVERAGE = {"name": "average", "key": "mean", "per_atom": False, "extensive": False, "noise": 0.005}
-
-
-def settings(*targets, **term):
-    own = {"terms": small_settings("")["terms"], "targets": list(targets)}
-    own["terms"][0] |= {"n_sparse": 20, **term}
-    return own
 
 
 @pytest.fixture(scope="module")
@@ -293,13 +283,10 @@ def test_targets_need_terms_of_environments(train):
         fit(own, train=train, progress=False)
 
 
-def test_what_knows_energies_alone_refuses_targets(result, train, tmp_path):
-    with pytest.raises(SoapGprError, match=r"found \[\[targets\]\], expected a potential alone"):
-        read_data(settings(SITE) | {"data": {"train": ["x.xyz"]}})
-    bare = labelled(4, 1, labels=())
-    for options in ({"checkpoint": tmp_path / "c"}, {"factor": tmp_path / "f"}):
-        with pytest.raises(SoapGprError, match="found no energies, forces or virials to fit"):
-            fit(settings(SITE), train=bare, progress=False, **options)
+def test_factor_in_the_model_is_of_a_potential():
+    own = settings(SITE) | {"solver": {"keep_factor": True}}
+    with pytest.raises(SoapGprError, match=r"\[solver\] keep_factor: found no energies, forces"):
+        fit(own, train=labelled(4, 1, labels=()), progress=False)
 
 
 def test_maps_cannot_be_optimised_without_energies():

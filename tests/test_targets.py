@@ -24,7 +24,6 @@ from test_core import twin_features
 from test_product import twin_energies
 
 from potential import Model, SoapGprCalculator, SoapGprError, _core
-from potential.model.compression import compress
 from potential.model.targets import Target
 from potential.structures.structure import structure_from_atoms
 
@@ -253,13 +252,6 @@ def test_weights_of_zero_leave_the_mean(atoms):
     found = model.with_targets(ALL_KINDS[:1], {"target0.mean": np.arange(2.0), **zeros})
     values = found.evaluate(atoms).properties["charge"]
     np.testing.assert_array_equal(values, model.species_indices(atoms.numbers))
-
-
-def test_compression_refuses_targets(model, atoms):
-    with pytest.raises(
-        SoapGprError, match=r"found the targets charge, .* expected a potential alone"
-    ):
-        compress(model, [structure_from_atoms(atoms)])
 
 
 def test_ase_gives_targets_as_properties(model, atoms):

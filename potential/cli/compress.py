@@ -16,8 +16,9 @@ examples:
   soap-gpr compress model.sgpr 'run*.xyz' --tolerance 1e-3 -o small.sgpr
 
 The structures need no labels; take some like those that the model will see. The result is the
-smallest model whose force components all agree with the first within the tolerance. It is used like
-any other, but its weights cannot be fitted again: keep the first. docs/compression.md has figures.
+smallest model whose force components all agree with the first within the tolerance, and values of
+targets within theirs. It is used like any other, but its weights cannot be fitted again: keep the
+first. docs/compression.md has figures.
 """
 
 
@@ -37,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="largest change of a force component in eV/Å; default 1e-5",
     )
+    parser.add_argument(
+        "--target-tolerance",
+        type=number(1e-15, 1e6),
+        default=1e-4,
+        metavar="S",
+        help="largest change of a target over its spread about the means; default 1e-4",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,27 +52,37 @@ def run(args: argparse.Namespace) -> int:
     from potential.model import TRIANGLE, Model
     from potential.model.compression import compress
     from potential.runtime.output import require_outputs
+    from potential.runtime.printable import printable
     from potential.runtime.progress import bar
     from potential.species import bead_names
     from potential.structures.read import files_of, read_geometries
 
     require_outputs([args.output], [args.model, *files_of(args.data)])
     model = Model.load(args.model)
-    structures = read_geometries(args.data, bead_names(model.species))
-    result = compress(model, structures, args.tolerance, bar)
+    columns = {target.weight_column for target in model.targets}
+    structures = read_geometries(args.data, bead_names(model.species), columns)
+    limit = args.target_tolerance
+    result = compress(model, structures, args.tolerance, bar, target_tolerance=limit)
     result.model.save(args.output)
     for (term, name), (before, after) in result.ranks.items():
         print(f"Term {term + 1}, {name}: {before} features, {after} dimensions")
     print("Multiplications of one atom's kernels: {:.3g}, now {:.3g}".format(*result.costs))
     if TRIANGLE in model.arrays:
         print("The triangle of the regression was left out: it is of no use to the smaller model")
-    deviation, n_atoms = result.deviation, sum(map(len, structures))
-    print(
-        f"On {len(structures)} structures, {n_atoms} atoms, the largest change is\n"
-        f"  force   {1e3 * deviation.force:.2g} meV/Å (RMS {1e3 * deviation.force_rms:.2g})\n"
-        f"  energy  {1e3 * deviation.energy_per_atom:.2g} meV/atom\n"
-        f"  virial  {1e3 * deviation.virial_per_atom:.2g} meV/atom"
-    )
+    n_atoms = sum(map(len, structures))
+    print(f"On {len(structures)} structures, {n_atoms} atoms, the largest change is")
+    if result.deviation:
+        own = result.deviation
+        print(
+            f"  force   {1e3 * own.force:.2g} meV/Å (RMS {1e3 * own.force_rms:.2g})\n"
+            f"  energy  {1e3 * own.energy_per_atom:.2g} meV/atom\n"
+            f"  virial  {1e3 * own.virial_per_atom:.2g} meV/atom"
+        )
+    for target in model.targets:
+        change = result.targets[target.name]
+        largest = f"{change.largest:.2g} {target.unit}".rstrip()
+        share = f"{change.relative:.1g} of its spread about the means"
+        print(printable(f"  {target.name}  {largest} (RMS {change.rms:.2g}), {share}"))
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.model, args.output)]
     print(f"soap-gpr: wrote {args.output}, {sizes[1]:.1f} of {sizes[0]:.1f} MiB", file=sys.stderr)
     return 0

@@ -38,13 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(
         parser,
         "--checkpoint",
-        help="keep the state of the fit here, and go on from it when it exists; removed at the end",
+        help="keep the state of the fit here (of [[targets]] in FILE.targets), and go on from it "
+        "when it exists; removed at the end",
     )
     add_output(
         parser,
         "--factor",
         help="keep the triangular factors here; when it exists, fit to other noise, e0 or jitter, "
-        "or to more structures, without the rows of the old ones",
+        "other noise, scale or mean of [[targets]], or to more structures, without the rows of the "
+        "old ones",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="read the data, estimate memory and time, and stop"

@@ -17,7 +17,8 @@ examples:
   soap-gpr learning-curve fit.toml --sizes 10,30,100,300 --repeats 10 -o curve.png
   soap-gpr report model.sgpr test.xyz --learning-curve curve.json -o report.html
 
-The errors are those on [data] test, or on a fifth of the training structures when there is none.
+The errors are those on [data] test, or on a fifth of the training structures when there is none,
+of the potential and of every [[targets]].
 docs/tuning.md says what is shared between the fits.
 """
 

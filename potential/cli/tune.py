@@ -18,6 +18,7 @@ example, in fit.toml:
   "terms.0.cutoff" = {low = 4.0, high = 7.0}
   "terms.0.zeta" = [2, 3, 4]
   "noise.force" = {low = 0.01, high = 0.2, log = true}
+  "targets.0.noise" = {low = 0.1, high = 10.0, log = true}  # of [[targets]]
 
 example:
   soap-gpr tune fit.toml -o best.toml --json tune.json --report tune.html

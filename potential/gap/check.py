@@ -11,7 +11,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.model import Evaluation, Model
-from potential.model.compression import Deviation, deviation
+from potential.model.deviations import Deviation, deviation
 from potential.model.evaluation import evaluate_structures
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure

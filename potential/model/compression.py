@@ -5,42 +5,36 @@ p̂·p̂_m becomes (Aᵀ p̂)·(Bᵀ p̂_m) with A, B (n_features, rank). An err
 (covariance C of p̂) and where the energy depends on it (covariance D of g = ∂ε/∂p̂): the best A and B
 follow from the singular values of D^(1/2) C^(1/2), energies in eV, as in balanced truncation
 (Moore, IEEE Trans. Autom. Control 26, 17 (1981)). Both covariances are those of the sparse points;
-the tolerance is held by measuring forces.
+the tolerance is held by measuring forces. Targets depend on p̂ as the energy does: the D of each is
+added to that of the energy, scaled so that over all sparse sets it is as large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model.evaluation import evaluate_structures
-from potential.model.model import TRIANGLE, Evaluation, Model
+from potential.model.deviations import Deviation, Measure, TargetDeviation
+from potential.model.model import TRIANGLE, Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
 from potential.structures.structure import Structure
 
+TARGET_TOLERANCE = 1e-4
 _CHUNK = 1000  # sparse points whose gradients are in memory at a time
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """Largest absolute differences between two models, and the RMS of the forces; eV and Å."""
-
-    force: float  # of any component
-    force_rms: float
-    energy_per_atom: float
-    virial_per_atom: float
-
-
-@dataclass(frozen=True)
 class Compression:
-    """The smaller model, its deviation, and (before, after) of each compressed sparse set."""
+    """The smaller model, its deviations, and (before, after) of each compressed sparse set."""
 
     model: Model
-    deviation: Deviation
+    deviation: Deviation | None  # None without a potential
+    targets: dict[str, TargetDeviation]
     ranks: dict[tuple[int, str], tuple[int, int]]  # (term, sparse set by its name): dimensions
     costs: tuple[float, float]  # multiplications of the kernels of one atom, mean over species
 
@@ -62,64 +56,53 @@ def compress(
     structures: Sequence[Structure],
     tolerance: float = 1e-5,
     progress: Progress = silent,
+    *,
+    target_tolerance: float = TARGET_TOLERANCE,
 ) -> Compression:
-    """The smallest projection whose forces differ by at most tolerance (eV/Å) on the structures.
+    """The smallest projection whose forces differ by at most tolerance (eV/Å) on the structures,
+    and values of targets by at most target_tolerance times their RMS about the means of species.
 
     Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
     out. Raises SoapGprError when no set would become quicker, or when the model is compressed
-    already, has targets or no soap term.
+    already or has no soap term.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
-    if model.targets:
-        raise SoapGprError(
-            f"found the targets {', '.join(target.name for target in model.targets)} in the model, "
-            "expected a potential alone: a projection is made for the weights of energies"
-        )
     record = model.metadata["provenance"]  # if it cannot be read, say so before the search
     model = model.without_array(TRIANGLE)  # of weights that the smaller model has not
     projections = _all_projections(model)
     if not projections:
         raise SoapGprError("found no soap term with weights, which alone can be compressed")
     values = np.sort(np.concatenate([[np.inf], *[f.values for f in projections.values()]]))[::-1]
-    reference = evaluate_structures(model, structures, progress, "reference")
+    measure = Measure(model, structures, progress)
     best = None
     low, high = 0, len(values)  # number of singular values kept: too few, enough
     while high - low > 1:
         middle = (low + high) // 2
         candidate = _projected(model, projections, values[middle])
-        found = evaluate_structures(candidate[0], structures, progress, f"{middle} dimensions")
-        measured = deviation(structures, reference, found)
-        if measured.force <= tolerance:
-            high, best = middle, (*candidate, measured)
+        measured, of_targets = measure(candidate[0], f"{middle} dimensions")
+        kept = measured is None or measured.force <= tolerance
+        if kept and all(own.relative <= target_tolerance for own in of_targets.values()):
+            high, best = middle, (*candidate, measured, of_targets)
         else:
             low = middle
     if best is None or not best[1]:
+        limits = [f"forces within {tolerance:g} eV/Å"] * model.has_potential
+        limits += [f"targets within {target_tolerance:g} of their spread"] * bool(model.targets)
         raise SoapGprError(
-            f"nothing to gain: forces within {tolerance:g} eV/Å take nearly all dimensions; "
+            f"nothing to gain: {' and '.join(limits)} take nearly all dimensions; "
             "keep the model, or allow a larger tolerance"
         )
-    smaller, ranks, measured = best
-    made = {"tolerance": tolerance, "deviation": asdict(measured)}
+    smaller, ranks, measured, of_targets = best
+    made: dict[str, Any] = {}
+    if measured:
+        made |= {"tolerance": tolerance, "deviation": asdict(measured)}
+    if of_targets:
+        changes = {name: asdict(own) for name, own in of_targets.items()}
+        made |= {"target_tolerance": target_tolerance, "target_deviation": changes}
     costs = _mean_cost(model), _mean_cost(smaller)
     smaller = smaller.with_record(provenance=record | {"compression": made})
-    return Compression(smaller, measured, ranks, costs)
-
-
-def deviation(
-    structures: Sequence[Structure], reference: Sequence[Evaluation], found: Sequence[Evaluation]
-) -> Deviation:
-    """Differences of two lists of evaluations of the same structures."""
-    force, energy, virial = [np.zeros(0)], [0.0], [0.0]
-    for structure, a, b in zip(structures, reference, found, strict=True):
-        assert a.forces is not None and b.forces is not None
-        force.append(np.ravel(b.forces - a.forces))
-        energy.append(abs(b.energy - a.energy) / len(structure))
-        virial.append(float(np.abs(b.virial - a.virial).max()) / len(structure))
-    forces = np.concatenate(force)
-    return Deviation(
-        float(np.abs(forces).max()), float(np.sqrt(np.mean(forces**2))), max(energy), max(virial)
-    )
+    return Compression(smaller, measured, of_targets, ranks, costs)
 
 
 def _terms_of_features(model: Model) -> list[int]:
@@ -129,14 +112,28 @@ def _terms_of_features(model: Model) -> list[int]:
 
 def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
     """Of every sparse set with weights, by (term, species index)."""
-    projections = {}
+    gradients = dict[tuple[int, int], dict[str, np.ndarray]]()
     for t in _terms_of_features(model):
-        term = model.terms[t]
         for a, points in model.sparse_points(t).items():
-            weights = model.arrays[f"term{t}.weights.{a}"]
-            if np.any(weights):
-                factors = term["delta"] ** 2 * weights * _coupling(model, t)
-                projections[t, a] = _balanced(points, factors, term)
+            own = {}
+            for prefix in ("", *(f"target{h}." for h in range(len(model.targets)))):
+                weights = model.arrays.get(f"{prefix}term{t}.weights.{a}", np.zeros(1))
+                if np.any(weights):
+                    factors = model.terms[t]["delta"] ** 2 * weights * _coupling(model, t)
+                    own[prefix] = _triangle(_gradients(points, factors, model.terms[t]))
+            if own:
+                gradients[t, a] = own
+    sizes: dict[str, float] = {}  # of the gradients of energies, under "", and targets
+    for own in gradients.values():
+        for prefix, R in own.items():
+            sizes[prefix] = float(np.hypot(sizes.get(prefix, 0.0), np.linalg.norm(R)))
+    unit, projections = sizes.get("", 1.0), {}
+    for (t, a), own in gradients.items():
+        scaled = [R if prefix == "" else unit / sizes[prefix] * R for prefix, R in own.items()]
+        R_g = (
+            np.asarray(np.linalg.qr(np.concatenate(scaled), mode="r")) if scaled[1:] else scaled[0]
+        )
+        projections[t, a] = _balanced(model.sparse_points(t)[a], R_g)
     return projections
 
 
@@ -149,18 +146,25 @@ def _coupling(model: Model, t: int) -> np.ndarray:
     return kappa[np.ix_(species, species)]
 
 
-def _balanced(X: np.ndarray, factors: np.ndarray, term: dict) -> _Projection:
-    """X (M, n_features): sparse points, which also are the sample of environments; factors (1 or M,
-    M) of the powers that each of those sums up."""
+def _gradients(X: np.ndarray, factors: np.ndarray, term: dict) -> np.ndarray:
+    """(M, n_features) at the sparse points X of a sum of kernels; factors (1 or M, M) of the powers
+    that each of those sums up."""
     zeta, offset = term["zeta"], term.get("offset", 0.0)
     factors = np.broadcast_to(factors, (len(X), len(X)))
-    gradients = [
-        zeta * (factors[own] * power(X[own] @ X.T + offset, zeta - 1)) @ X
-        for begin in range(0, len(X), _CHUNK)
-        for own in (slice(begin, begin + _CHUNK),)
-    ]
+    return np.concatenate(
+        [
+            zeta * (factors[own] * power(X[own] @ X.T + offset, zeta - 1)) @ X
+            for begin in range(0, len(X), _CHUNK)
+            for own in (slice(begin, begin + _CHUNK),)
+        ]
+    )
+
+
+def _balanced(X: np.ndarray, R_g: np.ndarray) -> _Projection:
+    """X (M, n_features): sparse points, which also are the sample of environments; R_g: triangle of
+    the gradients there."""
     # C = R_pᵀ R_p and D = R_gᵀ R_g; with U S Vᵀ = R_g R_pᵀ both Aᵀ C A and Bᵀ D B are S
-    R_p, R_g = _triangle(X), _triangle(np.concatenate(gradients))
+    R_p = _triangle(X)
     U, values, Vt = np.linalg.svd(R_g @ R_p.T)
     n = int(np.count_nonzero(values > 1e-15 * values[0]))
     scale = 1.0 / np.sqrt(values[:n])

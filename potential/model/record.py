@@ -131,6 +131,16 @@ _COUNTS = _table(dict.fromkeys(COUNTS, _number) | {"config_types": _each(_number
 _STATISTICS = _table(dict.fromkeys(("count", "rmse", "mae", "largest"), _number), required=True)
 _ERRORS = _table({"errors": _each(_each(_STATISTICS))})
 _DEVIATION = _table({"force": _number}, required=True)
+_CHANGE = _table({"largest": _number, "relative": _number}, required=True)
+
+
+def _compression(value: Any, where: str) -> None:
+    """Of a model without a potential there are changes of targets alone."""
+    of_targets = isinstance(value, dict) and "target_deviation" in value
+    _table({"deviation": _DEVIATION}, required=not of_targets)(value, where)
+    _table({"target_deviation": _each(_CHANGE)})(value, where)
+
+
 _SPREADS = _table(dict.fromkeys(("energy_spread", "force_spread"), _number), required=True)
 _SHARE = _all(_SPREADS, _table(dict.fromkeys(("energy", "force"), _number)))
 _SHARES = _table({"data": _text, "structures": _number, "terms": _list_of(_SHARE)}, required=True)
@@ -178,7 +188,7 @@ _CHECKS = {
             "targets": _list_of(_TARGET),
             "term_shares": _SHARES,
             "terms": _list_of(_ADAPTED),
-            "compression": _table({"deviation": _DEVIATION}, required=True),
+            "compression": _compression,
             "seconds": _each(_number),
             "warnings": _list_of(_text),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from potential.reports.page import Page
 from potential.reports.plots import COLORS, INK, figure, style
 from potential.runtime.output import atomic_file
 from potential.runtime.text_table import text_table
-from potential.scores.metrics import TOTAL_ENERGY, UNITS
+from potential.scores.metrics import ALL, TOTAL_ENERGY, UNITS
 from potential.validation.learning_curve import fitted_slope
 from potential.version import package_version
 
@@ -26,9 +27,13 @@ _SHOWN = {"rmse": "RMSE", "mae": "MAE"}
 
 
 def format_curve(curve: dict[str, Any]) -> str:
-    """A table of plain text with the slopes below."""
-    head, rows = table(curve)
-    return f"{lead(curve)}\n\n{text_table(head, rows)}"
+    """Tables of plain text with the slopes below, one for each target."""
+    parts = [lead(curve)]
+    if curve["errors"]:
+        parts.append(text_table(*table(curve)))
+    for name in _targets(curve):
+        parts.append(f"Target {name}\n{text_table(*target_table(curve, name))}")
+    return "\n\n".join(parts)
 
 
 def lead(curve: dict[str, Any]) -> str:
@@ -42,16 +47,36 @@ def lead(curve: dict[str, Any]) -> str:
 
 def table(curve: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """(head, rows): one row per size, slopes d log error / d log n in the last."""
-    head = ["structures"]
-    columns: list[list[str]] = [[str(n) for n in curve["sizes"]] + ["slope"]]
-    for label, statistic, of_curve in _curves(curve):
+    columns = {}
+    for label, of_label in curve["errors"].items():
         _, unit, factor = UNITS[label]
-        head.append(f"{label} {_SHOWN[statistic]}, {unit}")
-        pairs = zip(of_curve["mean"], of_curve["standard_error"], strict=True)
-        cells = [_with_error(factor * mean, factor * error) for mean, error in pairs]
-        slope = of_curve["slope"]
-        columns.append([*cells, "-" if slope is None else f"{slope:.2f}"])
-    return head, [list(row) for row in zip(*columns, strict=True)]
+        for statistic, own in of_label.items():
+            columns[f"{label} {_SHOWN[statistic]}, {unit}"] = _column(own, factor)
+    return _by_size(curve, columns)
+
+
+def target_table(curve: dict[str, Any], name: str) -> tuple[list[str], list[list[str]]]:
+    """The same of a target: of all, and of each species of atoms."""
+    unit = curve["target_units"][name]
+    columns = {}
+    for of, groups in _groups(curve, name).items():
+        for statistic, own in groups.items():
+            columns[f"{of} {_SHOWN[statistic]}" + f", {unit}" * bool(unit)] = _column(own)
+    return _by_size(curve, columns)
+
+
+def _by_size(curve: dict[str, Any], columns: dict[str, list[str]]):
+    sizes = [str(n) for n in curve["sizes"]] + ["slope"]
+    rows = [list(row) for row in zip(sizes, *columns.values(), strict=True)]
+    return ["structures", *columns], rows
+
+
+def _column(own: dict[str, Any], factor: float = 1.0) -> list[str]:
+    """Cells of all sizes, "-" for those without errors, and the slope."""
+    pairs = zip(own["mean"], own["standard_error"], strict=True)
+    cells = ["-" if m is None else _with_error(factor * m, factor * error) for m, error in pairs]
+    slope = own["slope"]
+    return [*cells, "-" if slope is None else f"{slope:.2f}"]
 
 
 def _with_error(mean: float, error: float) -> str:
@@ -61,21 +86,26 @@ def _with_error(mean: float, error: float) -> str:
 
 
 def curve_figures(curve: dict[str, Any]) -> list[tuple[Figure, str]]:
-    """(figure, caption) for each label."""
+    """(figure, caption) for each label and target."""
     made = []
-    for label in _plotted(curve):
+    for panel in _panels(curve):
         fig, axes = figure()
-        _draw(axes, curve, label)
-        made.append((fig, _caption(curve, label)))
+        _draw(axes, curve["sizes"], panel)
+        caption = f"Error of {panel.name}: mean and standard error of {curve['repeats']} repeats"
+        made.append((fig, caption))
     return made
 
 
 def add_curve(page: Page, curve: dict[str, Any]) -> None:
-    """Plots and table."""
+    """Plots and tables."""
     page.heading("Learning curve")
     page.text(lead(curve) + ". Lines are power laws fitted to all sizes.")
     page.figures(curve_figures(curve))
-    page.table(*table(curve), text_columns=())
+    if curve["errors"]:
+        page.table(*table(curve), text_columns=())
+    for name in _targets(curve):
+        page.heading(f"Learning curve of {name}")
+        page.table(*target_table(curve, name), text_columns=())
 
 
 def write_curve(path: str | Path, curve: dict[str, Any], title: str) -> None:
@@ -86,12 +116,12 @@ def write_curve(path: str | Path, curve: dict[str, Any], title: str) -> None:
         page.footer(f"Written by soap-gpr {package_version()}.")
         page.write(path)
         return
-    labels = _plotted(curve)
-    fig = Figure(figsize=(4.4 * len(labels), 4.0), layout="constrained")
-    for k, label in enumerate(labels):
-        axes = fig.add_subplot(1, len(labels), k + 1)
+    panels = _panels(curve)
+    fig = Figure(figsize=(4.4 * len(panels), 4.0), layout="constrained")
+    for k, panel in enumerate(panels):
+        axes = fig.add_subplot(1, len(panels), k + 1)
         style(axes)
-        _draw(axes, curve, label)
+        _draw(axes, curve["sizes"], panel)
     save_figure(fig, path)
 
 
@@ -116,8 +146,7 @@ def read_curve(path: str | Path) -> dict[str, Any]:
     """What ``soap-gpr learning-curve --json`` wrote; raises SoapGprError when it is not that."""
     try:
         curve = json.loads(Path(path).read_text(encoding="utf-8"))
-        table(curve)
-        lead(curve)
+        format_curve(curve)
     except OSError as error:
         raise SoapGprError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -127,13 +156,40 @@ def read_curve(path: str | Path) -> dict[str, Any]:
     return curve
 
 
-def _draw(axes: Axes, curve: dict[str, Any], label: str) -> None:
-    sizes, (_, unit, factor) = curve["sizes"], UNITS[label]
-    for color, (statistic, of_curve) in zip(COLORS, curve["errors"][label].items(), strict=False):
-        mean = factor * np.array(of_curve["mean"])
-        error = factor * np.array(of_curve["standard_error"])
+@dataclass(frozen=True)
+class _Panel:
+    """One plot: a label with its statistics, or a target with its species."""
+
+    name: str
+    unit: str
+    factor: float
+    lines: dict[str, dict[str, Any]]
+
+
+def _panels(curve: dict[str, Any]) -> list[_Panel]:
+    """Those of total energies are in the table alone: they would repeat those per atom."""
+    panels = []
+    for label, of_label in curve["errors"].items():
+        if label != TOTAL_ENERGY:
+            _, unit, factor = UNITS[label]
+            lines = {_SHOWN[statistic]: own for statistic, own in of_label.items()}
+            panels.append(_Panel(label, unit, factor, lines))
+    for name in _targets(curve):
+        groups = _groups(curve, name)
+        if len(groups) > 1:
+            lines = {f"{of} RMSE": own["rmse"] for of, own in groups.items() if of != ALL}
+        else:
+            lines = {_SHOWN[statistic]: own for statistic, own in groups[ALL].items()}
+        panels.append(_Panel(name, curve["target_units"][name], 1.0, lines))
+    return panels
+
+
+def _draw(axes: Axes, sizes: list[int], panel: _Panel) -> None:
+    for k, (name, line) in enumerate(panel.lines.items()):
+        color = COLORS[k % len(COLORS)]
+        mean = panel.factor * np.array(line["mean"], dtype=float)
+        error = panel.factor * np.array(line["standard_error"], dtype=float)
         slope, intercept = fitted_slope(sizes, mean)
-        name = _SHOWN[statistic]
         if np.isfinite(slope):
             axes.plot(sizes, np.exp(intercept) * np.array(sizes) ** slope, color=color, alpha=0.4)
             name += f", slope {slope:.2f}"
@@ -146,20 +202,16 @@ def _draw(axes: Axes, curve: dict[str, Any], label: str) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
     axes.set_xlabel("training structures", color=INK)
-    axes.set_ylabel(f"error of {label} ({unit})", color=INK)
+    axes.set_ylabel(f"error of {panel.name}" + f" ({panel.unit})" * bool(panel.unit), color=INK)
     axes.legend(fontsize=8, frameon=False)
 
 
-def _caption(curve: dict[str, Any], label: str) -> str:
-    return f"Error of {label}: mean and standard error of {curve['repeats']} repeats"
+def _targets(curve: dict[str, Any]) -> list[str]:
+    """Those with errors; older files have none."""
+    return [name for name, groups in curve.get("target_errors", {}).items() if groups]
 
 
-def _plotted(curve: dict[str, Any]) -> list[str]:
-    """Total energies are in the table: as a plot they would repeat those per atom."""
-    return [label for label in curve["errors"] if label != TOTAL_ENERGY]
-
-
-def _curves(curve: dict[str, Any]):
-    for label, of_label in curve["errors"].items():
-        for statistic, of_curve in of_label.items():
-            yield label, statistic, of_curve
+def _groups(curve: dict[str, Any], name: str) -> dict[str, Any]:
+    """Errors of a target, of all and by species; a single group would only repeat all."""
+    groups = curve["target_errors"][name]
+    return groups if len(groups) > 2 else {ALL: groups[ALL]}

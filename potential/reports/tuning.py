@@ -44,8 +44,14 @@ def delta_lines(tuning: Tuning) -> str:
 def lead(tuning: Tuning) -> str:
     """What was done, in one sentence."""
     settings = tuning.settings
-    names = {"combined": "mean over labels of RMSE / level in [noise] at the start"}
-    value = names.get(settings.objective, f"RMSE of {settings.objective}")
+    objective = settings.objective
+    if objective == "combined" and tuning.trials and not any(t.rmse for t in tuning.trials):
+        objective = "targets"  # without a potential
+    names = {
+        "combined": "mean over labels of RMSE / level in [noise] at the start",
+        "targets": "mean over targets of RMSE / RMSE of their means alone",
+    }
+    value = names.get(objective, f"RMSE of {objective}")
     text = f"{settings.folds}-fold cross-validation of {settings.file}; value: {value}"
     return text + ("; interrupted" if tuning.interrupted else "")
 
@@ -56,7 +62,9 @@ def table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
     deltas = list(dict.fromkeys(key for trial in tuning.trials for key in trial.delta))
     labels = list(dict.fromkeys(label for trial in tuning.trials for label in trial.rmse))
     noise = list(dict.fromkeys(key for trial in tuning.trials for key in _levels(trial)))
+    targets = [own for own in tuning.settings.start.targets if _has_target(tuning, own.name)]
     head = ["", "trial", "value", *(f"{label}, {UNITS[label][1]}" for label in labels)]
+    head += [f"{own.name}, {own.unit}" if own.unit else own.name for own in targets]
     rows = []
     for trial in tuning.trials:
         row = ["*" if trial is tuning.best else "", str(trial.number)]
@@ -65,10 +73,16 @@ def table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
             f"{UNITS[label][2] * trial.rmse[label]:.3g}" if label in trial.rmse else "-"
             for label in labels
         ]
+        found = [trial.targets.get(own.name) for own in targets]
+        row += ["-" if errors is None else f"{errors.rmse:.3g}" for errors in found]
         row += [_show(_value_of(tuning, trial, key)) for key in (*keys, *deltas)]
         row += [_show(_levels(trial).get(key)) for key in noise]
         rows.append(row)
     return [*head, *keys, *deltas, *(f"noise.{key}" for key in noise)], rows
+
+
+def _has_target(tuning: Tuning, name: str) -> bool:
+    return any(name in trial.targets for trial in tuning.trials)
 
 
 def write_page(path: str | Path, tuning: Tuning) -> None:
@@ -112,7 +126,8 @@ def write_best(path: str | Path, tuning: Tuning) -> None:
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         found = parse_settings(read_toml(temporary), file=str(path), folder=Path(path).parent)
-        if found.terms != expected.terms or found.noise != expected.noise:
+        written = (found.terms, found.noise, found.targets)
+        if written != (expected.terms, expected.noise, expected.targets):
             raise AssertionError(f"{path} does not say what was to be written")
 
 
@@ -128,14 +143,14 @@ def toml_writer() -> Any:
 
 
 def _toml(values: Mapping[str, Any]) -> str:
-    """The settings with one [[terms]] after the other, as people write them."""
+    """The settings with one [[terms]] and [[targets]] after the other, as people write them."""
     dumps = toml_writer().dumps
-    parts = [dumps({"data": values["data"]})]
-    for term in values.get("terms", []):
-        tables = {key: value for key, value in term.items() if isinstance(value, dict)}
-        plain = {key: value for key, value in term.items() if key not in tables}
-        parts.append("[[terms]]\n" + dumps(plain) + (dumps({"terms": tables}) if tables else ""))
-    others = {key: value for key, value in values.items() if key not in ("data", "terms")}
+    parts, lists = [dumps({"data": values["data"]})], ("terms", "targets")
+    for key, own in [(name, own) for name in lists for own in values.get(name, [])]:
+        tables = {name: value for name, value in own.items() if isinstance(value, dict)}
+        plain = {name: value for name, value in own.items() if name not in tables}
+        parts.append(f"[[{key}]]\n" + dumps(plain) + (dumps({key: tables}) if tables else ""))
+    others = {key: value for key, value in values.items() if key not in ("data", *lists)}
     return "\n".join([*parts, dumps(others)])
 
 

@@ -34,6 +34,7 @@ _LEAST, _MOST = 1e-10, 1e10
 # Names that ASE, extended XYZ or i-PI give to something else.
 _PER_ATOM, _OF_STRUCTURES = {"charges", "magmoms"}, {"magmom"}
 _TAKEN = {*all_properties, "numbers", "positions", "cell", "pbc", "species", "pos", "raw", "virial"}
+_TAKEN |= {"force", "total_energy", "combined", "targets"}  # labels and objectives of a search
 _TAKEN |= {"config_type", "momenta", "masses", "tags", "bead", "Z"}
 
 

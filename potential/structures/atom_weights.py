@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ase
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.structures.target_labels import LARGEST, TargetLabel
+from potential.structures.target_labels import LARGEST
 
 
 def weight_column(arrays: Mapping[str, Any], name: str, n: int) -> np.ndarray:
@@ -38,11 +38,10 @@ def weight_column(arrays: Mapping[str, Any], name: str, n: int) -> np.ndarray:
 
 
 def read_columns(
-    atoms: ase.Atoms, labels: Sequence[TargetLabel], source: str
+    atoms: ase.Atoms, names: Iterable[str | None], source: str
 ) -> dict[str, np.ndarray]:
-    """Those that the labels name. Raises SoapGprError as ``weight_column``."""
-    names = [label.weights for label in labels if label.weights]
+    """Those of these names. Raises SoapGprError as ``weight_column``."""
     try:
-        return {name: weight_column(atoms.arrays, name, len(atoms)) for name in names}
+        return {name: weight_column(atoms.arrays, name, len(atoms)) for name in names if name}
     except SoapGprError as error:
         raise SoapGprError(f"{source}: {error}") from None

@@ -16,6 +16,7 @@ import ase.io
 from ase.io.formats import string2index
 
 from potential.errors import SoapGprError
+from potential.structures.atom_weights import read_columns
 from potential.structures.beads import COLUMN, read_beads
 from potential.structures.file_check import check_file, is_extended_xyz
 from potential.structures.label_messages import doubts, no_labels, notes, unusable_stresses
@@ -150,9 +151,19 @@ def _require_volumes(dropped: Sequence[str], name: str | None) -> None:
         )
 
 
-def read_geometries(specs: Sequence[str], beads: Collection[str] = ()) -> list[Structure]:
-    """Structures without their labels, which need not be consistent or there at all."""
-    return [geometry(atoms, source) for atoms, source in read_frames(specs, beads)]
+def read_geometries(
+    specs: Sequence[str], beads: Collection[str] = (), columns: Iterable[str | None] = ()
+) -> list[Structure]:
+    """Structures without their labels, which need not be consistent or there at all.
+
+    columns: names of those that weigh atoms in a target. Raises SoapGprError for a frame without.
+    """
+    columns = list(columns)
+    frames = read_frames(specs, beads)
+    return [
+        replace(geometry(atoms, source), arrays=read_columns(atoms, columns, source))
+        for atoms, source in frames
+    ]
 
 
 def geometry(atoms: ase.Atoms, source: str) -> Structure:

@@ -127,7 +127,7 @@ def structure_from_atoms(
         source=source,
         targets=read_targets(atoms, names.targets, numbers, source),
         info=_other_info(atoms, names),
-        arrays=read_columns(atoms, names.targets, source),
+        arrays=read_columns(atoms, (label.weights for label in names.targets), source),
         **read_sigmas(atoms, names, forces, source),
         **read_weights(atoms, names, source),
     )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -31,15 +31,15 @@ def accumulate(
     KeyboardInterrupt, with the checkpoint written, when the process is told to stop, and
     SoapGprError when it cannot be written then.
     """
-    model, warning = choice.model, ""
+    model = choice.model
     mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
     qr = StreamingQR(model.n_weights)
+
+    def added(done: int) -> Iterator[None]:
+        return _added(qr, model, mine[done:], settings, progress)
+
     with ranks.together():
-        if checkpoint is None:
-            for _ in _added(qr, model, mine, settings, progress):
-                pass
-        else:
-            warning = _add_with_checkpoints(qr, choice, mine, settings, progress, checkpoint)
+        warning = add_all([qr], added, len(mine), choice, checkpoint)
     R = qr.finish()
     ranks.combine(R, lambda other: merge(R, other))
     return Triangle(R, sum(ranks.all_gather(qr.n_rows)), said_on(ranks, warning))
@@ -67,21 +67,29 @@ def _added(
         yield
 
 
-def _add_with_checkpoints(
-    qr: StreamingQR,
+def add_all(
+    qrs: Sequence[StreamingQR],
+    added: Callable[[int], Iterator[None]],
+    n_structures: int,
     choice: Choice,
-    structures: Sequence[Structure],
-    settings: FitSettings,
-    progress: Progress,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | None,
 ) -> str:
-    """Why the checkpoint could not be written at some time, or ""."""
-    done, warning = checkpoint.resume(qr, len(structures)), ""
+    """Add the rows of all structures to the triangles, going on from a checkpoint where there is
+    one; why that could not be written at some time, or "".
+
+    added: adds structure after structure, from the one with this number on, and yields after each.
+    Raises as ``accumulate``.
+    """
+    if checkpoint is None:
+        for _ in added(0):
+            pass
+        return ""
+    done, warning = checkpoint.resume(qrs, n_structures), ""
     with deferred_interrupts() as received:
-        for _ in _added(qr, choice.model, structures[done:], settings, progress):
+        for _ in added(done):
             done += 1
             if received:
-                checkpoint.save(choice, qr, done)
+                checkpoint.save(choice, qrs, done)
                 raise KeyboardInterrupt
-            warning = checkpoint.save_at_times(choice, qr, done) or warning
-        return checkpoint.save_at_times(choice, qr, done, now=True) or warning
+            warning = checkpoint.save_at_times(choice, qrs, done) or warning
+        return checkpoint.save_at_times(choice, qrs, done, now=True) or warning

@@ -29,16 +29,22 @@ from potential.training.regression import StreamingQR
 from potential.version import package_version
 
 _KIND = "checkpoint"
+TARGETS = ".targets"  # after the name of the checkpoint
 INTERVAL = 60.0  # seconds between two writings: what a process that is killed outright loses
 
 
 class Checkpoint:
-    """One file per rank: the choice of sparse points, and how far the regression has come."""
+    """One file per rank: the choice of sparse points, and how far the regression has come.
 
-    def __init__(self, path: str | Path, ranks: Ranks, problem: str):
-        """problem: what ``digest`` says of settings and structures. Raises SoapGprError when the
-        file cannot be written, is damaged or is that of another fit."""
+    Regressions of targets, which come after that of the potential, have one of their own.
+    """
+
+    def __init__(self, path: str | Path, ranks: Ranks, problem: str, *, targets: bool = False):
+        """problem: what ``digest`` says of settings and structures; targets: whether there are any.
+        Raises SoapGprError when a file cannot be written, is damaged or is that of another fit."""
         self.path = checkpoint_path(path, ranks)
+        own = f"{path}{TARGETS}"
+        self.targets = Checkpoint(own, ranks, problem) if targets else None
         require_writable(self.path)
         self._problem = problem
         self._choice: Choice | None = None
@@ -49,36 +55,42 @@ class Checkpoint:
 
     @property
     def choice(self) -> Choice | None:
-        """The sparse points with what their choice had to say, if the file has them."""
+        """The sparse points with what their choice had to say, if a file has them."""
+        if self._choice is None and self.targets:  # as without a potential
+            return self.targets.choice
         return self._choice
 
-    def resume(self, qr: StreamingQR, n_structures: int) -> int:
-        """Bring qr up to the state of the file; the number of structures, of so many, it has seen.
+    def resume(self, qrs: Sequence[StreamingQR], n_structures: int) -> int:
+        """Bring the triangles up to the state of the file; the number of structures, of so many,
+        that they have seen.
 
-        Raises SoapGprError when the state is not one of such a regression.
+        Raises SoapGprError when the state is not one of such regressions.
         """
         if self._state is None:
             return 0
         (values, arrays), self._state = self._state, None
         try:
-            n_rows, n_done = int(values["n_rows"]), int(values["n_done"])
-            if n_rows < 0 or not 0 <= n_done <= n_structures:
+            n_rows, n_done = [int(n) for n in values["n_rows"]], int(values["n_done"])
+            if min(n_rows) < 0 or not 0 <= n_done <= n_structures:
                 raise ValueError("found counts of another regression")
-            qr.restore(arrays["R"], arrays["waiting"], n_rows)
+            for k, (qr, n) in enumerate(zip(qrs, n_rows, strict=True)):
+                qr.restore(arrays[_name("R", k)], arrays[_name("waiting", k)], n)
         except (KeyError, TypeError, ValueError):
             raise damaged(self.path, _KIND) from None
         return n_done
 
-    def save(self, choice: Choice, qr: StreamingQR, n_done: int) -> None:
+    def save(self, choice: Choice, qrs: Sequence[StreamingQR], n_done: int) -> None:
         """Write the state. Raises SoapGprError when that is impossible."""
         self._written = time.monotonic()
-        values = {"problem": self._problem, "n_rows": qr.n_rows, "n_done": n_done}
+        n_rows = [qr.n_rows for qr in qrs]
+        values = {"problem": self._problem, "n_rows": n_rows, "n_done": n_done}
         own_values, own_arrays = pack_choice(choice)
-        arrays = {"R": qr.R, "waiting": qr.waiting}
+        arrays = {_name("R", k): qr.R for k, qr in enumerate(qrs)}
+        arrays |= {_name("waiting", k): qr.waiting for k, qr in enumerate(qrs)}
         write_state(self.path, _KIND, values | own_values, own_arrays | arrays)
 
     def save_at_times(
-        self, choice: Choice, qr: StreamingQR, n_done: int, *, now: bool = False
+        self, choice: Choice, qrs: Sequence[StreamingQR], n_done: int, *, now: bool = False
     ) -> str:
         """Write the state, at most once in INTERVAL seconds unless ``now``.
 
@@ -87,7 +99,7 @@ class Checkpoint:
         if not now and time.monotonic() - self._written < INTERVAL:
             return ""
         try:
-            self.save(choice, qr, n_done)
+            self.save(choice, qrs, n_done)
         except SoapGprError as error:
             return f"{error}; the fit went on without this checkpoint"
         return ""
@@ -95,6 +107,8 @@ class Checkpoint:
     def remove(self) -> None:
         """The fit is done."""
         Path(os.path.realpath(self.path)).unlink(missing_ok=True)
+        if self.targets:
+            self.targets.remove()
 
     def _load(self) -> None:
         values, arrays = self._state = read_state(self.path, _KIND)
@@ -104,6 +118,10 @@ class Checkpoint:
                 "version, expected this one's, or no file: delete it or choose another name"
             )
         self._choice = read_choice(self.path, _KIND, values, arrays)
+
+
+def _name(array: str, k: int) -> str:
+    return f"{array}{k or ''}"
 
 
 def checkpoint_path(path: str | Path, ranks: Ranks) -> Path:
@@ -144,15 +162,18 @@ def digest(settings: FitSettings, structures: Sequence[Structure]) -> str:
 
 
 def nameless(settings: FitSettings) -> dict[str, Any]:
-    """[[terms]], [baseline], [noise], [solver] and extra_species, with digests in the place of
-    files that they name. Raises SoapGprError when one cannot be read."""
+    """[[terms]], [[targets]] but for the names of their labels, [baseline], [noise], [solver] and
+    extra_species, with digests in the place of files that they name. Raises SoapGprError when one
+    cannot be read."""
     values = settings.to_dict()
     tables = [values["baseline"], *values["terms"]]
     for own, table in zip((settings.baseline, *settings.terms), tables, strict=True):
         table |= {key: _file_digest(name) for key, name in own.files.items()}
     values["solver"].pop("keep_factor")  # changes nothing that is kept
     kept = {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
-    return kept | {"extra_species": list(settings.data.extra_species)}
+    named = ("key", "column", "unit")
+    targets = [{k: v for k, v in own.items() if k not in named} for own in values["targets"]]
+    return kept | {"targets": targets, "extra_species": list(settings.data.extra_species)}
 
 
 def _file_digest(name: str) -> str:

@@ -3,6 +3,7 @@
 
 There is one factor of [A C y] for each config_type and label, before division by the levels
 in [noise]; C are compositions, so that targets can move to another e0 (see ``extended_rows``).
+[[targets]] have theirs beside them (see ``TargetFactors``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,17 +32,29 @@ from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
 from potential.training.rows import extended_rows, row_cost
+from potential.training.target_factors import Key, TargetFactors, collapsed, width
+from potential.training.target_groups import Group
+from potential.training.target_priors import Prior
+from potential.training.target_problem import TargetProblem
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 4  # of the file
+_FORMAT = 5  # of the file
+
+Of = TypeVar("Of", tuple[str, str], Key)  # of rows
 
 
-def factor_bytes(structures: Sequence[Structure], n_weights: int, n_species: int) -> int:
+def factor_bytes(
+    structures: Sequence[Structure],
+    n_weights: int,
+    n_species: int,
+    of_targets: Sequence[Group] = (),
+) -> int:
     """Memory of the factors of these structures on one rank, with the rows that wait for them."""
     groups = {(own.group, own.label) for s in structures for own in label_rows(s)}
-    width = n_weights + n_species + 1
-    return 8 * len(groups) * width * (width + BUFFER_ROWS)
+    widths = [n_weights + n_species + 1] * len(groups)
+    widths += [width(own) + 1 for own in of_targets for _ in range(own.n_levels)]
+    return 8 * sum(n * (n + BUFFER_ROWS) for n in widths)
 
 
 class FactorStore:
@@ -53,13 +67,15 @@ class FactorStore:
         self.choice: Choice | None = None
         self.triangles: dict[tuple[str, str], np.ndarray] = {}
         self._n_rows: dict[tuple[str, str], int] = {}
+        self.target_triangles: dict[Key, np.ndarray] = {}
+        self._n_target_rows: dict[Key, int] = {}
         self._members: Counter[str] = Counter()
+        self._settings = settings
         values = nameless(settings)
         baseline = {k: v for k, v in values["baseline"].items() if k != "isolated_atom_energies"}
-        self._problem = json.dumps(
-            [_FORMAT, package_version(), values["terms"], baseline, values["extra_species"]],
-            sort_keys=True,
-        )
+        targets = [own | dict.fromkeys(("noise", "scale", "mean")) for own in values["targets"]]
+        parts = [values["terms"], targets, baseline, values["extra_species"]]
+        self._problem = json.dumps([_FORMAT, package_version(), *parts], sort_keys=True)
         require_writable(self.path)
         if self.path.exists():
             self._load()
@@ -91,26 +107,37 @@ class FactorStore:
     ) -> None:
         """Take in the rows of more structures; the first rank then has those of all ranks."""
         self.choice, model = choice, choice.model
-        width = model.n_weights + len(model.species)
-        plain = replace(settings, noise=UNIT_NOISE)
+        n_columns = model.n_weights + len(model.species)
+        plain, problem = replace(settings, noise=UNIT_NOISE), TargetProblem(model, settings)
         parts: dict[tuple[str, str], StreamingQR] = {}
+        of_targets = TargetFactors(problem.groups)
         mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
 
         def rows_of(structure: Structure):
-            return structure, extended_rows(model, structure, plain)
+            found = problem.rows(structure) if structure.targets else []
+            if not structure.has_potential_labels:
+                return structure, None, found
+            return structure, extended_rows(model, structure, plain), found
 
         with ranks.together():
-            for structure, rows in ordered_map(rows_of, progress(mine, "regression")):
+            for structure, rows, found in ordered_map(rows_of, progress(mine, "regression")):
                 for own in label_rows(structure):
                     group = own.group, own.label
                     if group not in parts:
-                        parts[group] = StreamingQR(width)
+                        parts[group] = StreamingQR(n_columns)
                     parts[group].add(rows[own.rows, :-1], rows[own.rows, -1])
+                of_targets.add(found)
         self._members.update(structure_digest(structure).hex() for structure in structures)
         groups = sorted({group for found in ranks.all_gather(list(parts)) for group in found})
         for group in groups:
-            qr = parts.pop(group) if group in parts else StreamingQR(width)
-            self._take_in(group, qr, ranks)
+            qr = parts.pop(group) if group in parts else StreamingQR(n_columns)
+            _take_in(self.triangles, self._n_rows, group, qr, ranks)
+        streams = of_targets.streams
+        keys = sorted({key for found in ranks.all_gather(list(streams)) for key in found})
+        for key in keys:
+            empty = width(problem.groups[key[0]])
+            qr = streams.pop(key) if key in streams else StreamingQR(empty)
+            _take_in(self.target_triangles, self._n_target_rows, key, qr, ranks)
 
     def triangle(self, settings: FitSettings, e0: np.ndarray) -> Triangle:
         """The triangle of all rows for this noise and e0 (n_species,)."""
@@ -125,6 +152,18 @@ class FactorStore:
                 n_rows += self._n_rows[group, label]
         return Triangle(qr.finish(), n_rows)
 
+    def of_targets(
+        self, problem: TargetProblem, priors: Sequence[Prior]
+    ) -> tuple[list[np.ndarray], list[int]]:
+        """Triangles of the rows of each group of [[targets]], and numbers of labels."""
+        triangles, counts = [], []
+        for g, group in enumerate(problem.groups):
+            own = sorted((key[1], R) for key, R in self.target_triangles.items() if key[0] == g)
+            triangles.append(collapsed(group, own, priors[problem.number(group)]))
+            n_rows = sum(n for key, n in self._n_target_rows.items() if key[0] == g)
+            counts.append(n_rows if group.n_weights else 0)
+        return triangles, counts
+
     def save(self) -> str:
         """Write the file in one step; returns why that was impossible, which is not worth the fit,
         else ""."""
@@ -134,8 +173,10 @@ class FactorStore:
             "problem": self._problem,
             "members": self._members,
             "groups": [[*group, self._n_rows[group]] for group in groups],
+            "targets": [[*key, self._n_target_rows[key]] for key in sorted(self.target_triangles)],
         }
         arrays = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
+        arrays |= {f"T{g}.{a}": R for (g, a), R in self.target_triangles.items()}
         own_values, own_arrays = pack_choice(self.choice)
         try:
             write_state(self.path, _KIND, values | own_values, own_arrays | arrays)
@@ -143,38 +184,52 @@ class FactorStore:
             return f"{error}; the fit went on without this factor"
         return ""
 
-    def _take_in(self, group: tuple[str, str], qr: StreamingQR, ranks: Ranks) -> None:
-        triangle = qr.finish()
-        ranks.combine(triangle, lambda other: merge(triangle, other))
-        n_rows = sum(ranks.all_gather(qr.n_rows))
-        if group in self.triangles and ranks.is_first:
-            merge(triangle, np.array(self.triangles[group], order="F"))
-        self.triangles[group] = triangle
-        self._n_rows[group] = self._n_rows.get(group, 0) + n_rows
-
     def _load(self) -> None:
         values, arrays = read_state(self.path, _KIND)
         if values.get("problem") != self._problem:
             raise SoapGprError(
-                f"{self.path}: found the factor of a fit with other [[terms]] or another version, "
-                "expected this one's, or no file: delete it or choose another name"
+                f"{self.path}: found the factor of a fit with other [[terms]] or [[targets]], or "
+                "another version, expected this one's, or no file: delete it or choose another name"
             )
         self.choice = read_choice(self.path, _KIND, values, arrays)
         try:
             self._members = Counter({str(k): int(n) for k, n in values["members"].items()})
+            model = self.choice.model
+            n_columns = model.n_weights + len(model.species)
             for k, (group, label, n_rows) in enumerate(values["groups"]):
-                self.triangles[str(group), str(label)] = self._checked(arrays[f"R{k}"])
+                self.triangles[str(group), str(label)] = _checked(arrays[f"R{k}"], n_columns)
                 self._n_rows[str(group), str(label)] = int(n_rows)
+            groups = TargetProblem(model, self._settings).groups if values["targets"] else []
+            for g, a, n_rows in values["targets"]:
+                own = groups[range(len(groups))[g]]
+                R = _checked(arrays[f"T{g}.{a}"], width(own))
+                self.target_triangles[g, range(own.n_species)[a]] = R
+                self._n_target_rows[g, a] = int(n_rows)
             if any(label not in LABELS for _, label in self.triangles):
                 raise ValueError("labels")
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise damaged(self.path, _KIND) from None
 
-    def _checked(self, R: np.ndarray) -> np.ndarray:
-        """A triangle of the file; raises ValueError when it is not one of the model's."""
-        assert self.choice is not None
-        model = self.choice.model
-        width = model.n_weights + len(model.species) + 1
-        if R.shape != (width, width) or not np.isfinite(R).all():
-            raise ValueError(f"found a factor of shape {R.shape}")
-        return R
+
+def _take_in(
+    triangles: dict[Of, np.ndarray],
+    n_rows: dict[Of, int],
+    group: Of,
+    qr: StreamingQR,
+    ranks: Ranks,
+) -> None:
+    """Merge the rows of all ranks into the triangle of a group, on the first."""
+    triangle = qr.finish()
+    ranks.combine(triangle, lambda other: merge(triangle, other))
+    new = sum(ranks.all_gather(qr.n_rows))
+    if group in triangles and ranks.is_first:
+        merge(triangle, np.array(triangles[group], order="F"))
+    triangles[group] = triangle
+    n_rows[group] = n_rows.get(group, 0) + new
+
+
+def _checked(R: np.ndarray, n_columns: int) -> np.ndarray:
+    """A triangle of the file; raises ValueError when it is not one of so many columns."""
+    if R.shape != (n_columns + 1, n_columns + 1) or not np.isfinite(R).all():
+        raise ValueError(f"found a factor of shape {R.shape}")
+    return R

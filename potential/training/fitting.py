@@ -32,13 +32,13 @@ from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate, said_on
 from potential.training.baseline import isolated_atom_energies
-from potential.training.checkpoint import Checkpoint, checkpoint_path, digest
+from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
-from potential.training.maps import set_apart, wanted, with_maps_of
+from potential.training.maps import require_no_maps, set_apart, with_maps_of
 from potential.training.memory import require_possible
-from potential.training.noise import row_sigmas
+from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
 from potential.training.targets import fit_targets
@@ -78,8 +78,9 @@ def fit(
     looked for as in files, under the same keys, also among the results of a calculator, which must
     be those of the frame as it is. Messages call them ``train[3]``; the model file records their
     number and a digest. progress: bars on stderr when that is a terminal, or what shows progress.
-    checkpoint: a file that keeps the state of the regression; a later call with the same settings,
-    data and number of ranks goes on from it. factor: a file that keeps the triangular factors; a
+    checkpoint: a file that keeps the state of the regression, with another, its name and
+    ``.targets``, for that of [[targets]]; a later call with the same settings, data and number of
+    ranks goes on from it. factor: a file that keeps the triangular factors; a
     later call with other noise, e0 or jitter, or with more structures, keeps the sparse points and
     makes rows for new structures alone. The result does not depend on the order of the structures,
     and on the number of threads and MPI ranks in rounding alone. On several ranks all of them call
@@ -92,7 +93,11 @@ def fit(
     if checkpoint and factor:
         raise SoapGprError("found a checkpoint and a factor, expected one of them")
     with ranks.together():
-        require_outputs([checkpoint and checkpoint_path(checkpoint, ranks), factor])
+        state = checkpoint and checkpoint_path(checkpoint, ranks)
+        of_targets = (
+            checkpoint and settings.targets and checkpoint_path(f"{checkpoint}{TARGETS}", ranks)
+        )
+        require_outputs([state, of_targets or None, factor])
     if isinstance(progress, bool):
         progress = bar if progress else silent
     progress = progress if ranks.is_first else silent
@@ -115,8 +120,9 @@ def _fit(
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
-    if not _has_potential(settings, ordered):
-        return _fit_targets_alone(settings, data, ranks, progress, checkpoint or factor, seconds)
+    if not has_potential(settings, ordered):
+        return _fit_targets_alone(settings, data, ranks, progress, checkpoint, factor, seconds)
+    store = None
     if factor is None:
         apart, ordered = set_apart(settings, ordered)
         data = data.without(apart)
@@ -129,7 +135,11 @@ def _fit(
             triangle = accumulate(choice, ordered, settings, ranks, progress, state)
         e0 = choice.model.arrays["e0"]
     else:
-        choice, triangle, e0 = _from_factor(factor, settings, ordered, ranks, progress, seconds)
+        store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
+        with settings.placing():
+            e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
+        triangle = ranks.from_first(lambda: store.triangle(settings, e0))
+        triangle = replace(triangle, warnings=said)
     model = choice.model  # with what its terms keep for rows, which K_MM and weights need too
     R = triangle.R.copy(order="F") if settings.solver.keep_factor and ranks.is_first else None
     with _timed(seconds, "solution"):
@@ -139,16 +149,22 @@ def _fit(
         model = model.with_arrays({"e0": e0})
     warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
     regression = solved(solution, triangle.n_rows)
-    return _finished(model, settings, data, ranks, progress, seconds, warnings, regression, state)
+    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)
+    return _finished(steps, model, warnings, regression)
 
 
-def _has_potential(settings: FitSettings, train: Sequence[Structure]) -> bool:
-    """Whether energies, forces or virials are fitted, or have to be for want of targets."""
-    if not settings.targets:
-        return True
-    return any(
-        s.has_potential_labels and np.isfinite(row_sigmas(settings.noise, s)).any() for s in train
-    )
+@dataclass(frozen=True)
+class _Steps:
+    """What the end of a fit takes from its beginning."""
+
+    settings: FitSettings
+    data: FitData
+    ranks: Ranks
+    progress: Progress
+    seconds: dict[str, float]
+    choice: Choice
+    state: Checkpoint | None = None
+    store: FactorStore | None = None
 
 
 def _fit_targets_alone(
@@ -156,39 +172,53 @@ def _fit_targets_alone(
     data: FitData,
     ranks: Ranks,
     progress: Progress,
-    kept: str | Path | None,
+    checkpoint: str | Path | None,
+    factor: str | Path | None,
     seconds: dict[str, float],
 ) -> FitResult:
-    """A model of [[targets]] without a potential; kept: the checkpoint or factor asked for."""
-    if kept or settings.solver.keep_factor:
+    """A model of [[targets]] without a potential."""
+    if settings.solver.keep_factor:
         raise SoapGprError(
-            f"{kept or '[solver] keep_factor'}: found no energies, forces or virials to fit, "
-            "expected them for a checkpoint or factor, which has nothing of [[targets]]"
+            "[solver] keep_factor: found no energies, forces or virials to fit, expected them for "
+            "the factor that the model keeps, which has nothing of [[targets]]"
         )
-    for own in wanted(settings):
-        raise SoapGprError(f"{own}: found optimise, expected energies in the data, which it fits")
-    with _timed(seconds, "sparse points"):
-        choice = common_choice(settings, data.ordered, ranks, progress)
-    warnings = [*data.warnings, *choice.warnings, "the model has targets and no potential"]
-    return _finished(choice.model, settings, data, ranks, progress, seconds, warnings)
+    require_no_maps(settings)
+    state, store, said = None, None, list[str]()
+    if factor:
+        store, choice, said = _stored(factor, settings, data.ordered, ranks, progress, seconds)
+    else:
+        state = _checkpoint(checkpoint, settings, data.ordered, ranks)
+        with _timed(seconds, "sparse points"):
+            stored = state.choice if state else None
+            choice = common_choice(settings, data.ordered, ranks, progress, stored)
+    warnings = [*data.warnings, *choice.warnings, *said]
+    warnings.append("the model has targets and no potential")
+    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)
+    return _finished(steps, choice.model, warnings)
 
 
 def _finished(
+    steps: _Steps,
     model: TrainingModel,
-    settings: FitSettings,
-    data: FitData,
-    ranks: Ranks,
-    progress: Progress,
-    seconds: dict[str, float],
     warnings: list[str],
     regression: dict[str, Any] | None = None,
-    state: Checkpoint | None = None,
 ) -> FitResult:
     """The model with its targets, errors and record; regression: what the record says of that of
     the potential, None without one."""
-    potential = regression is not None
+    settings, data, ranks, progress = steps.settings, steps.data, steps.ranks, steps.progress
+    potential, seconds = regression is not None, steps.seconds
     with _timed(seconds, "targets"):
-        fitted = fit_targets(model, data.ordered, settings, ranks, progress, potential=potential)
+        fitted = fit_targets(
+            model,
+            data.ordered,
+            settings,
+            ranks,
+            progress,
+            potential=potential,
+            choice=steps.choice,
+            checkpoint=steps.state and steps.state.targets,
+            store=steps.store,
+        )
     model, warnings = fitted.model, warnings + fitted.warnings
     with _timed(seconds, "errors"):
         errors = {
@@ -223,7 +253,7 @@ def _finished(
         errors["train"][1],
         errors["test"][1],
         warnings,
-        state,
+        steps.state,
     )
 
 
@@ -248,19 +278,20 @@ def _checkpoint(
     if path is None:
         return None
     with ranks.together():
-        checkpoint = Checkpoint(path, ranks, digest(settings, train))
+        problem = digest(settings, train)
+        checkpoint = Checkpoint(path, ranks, problem, targets=bool(settings.targets))
     return checkpoint
 
 
-def _from_factor(
+def _stored(
     path: str | Path,
     settings: FitSettings,
     train: Sequence[Structure],
     ranks: Ranks,
     progress: Progress,
     seconds: dict[str, float],
-) -> tuple[Choice, Triangle, np.ndarray]:
-    """Choice, triangle and e0 (n_species,), with rows of new structures alone."""
+) -> tuple[FactorStore, Choice, list[str]]:
+    """The factor of all structures, with rows of new ones alone, its choice, and warnings."""
     with ranks.together():
         store = FactorStore(path, settings)
         new = store.new(train)
@@ -271,11 +302,7 @@ def _from_factor(
     require_possible(choice.model, train, settings, ranks, factor=True)
     with _timed(seconds, "regression"):
         store.add(choice, new, settings, ranks, progress)
-    with settings.placing():
-        e0 = isolated_atom_energies(settings.baseline, train, choice.model.species)
-    triangle = ranks.from_first(lambda: store.triangle(settings, e0))
-    warnings = said_on(ranks, store.save() if ranks.is_first and new else "")
-    return choice, replace(triangle, warnings=warnings), e0
+    return store, choice, said_on(ranks, store.save() if ranks.is_first and new else "")
 
 
 def _solution(

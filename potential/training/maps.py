@@ -13,6 +13,7 @@ import numpy as np
 
 from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import AlchemySettings
+from potential.errors import SoapGprError
 from potential.model import Model
 from potential.runtime.progress import Progress
 from potential.settings import FitSettings, SoapTermSettings
@@ -41,6 +42,12 @@ def wanted(settings: FitSettings) -> Iterator[Wanted]:
     for t, term in enumerate(settings.terms):
         for key, how in term.optimised.items():
             yield Wanted(t, key, how)
+
+
+def require_no_maps(settings: FitSettings) -> None:
+    """Raise SoapGprError when something is to be optimised where there are no energies."""
+    for own in wanted(settings):
+        raise SoapGprError(f"{own}: found optimise, expected energies in the data, which it fits")
 
 
 def set_apart(

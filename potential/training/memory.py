@@ -16,6 +16,7 @@ from potential.terms import TrainingModel
 from potential.training.choice import require_weights
 from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
+from potential.training.target_problem import TargetProblem
 
 
 def regression_bytes(n_weights: int, n_atoms: int) -> int:
@@ -52,7 +53,8 @@ def require_possible(
         more = kept_bytes(settings, model.n_weights)
         more += sum(term.training_bytes for term in model.own_terms)
         if factor:
-            more += factor_bytes(train, model.n_weights, len(model.species))
+            groups = TargetProblem(model, settings).groups
+            more += factor_bytes(train, model.n_weights, len(model.species), groups)
         require_memory(model.n_weights, n_atoms, more, ranks.size)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from potential.schema import nearest
-from potential.settings import NoiseSettings
+from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import to_rows
 from potential.structures.structure import Structure
 
@@ -53,6 +53,15 @@ def row_sigmas(noise: NoiseSettings, structure: Structure) -> np.ndarray:
     rows = to_rows(len(structure), sigmas.energy, sigmas.force, sigmas.virial)
     rows[np.isnan(structure.labels)] = np.inf
     return rows
+
+
+def has_potential(settings: FitSettings, train: Sequence[Structure]) -> bool:
+    """Whether energies, forces or virials are fitted, or have to be for want of targets."""
+    if not settings.targets:
+        return True
+    return any(
+        s.has_potential_labels and np.isfinite(row_sigmas(settings.noise, s)).any() for s in train
+    )
 
 
 def unused_config_types(noise: NoiseSettings, structures: Sequence[Structure]) -> list[str]:

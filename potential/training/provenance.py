@@ -202,6 +202,20 @@ def _over_atoms(model: Model, target: Target) -> str:
     return f"{what}, weights {text}" if text else what
 
 
+def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
+    """What a model has lost by its compression."""
+    lines = []
+    if "deviation" in compression:
+        force = 1e3 * compression["deviation"]["force"]
+        lines.append(f"forces changed by at most {force:.2g} meV/Å")
+    units = {target.name: target.unit for target in model.targets}
+    for name, own in compression.get("target_deviation", {}).items():
+        largest = f"{own['largest']:.2g} {units.get(name, '')}".rstrip()
+        share = f"{own['relative']:.1g} of its spread"
+        lines.append(printable(f"{name} changed by at most {largest}, {share}"))
+    return lines
+
+
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}" if model.has_potential else f"{'Potential':<14s} none"]
@@ -227,11 +241,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             for a in range(len(model.species))
             if (projection := model.arrays.get(f"term{t}.projection.{a}")) is not None
         ]
-    if "compression" in record:
-        lines.append(
-            f"{'':<14s} forces changed by at most "
-            f"{1e3 * record['compression']['deviation']['force']:.2g} meV/Å"
-        )
+    lines += [f"{'':<14s} {line}" for line in _changes(model, record.get("compression", {}))]
     seconds = record.get("seconds", {})
     if seconds:
         steps = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())

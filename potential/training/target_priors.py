@@ -25,25 +25,6 @@ class Prior:
     mean: np.ndarray
     scale: np.ndarray  # of what an atom has, less the mean
     sigma: np.ndarray  # of a label
-    weights: Weights = None  # of atoms in a sum or mean
-
-    def residual(self, target: TargetSettings, structure: Structure, species: np.ndarray):
-        """Labels less their means, of atoms (N,) with nan for those without, or () of the
-        structure, whose atoms have the species (N,), places in the list of the model."""
-        label, means = structure.targets[target.name], self.mean[species]
-        return label - (means if target.per_atom else self.total(target, structure, species, means))
-
-    def total(
-        self,
-        target: TargetSettings,
-        structure: Structure,
-        species: np.ndarray,
-        of_atoms: np.ndarray,
-    ) -> np.ndarray:
-        """The sum or mean (...), eq. (23g), of what the atoms have (N, ...)."""
-        w = atom_weights(self.weights, species, structure.arrays)
-        total = np.tensordot(w, of_atoms, axes=1)
-        return total if target.extensive else total / w.sum()
 
 
 def asked_species(target: TargetSettings, species: Sequence[int]) -> list[int]:
@@ -82,7 +63,9 @@ def prior_of(
 ) -> Prior:
     """From the settings and the labels. Raises SoapGprError when these do not vary, or lack a
     species."""
-    labelled = [s for s in structures if target.name in s.targets]
+    labelled = [s for s in structures if np.isfinite(s.targets.get(target.name, np.nan)).any()]
+    if not labelled:
+        raise SoapGprError(f"target {target.name}: found no label, expected some")
     asked = asked_species(target, species)
     absent = [name for name in target.species if name not in map(symbol, species)]
     if absent:
@@ -121,7 +104,6 @@ def _of_atoms(target, structures, species, asked) -> Prior:
 
 def _of_structures(target, structures, species, asked) -> Prior:
     """Atoms count as independent: a sum over N of them varies by scale √N, eq. (23h)."""
-    structures = [s for s in structures if np.isfinite(s.targets[target.name])]
     weights = weights_of(target, species)
     labels = np.array([float(s.targets[target.name]) for s in structures])
     counts = np.zeros((len(structures), len(species)))
@@ -147,7 +129,7 @@ def _of_structures(target, structures, species, asked) -> Prior:
     _require_variance(target, left - left.mean(), labels, "")
     of_atom = (left if target.extensive else left * totals) / np.sqrt(variances)
     scale = np.full(len(species), np.sqrt(np.mean(of_atom**2)))
-    return Prior(mean, scale, scale, weights)
+    return Prior(mean, scale, scale)
 
 
 def _require_variance(target: TargetSettings, left: np.ndarray, labels: np.ndarray, of: str):

@@ -3,28 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from potential import _core
 from potential.errors import SoapGprError
-from potential.model.evaluation import naming
-from potential.model.targets import Target
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings, TargetSettings
-from potential.settings.targets import terms_used
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
+from potential.training.accumulation import add_all, said_on
+from potential.training.checkpoint import Checkpoint
+from potential.training.choice import Choice
+from potential.training.factor_store import FactorStore
 from potential.training.memory import require_memory
-from potential.training.regression import BUFFER_ROWS, StreamingQR, merge, solve
-from potential.training.target_groups import Group, groups_of
-from potential.training.target_priors import Prior, asked_species, prior_of
+from potential.training.regression import BUFFER_ROWS, StreamingQR, merge
+from potential.training.target_groups import Group
+from potential.training.target_priors import Prior, asked_species
+from potential.training.target_problem import TargetProblem
 
 
 @dataclass(frozen=True)
@@ -44,67 +45,42 @@ def fit_targets(
     progress: Progress = silent,
     *,
     potential: bool = True,
+    choice: Choice | None = None,
+    checkpoint: Checkpoint | None = None,
+    store: FactorStore | None = None,
 ) -> TargetFit:
     """The model with the weights of all [[targets]]; its own stay as they are.
 
-    potential: whether its own weights were fitted. Raises SoapGprError for anything a user can put
-    right.
+    potential: whether its own weights were fitted; choice: what a checkpoint, used as in
+    ``accumulate``, keeps of it; store: has the rows of all structures. Raises SoapGprError for
+    anything a user can put right, and as ``accumulate``.
     """
     if not settings.targets:
         return TargetFit(model)
+    problem = TargetProblem(model, settings)
     with ranks.together():
-        priors = [prior_of(own, structures, model.species) for own in settings.targets]
-        groups = [
-            group
-            for own, prior in zip(settings.targets, priors, strict=True)
-            for group in groups_of(model, own, prior, terms_used(own, settings.terms))
-        ]
-        _require_memory(groups, structures, ranks)
-    triangles, counts = _accumulate(model, groups, structures, ranks, progress)
-    solutions = ranks.from_first(
-        lambda: [
-            _weights(model, own, R, settings.solver.jitter)
-            for own, R in zip(groups, triangles, strict=True)
-        ]
+        priors = problem.priors(structures)
+        require_target_memory(problem.groups, structures, ranks.size)
+    said = list[str]()
+    if store:
+        found = ranks.from_first(
+            lambda: _solved(problem, priors, *store.of_targets(problem, priors))
+        )
+    else:
+        triangles, counts, said = _accumulate(
+            problem, priors, structures, ranks, progress, choice or Choice(model), checkpoint
+        )
+        found = ranks.from_first(lambda: _solved(problem, priors, triangles, counts))
+    weights, counts = found
+    fitted = model.with_targets(
+        problem.targets, problem.arrays(priors, weights), potential=potential
     )
-    arrays = _mean_arrays(model, settings, priors)
-    for own, weights in zip(groups, solutions, strict=True):
-        arrays |= _weight_arrays(model, settings.targets.index(own.target), own, weights)
-    targets = [
-        _target(own, prior, model.species)
-        for own, prior in zip(settings.targets, priors, strict=True)
-    ]
-    fitted = model.with_targets(targets, arrays, potential=potential)
     records = [
-        _record(own, prior, model.species, groups, counts)
+        _record(own, prior, model.species, problem.groups, counts)
         for own, prior in zip(settings.targets, priors, strict=True)
     ]
-    return TargetFit(
-        fitted, records, [_alone(own, model.species) for own in groups if not own.n_weights]
-    )
-
-
-def _mean_arrays(
-    model: TrainingModel, settings: FitSettings, priors: Sequence[Prior]
-) -> dict[str, np.ndarray]:
-    """Means of all targets, and weights of zero for all sparse sets of their terms."""
-    arrays = {f"target{h}.mean": prior.mean for h, prior in enumerate(priors)}
-    for h, own in enumerate(settings.targets):
-        for t in terms_used(own, settings.terms):
-            for a, points in model.sparse_points(t).items():
-                arrays[f"target{h}.term{t}.weights.{a}"] = np.zeros(len(points))
-    return arrays
-
-
-def _weight_arrays(
-    model: TrainingModel, h: int, group: Group, weights: np.ndarray
-) -> dict[str, np.ndarray]:
-    arrays, begin = dict[str, np.ndarray](), 0
-    for t, a in group.sets:
-        end = begin + len(model.sparse_points(t)[a])
-        arrays[f"target{h}.term{t}.weights.{a}"] = weights[begin:end].copy()
-        begin = end
-    return arrays
+    alone = [_alone(own, model.species) for own in problem.groups if not own.n_weights]
+    return TargetFit(fitted, records, alone + said)
 
 
 def _alone(group: Group, species: Sequence[int]) -> str:
@@ -112,55 +88,64 @@ def _alone(group: Group, species: Sequence[int]) -> str:
     return f"target {group.name}: {names} has no sparse points, and the mean alone"
 
 
+def _solved(
+    problem: TargetProblem,
+    priors: Sequence[Prior],
+    triangles: Sequence[np.ndarray],
+    counts: list[int],
+) -> tuple[list[np.ndarray], list[int]]:
+    """Weights of each group, and numbers of labels."""
+    weights = [
+        problem.weights(own, R, priors[problem.number(own)])
+        for own, R in zip(problem.groups, triangles, strict=True)
+    ]
+    return weights, counts
+
+
 def _accumulate(
-    model: TrainingModel,
-    groups: Sequence[Group],
+    problem: TargetProblem,
+    priors: Sequence[Prior],
     structures: Sequence[Structure],
     ranks: Ranks,
     progress: Progress,
-) -> tuple[list[np.ndarray], list[int]]:
-    """Triangles, those of all ranks on the first, and numbers of labels."""
+    choice: Choice,
+    checkpoint: Checkpoint | None,
+) -> tuple[list[np.ndarray], list[int], list[str]]:
+    """Triangles, those of all ranks on the first, numbers of labels, and warnings."""
     structures = [s for s in structures if s.targets]
     mine = [structures[k] for k in ranks.share(structures, len)]
-    used = sorted({t for own in groups for t, _ in own.sets})
-    qrs = [StreamingQR(own.n_weights) for own in groups]
+    qrs = [StreamingQR(own.n_weights) for own in problem.groups]
 
     def rows_of(structure: Structure):
-        with naming(structure):
-            environments = model.environments(structure)
-            kernels = {t: _core.kernel_rows(model.core, t, environments) for t in used}
-        species = np.asarray(environments.species)
-        return [own.rows(structure, species, kernels) for own in groups]
+        pairs = zip(problem.groups, problem.rows(structure), strict=True)
+        return [own.weighted(rows, priors[problem.number(own)]) for own, rows in pairs]
+
+    def added(done: int) -> Iterator[None]:
+        for found in ordered_map(rows_of, progress(mine[done:], "targets")):
+            for group, qr, (rows, labels) in zip(problem.groups, qrs, found, strict=True):
+                if group.n_weights:
+                    qr.add(rows, labels)
+            yield
 
     with ranks.together():
-        for found in ordered_map(rows_of, progress(mine, "targets")):
-            for qr, (rows, labels) in zip(qrs, found, strict=True):
-                qr.add(rows, labels)
+        warning = add_all(qrs, added, len(mine), choice, checkpoint)
     triangles = [qr.finish() for qr in qrs]
     for R in triangles:
         ranks.combine(R, partial(merge, R))
-    return triangles, [sum(ranks.all_gather(qr.n_rows)) for qr in qrs]
+    counts = [sum(ranks.all_gather(qr.n_rows)) for qr in qrs]
+    return triangles, counts, said_on(ranks, warning)
 
 
-def _weights(model: TrainingModel, group: Group, triangle: np.ndarray, jitter: float) -> np.ndarray:
-    if group.n_weights == 0:
-        return np.zeros(0)
-    solution = solve(triangle, group.kernel_matrix(model), jitter, overwrite=True)
-    return group.scale * solution.weights
-
-
-def _require_memory(groups: Sequence[Group], structures: Sequence[Structure], ranks: Ranks) -> None:
-    """Raise SoapGprError when the triangles, which are there together, do not fit."""
+def require_target_memory(
+    groups: Sequence[Group], structures: Sequence[Structure], n_ranks: int, more: int = 0
+) -> None:
+    """Raise SoapGprError when the triangles, which are there together, and as many bytes more do
+    not fit, or when there are no sparse points at all."""
     sizes = [own.n_weights for own in groups]
     if not sum(sizes):
         raise SoapGprError("[[targets]]: found no sparse points in the terms, expected some")
     triangles = 8 * sum(n**2 + BUFFER_ROWS * n for n in sizes)
-    require_memory(max(sizes), max(map(len, structures)), triangles, ranks.size)
-
-
-def _target(own: TargetSettings, prior: Prior, species: Sequence[int]) -> Target:
-    asked = tuple(species[a] for a in asked_species(own, species)) if own.species else None
-    return Target(own.name, own.unit or "", own.per_atom, own.extensive, asked, prior.weights)
+    require_memory(max(sizes), max(map(len, structures)), triangles + more, n_ranks)
 
 
 def _record(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from potential.structures.structure import Structure
 from potential.training.label_groups import OWN, UNIT_NOISE, label_rows, level
 from potential.training.regression import StreamingQR, solve
 from potential.training.rows import extended_rows
+from potential.training.target_problem import TargetProblem
 from potential.validation.row_store import Prepared, random_parts
+from potential.validation.target_folds import TargetErrors, TargetFolds
 
 DEFAULT = "\0default"  # all config_types without a table of their own in [noise]
 
@@ -35,6 +37,7 @@ class CrossValidation:
     rmse: dict[str, float]  # by label, over all folds
     fold_rmse: dict[str, list[float]]  # by label, nan where a fold has none
     counts: dict[str, int]  # numbers of labels
+    targets: dict[str, TargetErrors] = field(default_factory=dict)
 
 
 class FoldFactors:
@@ -53,19 +56,27 @@ class FoldFactors:
         self.part = random_parts(prepared.train, n_folds, seed)
         self._tables = set(prepared.settings.noise.config_type)
         self._weighted = any(s.weight_force != 1 for s in prepared.train)
+        self.targets: TargetFolds | None = None
+        if prepared.settings.targets:
+            problem = TargetProblem(prepared.model, prepared.settings)
+            self.targets = TargetFolds(problem, prepared.train, self.part, n_folds)
         self._require_memory()
         self.counts: dict[tuple[int, str, str], int] = {}
         self.log_sigma: dict[tuple[str, str], float] = {}  # Σ log sigma of the rows as factored
         self.train: dict[tuple[int, str, str], np.ndarray] = {}
         self.errors: dict[tuple[int, str], np.ndarray] = {}
-        self._factor(progress)
+        if prepared.has_potential:
+            self._factor(progress)
+        if self.targets:
+            self.targets.factor(progress)
         self.e0 = [self._e0_without(fold) for fold in range(n_folds)]
         self._unscaled, self._scale = self, np.ones(prepared.width + 1)
         self._rest: tuple[NoiseSettings, list[np.ndarray]] | None = None
 
     @property
     def nbytes(self) -> int:
-        return sum(R.nbytes for R in (*self.train.values(), *self.errors.values()))
+        own = sum(R.nbytes for R in (*self.train.values(), *self.errors.values()))
+        return own + (self.targets.nbytes if self.targets else 0)
 
     def with_delta(self, settings: FitSettings) -> FoldFactors:
         """The factors of a fit that differs in the ``delta`` of its terms, which multiplies columns
@@ -84,14 +95,19 @@ class FoldFactors:
         scaled.train = {key: R * scale for key, R in self.train.items()}
         scaled.errors = {key: R * scale for key, R in self.errors.items()}
         scaled._scale = self._scale * scale
+        if self.targets:
+            scaled.targets = self.targets.with_delta(dict(enumerate(ratios)))
         return scaled
 
     def cross_validate(self, settings: FitSettings) -> CrossValidation:
         """Fit to all folds but one and test on that one, for every fold in turn.
 
-        Of the settings only the noise levels and the jitter count. Raises SoapGprError when the
-        regression has no solution.
+        Of the settings only the noise levels, noise, scale and mean of [[targets]], and the jitter
+        count. Raises SoapGprError when the regression has no solution.
         """
+        of_targets = self.targets.cross_validate(settings) if self.targets else {}
+        if not self.prepared.has_potential:
+            return CrossValidation({}, {}, {}, of_targets)
         rest = self._unscaled.without_folds(settings.noise)
         scale = np.append(self._scale[: self.prepared.model.n_weights], 1.0)
         squares = np.zeros((len(LABELS), self.n_folds))
@@ -112,6 +128,7 @@ class FoldFactors:
             rmse={label: float(np.sqrt(squares[k].sum() / counts[k].sum())) for k, label in found},
             fold_rmse={label: by_fold[k].tolist() for k, label in found},
             counts={label: int(counts[k].sum()) for k, label in found},
+            targets=of_targets,
         )
 
     def without_folds(self, noise: NoiseSettings) -> list[np.ndarray]:
@@ -198,8 +215,9 @@ class FoldFactors:
     def _require_memory(self) -> None:
         """One factor for each fold and label, and one more for errors where rows differ."""
         groups = (len(LABELS) * (1 + len(self._tables)) + 2 + self._weighted) * self.n_folds
-        width = self.prepared.width + 1
+        width = (self.prepared.width + 1) * self.prepared.has_potential
         needed, available = 8 * groups * (width + 1024) * width, available_bytes()
+        needed += self.targets.most_bytes if self.targets else 0
         if available is not None and needed > available:
             raise SoapGprError(
                 f"cross-validation with {self.n_folds} folds and {self.prepared.model.n_weights} "

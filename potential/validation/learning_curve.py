@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,17 +34,20 @@ from potential.validation.row_store import (
     read_data,
     without_sigmas,
 )
+from potential.validation.subsets import Key, Subset, filled, subsets
+from potential.validation.target_curves import TargetCurves, target_curves
 
-STATISTICS = ("rmse", "mae")
 HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
 class LearningCurve:
     """errors[label][statistic]: (n_sizes, repeats) in eV/atom, eV/Å, eV/atom, and eV for the
-    total energies of molecules.
+    total energies of molecules. target_errors[name][of][statistic]: the same of each target, of all
+    and of each species or config_type, in its unit.
 
-    At the size of the whole training set all subsets are the same: its other repeats are nan.
+    At the size of the whole training set all subsets are the same: its other repeats are nan, and
+    so are errors of targets of subsets with too few labels of them.
     """
 
     sizes: list[int]
@@ -55,17 +58,16 @@ class LearningCurve:
     errors: dict[str, dict[str, np.ndarray]]
     kept: dict[str, int]  # structures whose rows were kept in memory, in a file, computed again
     warnings: list[str]
+    target_errors: dict[str, dict[str, dict[str, np.ndarray]]] = field(default_factory=dict)
+    target_units: dict[str, str] = field(default_factory=dict)
 
     def mean(self, label: str, statistic: str) -> np.ndarray:
         """(n_sizes,) mean over the repeats."""
-        return np.nanmean(self.errors[label][statistic], axis=1)
+        return mean_of(self.errors[label][statistic])
 
     def standard_error(self, label: str, statistic: str) -> np.ndarray:
         """(n_sizes,) standard error of that mean; 0 where there is one repeat."""
-        values = self.errors[label][statistic]
-        count = np.isfinite(values).sum(axis=1)
-        squares = np.nansum((values - self.mean(label, statistic)[:, None]) ** 2, axis=1)
-        return np.sqrt(squares / np.maximum(count - 1, 1) / count)
+        return standard_error_of(self.errors[label][statistic])
 
     def slope(self, label: str, statistic: str) -> float:
         """d log error / d log n by least squares over all sizes; nan with fewer than two."""
@@ -73,35 +75,59 @@ class LearningCurve:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; what ``soap-gpr report --learning-curve`` reads."""
-        return {
+        found = {
             "sizes": self.sizes,
             "repeats": self.repeats,
             "seed": self.seed,
             "n_test": self.n_test,
             "held_out": self.held_out,
             "units": {label: metrics.UNITS[label][0] for label in self.errors},
-            "errors": {
-                label: {
-                    name: {
-                        "mean": self.mean(label, name).tolist(),
-                        "standard_error": self.standard_error(label, name).tolist(),
-                        "slope": _number(self.slope(label, name)),
-                        "values": [[_number(x) for x in row] for row in values.tolist()],
-                    }
-                    for name, values in of_label.items()
-                }
-                for label, of_label in self.errors.items()
-            },
+            "errors": {label: self._plain(own) for label, own in self.errors.items()},
             "kept": self.kept,
             "warnings": self.warnings,
         }
+        if not self.target_units:
+            return found
+        of_targets = {
+            name: {of: self._plain(own) for of, own in groups.items()}
+            for name, groups in self.target_errors.items()
+        }
+        return found | {"target_units": self.target_units, "target_errors": of_targets}
+
+    def _plain(self, of_label: dict[str, np.ndarray]) -> dict[str, Any]:
+        return {
+            name: {
+                "mean": _numbers(mean_of(values)),
+                "standard_error": _numbers(standard_error_of(values)),
+                "slope": _number(fitted_slope(self.sizes, mean_of(values))[0]),
+                "values": [_numbers(row) for row in values],
+            }
+            for name, values in of_label.items()
+        }
+
+
+def mean_of(values: np.ndarray) -> np.ndarray:
+    """(n_sizes,) mean over the repeats (n_sizes, repeats) that there are, nan without any."""
+    count = np.isfinite(values).sum(axis=1)
+    return np.where(count, np.nansum(values, axis=1), np.nan) / np.maximum(count, 1)
+
+
+def standard_error_of(values: np.ndarray) -> np.ndarray:
+    """(n_sizes,) standard error of that mean; 0 where there is one repeat, nan without any."""
+    count = np.isfinite(values).sum(axis=1)
+    squares = np.nansum((values - mean_of(values)[:, None]) ** 2, axis=1)
+    found = np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1))
+    return np.where(count, found, np.nan)
 
 
 def fitted_slope(sizes: Sequence[int], errors: np.ndarray) -> tuple[float, float]:
-    """(slope, intercept) of log error against log n; nan with fewer than two sizes."""
-    if len(sizes) < 2 or not np.all(np.asarray(errors) > 0):
+    """(slope, intercept) of log error against log n, where there are errors; nan with fewer than
+    two sizes."""
+    errors = np.asarray(errors, dtype=float)
+    known = np.isfinite(errors)
+    if np.count_nonzero(known) < 2 or not np.all(errors[known] > 0):
         return float("nan"), float("nan")
-    slope, intercept = np.polyfit(np.log(sizes), np.log(errors), 1)
+    slope, intercept = np.polyfit(np.log(np.asarray(sizes)[known]), np.log(errors[known]), 1)
     return float(slope), float(intercept)
 
 
@@ -131,27 +157,23 @@ def learning_curve(
         if not data.test:
             data = hold_out(data, held_out, seed)
         prepared = prepare(settings, data, progress)
-        free = [k for k, s in enumerate(prepared.train) if not s.is_isolated_atom]
-        sizes = _checked(sizes, len(free)) if sizes is not None else automatic_sizes(len(free))
-
-        def make(structure: Structure) -> np.ndarray:
-            return extended_rows(prepared.model, structure, settings)
-
-        store = RowStore(make, prepared.train, prepared.width, memory_bytes, disk_bytes)
-        with store:
-            store.fill(progress)
-            models = _models(prepared, store, sizes, repeats, seed, progress)
-            kept = store.places
-        table = _test_errors(prepared, models, progress)
-    shape = (len(sizes), repeats)
-    errors = {
-        label: {
-            name: _filled(shape, {key: getattr(e[label], name) for key, e in table.items()})
-            for name in STATISTICS
-        }
-        for label in (*LABELS, metrics.TOTAL_ENERGY)
-        if all(label in e for e in table.values())
-    }
+        n_free = sum(not s.is_isolated_atom for s in prepared.train)
+        sizes = _checked(sizes, n_free) if sizes is not None else automatic_sizes(n_free)
+        shape, room = (len(sizes), repeats), (memory_bytes, disk_bytes)
+        errors, kept = dict[str, dict[str, np.ndarray]](), dict[str, int]()
+        if prepared.has_potential:
+            table, kept, room = _of_potential(prepared, sizes, repeats, seed, room, progress)
+            errors = {
+                label: filled(shape, {key: e[label] for key, e in table.items()})
+                for label in (*LABELS, metrics.TOTAL_ENERGY)
+                if all(label in e for e in table.values())
+            }
+        of_targets = TargetCurves()
+        if settings.targets:
+            parts = subsets(prepared, sizes, repeats, seed, progress)
+            of_targets = target_curves(prepared, parts, shape, room, progress)
+    if not errors and not any(of_targets.errors.values()):
+        raise SoapGprError("found no label that was fitted in any test structure, expected some")
     return LearningCurve(
         sizes=list(sizes),
         repeats=repeats,
@@ -159,8 +181,10 @@ def learning_curve(
         n_test=len(prepared.test),
         held_out=not settings.data.test,
         errors=errors,
-        kept=kept,
-        warnings=prepared.warnings,
+        kept=kept or of_targets.kept,
+        warnings=prepared.warnings + of_targets.warnings,
+        target_errors=of_targets.errors,
+        target_units=of_targets.units,
     )
 
 
@@ -180,39 +204,45 @@ def _checked(sizes: Sequence[int], n: int) -> list[int]:
     return found
 
 
-def _models(
+def _of_potential(
     prepared: Prepared,
-    store: RowStore,
     sizes: Sequence[int],
     repeats: int,
     seed: int,
+    room: tuple[int, int],
     progress: Progress,
-) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
-    """(weights, e0) by (index of the size, repeat); one stream of rows per repeat."""
-    isolated = [k for k, s in enumerate(prepared.train) if s.is_isolated_atom]
-    free = [k for k, s in enumerate(prepared.train) if not s.is_isolated_atom]
-    models = {}
-    for repeat in progress(range(repeats), "fits"):
-        order = np.random.default_rng([seed, repeat]).permutation(free).tolist()
-        qr = StreamingQR(prepared.width)
-        taken = list[int]()
-        for s, size in enumerate(sizes):
-            if repeat and size == len(free):
-                continue
-            added = order[len(taken) - len(isolated) : size] if taken else isolated + order[:size]
-            for rows in store.rows(added):
-                qr.add(rows[:, :-1], rows[:, -1])
-            taken += added
-            e0 = prepared.e0([prepared.train[k] for k in taken])
-            models[s, repeat] = prepared.solve([qr.triangle()], e0).weights, e0
+) -> tuple[dict[Key, dict[str, metrics.ErrorStatistics]], dict[str, int], tuple[int, int]]:
+    """Errors of every fit, where rows were kept, and the bytes left in memory and on disk."""
+
+    def make(structure: Structure) -> np.ndarray:
+        return extended_rows(prepared.model, structure, prepared.settings)
+
+    with RowStore(make, prepared.train, prepared.width, *room) as store:
+        store.fill(progress)
+        models = _models(prepared, store, subsets(prepared, sizes, repeats, seed, progress))
+    return _test_errors(prepared, models, progress), store.places, store.left
+
+
+def _models(
+    prepared: Prepared, store: RowStore, parts: Iterable[Subset]
+) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
+    """(weights, e0) of each fit; one stream of rows per repeat."""
+    models, qr = {}, StreamingQR(prepared.width)
+    for subset in parts:
+        if subset.is_first:
+            qr = StreamingQR(prepared.width)
+        for rows in store.rows(subset.added):
+            qr.add(rows[:, :-1], rows[:, -1])
+        e0 = prepared.e0([prepared.train[k] for k in subset.taken])
+        models[subset.key] = prepared.solve([qr.triangle()], e0).weights, e0
     return models
 
 
 def _test_errors(
     prepared: Prepared,
-    models: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]],
+    models: dict[Key, tuple[np.ndarray, np.ndarray]],
     progress: Progress,
-) -> dict[tuple[int, int], dict[str, metrics.ErrorStatistics]]:
+) -> dict[Key, dict[str, metrics.ErrorStatistics]]:
     """Errors of all models: each test structure's rows are computed once for all of them."""
     W = np.stack([weights for weights, _ in models.values()], axis=1)
     E0 = np.stack([e0 for _, e0 in models.values()], axis=1)
@@ -242,12 +272,9 @@ class _Reproduced:
         self.energy, self.forces, self.virial = from_rows(values)
 
 
-def _filled(shape: tuple[int, int], values: dict[tuple[int, int], float]) -> np.ndarray:
-    array = np.full(shape, np.nan)
-    for key, value in values.items():
-        array[key] = value
-    return array
-
-
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(x) for x in values]

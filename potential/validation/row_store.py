@@ -30,11 +30,12 @@ from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.baseline import isolated_atom_energies
-from potential.training.choice import choose
+from potential.training.choice import choose, require_weights
 from potential.training.data import FitData, read_fit_data
 from potential.training.extra_species import known_species
-from potential.training.maps import set_apart, wanted
+from potential.training.maps import require_no_maps, set_apart, wanted
 from potential.training.memory import require_possible
+from potential.training.noise import has_potential
 from potential.training.regression import Solution, StreamingQR, solve
 
 MEMORY_BYTES = 2 * 2**30  # rows kept in memory, by default
@@ -53,8 +54,13 @@ class Prepared:
     model: TrainingModel  # e0 and sparse points of all training structures
     train: list[Structure]  # in an order that files do not set
     test: list[Structure]
-    K_MM: np.ndarray
+    K_MM: np.ndarray  # of the potential; (0, 0) without one
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def has_potential(self) -> bool:
+        """Whether energies, forces or virials are fitted: else there are [[targets]] alone."""
+        return len(self.K_MM) > 0
 
     @property
     def width(self) -> int:
@@ -111,11 +117,6 @@ def read_data(settings: FitSettings) -> FitData:
             "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
     settings = as_settings(settings)
-    if settings.targets:
-        raise SoapGprError(
-            f"{settings.file}: found [[targets]], expected a potential alone: tune, "
-            "learning-curve and cross-validation are of energies, forces and virials"
-        )
     data = read_fit_data(settings)
     return replace(data, train=data.ordered)
 
@@ -146,14 +147,20 @@ def hold_out(data: FitData, fraction: float, seed: int) -> FitData:
 def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -> Prepared:
     """Choose the sparse points; raises SoapGprError for anything a user can put right."""
     settings = as_settings(settings)
+    potential = has_potential(settings, data.train)
+    if not potential:
+        require_no_maps(settings)
     apart, train = set_apart(settings, data.train)
     choice = choose(settings, train, progress, apart)
-    model = choice.model
-    require_possible(model, train, settings, Ranks())
+    model, K_MM = choice.model, np.zeros((0, 0))
+    require_weights(model)
     warnings = [*data.warnings, *choice.warnings]
     if any(wanted(settings)) and not apart:
         warnings.append(SEEN)
-    return Prepared(settings, model, train, data.test, model.kernel_matrix(), warnings)
+    if potential:
+        require_possible(model, train, settings, Ranks())
+        K_MM = model.kernel_matrix()
+    return Prepared(settings, model, train, data.test, K_MM, warnings)
 
 
 def random_parts(structures: Sequence[Structure], n_parts: int, seed: int) -> np.ndarray:
@@ -193,12 +200,17 @@ def without_sigmas(structure: Structure) -> Structure:
     )
 
 
+def n_labels(structure: Structure) -> int:
+    """Of energy, forces and virial."""
+    return int(np.count_nonzero(np.isfinite(structure.labels)))
+
+
 class RowStore:
-    """Extended rows of every structure, computed once where there is room for them.
+    """Rows of every structure, say extended ones, computed once where there is room for them.
 
     The first structures stay in memory, the next in a temporary file, as far as there is room, and
     the rows of the rest are computed whenever they are asked for. Use in a ``with`` block: it
-    removes the file.
+    removes the file. width: of the rows, less one; n_rows: how many a structure has.
     """
 
     def __init__(
@@ -208,16 +220,18 @@ class RowStore:
         width: int,
         memory_bytes: int = MEMORY_BYTES,
         disk_bytes: int = DISK_BYTES,
+        n_rows: Callable[[Structure], int] = n_labels,
     ):
         self._make, self._structures, self._width = make, structures, width
         # Half of the free memory is left to factors, and a tenth of the free disk to others.
         memory_bytes = min(memory_bytes, (available_bytes() or 2 * memory_bytes) // 2)
         disk_bytes = min(disk_bytes, int(0.9 * shutil.disk_usage(tempfile.gettempdir()).free))
-        n_labels = [np.count_nonzero(np.isfinite(structure.labels)) for structure in structures]
-        sizes = 8 * (width + 1) * np.array(n_labels)
+        sizes = 8 * (width + 1) * np.array([n_rows(structure) for structure in structures])
         ends = np.cumsum(sizes)
         self._n_memory = int(np.searchsorted(ends, memory_bytes, side="right"))
         self._n_kept = int(np.searchsorted(ends, memory_bytes + disk_bytes, side="right"))
+        in_memory, kept = (int(ends[n - 1]) if n else 0 for n in (self._n_memory, self._n_kept))
+        self.left = max(0, memory_bytes - in_memory), max(0, disk_bytes - (kept - in_memory))
         self._kept: list[np.ndarray | tuple[int, int]] = []
         self._file = tempfile.TemporaryFile(prefix="soap-gpr-rows-")  # noqa: SIM115
 
@@ -248,7 +262,7 @@ class RowStore:
             ) from None
 
     def rows(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        """Extended rows (n_labels, width + 1) of these structures, one by one."""
+        """Rows (n_rows, width + 1) of these structures, one by one."""
         return ordered_map(self._rows_of, indices)
 
     def _rows_of(self, k: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from potential import schema
 from potential.errors import SoapGprError
-from potential.schema import Flag, Integer, Number, Place, Settings, read, setting
+from potential.schema import Flag, Integer, Number, Place, Settings, Text, nearest, read, setting
 from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
 from potential.schema.settings import REQUIRED, as_table, keys, require, require_known
 from potential.schema.values import Value
@@ -21,7 +21,9 @@ from potential.settings import FitSettings
 from potential.settings.file import parse_settings, read_toml
 
 METHODS = ("tpe", "grid")
-OBJECTIVES = ("combined", "energy", "force", "virial")
+OBJECTIVES = ("combined", "energy", "force", "virial", "targets")
+_OF_TARGETS = ("noise", "scale", "mean", "terms")  # keys that leave labels as they are
+_WITHOUT_ROWS = _OF_TARGETS[:3]
 NOISE = ("fixed", "marginal_likelihood")
 DELTA = (*NOISE, "cross_validation")
 
@@ -93,6 +95,14 @@ class Range(Settings):
         return min(max(float(f"{value:.4g}"), self.low), self.high)
 
 
+class _Objective(Text):
+    """A word, which ``_check`` knows with the names of targets."""
+
+    @property
+    def range(self) -> str:
+        return ", ".join(f'`"{option}"`' for option in OBJECTIVES) + ", or a target"
+
+
 class _Search(Value):
     """A table from keys of fit.toml to lists of values and to ranges."""
 
@@ -138,10 +148,9 @@ class TuneSettings(Settings):
     )
     objective: str = setting(
         "combined",
-        schema.Choice(
-            OBJECTIVES,
-            help='`"energy"` (per atom), `"force"`, `"virial"` (per atom): that RMSE; '
-            '`"combined"`: see below',
+        _Objective(
+            help='`"energy"` (per atom), `"force"`, `"virial"` (per atom) or the name of a target: '
+            'that RMSE; `"combined"`, `"targets"`: see below',
         ),
     )
     noise: str = setting(
@@ -236,18 +245,21 @@ def _inside(place: Any, word: str, key: str, file: str) -> Any:
     """The table or list item called ``word``; tables that are absent are made."""
     if isinstance(place, list):
         if not word.isdecimal() or int(word) >= len(place):
+            numbers = f", 0 to {len(place) - 1}" if place else ", and found no such tables"
             raise SoapGprError(
-                f"{file}: [tune.search] {key}: found {word}, expected the number of a table, "
-                f"0 to {len(place) - 1}"
+                f"{file}: [tune.search] {key}: found {word}, expected the number of a table"
+                + numbers
             )
         return place[int(word)]
     if not isinstance(place, dict):
         raise SoapGprError(f"{file}: [tune.search] {key}: expected the name of a setting")
-    return place.setdefault(word, [{}] if word == "terms" else {})
+    return place.setdefault(word, {"terms": [{}], "targets": []}.get(word, {}))
 
 
 def _needs_no_rows(key: str) -> bool:
-    return key.startswith(("noise.", "solver.")) or key.endswith(".delta")
+    table, *rest = key.split(".")
+    of_target = table == "targets" and rest[1:] and rest[1] in _WITHOUT_ROWS
+    return bool(of_target) or key.startswith(("noise.", "solver.")) or key.endswith(".delta")
 
 
 def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Range]:
@@ -259,6 +271,10 @@ def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Ra
             raise place.says("the data are the same in all trials, expected another key")
         if key.startswith("tune.") or key == "tune":
             raise place.says("found how to search, expected what to search")
+        first, *rest = key.split(".")
+        if first == "targets" and rest[1:] and rest[1] not in _OF_TARGETS:
+            words = ", ".join(_OF_TARGETS)
+            raise place.says(f"the labels are the same in all trials, expected one of {words}")
         if isinstance(value, list):
             if not value:
                 raise place.error(value, "at least one value")
@@ -274,6 +290,7 @@ def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Ra
 def _check(settings: TuneSettings) -> None:
     """Every end of the search by itself must be allowed."""
     start = settings.start
+    _check_objective(settings, start)
     for item in settings.search:
         ends = item.values if isinstance(item, Choice) else (item.low, item.high)
         for value in ends:
@@ -293,7 +310,16 @@ def _check(settings: TuneSettings) -> None:
                 f'{settings.file}: [tune] delta = "{settings.delta}" finds the delta of all terms, '
                 f"expected no {item.key} in [tune.search]"
             )
-    if settings.objective == "combined" and not any(
-        math.isfinite(x) for x in vars(start.noise.default).values()
-    ):
+
+
+def _check_objective(settings: TuneSettings, start: FitSettings) -> None:
+    names = [own.name for own in start.targets]
+    known = (*OBJECTIVES, *names) if names else OBJECTIVES[:-1]
+    if settings.objective not in known:
+        place = Place(settings.file, "tune", key="objective")
+        words = ", ".join(f'"{word}"' for word in known)
+        hint = nearest(settings.objective, known)
+        raise place.error(settings.objective, f"one of {words}{hint}")
+    levels = vars(start.noise.default).values()
+    if settings.objective == "combined" and not names and not any(map(math.isfinite, levels)):
         raise SoapGprError(f"{settings.file}: [noise]: found inf for every label, expected numbers")

@@ -22,6 +22,7 @@ from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import LABELS
 from potential.training.maps import relative_errors, wanted
+from potential.training.noise import has_potential
 from potential.validation.cross_validation import CrossValidation, FoldFactors
 from potential.validation.deltas import smallest_error_deltas
 from potential.validation.marginal_likelihood import log_marginal_likelihood, maximum_likelihood
@@ -33,6 +34,7 @@ from potential.validation.search_space import (
     as_tune,
     with_parameters,
 )
+from potential.validation.target_folds import TargetErrors
 
 CACHE_BYTES = 2 * 2**30  # triangular factors kept for trials that need no new rows
 
@@ -46,6 +48,7 @@ class Trial:
     value: float | None
     rmse: dict[str, float] = field(default_factory=dict)  # eV/atom, eV/Å, eV/atom
     fold_rmse: dict[str, list[float]] = field(default_factory=dict)
+    targets: dict[str, TargetErrors] = field(default_factory=dict)
     log_likelihood: float | None = None
     noise: dict[str, Any] | None = None  # [noise] by marginal likelihood
     delta: dict[str, float] = field(default_factory=dict)  # eV by key: terms.0.delta, ...
@@ -93,6 +96,7 @@ class Tuning:
             "settings": self.settings.file,
             "tune": {key: tune[key] for key in keys},
             "units": {label: UNITS[label][0] for label in LABELS},
+            "target_units": {own.name: own.unit or "" for own in self.settings.start.targets},
             "best": self.best.number if self.best else None,
             "interrupted": self.interrupted,
             "importance": self.importance,
@@ -145,6 +149,13 @@ class TrialRunner:
         self._known: dict[str, Trial] = {}
         self._warnings = warnings
         self._warnings += self._data.warnings
+        self._has_potential = has_potential(start, self._data.train)
+        for key in ("noise", "delta"):
+            if getattr(settings, key) == "marginal_likelihood" and not self._has_potential:
+                raise SoapGprError(
+                    f'{settings.file}: [tune] {key}: found "marginal_likelihood", expected '
+                    "energies, forces or virials in the data, of which it is the likelihood"
+                )
 
     def trial(self, number: int, parameters: Mapping[str, Any]) -> Trial:
         """The trial of these values of the searched keys; δ is only found for others than trial 0,
@@ -190,19 +201,27 @@ class TrialRunner:
             self._value(result),
             result.rmse,
             result.fold_rmse,
-            log_marginal_likelihood(factors, found),
+            result.targets,
+            log_marginal_likelihood(factors, found) if self._has_potential else None,
             noise_table(found.noise) if likely["noise"] else None,
             {} if delta == "fixed" else delta_table(found),
         )
 
     def _value(self, result: CrossValidation) -> float:
-        """Error of one label, or the mean over labels of error / level in [noise] at the start."""
+        """Error of one label or target; or the mean over labels of error / level in [noise] at the
+        start, or that of the relative errors of targets."""
         objective = self._settings.objective
+        if objective in result.targets:
+            return result.targets[objective].rmse
+        if objective == "targets" or (objective == "combined" and not self._has_potential):
+            relative = [own.relative for own in result.targets.values()]
+            return sum(relative) / len(relative)
         if objective != "combined":
             if objective not in result.rmse:
                 raise SoapGprError(
                     f"{self._settings.file}: [tune] objective: found {objective!r}, expected a "
-                    f"label that the training structures carry: {', '.join(result.rmse)}"
+                    "label that the training structures carry: "
+                    f"{', '.join([*result.rmse, *result.targets])}"
                 )
             return result.rmse[objective]
         levels = {label: self._reference[LABELS[label].sigma_key] for label in result.rmse}
@@ -215,12 +234,15 @@ class TrialRunner:
         return sum(ratios) / len(ratios)
 
     def _factors_of(self, settings: FitSettings) -> FoldFactors:
-        """Factors for these settings, whatever their noise levels, solver and delta."""
+        """Factors for these settings, whatever their noise levels, solver and delta, and what
+        [[targets]] say of noise, scale and mean."""
         values = settings.to_dict() | {"solver": None}
         values["noise"] = sorted(settings.noise.config_type)
         if any(wanted(settings)):  # on energies that count by their noise
             values["optimised"] = relative_errors(settings, self._data.train)
         values["terms"] = [term | {"delta": None} for term in values["terms"]]
+        free = dict.fromkeys(("noise", "scale", "mean"))
+        values["targets"] = [target | free for target in values.get("targets", [])]
         key = json.dumps(values, sort_keys=True)
         if key not in self._factors:
             prepared = prepare(settings, self._data, self._progress)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How much the predictions of two models differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from potential.model.evaluation import evaluate_structures
+from potential.model.model import Evaluation, Model
+from potential.runtime.progress import Progress
+from potential.structures.structure import Structure
+
+_WEIGHTS = re.compile(r"target\d+\.term\d+\.weights\.")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Largest absolute differences between two models, and the RMS of the forces; eV and Å."""
+
+    force: float  # of any component
+    force_rms: float
+    energy_per_atom: float
+    virial_per_atom: float
+
+
+@dataclass(frozen=True)
+class TargetDeviation:
+    """Absolute differences of the values of a target between two models, in its unit."""
+
+    largest: float
+    rms: float
+    relative: float  # the largest over the RMS of the values less the means of species
+
+
+class Measure:
+    """Deviations from a model on some structures."""
+
+    def __init__(self, model: Model, structures: Sequence[Structure], progress: Progress):
+        self._model, self._structures, self._progress = model, structures, progress
+        self._reference = self._evaluated(model, "reference")
+        self._spreads = {}
+        if model.targets:
+            zero = {n: np.zeros_like(w) for n, w in model.arrays.items() if _WEIGHTS.match(n)}
+            means = self._evaluated(model.with_arrays(zero), "means of targets")
+            self._spreads = {k: _rms(d) for k, d in self._differences(means).items()}
+
+    def __call__(
+        self, model: Model, what: str
+    ) -> tuple[Deviation | None, dict[str, TargetDeviation]]:
+        """(Deviation, None without a potential; those of targets by their names)."""
+        found = self._evaluated(model, what)
+        of_targets = {}
+        for name, change in self._differences(found).items():
+            largest = float(np.abs(change).max(initial=0))
+            relative = largest / self._spreads[name] if largest else 0.0
+            of_targets[name] = TargetDeviation(largest, _rms(change), relative)
+        if not model.has_potential:
+            return None, of_targets
+        return deviation(self._structures, self._reference, found), of_targets
+
+    def _evaluated(self, model: Model, what: str) -> list[Evaluation]:
+        alone = not model.has_potential  # then forces are nan
+        return evaluate_structures(model, self._structures, self._progress, what, labels_only=alone)
+
+    def _differences(self, found: Sequence[Evaluation]) -> dict[str, np.ndarray]:
+        """Of all values of each target, without atoms that have none."""
+        differences = {}
+        for name in (target.name for target in self._model.targets):
+            pairs = zip(found, self._reference, strict=True)
+            own = [np.ravel(a.properties[name] - b.properties[name]) for a, b in pairs]
+            change = np.concatenate(own) if own else np.zeros(0)
+            differences[name] = change[np.isfinite(change)]
+        return differences
+
+
+def deviation(
+    structures: Sequence[Structure], reference: Sequence[Evaluation], found: Sequence[Evaluation]
+) -> Deviation:
+    """Differences of two lists of evaluations of the same structures."""
+    force, energy, virial = [np.zeros(0)], [0.0], [0.0]
+    for structure, a, b in zip(structures, reference, found, strict=True):
+        assert a.forces is not None and b.forces is not None
+        force.append(np.ravel(b.forces - a.forces))
+        energy.append(abs(b.energy - a.energy) / len(structure))
+        virial.append(float(np.abs(b.virial - a.virial).max()) / len(structure))
+    forces = np.concatenate(force)
+    return Deviation(
+        float(np.abs(forces).max()), float(np.sqrt(np.mean(forces**2))), max(energy), max(virial)
+    )
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else 0.0

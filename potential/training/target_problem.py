@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The regressions of all [[targets]] on the sparse sets of a model (docs/theory.md eq. 23 to 23f),
+for any structures: one fit, or many of the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from potential import _core
+from potential.model.evaluation import naming
+from potential.model.targets import Target
+from potential.settings import FitSettings, TargetSettings
+from potential.settings.targets import terms_used
+from potential.structures.structure import Structure
+from potential.terms import TrainingModel
+from potential.training.regression import solve
+from potential.training.target_groups import (
+    Group,
+    Rows,
+    groups_of,
+    kernel_columns,
+    require_one_scale,
+)
+from potential.training.target_priors import Prior, asked_species, prior_of, weights_of
+
+
+@dataclass(frozen=True)
+class TargetProblem:
+    """What there is to be solved for the weights of all targets of the settings."""
+
+    model: TrainingModel  # whose sparse points they stand on
+    settings: FitSettings
+
+    @cached_property
+    def terms(self) -> list[int]:
+        """Those that some target uses."""
+        own = self.settings
+        return sorted({t for target in own.targets for t in terms_used(target, own.terms)})
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Those of all targets, one after the other."""
+        columns, own = kernel_columns(self.model, self.terms), self.settings
+        return [
+            group
+            for target in own.targets
+            for group in groups_of(self.model, target, terms_used(target, own.terms), columns)
+        ]
+
+    @property
+    def targets(self) -> list[Target]:
+        """As the model file has them."""
+        return [_target(own, self.model.species) for own in self.settings.targets]
+
+    def prior(self, h: int, structures: Sequence[Structure]) -> Prior:
+        """That of a target from the labels of these structures. Raises SoapGprError."""
+        target = self.settings.targets[h]
+        require_one_scale(self.model, target, terms_used(target, self.settings.terms))
+        return prior_of(target, structures, self.model.species)
+
+    def priors(self, structures: Sequence[Structure]) -> list[Prior]:
+        """Those of all targets. Raises SoapGprError."""
+        return [self.prior(h, structures) for h in range(len(self.settings.targets))]
+
+    def groups_of(self, h: int) -> list[int]:
+        """Places of the groups of a target."""
+        return [g for g, own in enumerate(self.groups) if self.number(own) == h]
+
+    def number(self, group: Group) -> int:
+        """The place in [[targets]] of that of a group."""
+        return self.settings.targets.index(group.target)
+
+    def kernels(self, structure: Structure) -> np.ndarray:
+        """(N, n_kernels) of the atoms with the sparse points of all terms that targets use."""
+        with naming(structure):
+            environments = self.model.environments(structure)
+            own = [_core.kernel_rows(self.model.core, t, environments) for t in self.terms]
+        return np.concatenate(own, axis=1)
+
+    def rows(self, structure: Structure, kernels: np.ndarray | None = None) -> list[Rows]:
+        """Those of each group of a structure, whose kernels may be there already."""
+        kernels = self.kernels(structure) if kernels is None else kernels
+        species = self.model.species_indices(structure.numbers)
+        return [own.rows(structure, species, kernels) for own in self.groups]
+
+    def weights(self, group: Group, triangle: np.ndarray, prior: Prior) -> np.ndarray:
+        """W (n_weights,) of a group from R of its rows, which is overwritten (eq. 23f)."""
+        K_MM = group.kernel_matrix(self.model)
+        return solved_weights(group, triangle, prior, K_MM, self.settings.solver.jitter)
+
+    def arrays(
+        self, priors: Sequence[Prior], weights: Sequence[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Arrays of the model file, from the weights of each group."""
+        arrays = dict[str, np.ndarray]()
+        for h, prior in enumerate(priors):
+            arrays |= self.arrays_of(h, prior, {g: weights[g] for g in self.groups_of(h)}, h)
+        return arrays
+
+    def arrays_of(
+        self, h: int, prior: Prior, weights: Mapping[int, np.ndarray], place: int
+    ) -> dict[str, np.ndarray]:
+        """Arrays of one target by the weights of its groups, zero for other sets, when it has this
+        place among the targets of a model."""
+        target, arrays = self.settings.targets[h], {f"target{place}.mean": prior.mean}
+        for t in terms_used(target, self.settings.terms):
+            for a, points in self.model.sparse_points(t).items():
+                arrays[f"target{place}.term{t}.weights.{a}"] = np.zeros(len(points))
+        for g, own in weights.items():
+            begin = 0
+            for t, a in self.groups[g].sets:
+                end = begin + len(self.model.sparse_points(t)[a])
+                arrays[f"target{place}.term{t}.weights.{a}"] = own[begin:end].copy()
+                begin = end
+        return arrays
+
+
+def solved_weights(
+    group: Group, triangle: np.ndarray, prior: Prior, K_MM: np.ndarray, jitter: float
+) -> np.ndarray:
+    """W (n_weights,) of a group from R of its rows, which is overwritten, and K_MM (eq. 23f)."""
+    if group.n_weights == 0:
+        return np.zeros(0)
+    return group.scale(prior) * solve(triangle, K_MM, jitter, overwrite=True).weights
+
+
+def _target(own: TargetSettings, species: Sequence[int]) -> Target:
+    asked = tuple(species[a] for a in asked_species(own, species)) if own.species else None
+    weights = weights_of(own, species)
+    return Target(own.name, own.unit or "", own.per_atom, own.extensive, asked, weights)
