@@ -128,14 +128,27 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
   utils::logmesg(lmp, "soap/gpr: model " + mapped.path + " (" + elements::list_names(species) +
                           "), cutoff " + short_number(mapped.model->cutoff()) +
                           " Angstrom; atom types: " + types + "\n");
-  std::string of_atoms, of_structures;
+  std::string of_atoms, of_structures, of_kernels;
   for (const soap_gpr::Target &target : mapped.model->targets())
-    (target.per_atom ? of_atoms : of_structures) += " " + target.name;
+    (target.of_kernel  ? of_kernels
+     : target.per_atom ? of_atoms
+                       : of_structures) += " " + target.name;
   if (!of_atoms.empty())
     utils::logmesg(lmp, "soap/gpr: targets of atoms for fix pair:" + of_atoms + "\n");
   if (!of_structures.empty())
     utils::logmesg(lmp,
                    "soap/gpr: targets of the structure for compute pair:" + of_structures + "\n");
+  if (!of_kernels.empty())
+    lmp->error->warning(FLERR,
+                        "soap/gpr: LAMMPS does not compute these targets of the model, "
+                        "which are kernels between whole structures:" +
+                            of_kernels);
+}
+
+bool serves_targets(const MappedModel &mapped) {
+  const auto &targets = mapped.model->targets();
+  return std::any_of(targets.begin(), targets.end(),
+                     [](const soap_gpr::Target &target) { return !target.of_kernel; });
 }
 
 // Masses grow with the atomic number, but for a few neighbours in the periodic table, by up to 2 %.

@@ -25,6 +25,9 @@ MappedModel read_mapped_model(LAMMPS *lmp, const std::string &path,
 /// Which type became what, to screen and log file.
 void log_model(LAMMPS *lmp, const MappedModel &mapped);
 
+/// Whether the model has targets that LAMMPS can compute.
+bool serves_targets(const MappedModel &mapped);
+
 /// Elements in the wrong order run as well as in the right one.
 void warn_if_masses_are_in_another_order(LAMMPS *lmp, const MappedModel &mapped);
 

@@ -276,11 +276,14 @@ void PairSoapGpr::require_use_for(const MappedModel &mapped) {
                           "' has targets and no potential: use it beside one, in pair_style "
                           "hybrid/overlay");
   for (const soap_gpr::Target &target : mapped.model->targets())
-    if (!target.weight_column.empty())
+    if (!target.of_kernel && !target.weight_column.empty())
       error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
                             "' weighs atoms in the target " + target.name + " by the column '" +
                             target.weight_column +
                             "', which LAMMPS does not have: fit it with weights by species");
+  if (!mapped.model->has_potential() && !serves_targets(mapped))
+    error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
+                          "' has kernels between structures alone, which LAMMPS does not compute");
 }
 
 void PairSoapGpr::init_style() {
@@ -335,13 +338,22 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
   dim = 2;
   if (strcmp(name, "scale") == 0) return scale_;
   dim = 0;
+  require_served(name);
   return targets_.flag(name);
 }
 
 // Targets of atoms by their names, for fix pair.
 void *PairSoapGpr::extract_peratom(const char *name, int &n_columns) {
   n_columns = 0;
+  require_served(name);
   return targets_.of_atoms(name);
+}
+
+void PairSoapGpr::require_served(const char *name) {
+  if (targets_.is_of_kernel(name))
+    error->all(FLERR, std::string("pair_style soap/gpr has no ") + name +
+                          ": it is a target of kernels between whole structures, which LAMMPS "
+                          "does not compute; soap-gpr evaluate does");
 }
 
 double PairSoapGpr::memory_usage() {

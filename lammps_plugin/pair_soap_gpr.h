@@ -79,6 +79,7 @@ class PairSoapGpr : public Pair {
 
   void allocate();
   void require_use_for(const MappedModel &mapped);
+  void require_served(const char *name);  // of a target that fix pair asks for
   void check_scale();
 
   void gather(int begin, int end);

@@ -10,7 +10,9 @@ void TargetValues::set_up(const soap_gpr::Model &model) {
   *this = TargetValues();
   targets_ = model.targets();
   for (std::size_t h = 0; h < targets_.size(); ++h)
-    if (targets_[h].per_atom)
+    if (targets_[h].of_kernel)
+      continue;  // of whole structures, which no rank has
+    else if (targets_[h].per_atom)
       atoms_.push_back({h, 0, std::vector<double>(1)});  // fix pair asks before there are atoms
     else
       structures_.push_back({h, 0});
@@ -63,6 +65,12 @@ double *TargetValues::of_atoms(const std::string &name) {
   for (OfAtoms &own : atoms_)
     if (targets_[own.target].name == name) return own.values.data();
   return nullptr;
+}
+
+bool TargetValues::is_of_kernel(const std::string &name) const {
+  return std::any_of(targets_.begin(), targets_.end(), [&name](const soap_gpr::Target &target) {
+    return target.of_kernel && (name == target.name || name == target.name + "_flag");
+  });
 }
 
 double TargetValues::memory_usage() const {

@@ -32,6 +32,8 @@ class TargetValues {
   int *flag(const std::string &name);
   /// The values [n_atoms] of a target of atoms, or null; nan at steps without its flag.
   double *of_atoms(const std::string &name);
+  /// Whether this, or this without "_flag", is a target that LAMMPS cannot have.
+  bool is_of_kernel(const std::string &name) const;
   double memory_usage() const;
 
  private:

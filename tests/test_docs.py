@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from kernel_targets import with_kernel_target
 from models import body_order_model, random_model
 from targets import with_targets
 
@@ -47,6 +48,7 @@ TABLES = {
     '[[terms]] kind = "pair"': [settings.PairTermSettings],
     '[[terms]] kind = "triplet"': [settings.TripletTermSettings],
     "[noise]": [settings.NoiseSettings],
+    "[[targets]]": [settings.TargetSettings, settings.TargetKernelSettings],
     "[solver]": [settings.SolverSettings],
 }
 
@@ -189,6 +191,7 @@ def test_model_file_is_documented():
     check_documented(text, random_model(n_terms=2))
     check_documented(text, body_order_model())
     check_documented(text, with_targets(random_model()))
+    check_documented(text, with_kernel_target(random_model()))
 
 
 def check_documented(text, model):

@@ -64,6 +64,14 @@ def test_charges_and_potential_are_one_model(tmp_path):
     assert error < 0.1 * spread
 
 
+def test_level_of_molecules_is_learnt_by_a_kernel_of_structures(tmp_path):
+    said = run("targets/level.py", tmp_path)
+    error, spread = (
+        float(re.search(rf"{word} ([\d.]+) eV", said)[1]) for word in ("error", "spread")
+    )
+    assert error < 0.15 * spread
+
+
 def test_map_of_molecules_is_drawn(tmp_path):
     run("descriptors/molecule_map.py", tmp_path, "molecules.png")
     assert (tmp_path / "molecules.png").read_bytes().startswith(b"\x89PNG")

@@ -10,6 +10,7 @@ import pytest
 from alchemical import alchemical_model
 from hypothesis import event, example, given
 from hypothesis import strategies as st
+from kernel_targets import with_kernel_target
 from model_bytes import change_metadata, change_term, header_of, with_header
 from models import (
     body_order_model,
@@ -165,6 +166,7 @@ REPRESENTATIONS = {
     "recoupled": functools.cache(lambda: selected_model(recouple=True)),
     "symmetry functions": functools.cache(lambda: symmetry_model(selected=True)),
     "product": functools.cache(lambda: product_model(n_sparse=4)),
+    "kernel of structures": functools.cache(lambda: with_kernel_target(random_model())),
 }
 MODELS |= REPRESENTATIONS
 FITTED = {"soap", "zeta 1", "pair and triplet", *REPRESENTATIONS}

@@ -17,8 +17,9 @@ from potential import (
     structure_kernel,
 )
 from potential.basis import tabulate
-from potential.descriptors import Features, structure_kernels
-from potential.descriptors.rematch import rematch
+from potential.descriptors import Features
+from potential.kernels import structures
+from potential.kernels.rematch import rematch
 from potential.settings import SoapTermSettings
 
 NAMES = ["H2O", "CH4", "C2H6", "CH3OH", "CO2", "HCOOH"]
@@ -92,7 +93,7 @@ def test_kernels_equal_the_sums_they_stand_for(A, B, pooling, centers, monkeypat
     ones = np.ones(len(A.values)), np.ones(len(B.values))
     K = structure_kernel(A, B, **options)
     np.testing.assert_allclose(K, twin(A, B, w_A=ones[0], w_B=ones[1], **options), atol=1e-9)
-    monkeypatch.setattr(structure_kernels, "SIDE", 7)  # blocks of one structure and of several
+    monkeypatch.setattr(structures, "SIDE", 7)  # blocks of one structure and of several
     np.testing.assert_allclose(structure_kernel(A, B, **options), K, atol=1e-12)
 
 
@@ -200,7 +201,7 @@ def test_rematch_of_much_smoothing_is_the_average():
 def test_rematch_of_decoupled_environments_takes_few_iterations(n, monkeypatch):
     """Two kinds that have nothing in common, in equal and in different shares: matches within each
     kind, and what is left over counts 0."""
-    monkeypatch.setattr("potential.descriptors.rematch.MOST_ITERATIONS", 100)
+    monkeypatch.setattr("potential.kernels.rematch.MOST_ITERATIONS", 100)
     C = np.zeros((6, 3 + n))
     C[:3, :3], C[3:, 3:] = 0.9, 0.8
     share = np.array([3, n]) / (3 + n)
@@ -211,7 +212,7 @@ def test_rematch_of_decoupled_environments_takes_few_iterations(n, monkeypatch):
 @pytest.mark.parametrize("gamma", [0.1, 0.01, 1e-3, 1e-4])
 def test_rematch_of_molecules_takes_few_iterations(gamma, monkeypatch):
     """Of atoms that are alike and of kinds that have nothing in common, for sizes that differ."""
-    monkeypatch.setattr("potential.descriptors.rematch.MOST_ITERATIONS", 300)
+    monkeypatch.setattr("potential.kernels.rematch.MOST_ITERATIONS", 300)
     frames = [molecule(name) for name in ("C3H6_D3h", "cyclobutane", "H2", "CH4", "C6H6")]
     A = SoapDescriptor(**BASIS, species=["H", "C"]).compute(frames)
     K = structure_kernel(A, zeta=1, pooling="rematch", gamma=gamma)
@@ -241,7 +242,7 @@ def test_plan_is_optimal():
 
 def test_rematch_of_small_gamma_neither_overflows_nor_ends_silently(monkeypatch):
     assert np.isfinite(of_pair(similarities(3, 3), 1e-3))
-    monkeypatch.setattr("potential.descriptors.rematch.MOST_ITERATIONS", 3)
+    monkeypatch.setattr("potential.kernels.rematch.MOST_ITERATIONS", 3)
     A = SoapDescriptor(**BASIS, species=SPECIES).compute([molecule(name) for name in NAMES])
     with pytest.raises(SoapGprError, match=r"^structure 0 with 0 to 5: REMatch has not converged"):
         structure_kernel(A, pooling="rematch", gamma=1e-3)

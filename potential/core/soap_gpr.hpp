@@ -52,6 +52,7 @@ struct Target {
   std::string name, unit;
   bool per_atom = true;         ///< a value of each atom, or one of the structure
   bool extensive = true;        ///< the structure's is the sum over its atoms, or else their mean
+  bool of_kernel = false;       ///< a kernel between whole structures, eq. (23k): nan here
   std::vector<double> mean;     ///< [species] unit; nan for species whose atoms have no value
   std::vector<double> weights;  ///< [species] of atoms in the sum or mean, eq. (23g); empty: 1
   std::string weight_column;    ///< or the numbers of atoms that say so; empty: none

@@ -7,7 +7,7 @@ import numpy as np
 
 from potential.descriptors.features import Features
 from potential.errors import SoapGprError
-from potential.selection.rows import power
+from potential.kernels.environments import kernel_of
 from potential.settings import SoapTermSettings
 from potential.settings.terms import SEPARATE, SHARED
 from potential.species import symbol
@@ -30,19 +30,6 @@ def environment_kernel(
     """
     B = checked(A, B, zeta, centers)
     return kernel_of(A.values, A.numbers, B.values, B.numbers, zeta, centers)
-
-
-def kernel_of(
-    X: np.ndarray,
-    numbers: np.ndarray,
-    Y: np.ndarray,
-    others: np.ndarray,
-    zeta: float,
-    centers: str,
-) -> np.ndarray:
-    """k (n, m) of rows X (n, n_features) and Y (m, n_features) of centres of these species."""
-    k = power(X @ Y.T, zeta)
-    return k if centers == SHARED else np.where(numbers[:, None] == others, k, 0.0)
 
 
 def checked(A: Features, B: Features | None, zeta: float, centers: str) -> Features:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ase
 import numpy as np
 
@@ -15,9 +13,8 @@ from potential.descriptors.tables import rows_of_frames
 from potential.descriptors.weights import Weights, weights_of
 from potential.errors import SoapGprError
 from potential.model import Model
+from potential.model.mean_density import SPECTRA, mean_spectrum
 from potential.terms.features import density_coefficients
-
-SPECTRA = ("power_spectrum", "radial_spectrum")
 
 
 def averaged_density(
@@ -48,28 +45,9 @@ def averaged_density(
 
     parts = rows_of_frames(model, frames, by_frame, coefficients, soap.n_threads)
     shares = np.split(of_atoms, offsets[1:-1])
-    c = np.array([own @ part / own.sum() for own, part in zip(shares, parts, strict=True)])
-    p = _spectra(c, model.terms[0])
-    if soap.normalize:  # type: ignore[attr-defined]
-        length = np.linalg.norm(p, axis=1, keepdims=True)
-        p = np.divide(p, length, out=np.zeros_like(p), where=length > 0)
+    pairs = zip(parts, shares, strict=True)
+    p = np.array([mean_spectrum(part, own, model.terms[0]) for part, own in pairs])
     return Features(p, np.zeros(len(frames), dtype=numbers.dtype), np.arange(len(frames) + 1))
-
-
-def _spectra(c: np.ndarray, entry: Any) -> np.ndarray:
-    """Eq. (5) or (5b) of coefficients c (n, Σ_l (2l + 1) Q_l): one l after the other, then m."""
-    sizes = entry["n_channels"]
-    if entry.get("representation") == "radial_spectrum":
-        return c[:, : sizes[0]]
-    parts, begin = [], 0
-    for l, size in enumerate(sizes):
-        end = begin + (2 * l + 1) * size
-        of_l = c[:, begin:end].reshape(len(c), 2 * l + 1, size)
-        q, other = np.triu_indices(size)
-        products = (of_l.transpose(0, 2, 1) @ of_l)[:, q, other]
-        parts.append(products * np.where(q == other, 1.0, np.sqrt(2.0)) / np.sqrt(2 * l + 1))
-        begin = end
-    return np.concatenate(parts, axis=1)
 
 
 def _require_spectrum(model: Model) -> None:

@@ -4,30 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from potential.descriptors.features import POOLINGS, Features, require_pooling
-from potential.descriptors.kernels import checked, is_number, kernel_of
-from potential.descriptors.rematch import rematch
+from potential.descriptors.features import Features, require_pooling
+from potential.descriptors.kernels import checked, is_number
 from potential.descriptors.weights import Weights, weights_of
 from potential.errors import SoapGprError
-from potential.runtime.parallel import ordered_map
-from potential.selection.rows import power
+from potential.kernels.structures import StructureKernel, Structures, normalized
 from potential.settings import SoapTermSettings
-from potential.settings.terms import SEPARATE, SHARED
-
-FEATURES, REMATCH = "features", "rematch"
-GAMMA = 0.1
-# Environments of a side of a block of kernels, more only where a single structure has more.
-SIDE = 512
-
-Run: TypeAlias = tuple[int, int]
+from potential.settings.target_kernels import GAMMA, POOLINGS, REMATCH
+from potential.settings.terms import SEPARATE
 
 
 def structure_kernel(
@@ -60,7 +49,7 @@ def structure_kernel(
     Raises SoapGprError as ``environment_kernel`` does, for other values of these parameters, and
     where a match is not found as gamma is too small.
     """
-    require_pooling(pooling, (*POOLINGS, FEATURES, REMATCH))
+    require_pooling(pooling, POOLINGS)
     smoothing = _gamma(gamma, pooling)
     if not isinstance(normalize, bool):
         raise SoapGprError(f"normalize: found {normalize!r}, expected True or False")
@@ -68,106 +57,13 @@ def structure_kernel(
     own_weights, other_weights = _weights(weights, A, B)
     X = _weighted(A, own_weights, pooling)
     Y = X if B is None else _weighted(other, other_weights, pooling)
-    kernel = _Kernel(zeta, pooling, centers, smoothing)
-    K = kernel.between(X, Y)
-    if normalize:
+    kernel = StructureKernel(zeta, pooling, centers, smoothing)
+    with threadpool_limits(limits=1, user_api="blas"):  # threads are spread over blocks
+        K = kernel.between(X, Y)
+        if not normalize:
+            return K
         of_A = np.diag(K) if B is None else kernel.of_each(X)
-        of_B = of_A if B is None else kernel.of_each(Y)
-        size = np.sqrt(np.outer(np.maximum(of_A, 0.0), np.maximum(of_B, 0.0)))
-        K = np.divide(K, size, out=np.zeros_like(K), where=size > 0)
-    return K
-
-
-@dataclass(frozen=True, eq=False)
-class _Structures:
-    """Environments that count, with their weights: of a mean, those of a structure add up to 1."""
-
-    values: np.ndarray
-    numbers: np.ndarray
-    weights: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def run(self, run: Run) -> _Structures:
-        """Some of them, one after the other."""
-        rows = slice(*self.offsets[list(run)])
-        offsets = self.offsets[run[0] : run[1] + 1]
-        return _Structures(
-            self.values[rows], self.numbers[rows], self.weights[rows], offsets - offsets[0]
-        )
-
-    def runs(self) -> Iterator[Run]:
-        """As many structures as have at most SIDE environments, and at least one."""
-        begin = 0
-        while begin < len(self):
-            end = int(np.searchsorted(self.offsets, self.offsets[begin] + SIDE, side="right")) - 1
-            end = max(end, begin + 1)
-            yield begin, end
-            begin = end
-
-    def pooled(self, rows: np.ndarray | bool = True) -> np.ndarray:
-        """(n, n_features) weighted sums of features, of some rows."""
-        weighted = self.values * (self.weights * rows)[:, None]
-        return np.add.reduceat(weighted, self.offsets[:-1], axis=0)
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    zeta: float
-    pooling: str
-    centers: str
-    gamma: float
-
-    def between(self, A: _Structures, B: _Structures) -> np.ndarray:
-        """(n_A, n_B); of A with itself each pair once."""
-        if self.pooling == FEATURES:
-            return self._of_pooled(A, B)
-        K, one = np.empty((len(A), len(B))), A is B
-        pairs = [(I, J) for I, J in product(A.runs(), B.runs()) if not one or I <= J]
-        with threadpool_limits(limits=1, user_api="blas"):  # threads are spread over blocks
-            blocks = ordered_map(lambda pair: self._block(A, B, *pair), pairs)
-            for (I, J), block in zip(pairs, blocks, strict=True):
-                K[slice(*I), slice(*J)] = block
-                if one and I != J:
-                    K[slice(*J), slice(*I)] = block.T
-        return K
-
-    def of_each(self, A: _Structures) -> np.ndarray:
-        """(n_A,) of each structure with itself."""
-        alone = (A.run((k, k + 1)) for k in range(len(A)))
-        return np.array([self.between(own, own)[0, 0] for own in alone])
-
-    def _block(self, A: _Structures, B: _Structures, I: Run, J: Run) -> np.ndarray:
-        X, Y = A.run(I), B.run(J)
-        k = kernel_of(X.values, X.numbers, Y.values, Y.numbers, self.zeta, self.centers)
-        if self.pooling == REMATCH:
-            return self._matched(k, X, Y, I[0], J[0])
-        k = np.add.reduceat(k * X.weights[:, None], X.offsets[:-1], axis=0)
-        return np.add.reduceat(k * Y.weights, Y.offsets[:-1], axis=1)
-
-    def _matched(
-        self, k: np.ndarray, X: _Structures, Y: _Structures, first: int, other: int
-    ) -> np.ndarray:
-        rows, found = zip(X.offsets[:-1], X.offsets[1:], strict=True), []
-        for s, (begin, end) in enumerate(rows):
-            own = slice(begin, end)
-            try:
-                found.append(rematch(k[own], X.weights[own], Y.weights, Y.offsets, self.gamma))
-            except SoapGprError as error:
-                raise SoapGprError(
-                    f"structure {first + s} with {other} to {other + len(Y) - 1}: {error}"
-                ) from None
-        return np.array(found)
-
-    def _of_pooled(self, A: _Structures, B: _Structures) -> np.ndarray:
-        if self.centers == SHARED:
-            return power(A.pooled() @ B.pooled().T, self.zeta)
-        K = np.zeros((len(A), len(B)))
-        for z in np.intersect1d(A.numbers, B.numbers):
-            K += A.pooled(A.numbers == z) @ B.pooled(B.numbers == z).T
-        return power(K, self.zeta)
+        return normalized(K, of_A, of_A if B is None else kernel.of_each(Y))
 
 
 def _gamma(gamma: object, pooling: str) -> float:
@@ -194,7 +90,7 @@ def _weights(
     return own, own if B is None else weights_of(both[1], B.numbers, B.offsets)
 
 
-def _weighted(features: Features, weights: np.ndarray, pooling: str) -> _Structures:
+def _weighted(features: Features, weights: np.ndarray, pooling: str) -> Structures:
     """Without the environments of weight 0."""
     there = weights > 0
     counts = np.add.reduceat(there.astype(np.int64), features.offsets[:-1])
@@ -203,4 +99,4 @@ def _weighted(features: Features, weights: np.ndarray, pooling: str) -> _Structu
     if pooling != "sum":
         kept = kept / np.repeat(np.add.reduceat(kept, offsets[:-1]), counts)
     values = features.values if there.all() else features.values[there]
-    return _Structures(values, features.numbers[there], kept, offsets)
+    return Structures(values, features.numbers[there], kept, offsets)

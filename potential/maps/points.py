@@ -12,12 +12,13 @@ import numpy as np
 
 from potential.descriptors.chosen import TermFeatures
 from potential.descriptors.features import Features
-from potential.descriptors.kernels import kernel_of
-from potential.descriptors.structure_kernels import FEATURES, REMATCH, structure_kernel
+from potential.descriptors.structure_kernels import structure_kernel
 from potential.errors import SoapGprError
+from potential.kernels.environments import kernel_of
 from potential.runtime.memory import available_bytes
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
+from potential.settings.target_kernels import FEATURES, REMATCH
 from potential.settings.terms import SEPARATE, SHARED
 from potential.structures.structure import Structure
 

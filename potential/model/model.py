@@ -19,6 +19,7 @@ from potential import _core
 from potential.errors import SoapGprError
 from potential.model.environments import Environments
 from potential.model.record import read_record
+from potential.model.structure_targets import KernelTarget
 from potential.model.targets import Target, properties, targets_of
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
@@ -166,6 +167,15 @@ class Model:
     def targets(self) -> tuple[Target, ...]:
         """Properties beside the energy."""
         return targets_of(self._contents[0])
+
+    @cached_property
+    def _kernel_targets(self) -> list[KernelTarget]:
+        """Those of kernels between structures, which the core does not evaluate."""
+        return [
+            KernelTarget.read(target, self.arrays, h)
+            for h, target in enumerate(self.targets)
+            if target.kernel is not None
+        ]
 
     @property
     def weight_columns(self) -> list[str]:
@@ -319,6 +329,8 @@ class Model:
         energies, of_forces, virials = found
         about = environments.species, environments.columns
         values = properties(self.targets, of_atoms, *about) if with_targets else {}
+        for own in self._kernel_targets if with_targets else ():
+            values[own.target.name] = own.value(self, environments)
         return Evaluation(energies, of_forces, virials, values)
 
     def __reduce__(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,27 @@ from potential.errors import SoapGprError
 from potential.structures.atom_weights import weight_column
 
 Weights = tuple[float, ...] | str | None  # by places in a list of species, of a column; None: 1
+
+
+@dataclass(frozen=True)
+class TargetKernel:
+    """The kernel between structures of a target, as its entry has it (docs/theory.md eq. 23k)."""
+
+    term: int  # whose features it is of, from 0
+    pooling: str
+    zeta: float
+    centers: str
+    normalize: bool
+    gamma: float | None = None  # of REMatch
+
+    def entry(self) -> dict[str, Any]:
+        """What the model file has of it."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        words = "normalised " * self.normalize + f"kernel {self.pooling!r}, zeta {self.zeta:g}"
+        words += "" if self.gamma is None else f", gamma {self.gamma:g}"
+        return words + (", shared centers" if self.centers == "shared" else "")
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,7 @@ class Target:
     extensive: bool = True  # the structure's is the sum over its atoms, or else their mean
     species: tuple[int, ...] | None = None  # atoms that have a value; None: all
     weights: Weights = None  # of atoms in the sum or mean
+    kernel: TargetKernel | None = None  # between structures; None: atoms have parts of it
 
     def value(
         self, of_atoms: np.ndarray, species: np.ndarray, columns: Mapping[str, np.ndarray]
@@ -38,14 +60,18 @@ class Target:
         """
         if self.per_atom:
             return of_atoms
-        try:
-            w = atom_weights(self.weights, species, columns)
-        except SoapGprError as error:
-            raise SoapGprError(f"target {self.name}: {error}") from None
+        w = self.atom_weights(species, columns)
         total = float((w * of_atoms).sum())
         if self.extensive:
             return total
         return total / float(w.sum()) if w.any() else np.nan
+
+    def atom_weights(self, species: np.ndarray, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """How much each atom counts (N,); arguments and errors as of ``value``."""
+        try:
+            return atom_weights(self.weights, species, columns)
+        except SoapGprError as error:
+            raise SoapGprError(f"target {self.name}: {error}") from None
 
     @property
     def weight_column(self) -> str | None:
@@ -61,6 +87,8 @@ class Target:
                 own["weights"] = self.weight_column or list(self.weights)
         if self.species is not None:
             own["species"] = list(self.species)
+        if self.kernel is not None:
+            own["kernel"] = self.kernel.entry()
         return own
 
 
@@ -71,8 +99,10 @@ def targets_of(metadata: Mapping[str, str]) -> tuple[Target, ...]:
 
 
 def _target(entry: dict[str, Any]) -> Target:
-    lists = {key: tuple(own) for key, own in entry.items() if isinstance(own, list)}
-    return Target(**entry | lists)
+    read: dict[str, Any] = {key: tuple(own) for key, own in entry.items() if isinstance(own, list)}
+    if "kernel" in entry:
+        read["kernel"] = TargetKernel(**entry["kernel"])
+    return Target(**entry | read)
 
 
 def atom_weights(

@@ -17,6 +17,7 @@ from potential.settings.fit_settings import (
 from potential.settings.kinds import KINDS
 from potential.settings.product import FactorSettings, ProductTermSettings
 from potential.settings.symmetry import SymmetryTermSettings
+from potential.settings.target_kernels import TargetKernelSettings
 from potential.settings.targets import TargetSettings
 from potential.settings.terms import (
     KernelTermSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "SoapTermSettings",
     "SolverSettings",
     "SymmetryTermSettings",
+    "TargetKernelSettings",
     "TargetSettings",
     "TermSettings",
     "TripletTermSettings",

@@ -16,6 +16,7 @@ from potential.schema import (
     Flag,
     Integer,
     Items,
+    Nested,
     Number,
     Place,
     Settings,
@@ -24,7 +25,8 @@ from potential.schema import (
     setting,
 )
 from potential.schema.settings import REQUIRED
-from potential.settings.terms import TermSettings
+from potential.settings.target_kernels import DENSITY, SUM, TargetKernelSettings
+from potential.settings.terms import ALCHEMICAL, KernelTermSettings, TermSettings
 from potential.species import species_number
 from potential.structures.labels import LARGEST
 from potential.structures.target_labels import TargetLabel
@@ -107,14 +109,23 @@ class TargetSettings(Settings):
             Number(least=_LEAST, most=_MOST),
             limit="or by species",
             help="prior standard deviation of what atoms have about their mean, in the unit of the "
-            "label, eq. (23c); none: that of the labels",
+            "label, eq. (23c), (23o); none: that of the labels",
         ),
     )
     terms: tuple[int, ...] = setting(
         (),
         Items(
             Integer(1, 1000),
-            help="which of `[[terms]]`, counted from 1; none: all of kernels of environments",
+            help="which of `[[terms]]`, counted from 1; none: all of kernels of environments, and "
+            "with `kernel` the first of these",
+        ),
+    )
+    kernel: TargetKernelSettings | None = setting(
+        None,
+        Nested(
+            TargetKernelSettings,
+            help="a regression with a kernel between structures, eq. (23k), in the place of sums "
+            "over sparse points",
         ),
     )
 
@@ -133,6 +144,23 @@ class TargetSettings(Settings):
             raise self.place().at("weights").says("found some, expected none with per_atom = true")
         if isinstance(self.weights, str) and self.weights in all_properties:
             raise self.error("weights", "another column, as ASE takes this one for a result")
+        if self.kernel is not None:
+            self._check_kernel(self.kernel)
+
+    def _check_kernel(self, kernel: TargetKernelSettings) -> None:
+        if self.per_atom:
+            raise self.place().at("kernel").says("found one, expected none with per_atom = true")
+        if kernel.pooling == SUM and not self.extensive and not kernel.normalize:
+            raise (
+                self.place()
+                .at("extensive")
+                .says(
+                    'found false with kernel = {pooling = "sum"}, which grows with the structure: '
+                    'expected true, or pooling = "mean"'
+                )
+            )
+        if isinstance(self.scale, Mapping):
+            raise self.place().at("scale").says("found a table, expected one number with kernel")
 
     @property
     def label(self) -> TargetLabel:
@@ -150,6 +178,8 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
         if own.name in names:
             raise Place().says(f"{where} name: found {own.name!r}, expected no name twice")
         names.add(own.name)
+        if own.kernel is not None and len(set(own.terms)) > 1:
+            raise Place().says(f"{where} terms: found several, expected one with kernel")
         for k in own.terms:
             if k > len(terms):
                 raise Place().says(f"{where} terms: found {k}, expected numbers to {len(terms)}")
@@ -157,13 +187,44 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
                 raise Place().says(f"{where} terms: found {k}, {_EXPECTED}")
         if not any(term.has_environments for term in terms):
             raise Place().says(f"{where}: found no [[terms]] that it could use, {_EXPECTED}")
+        if own.kernel is not None:
+            used = terms_used(own, terms)
+            if not used or not isinstance(term := terms[used[0]], KernelTermSettings):
+                raise Place().says(f'{where} kernel: expected a term of kind "soap" or "acsf"')
+            _check_term_of_kernel(f"{where} kernel: term {used[0] + 1}", own.kernel, term)
+
+
+def _check_term_of_kernel(
+    where: str, kernel: TargetKernelSettings, term: KernelTermSettings
+) -> None:
+    """What of the kernel of a term is not in that of structures is not silently left out."""
+    if term.centers == ALCHEMICAL:
+        raise Place().says(f'{where} has centers = "{ALCHEMICAL}", expected others')
+    if term.offset:
+        raise Place().says(f"{where} has offset = {term.offset:g}, expected 0")
+    spectrum = getattr(term, "representation", None) in ("power_spectrum", "radial_spectrum")
+    if kernel.pooling == DENSITY and (not spectrum or term.feature_selection is not None):
+        raise Place().says(
+            f'{where}: expected all features of a power or radial spectrum with pooling = "density"'
+        )
 
 
 def terms_used(target: TargetSettings, terms: tuple[TermSettings, ...]) -> list[int]:
     """The places in [[terms]], from 0, of those that a target uses."""
     if target.terms:
         return sorted({k - 1 for k in target.terms})
-    return [t for t, own in enumerate(terms) if own.has_environments]
+    able = [t for t, own in enumerate(terms) if own.has_environments]
+    if target.kernel is None:
+        return able
+    return [t for t in able if isinstance(terms[t], KernelTermSettings)][:1]
+
+
+def terms_without_points(
+    targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]
+) -> list[int]:
+    """The places in [[terms]], from 0, of those whose sparse points no target uses."""
+    used = {t for own in targets if own.kernel is None for t in terms_used(own, terms)}
+    return [t for t in range(len(terms)) if t not in used]
 
 
 _EXPECTED = (

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -28,11 +28,13 @@ def choose_sparse_points(
     e0: np.ndarray,
     progress: Progress = silent,
     made: Mapping[int, Draft] = MappingProxyType({}),
+    without_points: Collection[int] = (),
 ) -> tuple[TrainingModel, list[str]]:
     """The model with all weights zero, fixed terms at its end, and warnings.
 
     species: atomic numbers, ascending; e0 (n_species,) eV; made: the drafts of terms, by their
-    number from 0, that are more than settings and structures make of them. The choice does not
+    number from 0, that are more than settings and structures make of them; without_points: terms,
+    by these numbers, whose features alone are wanted. The choice does not
     depend on the order of the structures. Raises SoapGprError.
     """
     kinds = [kind_of_settings(own) for own in settings.terms]
@@ -53,6 +55,9 @@ def choose_sparse_points(
     tables = cache(lambda: build_model(species, e0, drafts))  # not every kind asks for it
     chosen = list[Draft]()
     for t, (kind, own) in enumerate(zip(kinds, settings.terms, strict=True)):
+        if t in without_points:
+            chosen.append(drafts[t])
+            continue
         with settings.placing(t):
             draft, found = kind.choose(drafts[t], own, tables, t, structures, progress)
         chosen.append(draft)

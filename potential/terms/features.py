@@ -7,18 +7,16 @@ import numpy as np
 
 from potential import _core
 from potential.model import Environments, Model
+from potential.model.features import density_coefficients_of, recoupled
+from potential.model.features import features_of as of_one_set
 from potential.terms.columns import n_features
 
 KEPT = ("features", "recoupling")  # arrays that say which features a term has
 
 
 def density_coefficients(model: Model, term: int, structure) -> np.ndarray:
-    """Coefficients c^l_qm (N, Σ_l (2l + 1) Q_l) of the density around every atom, docs/theory.md
-    eq. (3): one l after the other, then m, then the channels q.
-
-    structure: numbers, positions, cell, pbc as attributes.
-    """
-    return _core.density_coefficients(model.core, term, model.environments(structure))
+    """``density_coefficients_of`` a structure with numbers, positions, cell, pbc as attributes."""
+    return density_coefficients_of(model, term, model.environments(structure))
 
 
 def features(model: Model, term: int, structure) -> np.ndarray:
@@ -32,13 +30,9 @@ def features(model: Model, term: int, structure) -> np.ndarray:
 
 def features_of(model: Model, term: int, environments: Environments) -> np.ndarray:
     """The same of environments that the model made."""
-    rows = _core.features(model.core, term, environments)
-    if f"term{term}.recoupling.0" not in model.arrays:
-        return _recoupled(model, term, rows)
-    for a in range(len(model.species)):  # each with a selection of its own, and zeros after it
-        R, own = model.arrays[f"term{term}.recoupling.{a}"], environments.species == a
-        rows[own, : len(R)] = rows[own, : len(R)] @ R.T
-    return rows
+    if "factors" in model.terms[term]:
+        return _recoupled(model, term, _core.features(model.core, term, environments))
+    return of_one_set(model, term, environments)
 
 
 def feature_gradients(
@@ -64,13 +58,13 @@ def factors_of(model: Model, term: int) -> list[dict[str, Any]]:
 
 
 def _recoupled(model: Model, term: int, rows: np.ndarray) -> np.ndarray:
-    """R p of rows p, where the core has R in its sparse points (eq. 5i, 5j)."""
+    """``recoupled`` of rows of all factors side by side."""
     if not model.core.recoupled(term):
         return rows
     parts, begin = [], 0
     for factor in factors_of(model, term):
         R = factor.get("recoupling")
         own = rows[:, begin : begin + (n_features(factor) if R is None else len(R))]
-        parts.append(own if R is None else own @ R.T)
+        parts.append(recoupled(own, R))
         begin += own.shape[1]
     return np.hstack(parts)

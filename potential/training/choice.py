@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from potential.errors import SoapGprError
@@ -33,15 +33,19 @@ def choose(
     train: Sequence[Structure],
     progress: Progress = silent,
     apart: Sequence[Structure] = (),
+    without_points: Collection[int] = (),
 ) -> Choice:
     """The choice among these structures. Maps and contractions that are to be optimised come
-    first, on structures set apart where there are any. Raises SoapGprError for anything a user can
+    first, on structures set apart where there are any. without_points: as of
+    ``choose_sparse_points``. Raises SoapGprError for anything a user can
     put right."""
     species = known_species(settings.data, train)
     with settings.placing():
         e0 = isolated_atom_energies(settings.baseline, train, species)
     settings, made, said = optimised_maps(settings, train, apart, species, e0, progress)
-    model, warnings = choose_sparse_points(settings, train, species, e0, progress, made)
+    model, warnings = choose_sparse_points(
+        settings, train, species, e0, progress, made, without_points
+    )
     return Choice(model, said + warnings)
 
 
@@ -52,6 +56,7 @@ def common_choice(
     progress: Progress,
     stored: Choice | None = None,
     apart: Sequence[Structure] = (),
+    without_points: Collection[int] = (),
 ) -> Choice:
     """The choice of all ranks: one that is stored, or else made on the first rank."""
     # A rank that was killed before it wrote anything takes up the choice of one that did.
@@ -61,7 +66,7 @@ def common_choice(
         shared = ranks.all_gather(stored if ranks.rank == first else None)[first]
         assert shared is not None
         return shared
-    return ranks.from_first(lambda: choose(settings, train, progress, apart))
+    return ranks.from_first(lambda: choose(settings, train, progress, apart, without_points))
 
 
 def require_weights(model: Model) -> None:

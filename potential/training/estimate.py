@@ -86,10 +86,15 @@ def estimate(
 
 
 def _target_lines(settings: FitSettings) -> list[str]:
-    names = ", ".join(own.name for own in settings.targets)
-    text = f"Targets        {names}: regressions on the same sparse points, apart by species where "
-    text += "centers are; their time and memory come on top of what is below"
-    return [text] if names else []
+    sums = ", ".join(own.name for own in settings.targets if own.kernel is None)
+    kernels = ", ".join(own.name for own in settings.targets if own.kernel is not None)
+    more, lines = "; their time and memory come on top of what is below", []
+    if sums:
+        text = "regressions on the same sparse points, apart by species where centers are"
+        lines.append(f"Targets        {sums}: {text}{more}")
+    if kernels:
+        lines.append(f"Targets        {kernels}: kernels with sparse structures{more}")
+    return lines
 
 
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingModel:

@@ -28,6 +28,7 @@ from potential.scores import metrics, properties
 from potential.scores.shares import MOST_STRUCTURES, shares_to_json, term_shares, term_values
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
+from potential.settings.targets import terms_without_points
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate, said_on
@@ -190,7 +191,10 @@ def _fit_targets_alone(
         state = _checkpoint(checkpoint, settings, data.ordered, ranks)
         with _timed(seconds, "sparse points"):
             stored = state.choice if state else None
-            choice = common_choice(settings, data.ordered, ranks, progress, stored)
+            unused = terms_without_points(settings.targets, settings.terms)
+            choice = common_choice(
+                settings, data.ordered, ranks, progress, stored, without_points=unused
+            )
     warnings = [*data.warnings, *choice.warnings, *said]
     warnings.append("the model has targets and no potential")
     steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)

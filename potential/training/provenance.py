@@ -181,6 +181,9 @@ def _target_lines(model: Model, record: dict[str, Any]) -> list[str]:
         ]
         what = "of atoms" if target.per_atom else f"of structures, {_over_atoms(model, target)}"
         unit = f" ({printable(target.unit)})" if target.unit else ""
+        if target.kernel is not None:
+            what = f"of structures, {'N times ' * target.extensive}{target.kernel}"
+            terms = [target.kernel.term]
         places = ", ".join(str(t + 1) for t in terms)
         line = f"{'Target':<14s} {target.name}{unit} {what}, terms {places}"
         if own := found.get(target.name):

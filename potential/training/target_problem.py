@@ -5,7 +5,7 @@ for any structures: one fit, or many of the same rows."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,10 +30,16 @@ from potential.training.target_priors import Prior, asked_species, prior_of, wei
 
 @dataclass(frozen=True)
 class TargetProblem:
-    """What there is to be solved for the weights of all targets of the settings."""
+    """What there is to be solved for the weights of the targets of the settings, but for those of
+    kernels between structures, which ``settings`` no longer has."""
 
     model: TrainingModel  # whose sparse points they stand on
     settings: FitSettings
+
+    def __post_init__(self) -> None:
+        targets = tuple(own for own in self.settings.targets if own.kernel is None)
+        if len(targets) < len(self.settings.targets):
+            object.__setattr__(self, "settings", replace(self.settings, targets=targets))
 
     @cached_property
     def terms(self) -> list[int]:
@@ -83,6 +89,8 @@ class TargetProblem:
 
     def rows(self, structure: Structure, kernels: np.ndarray | None = None) -> list[Rows]:
         """Those of each group of a structure, whose kernels may be there already."""
+        if not self.groups:
+            return []
         kernels = self.kernels(structure) if kernels is None else kernels
         species = self.model.species_indices(structure.numbers)
         return [own.rows(structure, species, kernels) for own in self.groups]
@@ -93,12 +101,13 @@ class TargetProblem:
         return solved_weights(group, triangle, prior, K_MM, self.settings.solver.jitter)
 
     def arrays(
-        self, priors: Sequence[Prior], weights: Sequence[np.ndarray]
+        self, priors: Sequence[Prior], weights: Sequence[np.ndarray], places: Sequence[int]
     ) -> dict[str, np.ndarray]:
-        """Arrays of the model file, from the weights of each group."""
+        """Arrays of the model file, from the weights of each group; places: of the targets among
+        those of the model."""
         arrays = dict[str, np.ndarray]()
-        for h, prior in enumerate(priors):
-            arrays |= self.arrays_of(h, prior, {g: weights[g] for g in self.groups_of(h)}, h)
+        for h, (prior, place) in enumerate(zip(priors, places, strict=True)):
+            arrays |= self.arrays_of(h, prior, {g: weights[g] for g in self.groups_of(h)}, place)
         return arrays
 
     def arrays_of(

@@ -23,6 +23,7 @@ from potential.training.choice import Choice
 from potential.training.factor_store import FactorStore
 from potential.training.memory import require_memory
 from potential.training.regression import BUFFER_ROWS, StreamingQR, merge
+from potential.training.structure_targets import fit_kernel_target
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior, asked_species
 from potential.training.target_problem import TargetProblem
@@ -57,30 +58,46 @@ def fit_targets(
     """
     if not settings.targets:
         return TargetFit(model)
+    kernels = {
+        h: fit_kernel_target(model, structures, settings, h, ranks, progress)
+        for h, own in enumerate(settings.targets)
+        if own.kernel is not None
+    }
     problem = TargetProblem(model, settings)
+    places = [h for h in range(len(settings.targets)) if h not in kernels]  # of the others
     with ranks.together():
         priors = problem.priors(structures)
-        require_target_memory(problem.groups, structures, ranks.size)
-    said = list[str]()
+        if places:
+            require_target_memory(problem.groups, structures, ranks.size)
+    said = [text for own in kernels.values() for text in own.warnings]
     if store:
         found = ranks.from_first(
             lambda: _solved(problem, priors, *store.of_targets(problem, priors))
         )
     else:
-        triangles, counts, said = _accumulate(
-            problem, priors, structures, ranks, progress, choice or Choice(model), checkpoint
+        triangles, counts, more = _accumulate(
+            problem,
+            priors,
+            structures,
+            ranks,
+            progress,
+            choice or Choice(model),
+            checkpoint if places else None,
         )
+        said += more
         found = ranks.from_first(lambda: _solved(problem, priors, triangles, counts))
     weights, counts = found
-    fitted = model.with_targets(
-        problem.targets, problem.arrays(priors, weights), potential=potential
-    )
-    records = [
-        _record(own, prior, model.species, problem.groups, counts)
-        for own, prior in zip(settings.targets, priors, strict=True)
-    ]
+    arrays = problem.arrays(priors, weights, places)
+    targets = dict(zip(places, problem.targets, strict=True))
+    records = {
+        h: _record(own, prior, model.species, problem.groups, counts)
+        for h, own, prior in zip(places, problem.settings.targets, priors, strict=True)
+    }
+    for h, fitted in kernels.items():
+        targets[h], records[h], arrays = fitted.target, fitted.record, arrays | fitted.arrays
+    changed = model.with_targets([targets[h] for h in sorted(targets)], arrays, potential=potential)
     alone = [_alone(own, model.species) for own in problem.groups if not own.n_weights]
-    return TargetFit(fitted, records, alone + said)
+    return TargetFit(changed, [records[h] for h in sorted(records)], alone + said)
 
 
 def _alone(group: Group, species: Sequence[int]) -> str:
@@ -112,7 +129,7 @@ def _accumulate(
     checkpoint: Checkpoint | None,
 ) -> tuple[list[np.ndarray], list[int], list[str]]:
     """Triangles, those of all ranks on the first, numbers of labels, and warnings."""
-    structures = [s for s in structures if s.targets]
+    structures = [s for s in structures if s.targets] if problem.groups else []
     mine = [structures[k] for k in ranks.share(structures, len)]
     qrs = [StreamingQR(own.n_weights) for own in problem.groups]
 

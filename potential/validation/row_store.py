@@ -117,6 +117,12 @@ def read_data(settings: FitSettings) -> FitData:
             "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
     settings = as_settings(settings)
+    for own in settings.targets:
+        if own.kernel is not None:
+            raise SoapGprError(
+                f"target {own.name}: found a kernel between structures, expected none: this "
+                "command knows targets on sparse points alone"
+            )
     data = read_fit_data(settings)
     return replace(data, train=data.ordered)
 

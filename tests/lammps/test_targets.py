@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from kernel_targets import with_kernel_target
 from lammps_runs import assert_agrees, measure, python, run_lammps, setup, write_data
 from models import product_model, random_model, random_structure
 from targets import BY_COLUMN, WEIGHTED, with_targets
@@ -112,3 +113,21 @@ def test_model_without_a_potential_stands_beside_one(tmp_path, atoms, model_with
     alone.save(tmp_path / "model.sgpr")
     run = run_lammps(tmp_path, script(atoms, "run 0\n"))
     assert run.returncode != 0 and "has targets and no potential" in run.stdout
+
+
+def test_kernels_between_structures_are_not_served(tmp_path, atoms):
+    """The potential of the same file is; who asks for the target gets one sentence."""
+    write_data(tmp_path / "atoms.data", atoms, TYPES)
+    model = with_kernel_target(random_model())
+    measured = measure(tmp_path, model, atoms, ranks=2)
+    assert_agrees(measured, python(random_model(), atoms))
+    run = run_lammps(tmp_path, script(atoms, "run 0\n"))
+    assert run.stdout.count("LAMMPS does not compute these targets of the model") == 1
+    assert "kernels between whole structures: gap" in run.stdout
+    for trigger in (0, 1):
+        run = run_lammps(tmp_path, script(atoms, f"fix q all pair 1 soap/gpr gap {trigger}\n"))
+        assert run.returncode != 0 and "pair_style soap/gpr has no gap" in run.stdout
+    alone = with_kernel_target(random_model(), potential=False)
+    alone.save(tmp_path / "targets.sgpr")
+    run = run_lammps(tmp_path, script(atoms, "run 0\n", pair=HYBRID))
+    assert run.returncode != 0 and "has kernels between structures alone" in run.stdout

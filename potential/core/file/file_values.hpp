@@ -59,6 +59,7 @@ class Entry {
   bool flag(const char *key) { return at(key, &json::is_boolean).get<bool>(); }
   std::string word(const char *key) { return at(key, &json::is_string).get<std::string>(); }
   const json &list(const char *key) { return at(key, &json::is_array); }
+  Entry object(const char *key) { return {at(key, &json::is_object), where_ + ": its " + key}; }
   void finish() const;
 
  private:

@@ -66,6 +66,45 @@ std::vector<SparseSet> *sparse_sets(Term &term) {
   return own ? &own->sparse : nullptr;
 }
 
+/// A kernel between structures, which Python evaluates: checked, and not kept here.
+void check_structure_kernel(Arrays &arrays, Entry kernel, const std::string &prefix,
+                            const ModelData &data) {
+  const int t = kernel.count("term", 0, int(data.terms.size()) - 1);
+  const FeatureTerm *term = feature_term(data.terms[t]);
+  if (!term) throw Error(kernel.where() + " names a term without features");
+  const std::string pooling = kernel.word("pooling"), centers = kernel.word("centers");
+  const auto *soap = std::get_if<SoapTerm>(&data.terms[t]);
+  const bool spectrum = soap && soap->representation != "bispectrum";
+  if (pooling == "density" && (!spectrum || !term->choices[0].products.empty()))
+    throw Error(kernel.where() + " has the pooling of a term that is no spectrum of all products");
+  if (pooling != "mean" && pooling != "features" && pooling != "rematch" && pooling != "density")
+    throw Error(kernel.where() + " has an unknown value of pooling" + kNewer);
+  if (centers != "separate" && centers != "shared")
+    throw Error(kernel.where() + " has an unknown value of centers" + kNewer);
+  if (pooling == "rematch") kernel.number("gamma", 1e-6, 1e6);
+  kernel.number("zeta", 1, 100);
+  kernel.flag("normalize");
+  kernel.finish();
+  const std::size_t n = arrays.read(prefix + "weights", {kAny}).size();
+  const std::string of = prefix + "structures.", sizes = of + "sizes", shares = of + "shares";
+  std::size_t n_rows = 0;
+  for (std::int64_t size : arrays.integers(sizes, {n})) {
+    if (size < 1 || size > std::int64_t(kMaxCount))
+      throw Error("array '" + sizes + "' holds what is no number of environments");
+    n_rows += std::size_t(size);
+  }
+  if (n == 0) throw Error("array '" + sizes + "' has no structures");
+  for (std::int64_t a : arrays.integers(of + "species", {n_rows}))
+    if (a < 0 || a >= std::int64_t(data.species.size()))
+      throw Error("array '" + of + "species' holds what is no species of the model");
+  for (double share : arrays.read(shares, {n_rows}))
+    if (!(share > 0 && share <= 1))
+      throw Error("array '" + shares + "' holds what is no part of a structure");
+  int width = 0;
+  for (const FeatureChoice &choice : term->choices) width = std::max(width, choice.n_features);
+  arrays.read(of + "features", {n_rows, std::size_t(width)});
+}
+
 bool is_word(const std::string &name) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
@@ -81,6 +120,13 @@ Target read_target(Arrays &arrays, Entry &entry, std::size_t index, ModelData &d
   read_weights_of_atoms(entry, data.species.size(), target);
   const std::string prefix = "target" + std::to_string(index) + ".";
   target.mean = arrays.read(prefix + "mean", {data.species.size()});
+  if (entry.has("kernel")) {
+    if (target.per_atom) throw Error(entry.where() + " has a kernel, and values of atoms");
+    check_structure_kernel(arrays, entry.object("kernel"), prefix, data);
+    target.of_kernel = true;
+    target.mean.assign(data.species.size(), std::numeric_limits<double>::quiet_NaN());
+    return target;
+  }
   const std::vector<bool> known = known_species(entry, data.species);
   for (std::size_t a = 0; a < known.size(); ++a)
     if (!known[a]) target.mean[a] = std::numeric_limits<double>::quiet_NaN();
