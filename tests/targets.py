@@ -3,7 +3,7 @@
 
 import numpy as np
 from ase.calculators.emt import EMT
-from training_data import emt_frames, small_settings
+from training_data import emt_frames, small_settings, small_toml
 
 from potential.model.targets import Target
 
@@ -63,3 +63,20 @@ def target_settings(*targets, **term):
     own = {"terms": small_settings("")["terms"], "targets": list(targets)}
     own["terms"][0] |= {"n_sparse": 20, **term}
     return own
+
+
+def target_toml(n_sparse):
+    """A fit.toml of a potential and two targets of ``labelled`` frames."""
+    return f"""\
+{small_toml(n_sparse)}[[targets]]
+name = "site"
+key = "site_energy"
+unit = "eV"
+noise = 0.01
+[[targets]]
+name = "average"
+key = "mean"
+per_atom = false
+extensive = false
+noise = 0.005
+"""

@@ -2,7 +2,6 @@
 """Fits on several MPI ranks, and fits that are interrupted, give the model of an ordinary fit."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
+from interrupting import Interrupting
 from patience import HANG
 from training_data import emt_frames, small_settings, small_toml, write_frames
 
@@ -26,7 +26,6 @@ from potential.training import checkpoint as checkpoint_module
 from potential.training.choice import Choice, common_choice
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
-from potential.training.regression import StreamingQR
 
 BIN = Path(sys.executable).parent
 SETTINGS = small_toml(40)
@@ -136,20 +135,9 @@ def test_work_is_shared_by_cost():
     assert max(sum(costs[k] for k in share) for share in shares) == 9.0
 
 
-class Interrupting(StreamingQR):
-    """Ctrl-C after so many structures."""
-
-    left = 8
-
-    def add(self, rows, targets):
-        super().add(rows, targets)
-        Interrupting.left -= 1
-        if Interrupting.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_interrupted_fit_goes_on_to_the_identical_model(folder, reference, monkeypatch, tmp_path):
     file = tmp_path / "fit.checkpoint"
+    monkeypatch.setattr(Interrupting, "left", 8)
     monkeypatch.setattr("potential.training.accumulation.StreamingQR", Interrupting)
     with pytest.raises(KeyboardInterrupt):
         fit(folder / "fit.toml", progress=False, checkpoint=file)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kernel_targets import GAP, TERM, VOLUME, molecules, settings
 from test_fit_ranks import run_fit
-from training_data import emt_frames, small_settings, write_frames
+from training_data import emt_frames, small_settings, write_fit
 
 from potential import (
     Model,
@@ -281,11 +281,7 @@ noise = 0.2
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, train, test):
-    folder = tmp_path_factory.mktemp("kernels")
-    write_frames(folder / "train.xyz", train)
-    write_frames(folder / "test.xyz", test)
-    (folder / "fit.toml").write_text(TOML)
-    return folder
+    return write_fit(tmp_path_factory.mktemp("kernels"), TOML, train, test)
 
 
 def test_commands_show_the_kernel(folder, monkeypatch, capsys):

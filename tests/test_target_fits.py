@@ -8,10 +8,10 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
-from targets import AVERAGE, SITE, TOTAL, labelled
+from targets import AVERAGE, SITE, TOTAL, labelled, target_toml
 from targets import target_settings as settings
 from test_fit_ranks import run_fit
-from training_data import small_toml, write_frames
+from training_data import write_fit
 
 from potential import Model, SoapGprError, _core, fit
 from potential.cli import main
@@ -304,28 +304,9 @@ def test_refit_keeps_the_targets(train):
     )
 
 
-TOML = f"""\
-{small_toml(20)}[[targets]]
-name = "site"
-key = "site_energy"
-unit = "eV"
-noise = 0.01
-[[targets]]
-name = "average"
-key = "mean"
-per_atom = false
-extensive = false
-noise = 0.005
-"""
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, train, test):
-    folder = tmp_path_factory.mktemp("targets")
-    write_frames(folder / "train.xyz", train)
-    write_frames(folder / "test.xyz", test)
-    (folder / "fit.toml").write_text(TOML)
-    return folder
+    return write_fit(tmp_path_factory.mktemp("targets"), target_toml(20), train, test)
 
 
 def test_commands_show_the_targets(folder, monkeypatch, capsys):

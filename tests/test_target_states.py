@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checkpoints and stored factors of fits with [[targets]] give the models of ordinary fits."""
 
-import os
-import signal
 import sys
 
 import numpy as np
 import pytest
-from targets import HALF, SITE, labelled, target_settings
+from interrupting import Interrupting
+from targets import HALF, SITE, labelled, target_settings, target_toml
 from test_fit_ranks import run_fit, run_in
-from training_data import small_toml, write_frames
+from training_data import write_frames
 
 from potential import Model, SoapGprError, fit
 from potential.runtime.ranks import Ranks
@@ -17,7 +16,6 @@ from potential.runtime.state_file import read_state, write_state
 from potential.settings.file import as_settings
 from potential.structures.digests import fingerprint
 from potential.terms import TrainingModel
-from potential.training.regression import StreamingQR
 from potential.training.target_problem import TargetProblem
 from potential.training.targets import fit_targets
 
@@ -58,18 +56,6 @@ def assert_predicts_the_same(found, expected, frames):
 
 def fail(*arguments):
     raise AssertionError("rows were made again")
-
-
-class Interrupting(StreamingQR):
-    """Ctrl-C after so many rows of targets."""
-
-    left = 0
-
-    def add(self, rows, targets):
-        super().add(rows, targets)
-        Interrupting.left -= 1
-        if Interrupting.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def interrupt(monkeypatch, frames, file, after):
@@ -188,18 +174,6 @@ def test_damaged_factor_is_one_sentence(bare, tmp_path, change):
         fit(settings(), train=bare[:4], progress=False, factor=factor)
 
 
-TOML = f"""\
-{small_toml(12)}[[targets]]
-name = "site"
-key = "site_energy"
-noise = 0.01
-[[targets]]
-name = "average"
-key = "mean"
-per_atom = false
-extensive = false
-noise = 0.005
-"""
 STOPPED = """\
 import os, signal, sys
 from potential.cli import main
@@ -219,7 +193,7 @@ sys.exit(main(["fit", "fit.toml", "-o", "m.sgpr", "--checkpoint", "state"]))
 def test_two_ranks_go_on_and_share_a_factor(train, tmp_path):
     write_frames(tmp_path / "train.xyz", train)
     write_frames(tmp_path / "test.xyz", train[:2])
-    (tmp_path / "fit.toml").write_text(TOML)
+    (tmp_path / "fit.toml").write_text(target_toml(12))
     (tmp_path / "stopped.py").write_text(STOPPED)
     expected = fit(tmp_path / "fit.toml", progress=False).model
     run_in(tmp_path, sys.executable, "stopped.py", ranks=2)

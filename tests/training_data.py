@@ -56,3 +56,11 @@ l_max = 3
 zeta = 2
 n_sparse = {n_sparse}
 """
+
+
+def write_fit(folder, toml, train, test):
+    """fit.toml, train.xyz and test.xyz in the folder, which is returned."""
+    write_frames(folder / "train.xyz", train)
+    write_frames(folder / "test.xyz", test)
+    (folder / "fit.toml").write_text(toml)
+    return folder
