@@ -12,6 +12,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
+from targets import BY_COLUMN, with_targets
 from training_data import emt_frames, write_frames
 
 from potential import SoapDescriptor, structure_kernel
@@ -209,6 +210,13 @@ def test_errors_are_those_of_the_model(made, frames, structures):
         own = few.structures[s]
         error = np.linalg.norm(model.evaluate(own).forces[i] - own.forces[i])
         assert errors_of(few, model).values[k] == pytest.approx(error)
+
+
+def test_errors_of_the_potential_need_no_column_of_a_target(made, frames, structures):
+    model = Model.load(made / "model.sgpr")
+    both = with_targets(model, BY_COLUMN)
+    whole, _ = catalogue_of(frames, structures, False)
+    np.testing.assert_array_equal(errors_of(whole, both).values, errors_of(whole, model).values)
 
 
 def test_colours_have_a_scale_or_groups():

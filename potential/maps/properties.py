@@ -72,7 +72,7 @@ def errors_of(points: Catalogue, model: Model, progress: Progress = silent) -> P
     what = "forces" if points.per_atom else "energy"
     if all(getattr(s, what) is None for s in points.structures):
         raise SoapGprError(f"{ERROR}: found no labels of the {what}, expected some")
-    predicted = evaluate_structures(model, points.structures, progress)
+    predicted = evaluate_structures(model, points.structures, progress, targets=False)
     pairs = zip(points.structures, predicted, strict=True)
     if not points.per_atom:
         each = [np.nan if s.energy is None else abs(p.energy - s.energy) / len(s) for s, p in pairs]

@@ -29,15 +29,17 @@ def evaluate_structures(
     what: str = "evaluation",
     *,
     labels_only: bool = False,
+    targets: bool = True,
 ) -> list[Evaluation]:
     """One Evaluation per structure; errors name the structure.
 
     labels_only: without forces and virials of structures that have no such labels, for errors.
+    targets: with the further properties of the model.
     """
 
     def evaluate(structure: Structure) -> Evaluation:
         forces = not labels_only or structure.forces is not None or structure.virial is not None
         with naming(structure):
-            return model.evaluate(structure, forces=forces)
+            return model.evaluate(structure, forces=forces, targets=targets)
 
     return list(ordered_map(evaluate, progress(structures, what)))

@@ -294,9 +294,10 @@ class Model:
         pbc=None,
         *,
         forces: bool = True,
+        targets: bool = True,
         n_threads: int = 1,
     ) -> Evaluation:
-        """Energies, forces, virials and further properties of a structure.
+        """Energies, forces, virials and further properties of a structure, these by ``targets``.
 
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
@@ -305,13 +306,16 @@ class Model:
         column of weights that a target needs and the atoms lack, and as ``neighbor_list``.
         """
         environments = self.environments(atoms, positions, cell, pbc)
-        return self.evaluate_environments(environments, forces=forces, n_threads=n_threads)
+        return self.evaluate_environments(
+            environments, forces=forces, targets=targets, n_threads=n_threads
+        )
 
     def evaluate_environments(
         self,
         environments: Environments,
         *,
         forces: bool = True,
+        targets: bool = True,
         n_threads: int = 1,
         term: int | None = None,
     ) -> Evaluation:
@@ -321,7 +325,7 @@ class Model:
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         only = -1 if term is None else range(len(self.terms))[term]
-        with_targets = term is None and bool(self.targets)
+        with_targets = targets and term is None and bool(self.targets)
         evaluate = evaluators[n_threads].evaluate
         *found, of_atoms = evaluate(environments, forces, only, with_targets)
         if not self.has_potential:  # zeros would be taken for energies and forces
