@@ -3,6 +3,7 @@
 kernels that are not positive definite, labels with holes, several ranks, all commands."""
 
 import json
+from dataclasses import replace
 
 import ase.io
 import numpy as np
@@ -20,7 +21,15 @@ from potential import (
     structure_kernel,
 )
 from potential.cli import main
+from potential.model.evaluation import evaluate_structures
+from potential.runtime.ranks import Ranks
+from potential.scores.properties import property_errors
+from potential.settings.file import load_settings
+from potential.structures.digests import fingerprint
 from potential.training import structure_basis
+from potential.training.targets import fit_targets
+from potential.validation.learning_curve import learning_curve
+from potential.validation.row_store import prepare, read_data
 
 SPECIES = ["H", "C", "O"]
 
@@ -322,13 +331,34 @@ def test_checkpoints_and_factors_fit_kernels_again(train, test, tmp_path, kept):
                 assert found == pytest.approx(expected, abs=1e-8)
 
 
-def test_tune_and_learning_curve_refuse_kernels(folder, monkeypatch, capsys):
+def test_tune_refuses_kernels(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     search = '[tune.search]\n"terms.0.zeta" = [1, 2]\n'
     (folder / "tune.toml").write_text(f"{TOML}{search}")
-    for command, file in (("tune", "tune.toml"), ("learning-curve", "fit.toml")):
-        assert main([command, file]) == 1
-        assert "target gap: found a kernel between structures" in capsys.readouterr().err
+    assert main(["tune", "tune.toml"]) == 1
+    assert "target gap: found a kernel between structures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_learning_curves_are_those_of_fits(folder, monkeypatch, beside):
+    """Beside a target on sparse points, and where no term has any."""
+    monkeypatch.chdir(folder)
+    settings = load_settings("fit.toml")
+    settings = settings if beside else replace(settings, targets=settings.targets[:1])
+    curve = learning_curve(settings, [6, 24], repeats=2, seed=3)
+    assert list(curve.target_errors) == ["gap", "volume"][: 1 + beside]
+    of_fit = fit(settings, progress=False).test_property_errors["gap"]["all"]
+    found = curve.target_errors["gap"]["all"]["rmse"]
+    assert found[1, 0] == pytest.approx(of_fit.rmse, rel=1e-6)
+    order = np.random.default_rng([3, 1]).permutation(24)
+    train = read_data(settings).train
+    subset = sorted((train[k] for k in order[:6]), key=fingerprint)
+    model = fit_targets(
+        prepare(settings, read_data(settings)).model, subset, settings, Ranks()
+    ).model
+    test = read_data(settings).test
+    errors = property_errors(model.targets, test, evaluate_structures(model, test))
+    assert found[0, 1] == pytest.approx(errors["gap"]["all"].rmse, rel=1e-6)
 
 
 def test_ranks_find_the_weights_of_one_process(folder):

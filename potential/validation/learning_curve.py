@@ -24,6 +24,7 @@ from potential.training.label_groups import UNIT_NOISE
 from potential.training.noise import row_sigmas
 from potential.training.regression import StreamingQR
 from potential.training.rows import extended_rows
+from potential.validation.kernel_curves import add_kernel_curves
 from potential.validation.row_store import (
     DISK_BYTES,
     MEMORY_BYTES,
@@ -170,8 +171,10 @@ def learning_curve(
             }
         of_targets = TargetCurves()
         if settings.targets:
-            parts = subsets(prepared, sizes, repeats, seed, progress)
-            of_targets = target_curves(prepared, parts, shape, room, progress)
+            parts = list(subsets(prepared, sizes, repeats, seed, progress))
+            if any(own.kernel is None for own in settings.targets):
+                of_targets = target_curves(prepared, parts, shape, room, progress)
+            add_kernel_curves(of_targets, prepared, parts, shape)
     if not errors and not any(of_targets.errors.values()):
         raise SoapGprError("found no label that was fitted in any test structure, expected some")
     return LearningCurve(
@@ -183,7 +186,7 @@ def learning_curve(
         errors=errors,
         kept=kept or of_targets.kept,
         warnings=prepared.warnings + of_targets.warnings,
-        target_errors=of_targets.errors,
+        target_errors={own.name: of_targets.errors[own.name] for own in settings.targets},
         target_units=of_targets.units,
     )
 

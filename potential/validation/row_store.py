@@ -26,6 +26,7 @@ from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks, world
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
+from potential.settings.targets import terms_without_points
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
@@ -117,12 +118,6 @@ def read_data(settings: FitSettings) -> FitData:
             "among ranks, this command uses threads (OMP_NUM_THREADS)"
         )
     settings = as_settings(settings)
-    for own in settings.targets:
-        if own.kernel is not None:
-            raise SoapGprError(
-                f"target {own.name}: found a kernel between structures, expected none: this "
-                "command knows targets on sparse points alone"
-            )
     data = read_fit_data(settings)
     return replace(data, train=data.ordered)
 
@@ -157,9 +152,11 @@ def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -
     if not potential:
         require_no_maps(settings)
     apart, train = set_apart(settings, data.train)
-    choice = choose(settings, train, progress, apart)
+    unused = () if potential else terms_without_points(settings.targets, settings.terms)
+    choice = choose(settings, train, progress, apart, unused)
     model, K_MM = choice.model, np.zeros((0, 0))
-    require_weights(model)
+    if potential or any(own.kernel is None for own in settings.targets):
+        require_weights(model)
     warnings = [*data.warnings, *choice.warnings]
     if any(wanted(settings)) and not apart:
         warnings.append(SEEN)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +36,24 @@ class TargetCurves:
     units: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     kept: dict[str, int] = field(default_factory=dict)
+
+    def add(
+        self,
+        target: Target,
+        table: Mapping[str, Mapping[Key, ErrorStatistics]],
+        shape: Key,
+        failures: Sequence[str],
+        n_subsets: int,
+    ) -> None:
+        """A target; table: errors of each fit, by what they are of; failures: why subsets of so
+        many have none."""
+        self.errors[target.name] = {of: filled(shape, own) for of, own in table.items()}
+        self.units[target.name] = target.unit
+        if failures:
+            count = f"{len(failures)} of {n_subsets} subsets are"
+            self.warnings.append(f"{count} left out of the curve of a target: {failures[0]}")
+        if len(failures) < n_subsets and not table:
+            self.warnings.append(f"target {target.name}: no test structure has a label of it")
 
 
 @dataclass(frozen=True)
@@ -76,16 +94,10 @@ def target_curves(
         for fit, errors in zip(some, _errors(problem, some, prepared.test, progress), strict=True):
             for of, own in errors.items():
                 tables[fit.h].setdefault(of, {})[fit.key] = own
-    curves, warnings = {}, list[str]()
+    found = TargetCurves(kept=store.places)
     for h, target in enumerate(problem.targets):
-        curves[target.name] = {of: filled(shape, own) for of, own in tables[h].items()}
-        if failures[h]:
-            count = f"{len(failures[h])} of {len(parts)} subsets are"
-            warnings.append(f"{count} left out of the curve of a target: {failures[h][0]}")
-        if len(failures[h]) < len(parts) and not tables[h]:
-            warnings.append(f"target {target.name}: no test structure has a label of it")
-    units = {target.name: target.unit for target in problem.targets}
-    return TargetCurves(curves, units, warnings, store.places)
+        found.add(target, tables[h], shape, failures[h], len(parts))
+    return found
 
 
 def _fits(

@@ -143,6 +143,12 @@ class TrialRunner:
     def __init__(self, settings: TuneSettings, progress: Progress, warnings: list[str]):
         self._settings, self._progress = settings, progress
         start = settings.start
+        for own in start.targets:
+            if own.kernel is not None:
+                raise SoapGprError(
+                    f"{settings.file}: target {own.name}: found a kernel between structures, "
+                    "expected none: the search knows targets on sparse environments alone"
+                )
         self._reference = vars(start.noise.default)
         self._data = read_data(replace(start, data=replace(start.data, test=())))
         self._factors: OrderedDict[str, FoldFactors] = OrderedDict()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Errors of [[targets]] of kernels between structures on a test set, of fits to subsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.model import Evaluation
+from potential.model.evaluation import naming
+from potential.model.structure_targets import KernelTarget
+from potential.runtime.parallel import ordered_map
+from potential.runtime.ranks import Ranks
+from potential.scores.metrics import ErrorStatistics
+from potential.scores.properties import property_errors
+from potential.structures.digests import fingerprint
+from potential.structures.structure import Structure
+from potential.training.structure_targets import KernelFit, fit_kernel_target
+from potential.validation.row_store import Prepared
+from potential.validation.subsets import Key, Subset
+from potential.validation.target_curves import TargetCurves
+
+
+def add_kernel_curves(
+    found: TargetCurves, prepared: Prepared, parts: Iterable[Subset], shape: Key
+) -> None:
+    """Fit these targets to subsets, each with sparse structures, mean and scale of its own.
+
+    Subsets whose labels do not suffice are left out, with a warning. Raises SoapGprError as a fit
+    to the whole set.
+    """
+    parts = list(parts)
+    for h, own in enumerate(prepared.settings.targets):
+        if own.kernel is None:
+            continue
+        target = _fitted(prepared, h, prepared.train).target
+        table, failures = dict[str, dict[Key, ErrorStatistics]](), list[str]()
+        for subset in parts:
+            taken = sorted((prepared.train[k] for k in subset.taken), key=fingerprint)
+            try:
+                fit = _fitted(prepared, h, taken)
+            except SoapGprError as error:
+                failures.append(str(error))
+                continue
+            for of, errors in _errors(prepared, fit, h).items():
+                table.setdefault(of, {})[subset.key] = errors
+        found.add(target, table, shape, failures, len(parts))
+
+
+def _fitted(prepared: Prepared, h: int, structures: list[Structure]) -> KernelFit:
+    return fit_kernel_target(prepared.model, structures, prepared.settings, h, Ranks())
+
+
+def _errors(prepared: Prepared, fit: KernelFit, h: int) -> dict[str, ErrorStatistics]:
+    model, own = prepared.model, KernelTarget.read(fit.target, fit.arrays, h)
+
+    def evaluate(structure: Structure) -> Evaluation:
+        with naming(structure):
+            value = own.value(model, model.environments(structure))
+        return Evaluation(np.zeros(0), None, None, {fit.target.name: value})
+
+    found = list(ordered_map(evaluate, prepared.test))
+    return property_errors([fit.target], prepared.test, found).get(fit.target.name, {})
