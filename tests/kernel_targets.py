@@ -23,6 +23,7 @@ def molecules(n, seed=0):
         atoms.rattle(0.05, seed=1000 * seed + k)
         distances = atoms.get_all_distances()[np.triu_indices(len(atoms), 1)]
         atoms.info["homo_lumo"] = 5.0 * distances.min() + 0.3 * np.sin(8.0 * distances.max())
+        atoms.arrays["counted"] = 1.0 + np.arange(len(atoms)) % 2
         atoms.info["size"] = 4.0 * len(atoms) + np.exp(-distances).sum()
         frames.append(atoms)
     return frames

@@ -341,10 +341,12 @@ def test_tune_refuses_kernels(folder, monkeypatch, capsys):
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_learning_curves_are_those_of_fits(folder, monkeypatch, beside):
-    """Beside a target on sparse points, and where no term has any."""
+    """Beside a target on sparse points, and where no term has any, with weights of atoms."""
     monkeypatch.chdir(folder)
     settings = load_settings("fit.toml")
-    settings = settings if beside else replace(settings, targets=settings.targets[:1])
+    if not beside:
+        weighted = replace(settings.targets[0], weights="counted")
+        settings = replace(settings, targets=(weighted,))
     curve = learning_curve(settings, [6, 24], repeats=2, seed=3)
     assert list(curve.target_errors) == ["gap", "volume"][: 1 + beside]
     of_fit = fit(settings, progress=False).test_property_errors["gap"]["all"]

@@ -5,13 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from potential.errors import SoapGprError
-from potential.model import Evaluation
-from potential.model.evaluation import naming
+from potential.model.evaluation import evaluate_structures
 from potential.model.structure_targets import KernelTarget
-from potential.runtime.parallel import ordered_map
 from potential.runtime.ranks import Ranks
 from potential.scores.metrics import ErrorStatistics
 from potential.scores.properties import property_errors
@@ -54,12 +50,7 @@ def _fitted(prepared: Prepared, h: int, structures: list[Structure]) -> KernelFi
 
 
 def _errors(prepared: Prepared, fit: KernelFit, h: int) -> dict[str, ErrorStatistics]:
-    model, own = prepared.model, KernelTarget.read(fit.target, fit.arrays, h)
-
-    def evaluate(structure: Structure) -> Evaluation:
-        with naming(structure):
-            value = own.value(model, model.environments(structure))
-        return Evaluation(np.zeros(0), None, None, {fit.target.name: value})
-
-    found = list(ordered_map(evaluate, prepared.test))
+    arrays = KernelTarget.read(fit.target, fit.arrays, h).arrays(0)
+    model = prepared.model.with_targets([fit.target], arrays, potential=False)
+    found = evaluate_structures(model, prepared.test, labels_only=True)
     return property_errors([fit.target], prepared.test, found).get(fit.target.name, {})
