@@ -35,6 +35,9 @@ TERMS = {
     "zeta_2": "[[terms]]\ncutoff = 4.5\nn_sparse = 600\nzeta = 2\n",
     "all_kinds": "[[terms]]\ncutoff = 4.0\nn_max = 6\nn_sparse = 300\n"
     '[[terms]]\nkind = "pair"\n[[terms]]\nkind = "triplet"\n[baseline.zbl]\n',
+    "product": '[[terms]]\nkind = "product"\nn_sparse = 300\n'
+    "[[terms.factors]]\ncutoff = 3.0\nn_max = 6\nzeta = 1\n"
+    "[[terms.factors]]\ncutoff = 4.5\nn_max = 6\nzeta = 2\n",
 }
 LAMMPS = """units metal
 read_data {data}

@@ -19,24 +19,36 @@ from potential.reports.plots import draw_parity
 from potential.runtime.text_table import text_table
 from potential.scores.properties import property_pairs
 
-KEY, COLUMN, PUBLISHED = "CS", 0, 1  # of the file: columns of GIPAW and of the shipped prediction
+NAME, KEY = "shielding", "CS"
+COLUMN, PUBLISHED = 0, 1  # of the file: GIPAW and the shipped prediction
 NOISE = {"H": 0.3, "C": 2.0, "N": 6.0, "O": 10.0}  # ppm
 SCALING = {"scale": 2.0, "exponent": 4.0}
+OPTIONS = ("cutoff", "n_max", "l_max", "channels", "zeta", "n_sparse")
 
 
-def settings(arguments: argparse.Namespace, scaled: bool) -> dict:
+def settings(
+    scaled: bool = True,
+    *,
+    cutoff: float = 5.0,
+    n_max: int = 8,
+    l_max: int = 6,
+    channels: int = 24,
+    zeta: float = 2,
+    n_sparse: int = 3000,
+) -> dict:
+    """A fit of shieldings, with n_sparse environments of each species."""
     term = {
-        "cutoff": arguments.cutoff,
+        "cutoff": cutoff,
         "cutoff_width": 1.0,
-        "n_max": arguments.n_max,
-        "l_max": arguments.l_max,
+        "n_max": n_max,
+        "l_max": l_max,
         "atom_sigma": 0.35,
-        "zeta": arguments.zeta,
-        "n_sparse": arguments.n_sparse,
-        "contraction": {"n_channels": arguments.channels},
+        "zeta": zeta,
+        "n_sparse": n_sparse,
+        "contraction": {"n_channels": channels},
         "radial_scaling": SCALING if scaled else {"exponent": 0},
     }
-    target = {"name": "shielding", "key": KEY, "column": COLUMN, "unit": "ppm", "noise": NOISE}
+    target = {"name": NAME, "key": KEY, "column": COLUMN, "unit": "ppm", "noise": NOISE}
     return {"terms": [term], "targets": [target]}
 
 
@@ -63,12 +75,13 @@ def main() -> None:
     train, test = ([frames[k] for k in own] for own in (order[:half], order[half:]))
     results = {"settings": vars(arguments), "published": published(test)}
     scaled = None
+    own = {name: getattr(arguments, name) for name in OPTIONS}
     for name in ("scaled", "unscaled"):
         if arguments.only in (None, name):
             start = time.perf_counter()
-            found = fit(settings(arguments, name == "scaled"), train=train, test=test)
-            errors = found.test_property_errors["shielding"]
-            results[name] = {group: own.rmse for group, own in errors.items()}
+            found = fit(settings(name == "scaled", **own), train=train, test=test)
+            errors = found.test_property_errors[NAME]
+            results[name] = {group: error.rmse for group, error in errors.items()}
             results[name]["seconds"] = time.perf_counter() - start
             scaled = scaled or found
             print(table(results), flush=True)
@@ -104,7 +117,7 @@ def plot(found, path: str) -> None:
     from matplotlib.figure import Figure
 
     predictions = [found.model.evaluate(s, forces=False) for s in found.test]
-    pairs = property_pairs(found.model.targets, found.test, predictions)["shielding"]
+    pairs = property_pairs(found.model.targets, found.test, predictions)[NAME]
     fig = Figure(figsize=(8.4, 8.0), layout="constrained")
     for axes, species in zip(fig.subplots(2, 2).flat, ("H", "C", "N", "O"), strict=True):
         own = pairs.of == species
