@@ -71,7 +71,10 @@ def check_commands(run, folder):
         assert err.count("\n") == code
     try:
         model = Model.load(folder / "changed.sgpr")
-        label_keys(argparse.Namespace(**dict.fromkeys(KEYS), energy_unit=None), model)
+        label_keys(
+            argparse.Namespace(**dict.fromkeys(KEYS), energy_unit=None),
+            model.metadata["settings"].get("data", {}),
+        )
         page = Page("model")
         add_model(page, model)
         assert "<script>" not in page.html()
