@@ -49,21 +49,26 @@ def structure_kernel(
     Raises SoapGprError as ``environment_kernel`` does, for other values of these parameters, and
     where a match is not found as gamma is too small.
     """
-    require_pooling(pooling, POOLINGS)
-    smoothing = _gamma(gamma, pooling)
+    kernel = kernel_called(zeta, pooling, centers, gamma)
     if not isinstance(normalize, bool):
         raise SoapGprError(f"normalize: found {normalize!r}, expected True or False")
     other = checked(A, B, zeta, centers)
     own_weights, other_weights = _weights(weights, A, B)
-    X = _weighted(A, own_weights, pooling)
-    Y = X if B is None else _weighted(other, other_weights, pooling)
-    kernel = StructureKernel(zeta, pooling, centers, smoothing)
+    X = weighted(A, own_weights, pooling)
+    Y = X if B is None else weighted(other, other_weights, pooling)
     with threadpool_limits(limits=1, user_api="blas"):  # threads are spread over blocks
         K = kernel.between(X, Y)
         if not normalize:
             return K
         of_A = np.diag(K) if B is None else kernel.of_each(X)
         return normalized(K, of_A, of_A if B is None else kernel.of_each(Y))
+
+
+def kernel_called(zeta: float, pooling: str, centers: str, gamma: float | None) -> StructureKernel:
+    """By the parameters of ``structure_kernel``; raises SoapGprError for a pooling or gamma that
+    there is not."""
+    require_pooling(pooling, POOLINGS)
+    return StructureKernel(zeta, pooling, centers, _gamma(gamma, pooling))
 
 
 def _gamma(gamma: object, pooling: str) -> float:
@@ -90,8 +95,8 @@ def _weights(
     return own, own if B is None else weights_of(both[1], B.numbers, B.offsets)
 
 
-def _weighted(features: Features, weights: np.ndarray, pooling: str) -> Structures:
-    """Without the environments of weight 0."""
+def weighted(features: Features, weights: np.ndarray, pooling: str) -> Structures:
+    """What a kernel takes of them, without the environments of weight 0."""
     there = weights > 0
     counts = np.add.reduceat(there.astype(np.int64), features.offsets[:-1])
     offsets = np.concatenate([[0], np.cumsum(counts)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TypeAlias
 
@@ -57,7 +58,11 @@ class Structures:
 
     def take(self, chosen: Sequence[int] | np.ndarray) -> Structures:
         """Those of these numbers, in this order."""
-        return Structures.joined([self.run((int(k), int(k) + 1)) for k in chosen])
+        chosen = np.asarray(chosen)
+        counts = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], counts)
+        return Structures(self.values[rows], self.numbers[rows], self.weights[rows], offsets)
 
     def runs(self) -> Iterator[Run]:
         """As many structures as have at most SIDE environments, and at least one."""
@@ -144,3 +149,30 @@ def normalized(K: np.ndarray, of_A: np.ndarray, of_B: np.ndarray) -> np.ndarray:
     """Eq. (24e) of K (n_A, n_B), K(A, A) (n_A,) and K(B, B) (n_B,); 0 where one of these is 0."""
     size = np.sqrt(np.outer(np.maximum(of_A, 0.0), np.maximum(of_B, 0.0)))
     return np.divide(K, size, out=np.zeros_like(K), where=size > 0)
+
+
+class KernelOfSet:
+    """The kernel between the structures of one set, by their numbers, normalised by eq. (24e) or
+    not."""
+
+    def __init__(self, kernel: StructureKernel, structures: Structures, normalize: bool):
+        self.kernel, self.structures, self.normalize = kernel, structures, normalize
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """K(A, A) (n,), 1 or 0 where it is normalised."""
+        return (self._plain_own > 0).astype(float) if self.normalize else self._plain_own
+
+    def between(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """K (n_rows, n_columns). Raises SoapGprError where a match is not found."""
+        A, B = self.structures.take(rows), self.structures.take(columns)
+        K = self.kernel.between(A, B)
+        own = self._plain_own if self.normalize else None
+        return K if own is None else normalized(K, own[rows], own[columns])
+
+    @cached_property
+    def _plain_own(self) -> np.ndarray:
+        return np.maximum(self.kernel.of_each(self.structures), 0.0)

@@ -9,12 +9,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from potential.descriptors.chosen import TermFeatures
 from potential.descriptors.features import Features
-from potential.descriptors.structure_kernels import structure_kernel
+from potential.descriptors.kernels import checked
+from potential.descriptors.structure_kernels import kernel_called, weighted
+from potential.descriptors.weights import weights_of
 from potential.errors import SoapGprError
 from potential.kernels.environments import kernel_of
+from potential.kernels.structures import KernelOfSet, normalized
 from potential.runtime.memory import available_bytes
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
@@ -56,24 +60,34 @@ class Points:
 
     def __init__(self, features: Features, kernel: PointKernel, weights: np.ndarray | None = None):
         self.features, self.kernel = features, kernel
-        self._weights = np.ones(len(features.values)) if weights is None else weights
+        self._set = None
+        if not kernel.per_atom:
+            checked(features, None, kernel.zeta, kernel.centers)
+            of = kernel_called(kernel.zeta, kernel.pooling, kernel.centers, kernel.gamma)
+            counts = weights_of(weights, features.numbers, features.offsets)
+            own = weighted(features, counts, kernel.pooling)
+            self._set = KernelOfSet(of, own, kernel.normalize)
 
     def __len__(self) -> int:
-        f = self.features
-        return len(f.values) if self.kernel.per_atom else len(f.offsets) - 1
+        return len(self.features.values) if self._set is None else len(self._set)
 
     @cached_property
     def own(self) -> np.ndarray:
         """k(a, a) (n,) of each point, 1 or 0 for a normalised kernel."""
-        return (self._plain_own > 0).astype(float) if self.kernel.normalize else self._plain_own
+        if self._set is not None:
+            return self._set.own
+        own = self._plain_own
+        return (own > 0).astype(float) if self.kernel.normalize else own
 
     def between(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """k (n_rows, n_columns) of points by their indices."""
-        K = self._plain(rows, columns)
-        if self.kernel.normalize:
-            size = np.sqrt(np.outer(self._plain_own[rows], self._plain_own[columns]))
-            K = np.divide(K, size, out=np.zeros_like(K), where=size > 0)
-        return K
+        if self._set is not None:
+            with threadpool_limits(limits=1, user_api="blas"):  # threads are spread over blocks
+                return self._set.between(rows, columns)
+        X, z, kernel = self.features.values, self.features.numbers, self.kernel
+        K = kernel_of(X[rows], z[rows], X[columns], z[columns], kernel.zeta, kernel.centers)
+        own = self._plain_own if kernel.normalize else None
+        return K if own is None else normalized(K, own[rows], own[columns])
 
     def distances(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """d (n_rows, n_columns) with d² = k(a, a) + k(b, b) - 2 k(a, b), docs/theory.md eq. (24i);
@@ -85,35 +99,9 @@ class Points:
 
     @cached_property
     def _plain_own(self) -> np.ndarray:
-        if self.kernel.per_atom:
-            X = self.features.values
-            return power(np.einsum("ij,ij->i", X, X), self.kernel.zeta)
-        each = (np.array([k]) for k in range(len(self)))
-        return np.maximum([self._plain(k, k)[0, 0] for k in each], 0.0)
-
-    def _plain(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        kernel = self.kernel
-        if kernel.per_atom:
-            X, z = self.features.values, self.features.numbers
-            return kernel_of(X[rows], z[rows], X[columns], z[columns], kernel.zeta, kernel.centers)
-        A, B = self._taken(rows), self._taken(columns)
-        return structure_kernel(
-            A[0],
-            B[0],
-            zeta=kernel.zeta,
-            pooling=kernel.pooling,
-            centers=kernel.centers,
-            weights=(A[1], B[1]),
-            gamma=kernel.gamma,
-        )
-
-    def _taken(self, structures: np.ndarray) -> tuple[Features, np.ndarray]:
-        """Features and weights of some structures."""
-        f = self.features
-        begin, counts = f.offsets[structures], np.diff(f.offsets)[structures]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)
-        return Features(f.values[rows], f.numbers[rows], offsets), self._weights[rows]
+        """Of environments."""
+        X = self.features.values
+        return power(np.einsum("ij,ij->i", X, X), self.kernel.zeta)
 
 
 def points_of(

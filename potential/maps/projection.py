@@ -11,8 +11,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.maps.points import Points, blocks
 from potential.runtime.progress import Progress, silent
-from potential.selection.farthest import farthest_points
-from potential.selection.rows import RowKernel
+from potential.selection.farthest import farthest_of
 
 METHODS = ("kpca", "umap")
 # Eigenvalues below this part of the largest are what rounding leaves of 0.
@@ -117,21 +116,11 @@ def landmarks(
         block = points.between(candidates[I], candidates[J])
         K[np.ix_(I, J)] = block
         K[np.ix_(J, I)] = block.T
-    places = np.arange(len(K), dtype=float)[:, None]
-    return candidates[farthest_points(places, n_landmarks, kernel=_OfMatrix(K), seed=rng)]
 
+    def between(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return K[np.ix_(rows, columns)]
 
-class _OfMatrix(RowKernel):
-    """A kernel that is there already, for rows that are places in it."""
-
-    def __init__(self, K: np.ndarray):
-        self._K = K
-
-    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        return self._K[np.ix_(A[:, 0].astype(np.int64), B[:, 0].astype(np.int64))]
-
-    def of_rows(self, A: np.ndarray) -> np.ndarray:
-        return np.diag(self._K)[A[:, 0].astype(np.int64)]
+    return candidates[farthest_of(np.diag(K), between, n_landmarks, seed=rng)]
 
 
 def _coordinates(points: Points, chosen: np.ndarray, progress: Progress) -> np.ndarray:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from potential.runtime.progress import Progress, silent
@@ -75,3 +77,33 @@ def _outdated(bound, seen, step):
     )
     rows = rows[seen[rows] < step]
     return np.array_split(rows[np.argsort(seen[rows])], max(1, len(rows) // 8))
+
+
+def farthest_of(
+    own: np.ndarray,
+    between: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    n: int,
+    *,
+    seed: int | np.random.Generator = 0,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """``farthest_points`` of whatever has a kernel: places of n of them.
+
+    own (n_all,): of each with itself; between: kernels (n, m) of those at some places with others.
+    """
+    places = np.arange(len(own), dtype=float)[:, None]
+    kernel = _OfPlaces(own, between)
+    return farthest_points(places, n, kernel=kernel, seed=seed, progress=progress)
+
+
+class _OfPlaces(RowKernel):
+    """The kernel of rows that are places (n, 1)."""
+
+    def __init__(self, own: np.ndarray, between: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+        self._own, self._between = own, between
+
+    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        return self._between(A[:, 0].astype(np.int64), B[:, 0].astype(np.int64))
+
+    def of_rows(self, A: np.ndarray) -> np.ndarray:
+        return self._own[A[:, 0].astype(np.int64)]

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.kernels.structures import StructureKernel, Structures, normalized
+from potential.kernels.structures import KernelOfSet, Structures, normalized
 from potential.model.evaluation import naming
 from potential.model.structure_targets import of_structures, structure_of
 from potential.model.targets import Target, TargetKernel
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
-from potential.selection.farthest import farthest_points
-from potential.selection.rows import RowKernel
+from potential.selection.farthest import farthest_of
 from potential.settings import TargetSettings
 from potential.settings.target_kernels import DENSITY, FEATURES, N_STRUCTURES
 from potential.structures.structure import Structure
@@ -36,9 +35,18 @@ class StructureBasis:
 
     name: str  # of the target
     sparse: Structures
+    places: np.ndarray  # (M,) of them among the labelled structures
     matrix: np.ndarray  # (M, r): a row of kernels (M,) times it has the kernel as its product
-    spread: float  # v of eq. (23o)
+    features: np.ndarray  # (M, r) what that is of the sparse structures themselves
     warnings: list[str]
+
+    @property
+    def spread(self) -> float:
+        """v of eq. (23o), the variance of the features about their mean, added up; of one
+        structure alone, its square."""
+        own = float(np.mean(np.sum(self.features**2, axis=1)))
+        mean = self.features.mean(axis=0)
+        return own if len(self.features) == 1 else max(own - float(mean @ mean), 1e-12 * own)
 
 
 def structure_basis(
@@ -66,18 +74,19 @@ def structure_basis(
         )
     candidates = _features(model, target, labelled[::step], progress)
     try:
-        sparse = _chosen(candidates, target.kernel, wanted, progress)
+        chosen = _chosen(candidates, target.kernel, wanted, progress)
+        sparse = candidates.take(chosen)
         K = of_structures(target.kernel).between(sparse, sparse)
     except SoapGprError as error:
         raise SoapGprError(f"target {own.name}: {error}") from None
-    matrix, spread, said = _decomposed(K, target.kernel.normalize)
+    matrix, features, said = _decomposed(K, target.kernel.normalize)
     if matrix.shape[1] == 0:
         raise SoapGprError(
             f"target {own.name}: found no environment with any neighbour within cutoff in the "
             "structures, expected some"
         )
     warnings += [f"target {own.name}: {text}" for text in said]
-    return StructureBasis(own.name, sparse, matrix, spread, warnings)
+    return StructureBasis(own.name, sparse, step * chosen, matrix, features, warnings)
 
 
 def _thinning(
@@ -123,41 +132,19 @@ def _features(
     return Structures.joined(list(ordered_map(of, progress(labelled, "features"))))
 
 
-class _OfStructures(RowKernel):
-    """The kernel of structures whose numbers are the rows (n, 1)."""
-
-    def __init__(self, kernel: StructureKernel, structures: Structures, normalize: bool):
-        self._kernel, self._structures, self._normalize = kernel, structures, normalize
-        self._own = kernel.of_each(structures)
-
-    def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        (a, X), (b, Y) = map(self._taken, (A, B))
-        K = self._kernel.between(X, Y)
-        return normalized(K, self._own[a], self._own[b]) if self._normalize else K
-
-    def of_rows(self, A: np.ndarray) -> np.ndarray:
-        own = self._own[A[:, 0].astype(int)]
-        return (own > 0).astype(float) if self._normalize else own
-
-    def _taken(self, rows: np.ndarray) -> tuple[np.ndarray, Structures]:
-        numbers = rows[:, 0].astype(int)
-        return numbers, self._structures.take(numbers)
-
-
 def _chosen(
     candidates: Structures, kernel: TargetKernel, wanted: int, progress: Progress
-) -> Structures:
-    """All, or those farthest from each other in the metric of the kernel, eq. (17)."""
+) -> np.ndarray:
+    """Numbers of all, or of those farthest from each other in the kernel, eq. (17)."""
     if wanted >= len(candidates):
-        return candidates
-    numbers = np.arange(len(candidates), dtype=float)[:, None]
-    metric = _OfStructures(of_structures(kernel), candidates, kernel.normalize)
-    return candidates.take(farthest_points(numbers, wanted, kernel=metric, progress=progress))
+        return np.arange(len(candidates))
+    own = KernelOfSet(of_structures(kernel), candidates, kernel.normalize)
+    return farthest_of(own.own, own.between, wanted, progress=progress)
 
 
-def _decomposed(K: np.ndarray, normalize: bool) -> tuple[np.ndarray, float, list[str]]:
-    """The matrix of the basis from K (M, M) of sparse structures, without the eigenvectors that
-    have no positive eigenvalue; v of eq. (23o); warnings."""
+def _decomposed(K: np.ndarray, normalize: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The matrix and the features of the basis from K (M, M) of sparse structures, without the
+    eigenvectors that have no positive eigenvalue; warnings."""
     lengths = np.sqrt(np.maximum(np.diag(K), 0.0)) if normalize else np.ones(len(K))
     if normalize:
         K = normalized(K, np.diag(K), np.diag(K))
@@ -175,11 +162,4 @@ def _decomposed(K: np.ndarray, normalize: bool) -> tuple[np.ndarray, float, list
     matrix = np.divide(
         matrix, lengths[:, None], out=np.zeros_like(matrix), where=lengths[:, None] > 0
     )
-    return matrix, _spread(vectors * np.sqrt(values)), said
-
-
-def _spread(features: np.ndarray) -> float:
-    """The variance of features (M, r) about their mean, added up; of one alone, its square."""
-    own = float(np.mean(np.sum(features**2, axis=1)))
-    mean = features.mean(axis=0)
-    return own if len(features) == 1 else max(own - float(mean @ mean), 1e-12 * own)
+    return matrix, vectors * np.sqrt(values), said

@@ -120,18 +120,22 @@ def _accumulate(
     ranks: Ranks,
     progress: Progress,
 ) -> np.ndarray:
-    """The triangle of the rows of eq. (23n), that of all ranks on the first."""
+    """The triangle of the rows of eq. (23n), that of all ranks on the first; those of the sparse
+    structures are there already."""
     mine = ranks.share(labelled, len)
     qr = StreamingQR(basis.matrix.shape[1])
+    known = {k: m for m, k in enumerate(basis.places.tolist())}
 
-    def row_of(structure: Structure) -> np.ndarray:
-        size = weights_in(target, model, structure).sum()
-        with naming(structure):
-            own = training_structure(target, model, structure)
+    def row_of(k: int) -> np.ndarray:
+        size = weights_in(target, model, labelled[k]).sum()
+        if k in known:
+            return basis.features[known[k]] * (size if target.extensive else 1.0)
+        with naming(labelled[k]):
+            own = training_structure(target, model, labelled[k])
             return kernel_row(target, own, size, basis.sparse) @ basis.matrix
 
     with ranks.together():
-        rows = ordered_map(row_of, progress([labelled[k] for k in mine], target.name))
+        rows = ordered_map(row_of, progress(mine, target.name))
         for k, row in zip(mine, rows, strict=True):
             qr.add(row[None] / sigma, left[[k]] / sigma)
     triangle = qr.finish()
