@@ -6,6 +6,7 @@ import re
 import ase.io
 import numpy as np
 import pytest
+from kernel_targets import with_kernel_target
 from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 from targets import ALL_KINDS, BY_COLUMN, with_targets
@@ -154,6 +155,15 @@ def test_targets_alone_are_compressed_by_their_own_tolerance():
         "target_deviation",
     }
     assert 0 < max(own.relative for own in found.targets.values()) <= 1e-3
+
+
+def test_targets_of_kernels_between_structures_stay_as_they_are():
+    model = with_kernel_target(many_points(), pooling="features")
+    found = compress(model, structures(), 1e-3)
+    assert found.ranks and found.targets["gap"].relative < 1e-12
+    for atoms in frames():
+        values = (m.evaluate(atoms).properties["gap"] for m in (model, found.model))
+        assert next(values) == pytest.approx(next(values), rel=1e-12)
 
 
 def test_record_and_file_survive(smaller, tmp_path):

@@ -59,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_outputs([args.output], [args.model, *files_of(args.data)])
     model = Model.load(args.model)
-    columns = {target.weight_column for target in model.targets}
-    structures = read_geometries(args.data, bead_names(model.species), columns)
+    structures = read_geometries(args.data, bead_names(model.species), model.weight_columns)
     limit = args.target_tolerance
     result = compress(model, structures, args.tolerance, bar, target_tolerance=limit)
     result.model.save(args.output)

@@ -14,7 +14,7 @@ from potential.model.model import Evaluation, Model
 from potential.runtime.progress import Progress
 from potential.structures.structure import Structure
 
-_WEIGHTS = re.compile(r"target\d+\.term\d+\.weights\.")
+_WEIGHTS = re.compile(r"target\d+\.(term\d+\.weights\.|weights$)")
 
 
 @dataclass(frozen=True)

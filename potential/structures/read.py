@@ -152,13 +152,12 @@ def _require_volumes(dropped: Sequence[str], name: str | None) -> None:
 
 
 def read_geometries(
-    specs: Sequence[str], beads: Collection[str] = (), columns: Iterable[str | None] = ()
+    specs: Sequence[str], beads: Collection[str] = (), columns: Sequence[str] = ()
 ) -> list[Structure]:
     """Structures without their labels, which need not be consistent or there at all.
 
     columns: names of those that weigh atoms in a target. Raises SoapGprError for a frame without.
     """
-    columns = list(columns)
     frames = read_frames(specs, beads)
     return [
         replace(geometry(atoms, source), arrays=read_columns(atoms, columns, source))
