@@ -345,10 +345,13 @@ def test_learning_curves_are_those_of_fits(folder, monkeypatch, beside):
     monkeypatch.chdir(folder)
     settings = load_settings("fit.toml")
     if not beside:
-        weighted = replace(settings.targets[0], weights="counted")
-        settings = replace(settings, targets=(weighted,))
+        gap = settings.targets[0]
+        kernel = replace(gap.kernel, n_structures=40)
+        settings = replace(settings, targets=(replace(gap, weights="counted", kernel=kernel),))
     curve = learning_curve(settings, [6, 24], repeats=2, seed=3)
     assert list(curve.target_errors) == ["gap", "volume"][: 1 + beside]
+    said = "target gap: 24 structures have labels, n_structures = 40 were asked for"
+    assert curve.warnings.count(said) == (0 if beside else 1)
     of_fit = fit(settings, progress=False).test_property_errors["gap"]["all"]
     found = curve.target_errors["gap"]["all"]["rmse"]
     assert found[1, 0] == pytest.approx(of_fit.rmse, rel=1e-6)

@@ -13,7 +13,8 @@ from potential.descriptors.tables import rows_of_frames
 from potential.descriptors.weights import Weights, weights_of
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.model.mean_density import SPECTRA, mean_spectrum
+from potential.model.mean_density import mean_spectrum
+from potential.settings.target_kernels import SPECTRA
 from potential.terms.features import density_coefficients
 
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-SPECTRA = ("power_spectrum", "radial_spectrum")
-
 
 def mean_spectrum(coefficients: np.ndarray, w: np.ndarray, entry: Mapping[str, Any]) -> np.ndarray:
     """The features (n_features,) of the mean of the densities of atoms.
 
     coefficients (N, Σ_l (2l + 1) Q_l): eq. (3), one l after the other, then m; w (N,): weights of
-    the atoms, not all of them 0; entry: of a soap term of a representation of ``SPECTRA`` without
+    the atoms, not all of them 0; entry: of a soap term with a power or radial spectrum without
     a selection. Of unit length where the term's kernel is normalised.
     """
     p = _spectrum(w @ coefficients / w.sum(), entry)

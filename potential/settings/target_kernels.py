@@ -12,7 +12,7 @@ from potential.schema.values import whole
 
 MEAN, SUM, FEATURES, REMATCH = "mean", "sum", "features", "rematch"
 POOLINGS = (MEAN, SUM, FEATURES, REMATCH)  # of structure_kernel
-DENSITY = "density"
+DENSITY, SPECTRA = "density", ("power_spectrum", "radial_spectrum")  # and what it is made of
 GAMMA = 0.1
 N_STRUCTURES = 1000
 

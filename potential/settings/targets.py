@@ -25,7 +25,7 @@ from potential.schema import (
     setting,
 )
 from potential.schema.settings import REQUIRED
-from potential.settings.target_kernels import DENSITY, SUM, TargetKernelSettings
+from potential.settings.target_kernels import DENSITY, SPECTRA, SUM, TargetKernelSettings
 from potential.settings.terms import ALCHEMICAL, KernelTermSettings, TermSettings
 from potential.species import species_number
 from potential.structures.labels import LARGEST
@@ -202,7 +202,7 @@ def _check_term_of_kernel(
         raise Place().says(f'{where} has centers = "{ALCHEMICAL}", expected others')
     if term.offset:
         raise Place().says(f"{where} has offset = {term.offset:g}, expected 0")
-    spectrum = getattr(term, "representation", None) in ("power_spectrum", "radial_spectrum")
+    spectrum = getattr(term, "representation", None) in SPECTRA
     if kernel.pooling == DENSITY and (not spectrum or term.feature_selection is not None):
         raise Place().says(
             f'{where}: expected all features of a power or radial spectrum with pooling = "density"'

@@ -56,7 +56,7 @@ def fit_kernel_target(
     labelled = [s for s in structures if np.isfinite(s.targets.get(own.name, np.nan))]
     with ranks.together():
         prior = prior_of(own, labelled, model.species)
-    target = _target(own, settings, model.species)
+    target = kernel_target(own, settings, model.species)
     sigma = float(prior.sigma.max())
     left = _residuals(model, target, prior.mean, labelled)
     sizes = np.array([weights_in(target, model, s).sum() for s in labelled])
@@ -81,7 +81,7 @@ def fit_kernel_target(
     return KernelFit(target, arrays, record, basis.warnings)
 
 
-def _target(own: TargetSettings, settings: FitSettings, species: Sequence[int]) -> Target:
+def kernel_target(own: TargetSettings, settings: FitSettings, species: Sequence[int]) -> Target:
     """A sum is N times a mean, of what is extensive (eq. 23l), or the same when normalised."""
     assert own.kernel is not None
     (t,) = terms_used(own, settings.terms)

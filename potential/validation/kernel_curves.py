@@ -12,8 +12,8 @@ from potential.runtime.ranks import Ranks
 from potential.scores.metrics import ErrorStatistics
 from potential.scores.properties import property_errors
 from potential.structures.digests import fingerprint
-from potential.structures.structure import Structure
-from potential.training.structure_targets import KernelFit, fit_kernel_target
+from potential.training.structure_targets import KernelFit, fit_kernel_target, kernel_target
+from potential.training.target_priors import prior_of
 from potential.validation.row_store import Prepared
 from potential.validation.subsets import Key, Subset
 from potential.validation.target_curves import TargetCurves
@@ -24,29 +24,28 @@ def add_kernel_curves(
 ) -> None:
     """Fit these targets to subsets, each with sparse structures, mean and scale of its own.
 
-    Subsets whose labels do not suffice are left out, with a warning. Raises SoapGprError as a fit
-    to the whole set.
+    Subsets whose labels do not suffice are left out, with a warning, and what the first of the
+    largest has to say is kept. Raises SoapGprError for labels of which no fit is possible.
     """
-    parts = list(parts)
-    for h, own in enumerate(prepared.settings.targets):
+    parts, settings, model = list(parts), prepared.settings, prepared.model
+    for h, own in enumerate(settings.targets):
         if own.kernel is None:
             continue
-        target = _fitted(prepared, h, prepared.train).target
+        prior_of(own, prepared.train, model.species)  # says what is wrong with the whole set
+        target = kernel_target(own, settings, model.species)
         table, failures = dict[str, dict[Key, ErrorStatistics]](), list[str]()
         for subset in parts:
             taken = sorted((prepared.train[k] for k in subset.taken), key=fingerprint)
             try:
-                fit = _fitted(prepared, h, taken)
+                fit = fit_kernel_target(model, taken, settings, h, Ranks())
             except SoapGprError as error:
                 failures.append(str(error))
                 continue
+            if subset.key == (shape[0] - 1, 0):
+                found.warnings.extend(fit.warnings)
             for of, errors in _errors(prepared, fit, h).items():
                 table.setdefault(of, {})[subset.key] = errors
         found.add(target, table, shape, failures, len(parts))
-
-
-def _fitted(prepared: Prepared, h: int, structures: list[Structure]) -> KernelFit:
-    return fit_kernel_target(prepared.model, structures, prepared.settings, h, Ranks())
 
 
 def _errors(prepared: Prepared, fit: KernelFit, h: int) -> dict[str, ErrorStatistics]:
