@@ -11,6 +11,7 @@ from pathlib import Path
 from ipi_driver.client import DEFAULT_PREFIX, DEFAULT_TIMEOUT, Client, connect_tcp, connect_unix
 from ipi_driver.evaluation import Evaluator
 from potential.errors import SoapGprError
+from potential.measures import MEASURES
 from potential.runtime.parallel import MOST_THREADS
 
 EXAMPLE = """\
@@ -65,6 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="threads for each evaluation (default 1; with many beads, more clients scale better)",
     )
     parser.add_argument(
+        "--uncertainty",
+        nargs="+",
+        default=(),
+        choices=MEASURES,
+        metavar="MEASURE",
+        help="energies, forces (of the members of the model's committee, as <ffcommittee> with "
+        "<parse_json> reads them) and variance (of atoms) go into the extras",
+    )
+    parser.add_argument(
         "--batch",
         action="store_true",
         help="insist on batched requests (<batch_size> in <ffsocket>); they are always understood",
@@ -104,7 +114,12 @@ def _drive(args):
     # Imported here so that --help and usage errors need no compiled core.
     from potential.model import Model
 
-    evaluator = Evaluator(Model.load(args.model), args.template, n_threads=args.threads)
+    evaluator = Evaluator(
+        Model.load(args.model),
+        args.template,
+        uncertainty=args.uncertainty,
+        n_threads=args.threads,
+    )
     if args.unix is not None:
         where = args.prefix + args.unix
         sock = connect_unix(args.unix, args.prefix, args.timeout)

@@ -15,6 +15,7 @@ from ipi_driver.units import (
     HARTREE_PER_EV,
 )
 from potential.errors import SoapGprError
+from potential.measures import require_served
 from potential.species import LAST_ELEMENT, bead_names, symbol
 from potential.structures.beads import species_of
 from potential.structures.read import read_atoms
@@ -32,13 +33,15 @@ class Evaluator:
     model : object with ``evaluate(numbers, positions, cell, pbc)`` like potential.model.Model; its
         ``species`` (atomic numbers), where present, are checked against the template
     template : an ``ase.Atoms``, or the path of a file that ase.io reads (its last structure)
+    uncertainty : measures of ``model.evaluate`` that go into the extras
     options : passed on to ``model.evaluate``, for example ``n_threads``
 
     Raises
     ------
     SoapGprError
         when the template cannot be read, is empty, or holds a species the model does not know, and
-        when the model has no potential, or targets with weights by a column of atoms.
+        when the model has no potential, targets with weights by a column of atoms, or not the
+        measures asked for.
 
     Attributes
     ----------
@@ -46,7 +49,7 @@ class Evaluator:
     pbc : (3,) bool array
     """
 
-    def __init__(self, model, template, **options):
+    def __init__(self, model, template, uncertainty=(), **options):
         if not getattr(model, "has_potential", True):
             raise SoapGprError(
                 "the model has targets and no potential; expected one whose forces move the atoms"
@@ -58,6 +61,9 @@ class Evaluator:
                     f"{target.weight_column!r}, which i-PI does not send; expected weights by "
                     "species"
                 )
+        require_served(uncertainty, getattr(model, "uncertainty", None))
+        if uncertainty:
+            options["uncertainty"] = tuple(uncertainty)
         self._model = model
         self._options = options
         self._name = "the template"
@@ -105,7 +111,8 @@ class Evaluator:
         -------
         energy : float, hartree
         extras : bytes, an ASCII JSON object of the targets of the model by their names, in their
-            units and null where an atom has no value; empty for a model without
+            units and null where an atom has no value, and of what was asked for of its uncertainty,
+            see ``uncertainty_extras``; empty where there is neither
 
         Raises
         ------
@@ -132,19 +139,48 @@ class Evaluator:
                 "the model returned an energy, forces or a virial that are not finite; "
                 "expected numbers: check that no two atoms coincide"
             )
-        return energy, _json(getattr(result, "properties", {}))
+        values = dict(getattr(result, "properties", {}))
+        if self._options.get("uncertainty"):
+            values |= uncertainty_extras(result.uncertainty)
+        return energy, _json(values)
+
+
+def uncertainty_extras(found) -> dict:
+    """What i-PI's ``<ffcommittee>`` reads, and standard deviations of atoms: hartree and bohr.
+
+    committee_pot (C,), committee_force (C, 3N) and committee_virial (C, 3, 3): of the members, all
+    with the scale of energies, so that each of them is one potential surface. energies_uncertainty
+    (N,), forces_uncertainty (N, 3), and rigidities (N,) in 1/hartree² and grades (N,).
+    """
+    forces = found.committee_forces
+    units = {
+        "committee_pot": (found.committee_energies, HARTREE_PER_EV),
+        "committee_force": (
+            None if forces is None else forces.reshape(len(forces), -1),
+            HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
+        ),
+        "committee_virial": (found.committee_virials, HARTREE_PER_EV),
+        "energies_uncertainty": (found.energies_uncertainty, HARTREE_PER_EV),
+        "forces_uncertainty": (found.forces_uncertainty, HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM),
+        "rigidities": (found.rigidities, HARTREE_PER_EV**-2),
+        "grades": (found.grades, 1.0),
+    }
+    return {name: unit * value for name, (value, unit) in units.items() if value is not None}
 
 
 def _json(properties) -> bytes:
     """i-PI keeps what a JSON object names; that has no nan."""
     if not properties:
         return b""
-    values = {}
-    for name, value in properties.items():
-        plain = np.atleast_1d(value).tolist()
-        plain = [x if math.isfinite(x) else None for x in plain]
-        values[name] = plain if np.ndim(value) else plain[0]
+    values = {name: _plain(np.asarray(value)) for name, value in properties.items()}
     return json.dumps(values).encode("ascii")
+
+
+def _plain(values: np.ndarray):
+    """Nested lists with None in the place of what is not finite."""
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
 
 
 def _read_template(path, beads):

@@ -24,14 +24,20 @@ class SoapGprDriver(Dummy_driver):
     model : path of a model file (*.sgpr)
     template : path of a structure that ASE reads, with the species in i-PI's order
     n_threads : threads for each evaluation
+    uncertainty : words separated by blanks: energies, forces, variance, as of ``soap-gpr drive``
     verbose, verbosity, ... : accepted because i-PI passes them; nothing is ever printed
 
     Raises SoapGprError for a wrong file at construction and for numbers that are not finite.
     """
 
-    def __init__(self, model, template, n_threads=1, verbose=False, **kwargs):
+    def __init__(self, model, template, n_threads=1, uncertainty="", verbose=False, **kwargs):
         n_threads = thread_count(n_threads)
-        self._evaluator = Evaluator(Model.load(str(model)), str(template), n_threads=n_threads)
+        self._evaluator = Evaluator(
+            Model.load(str(model)),
+            str(template),
+            uncertainty=uncertainty.split(),
+            n_threads=n_threads,
+        )
         super().__init__(verbose, **kwargs)
 
     def compute_structure(self, cell, pos):

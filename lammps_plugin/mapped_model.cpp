@@ -145,6 +145,21 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
                             of_kernels);
 }
 
+void log_uncertainty(LAMMPS *lmp, const MappedModel &mapped, const std::string &measures) {
+  if (measures.empty()) return;
+  for (const soap_gpr::Target &target : mapped.model->targets())
+    if ((measures + " ").find(" " + target.name + " ") != std::string::npos)
+      lmp->error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
+                                 "' has a target of the name " + target.name +
+                                 ", which is that of an uncertainty: fit it under another");
+  if (lmp->comm->me != 0) return;
+  utils::logmesg(lmp, "soap/gpr: uncertainties of atoms for fix pair:" + measures + "\n");
+  if (mapped.model->uncertainty().n_members)
+    utils::logmesg(lmp,
+                   "soap/gpr: uncertainties of the structure for compute pair: energy "
+                   "largest_force\n");
+}
+
 bool serves_targets(const MappedModel &mapped) {
   const auto &targets = mapped.model->targets();
   return std::any_of(targets.begin(), targets.end(),

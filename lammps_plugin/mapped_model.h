@@ -25,6 +25,10 @@ MappedModel read_mapped_model(LAMMPS *lmp, const std::string &path,
 /// Which type became what, to screen and log file.
 void log_model(LAMMPS *lmp, const MappedModel &mapped);
 
+/// The measures of errors that the model has for fix pair, each after a space, and those for
+/// compute pair. Targets of the same names are an error.
+void log_uncertainty(LAMMPS *lmp, const MappedModel &mapped, const std::string &measures);
+
 /// Whether the model has targets that LAMMPS can compute.
 bool serves_targets(const MappedModel &mapped);
 

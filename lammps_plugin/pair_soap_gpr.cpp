@@ -11,10 +11,12 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "compute.h"
 #include "domain.h"
 #include "error.h"
 #include "force.h"
 #include "memory.h"
+#include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "scatter.hpp"
@@ -54,7 +56,7 @@ PairSoapGpr::PairSoapGpr(LAMMPS *lmp) : Pair(lmp), presence_(lmp) {
 }
 
 PairSoapGpr::~PairSoapGpr() {
-  pvector = nullptr;  // target_parts_ owns it
+  pvector = nullptr;  // global_parts_ owns it
   if (copymode || !allocated) return;
   memory->destroy(setflag);
   memory->destroy(cutsq);
@@ -70,6 +72,7 @@ void PairSoapGpr::compute(int eflag, int vflag) {
   check_scale();
   presence_.update(*list);
   const bool with_targets = targets_.begin(atom->nlocal, eflag_global);
+  uncertainty_.begin(atom->nlocal, atom->nlocal + atom->nghost, eflag_global && globals_wanted());
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
     gather(begin, std::min(begin + block_size, list->inum));
@@ -77,6 +80,7 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     soap_gpr::Outputs outputs = block_.outputs();
     if (with_targets) outputs.targets = targets_.buffer(environments.n_atoms);
     if (!mapped_.model->has_potential()) outputs.f_ij = nullptr;
+    uncertainty_.ask(environments, outputs);
     try {
       evaluator_->evaluate(environments, outputs);
     } catch (const soap_gpr::Error &e) {
@@ -84,8 +88,29 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     }
     soap_gpr::scatter(environments, outputs, Tally{this});
     if (with_targets) targets_.add(block_.center, environments.species);
+    scale_of_center_.clear();
+    for (std::size_t i : block_.center) scale_of_center_.push_back(Tally{this}.scale(i));
+    uncertainty_.add(environments, scale_of_center_);
   }
-  if (nextra && with_targets) targets_.finish(world, pvector);
+  if (with_targets && targets_.n_of_structures()) targets_.finish(world, global_parts_.data());
+  if (uncertainty_.has_ghost_forces()) comm->reverse_comm(this, uncertainty_.comm_reverse());
+  uncertainty_.finish(world, &global_parts_[targets_.n_of_structures()]);
+}
+
+// LAMMPS tallies energies for others too, and forces of all members are dear.
+bool PairSoapGpr::globals_wanted() const {
+  const auto computes = modify->get_compute_by_style("^pair$");
+  return std::any_of(computes.begin(), computes.end(),
+                     [this](Compute *own) { return own->matchstep(update->ntimestep); });
+}
+
+// Forces of members on ghosts, on their way home.
+int PairSoapGpr::pack_reverse_comm(int n, int first, double *buffer) {
+  return uncertainty_.pack_forces(n, first, buffer);
+}
+
+void PairSoapGpr::unpack_reverse_comm(int n, int *list, double *buffer) {
+  uncertainty_.add_forces(n, list, buffer);
 }
 
 soap_gpr::Environments PairSoapGpr::Block::environments() const {
@@ -256,9 +281,11 @@ void PairSoapGpr::coeff(int narg, char **arg) {
   mapped_ = std::move(mapped);
   evaluator_.reset();
   targets_.set_up(*mapped_.model);
-  nextra = static_cast<int>(targets_.n_of_structures());
-  target_parts_.assign(nextra, 0.0);
-  pvector = target_parts_.data();
+  uncertainty_.set_up(*mapped_.model);
+  comm_reverse = uncertainty_.comm_reverse();
+  nextra = static_cast<int>(targets_.n_of_structures() + uncertainty_.n_of_structures());
+  global_parts_.assign(nextra + 1, 0.0);
+  pvector = global_parts_.data();
   const std::vector<int> &species = mapped_.species_of_type;
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = 1; j <= atom->ntypes; ++j) {
@@ -266,6 +293,7 @@ void PairSoapGpr::coeff(int narg, char **arg) {
       scale_[i][j] = 1.0;
     }
   log_model(lmp, mapped_);
+  log_uncertainty(lmp, mapped_, uncertainty_.served());
 }
 
 // Without a potential there are no forces, and atoms that nothing else moves would fly apart.
@@ -288,11 +316,10 @@ void PairSoapGpr::require_use_for(const MappedModel &mapped) {
 
 void PairSoapGpr::init_style() {
   const std::string units = update->unit_style;
-  if (units == "metal")
-    energy_unit_ = 1.0;
-  else if (units == "real")
+  energy_unit_ = 1.0;
+  if (units == "real")
     energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
-  else
+  else if (units != "metal")
     error->all(FLERR, "pair_style soap/gpr works in units metal or real, not in units " + units);
   if (!force->newton_pair)
     error->all(FLERR,
@@ -339,14 +366,16 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
   if (strcmp(name, "scale") == 0) return scale_;
   dim = 0;
   require_served(name);
-  return targets_.flag(name);
+  int *const of_target = targets_.flag(name);
+  return of_target ? of_target : uncertainty_.flag(name);
 }
 
-// Targets of atoms by their names, for fix pair.
+// Targets and uncertainties of atoms by their names, for fix pair.
 void *PairSoapGpr::extract_peratom(const char *name, int &n_columns) {
   n_columns = 0;
   require_served(name);
-  return targets_.of_atoms(name);
+  double *const of_target = targets_.of_atoms(name);
+  return of_target ? of_target : uncertainty_.of_atoms(name, n_columns);
 }
 
 void PairSoapGpr::require_served(const char *name) {
@@ -354,11 +383,15 @@ void PairSoapGpr::require_served(const char *name) {
     error->all(FLERR, std::string("pair_style soap/gpr has no ") + name +
                           ": it is a target of kernels between whole structures, which LAMMPS "
                           "does not compute; soap-gpr evaluate does");
+  const std::string missing = uncertainty_.missing(name);
+  if (!missing.empty() && !targets_.flag(name) && !targets_.of_atoms(name))
+    error->all(FLERR, std::string("pair_style soap/gpr has no ") + name + ": " + missing);
 }
 
 double PairSoapGpr::memory_usage() {
   const Block &b = block_;
-  double bytes = Pair::memory_usage() + presence_.memory_usage() + targets_.memory_usage();
+  double bytes = Pair::memory_usage() + presence_.memory_usage() + targets_.memory_usage() +
+                 uncertainty_.memory_usage();
   bytes += sizeof(int) * (b.species.capacity() + b.neighbor_species.capacity());
   bytes +=
       sizeof(std::size_t) * (b.center.capacity() + b.offset.capacity() + b.neighbor.capacity());

@@ -16,6 +16,7 @@
 #include "presence.h"
 #include "soap_gpr.hpp"
 #include "target_values.h"
+#include "uncertainty_values.h"
 
 namespace LAMMPS_NS {
 
@@ -33,6 +34,8 @@ class PairSoapGpr : public Pair {
   double init_one(int i, int j) override;
   void *extract(const char *name, int &dim) override;
   void *extract_peratom(const char *name, int &n_columns) override;
+  int pack_reverse_comm(int n, int first, double *buffer) override;
+  void unpack_reverse_comm(int n, int *list, double *buffer) override;
   double memory_usage() override;
 
  private:
@@ -79,7 +82,8 @@ class PairSoapGpr : public Pair {
 
   void allocate();
   void require_use_for(const MappedModel &mapped);
-  void require_served(const char *name);  // of a target that fix pair asks for
+  void require_served(const char *name);  // of what fix pair asks for
+  bool globals_wanted() const;            // by a compute pair at this step
   void check_scale();
 
   void gather(int begin, int end);
@@ -94,7 +98,9 @@ class PairSoapGpr : public Pair {
   double **scale_ = nullptr;  // [type][type]; the diagonal scales a centre's energy
   Block block_;
   TargetValues targets_;
-  std::vector<double> target_parts_;  // pvector, for compute pair
+  UncertaintyValues uncertainty_;
+  std::vector<double> scale_of_center_;  // of a block, energy units per eV
+  std::vector<double> global_parts_;     // pvector, for compute pair: targets, then uncertainties
 };
 
 }  // namespace LAMMPS_NS

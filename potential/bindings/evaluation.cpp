@@ -47,16 +47,27 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What is wanted beside energies.
+struct Wanted {
+  bool forces = false, targets = false;
+  bool members = false, variance = false;  ///< of the uncertainty
+  int term = -1;
+};
+
 /// Energies, and when wanted forces and virials, per atom; empty when not.
 struct Result {
-  std::vector<double> energy, force, virial, target;
+  std::vector<double> energy, force, virial, target, members, variance, rigidity;
 
-  Result(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, Profile *profile,
-         int term = -1, bool targets = false)
+  Result(Evaluator &evaluator, const EnvironmentArrays &arrays, const Wanted &wanted,
+         Profile *profile = nullptr)
       : energy(arrays.species.size()),
-        force(forces ? 3 * energy.size() : 0),
-        virial(forces ? 9 * energy.size() : 0),
-        target(targets ? evaluator.model().targets().size() * energy.size() : 0) {
+        force(wanted.forces ? 3 * energy.size() : 0),
+        virial(wanted.forces ? 9 * energy.size() : 0),
+        target(wanted.targets ? evaluator.model().targets().size() * energy.size() : 0),
+        members(wanted.members ? n_members(evaluator) * energy.size() : 0),
+        variance(wanted.variance ? energy.size() : 0),
+        rigidity(variance.size()) {
+    const bool forces = wanted.forces;
     const Environments environments = arrays.environments(evaluator.model());
     const std::size_t n_pairs = arrays.neighbor.size();
     std::vector<double> energies(energy.size()), f_ij(forces ? 3 * n_pairs : 0);
@@ -64,8 +75,13 @@ struct Result {
     Outputs outputs;
     outputs.energies = energies.data();
     outputs.profile = profile;
-    outputs.term = term;
+    outputs.term = wanted.term;
     if (!target.empty()) outputs.targets = target.data();
+    if (wanted.members) outputs.members = members.data();
+    if (wanted.variance) {
+      outputs.variance = variance.data();
+      outputs.rigidity = rigidity.data();
+    }
     if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
     if (!transfers.empty()) outputs.transfers = transfers.data();
     evaluator.evaluate(environments, outputs);
@@ -79,21 +95,77 @@ struct Result {
     scatter_to_arrays(environments, outputs, atoms);
     if (profile) profile->scatter += seconds_since(start);
   }
+
+  static std::size_t n_members(const Evaluator &evaluator) {
+    return evaluator.model().uncertainty().n_members;
+  }
 };
 
+/// Forces of all members, δF of eq. (25c), and their virials, made symmetric.
+struct MemberForces {
+  std::vector<double> force, virial;
+
+  MemberForces(Evaluator &evaluator, const EnvironmentArrays &arrays) {
+    const std::size_t n_atoms = arrays.species.size(), n_pairs = arrays.neighbor.size();
+    const std::size_t n_members = Result::n_members(evaluator);
+    const Environments environments = arrays.environments(evaluator.model());
+    std::vector<double> f_ij(3 * n_members * n_pairs), virials(9 * n_atoms);
+    Outputs outputs;
+    outputs.member_f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
+    evaluator.evaluate(environments, outputs);
+    force.resize(3 * n_members * n_atoms);
+    virial.resize(9 * n_members);
+    for (std::size_t c = 0; c < n_members; ++c) {
+      Outputs own;
+      own.f_ij = outputs.member_f_ij + c * n_pairs;
+      std::fill(virials.begin(), virials.end(), 0.0);
+      AtomArrays atoms;
+      atoms.forces = reinterpret_cast<double(*)[3]>(&force[3 * c * n_atoms]);
+      atoms.virials = reinterpret_cast<double(*)[9]>(virials.data());
+      scatter_to_arrays(environments, own, atoms);
+      for (std::size_t i = 0; i < virials.size(); ++i) {
+        const std::size_t x = i % 9 / 3, y = i % 3;  // made symmetric
+        virial[9 * c + 3 * x + y] += 0.5 * virials[i];
+        virial[9 * c + 3 * y + x] += 0.5 * virials[i];
+      }
+    }
+  }
+};
+
+nb::tuple member_forces(Evaluator &evaluator, const EnvironmentArrays &arrays) {
+  MemberForces found = [&] {
+    nb::gil_scoped_release release;
+    return MemberForces(evaluator, arrays);
+  }();
+  const std::size_t n_members = Result::n_members(evaluator);
+  return nb::make_tuple(
+      to_numpy(std::move(found.force), {n_members, arrays.species.size(), std::size_t(3)}),
+      to_numpy(std::move(found.virial), {n_members, std::size_t(3), std::size_t(3)}));
+}
+
 nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term,
-                   bool targets) {
+                   bool targets, bool members, bool variance) {
   Result result = [&] {
     nb::gil_scoped_release release;
-    return Result(evaluator, arrays, forces, nullptr, term, targets);
+    return Result(evaluator, arrays, {forces, targets, members, variance, term});
   }();
   const std::size_t n = arrays.species.size();
   const std::size_t n_targets = targets ? evaluator.model().targets().size() : 0;
   Array energy = to_numpy(std::move(result.energy), {n});
   Array target = to_numpy(std::move(result.target), {n_targets, n});
-  if (!forces) return nb::make_tuple(energy, nb::none(), nb::none(), target);
-  return nb::make_tuple(energy, to_numpy(std::move(result.force), {n, 3}),
-                        to_numpy(std::move(result.virial), {n, 3, 3}), target);
+  nb::object force = nb::none(), virial = nb::none(), member = nb::none();
+  nb::object variances = nb::none(), rigidity = nb::none();
+  if (forces) {
+    force = nb::cast(to_numpy(std::move(result.force), {n, 3}));
+    virial = nb::cast(to_numpy(std::move(result.virial), {n, 3, 3}));
+  }
+  if (members)
+    member = nb::cast(to_numpy(std::move(result.members), {Result::n_members(evaluator), n}));
+  if (variance) {
+    variances = nb::cast(to_numpy(std::move(result.variance), {n}));
+    rigidity = nb::cast(to_numpy(std::move(result.rigidity), {n}));
+  }
+  return nb::make_tuple(energy, force, virial, target, member, variances, rigidity);
 }
 
 /// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
@@ -104,7 +176,7 @@ nb::dict profile(Evaluator &evaluator, const EnvironmentArrays &arrays, bool for
   {
     nb::gil_scoped_release release;
     const auto start = std::chrono::steady_clock::now();
-    Result(evaluator, arrays, forces, &profile);
+    Result(evaluator, arrays, {forces, false}, &profile);
     elapsed = seconds_since(start);
   }
   nb::dict seconds;
@@ -148,7 +220,8 @@ void bind_evaluation(nb::module_ &m) {
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1,
            nb::call_guard<nb::gil_scoped_release>())
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1,
-           "targets"_a = false)
+           "targets"_a = false, "members"_a = false, "variance"_a = false)
+      .def("member_forces", &member_forces, "environments"_a)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 
   m.def("bead_number", &bead_number, "name"_a);

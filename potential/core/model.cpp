@@ -36,9 +36,9 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
 
 /// A version has some keys and arrays more than the one before.
 void check_metadata(const std::map<std::string, std::string> &metadata) {
-  static const std::set<std::string> known = {"format",     "format_version", "units",
-                                              "checksum",   "terms",          "settings",
-                                              "provenance", "targets",        "potential"};
+  static const std::set<std::string> known = {
+      "format",   "format_version", "units",   "checksum",  "terms",
+      "settings", "provenance",     "targets", "potential", "uncertainty"};
   const auto version = metadata.find("format_version");
   if (version == metadata.end()) throw Error("the model file has no format version");
   if (version->second != "1" && version->second != "2" && version->second != "3")
@@ -84,6 +84,7 @@ ModelData read_model(const TensorFile &file) {
     data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
   read_targets(arrays, file.metadata, data);
+  read_uncertainty(arrays, file.metadata, data);
   check_triangle(arrays);
   arrays.finish();
   return data;
@@ -138,6 +139,7 @@ const CpuLayout &Model::cpu() const { return contents_->cpu; }
 double Model::cutoff() const { return data().cutoff; }
 const std::vector<int> &Model::species() const { return data().species; }
 const std::vector<Target> &Model::targets() const { return data().targets; }
+const Uncertainty &Model::uncertainty() const { return data().uncertainty; }
 bool Model::has_potential() const { return data().has_potential; }
 
 bool Model::shares_energy() const { return has_triplets(data(), &TripletTerm::shared); }

@@ -43,6 +43,13 @@ inline const FeatureTerm *feature_term(const Term &term) {
       term);
 }
 
+/// The sparse sets that hold the weights of a term of environments; null for other kinds.
+inline std::vector<SparseSet> *sparse_sets(Term &term) {
+  if (auto *product = std::get_if<ProductTerm>(&term)) return &product->factors[0].sparse;
+  auto *own = const_cast<FeatureTerm *>(feature_term(term));
+  return own ? &own->sparse : nullptr;
+}
+
 struct ModelData {
   std::vector<int> species;  ///< numbers, ascending
   std::vector<double> e0;    ///< [species] eV
@@ -50,6 +57,7 @@ struct ModelData {
   double cutoff = 0;
   std::vector<Target> targets;  ///< their weights are with the sparse sets
   bool has_potential = true;    ///< whether the terms were fitted to energies or forces
+  Uncertainty uncertainty;      ///< its members are with the sparse sets and functions
 };
 
 }  // namespace soap_gpr

@@ -60,6 +60,17 @@ struct Target {
   double weight(int species) const { return weights.empty() ? 1 : weights[species]; }
 };
 
+/// What a model says of its own errors, docs/theory.md eq. (25). Scales multiply standard
+/// deviations and make them errors that were seen on data not fitted.
+struct Uncertainty {
+  std::size_t n_members = 0;                      ///< of the committee; 0: there is none
+  double energy_scale = 1;                        ///< of the committee, for energies
+  double force_scale = 1;                         ///< and for components of forces
+  bool has_variance = false;                      ///< whether there are variances and rigidities
+  double variance_scale = 1, rigidity_scale = 1;  ///< for energies
+  std::vector<double> edges;  ///< [species] eV, largest deviation of environments in training
+};
+
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.
 struct Profile {
   double gather = 0;             ///< neighbours within the cutoff, their distances and directions
@@ -81,6 +92,12 @@ struct Outputs {
   Profile *profile = nullptr;  ///< times are added to it
   int term = -1;  ///< the only term that counts, without e0 and means; -1: all of them, and these
   double *targets = nullptr;  ///< [n_targets][n_atoms] τ_i of eq. (23), in units of the targets
+
+  // Of models that have them, else an Error; none of them is multiplied by a scale.
+  double *members = nullptr;           ///< [n_members][n_atoms] δε_c,i of eq. (25c), eV
+  double (*member_f_ij)[3] = nullptr;  ///< [n_members][n_pairs] -∂δε_c,i/∂r_ij, eV/Å
+  double *variance = nullptr;          ///< [n_atoms] σ²_i of eq. (25h), eV²
+  double *rigidity = nullptr;          ///< [n_atoms] of eq. (25k), 1/eV²
 };
 
 struct ModelData;
@@ -97,6 +114,7 @@ class Model {
   const std::vector<int> &species() const;     ///< numbers of species, ascending
   int species_index(int species) const;        ///< -1 when the model does not know it
   const std::vector<Target> &targets() const;  ///< properties beside the energy
+  const Uncertainty &uncertainty() const;      ///< committee and variance, if there are any
   bool has_potential() const;                  ///< whether energies are more than zeros
   bool shares_energy() const;                  ///< whether it has terms of eq. (22e)
   bool ordered_neighbors() const;              ///< whether it has terms of eq. (22f)

@@ -2,6 +2,7 @@
 """Model files: read, evaluated, compressed; the ASE calculator."""
 
 from potential.model.environments import Environments
-from potential.model.model import TRIANGLE, Evaluation, Model
+from potential.model.model import TRIANGLE, Model
+from potential.model.result import Evaluation
 
 __all__ = ["TRIANGLE", "Environments", "Evaluation", "Model"]

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ASE calculator."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from potential.measures import FORCES, require_served
 from potential.model.model import Model
+from potential.model.uncertainty import RESULTS, measures_of
 from potential.runtime.parallel import thread_count
 from potential.structures.labels import volume_of
 
@@ -25,6 +28,13 @@ class SoapGprCalculator(Calculator):
     further properties under their names, in their units: (N,) with nan for atoms that have none, or
     one number; a model without a potential has these alone. Columns of atoms that weigh them in
     targets are those of ``atoms.arrays``.
+
+    uncertainty: the measures of ``Model.evaluate`` that every calculation gives, by default none; a
+    property that needs another is calculated when it is asked for. They are energy_uncertainty,
+    energies_uncertainty (N,), forces_uncertainty (N, 3), of a committee also committee_energies
+    (C,), committee_forces (C, N, 3) and committee_virials (C, 3, 3), and of the variance
+    deviations, rigidities and grades (N,), as in ``MeasuredUncertainty``. Raises SoapGprError for a
+    measure that the model lacks.
     """
 
     implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
@@ -34,14 +44,25 @@ class SoapGprCalculator(Calculator):
         "stresses",
     ]
 
-    def __init__(self, model, n_threads: int | None = None, **kwargs):
+    def __init__(
+        self, model, n_threads: int | None = None, uncertainty: Collection[str] = (), **kwargs
+    ):
         super().__init__(**kwargs)
         self.model = model if isinstance(model, Model) else Model.load(model)
         self.n_threads = thread_count(n_threads)
         names = [target.name for target in self.model.targets]
         of_potential = type(self).implemented_properties if self.model.has_potential else []
-        self.implemented_properties = [*of_potential, *names]  # type: ignore[misc]
-        self._without_forces = {*_WITHOUT_FORCES, *names}
+        require_served(uncertainty, self.model.uncertainty)
+        self._measures = measures_of(RESULTS, self.model.uncertainty)
+        self.uncertainty = frozenset(uncertainty)
+        self.implemented_properties = [  # type: ignore[misc]
+            *of_potential,
+            *names,
+            *self._measures,
+        ]
+        self._without_forces = {*_WITHOUT_FORCES, *names}.union(
+            name for name, measure in self._measures.items() if measure != FORCES
+        )
 
     def check_state(self, atoms, tol=1e-15):
         """What has changed since the last calculation, a column of weights too, of which ASE knows
@@ -58,8 +79,16 @@ class SoapGprCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
         wants_forces = not set(properties) <= self._without_forces
-        result = self.model.evaluate(atoms, forces=wants_forces, n_threads=self.n_threads)
+        asked = measures_of(properties, self.model.uncertainty)
+        wanted = self.uncertainty.union(asked.values())
+        result = self.model.evaluate(
+            atoms, forces=wants_forces, uncertainty=wanted, n_threads=self.n_threads
+        )
         self.results = dict(result.properties)
+        for name in self._measures if result.uncertainty else ():
+            value = getattr(result.uncertainty, name)
+            if value is not None:
+                self.results[name] = value
         if not self.model.has_potential:
             return
         self.results |= {

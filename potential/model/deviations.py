@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from potential.model.evaluation import evaluate_structures
-from potential.model.model import Evaluation, Model
+from potential.model.model import Model
+from potential.model.result import Evaluation
 from potential.runtime.progress import Progress
 from potential.structures.structure import Structure
 

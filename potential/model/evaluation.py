@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from potential.errors import SoapGprError
-from potential.model.model import Evaluation, Model
+from potential.model.model import Model
+from potential.model.result import Evaluation
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure

@@ -7,8 +7,8 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +17,13 @@ import numpy as np
 
 from potential import _core
 from potential.errors import SoapGprError
+from potential.measures import FORCES, VARIANCE, of_members, require_measures
 from potential.model.environments import Environments
 from potential.model.record import read_record
+from potential.model.result import Evaluation
 from potential.model.structure_targets import KernelTarget
 from potential.model.targets import Target, properties, targets_of
+from potential.model.uncertainty import MeasuredUncertainty, Uncertainty, uncertainty_of
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
 from potential.structures.beads import species_of
@@ -29,34 +32,8 @@ from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
 _TARGET = re.compile(r"target\d+\.")  # arrays of a target
+_UNCERTAINTY = re.compile(r"(members|variance)\.")  # of the measures of errors
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model says of one structure; eV and Å. Without forces these are None; of a model
-    without a potential, energies and forces are nan.
-
-    properties: those beside the energy by the names of the targets, in their units; (N,) of atoms,
-    nan for those that have none, or one number of the structure.
-    """
-
-    energies: np.ndarray  # (N,) per atom, e0 included
-    forces: np.ndarray | None  # (N, 3)
-    virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i f_ij ⊗ r_ij kept on the neighbour j
-    properties: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def energy(self) -> float:
-        return float(self.energies.sum())
-
-    @property
-    def virial(self) -> np.ndarray:
-        """−dE/dε (3, 3), symmetric."""
-        if self.virials is None:
-            raise ValueError("the virial was not asked for: evaluate with forces=True")
-        total = self.virials.sum(axis=0)
-        return 0.5 * (total + total.T)
 
 
 class _Evaluators(threading.local):
@@ -177,6 +154,11 @@ class Model:
             if target.kernel is not None
         ]
 
+    @cached_property
+    def uncertainty(self) -> Uncertainty | None:
+        """The measures of its own errors that the model has; None without any."""
+        return uncertainty_of(self._contents[0])
+
     @property
     def weight_columns(self) -> list[str]:
         """Names of the columns of atoms that weigh them in targets."""
@@ -253,6 +235,14 @@ class Model:
         kept = {name: array for name, array in kept.items() if not _TARGET.match(name)}
         return type(self).from_arrays(metadata, {**kept, **arrays})
 
+    def with_uncertainty(self, own: Uncertainty, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The same model with these measures and their arrays (docs/model_file.md) in the place of
+        any before. Raises SoapGprError when they do not fit."""
+        metadata, kept = self._contents
+        metadata = {**metadata, "uncertainty": json.dumps(own.entry())}
+        kept = {name: array for name, array in kept.items() if not _UNCERTAINTY.match(name)}
+        return type(self).from_arrays(metadata, {**kept, **arrays})
+
     def with_record(self, settings: dict | None = None, provenance: dict | None = None) -> Self:
         """The same model with other settings or another provenance on record, where given."""
         given = {"settings": settings, "provenance": provenance}
@@ -295,19 +285,26 @@ class Model:
         *,
         forces: bool = True,
         targets: bool = True,
+        uncertainty: Collection[str] = (),
         n_threads: int = 1,
     ) -> Evaluation:
         """Energies, forces, virials and further properties of a structure, these by ``targets``.
 
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
-        pbc a bool or three, by default False. n_threads as ``parallel.thread_count`` takes it.
-        Raises SoapGprError for an unknown species, coincident atoms, anything that is not finite, a
-        column of weights that a target needs and the atoms lack, and as ``neighbor_list``.
+        pbc a bool or three, by default False. uncertainty: any of "energies" and "forces" of the
+        members of a committee, and "variance", of atoms, with their rigidity. n_threads as
+        ``parallel.thread_count`` takes it. Raises SoapGprError for a measure that the model lacks,
+        an unknown species, coincident atoms, anything that is not finite, a column of weights that
+        a target needs and the atoms lack, and as ``neighbor_list``.
         """
         environments = self.environments(atoms, positions, cell, pbc)
         return self.evaluate_environments(
-            environments, forces=forces, targets=targets, n_threads=n_threads
+            environments,
+            forces=forces,
+            targets=targets,
+            uncertainty=uncertainty,
+            n_threads=n_threads,
         )
 
     def evaluate_environments(
@@ -316,6 +313,7 @@ class Model:
         *,
         forces: bool = True,
         targets: bool = True,
+        uncertainty: Collection[str] = (),
         n_threads: int = 1,
         term: int | None = None,
     ) -> Evaluation:
@@ -324,10 +322,17 @@ class Model:
         evaluators = self._evaluators.by_threads
         if n_threads not in evaluators:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
+        require_measures(uncertainty)
         only = -1 if term is None else range(len(self.terms))[term]
         with_targets = targets and term is None and bool(self.targets)
-        evaluate = evaluators[n_threads].evaluate
-        *found, of_atoms = evaluate(environments, forces, only, with_targets)
+        *found, of_atoms, members, variances, rigidities = evaluators[n_threads].evaluate(
+            environments,
+            forces,
+            only,
+            with_targets,
+            of_members(uncertainty),
+            VARIANCE in uncertainty,
+        )
         if not self.has_potential:  # zeros would be taken for energies and forces
             found = [x if x is None else np.full_like(x, np.nan) for x in found]
         energies, of_forces, virials = found
@@ -335,7 +340,23 @@ class Model:
         values = properties(self.targets, of_atoms, *about) if with_targets else {}
         for own in self._kernel_targets if with_targets else ():
             values[own.target.name] = own.value(self, environments)
-        return Evaluation(energies, of_forces, virials, values)
+        evaluation = Evaluation(energies, of_forces, virials, values)
+        if not uncertainty or self.uncertainty is None:
+            return evaluation
+        of_forces, of_virials = None, None
+        if FORCES in uncertainty:
+            of_forces, of_virials = evaluators[n_threads].member_forces(environments)
+        measured = MeasuredUncertainty(
+            self.uncertainty,
+            environments.species,
+            (energies, evaluation.forces, evaluation.virial if forces else None),
+            members,
+            of_forces,
+            of_virials,
+            variances,
+            rigidities,
+        )
+        return replace(evaluation, uncertainty=measured)
 
     def __reduce__(self):
         return type(self), (self.to_bytes(),)

@@ -13,7 +13,8 @@ namespace soap_gpr {
 /// V(r) in eV, zero from grid.end() on.
 struct PairFunction {
   RadialGrid grid;
-  std::vector<double> knots;  ///< [n_knots][3]: V, h V', h² V''
+  std::vector<double> knots;    ///< [n_knots][3]: V, h V', h² V''
+  std::vector<double> members;  ///< [n_members][n_knots][3] of a fitted function, or empty
 };
 
 struct PairTerm {

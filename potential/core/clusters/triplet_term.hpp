@@ -19,6 +19,7 @@ struct TripletFunction {
   /// [radial][radial][third], then kSplinePadded zeros: whole vectors are read from anywhere
   std::vector<double> coefficients;
   std::vector<TripletProcess> processes;
+  std::vector<std::vector<double>> members;  ///< [n_members] as the coefficients, or empty
 };
 
 struct TripletTerm {

@@ -26,6 +26,7 @@ struct SparseSet {
   std::vector<int> species;        ///< [size] of the points; empty: that of the centre
   std::vector<std::vector<double>> coupling;  ///< [of the centre][of the point] κ_c; empty: 1
   std::vector<TargetWeights> targets;         ///< of those that the term has a part in
+  std::vector<double> members;                ///< [n_members][size] of the weights, or empty
 };
 
 /// Which products are features.

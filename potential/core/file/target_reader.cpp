@@ -59,13 +59,6 @@ void read_weights_of_atoms(Entry &entry, std::size_t n_species, Target &target) 
     throw Error(entry.where() + " has weights that are not one number from 0 for each species");
 }
 
-/// The sparse sets that hold the weights of a term of environments; null for other kinds.
-std::vector<SparseSet> *sparse_sets(Term &term) {
-  if (auto *product = std::get_if<ProductTerm>(&term)) return &product->factors[0].sparse;
-  auto *own = const_cast<FeatureTerm *>(feature_term(term));
-  return own ? &own->sparse : nullptr;
-}
-
 /// A kernel between structures, which Python evaluates: checked, and not kept here.
 void check_structure_kernel(Arrays &arrays, Entry kernel, const std::string &prefix,
                             const ModelData &data) {

@@ -28,6 +28,10 @@ TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &p
 void read_targets(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                   ModelData &data);
 
+/// What the metadata say of uncertainty, and the members' parts of the terms that are there.
+void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
+                      ModelData &data);
+
 // What terms of features share.
 
 /// Features of one term before the selection. Evaluation has some numbers in memory for each,

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a model says of its own errors: scales in the metadata, and deviations of a committee's
+// weights beside the weights.
+#include "file/term_readers.hpp"
+
+namespace soap_gpr {
+
+namespace {
+
+constexpr int kMaxMembers = 1000;
+constexpr double kMostScale = 1e30;
+
+/// Deviations from weights or tables of this shape, of all members.
+std::vector<double> read_deviations(Arrays &arrays, const std::string &name, Shape shape,
+                                    std::size_t n_members) {
+  shape.insert(shape.begin(), n_members);
+  return arrays.read("members." + name, shape);
+}
+
+void read_sparse_members(Arrays &arrays, const std::string &prefix, std::size_t n_members,
+                         std::vector<SparseSet> &sets) {
+  for (std::size_t s = 0; s < sets.size(); ++s)
+    sets[s].members = read_deviations(arrays, prefix + "weights." + std::to_string(s),
+                                      {std::size_t(sets[s].size)}, n_members);
+}
+
+void read_members(Arrays &arrays, const std::string &prefix, std::size_t n_members,
+                  PairTerm &term) {
+  for (std::size_t p = 0; p < term.functions.size(); ++p) {
+    PairFunction &own = term.functions[p];
+    own.members = read_deviations(arrays, prefix + "table." + std::to_string(p),
+                                  {std::size_t(own.grid.n_knots()), 3}, n_members);
+  }
+}
+
+void read_members(Arrays &arrays, const std::string &prefix, std::size_t n_members,
+                  TripletTerm &term) {
+  const std::size_t radial = term.radial.n_coefficients(), third = term.third.n_coefficients();
+  for (std::size_t p = 0; p < term.functions.size(); ++p) {
+    TripletFunction &own = term.functions[p];
+    const std::size_t rows = own.coefficients.empty() ? 0 : radial;
+    const auto all = read_deviations(arrays, prefix + "table." + std::to_string(p),
+                                     {rows, radial, third}, n_members);
+    const std::size_t size = rows * radial * third;
+    for (std::size_t c = 0; size > 0 && c < n_members; ++c) {
+      own.members.emplace_back(&all[c * size], &all[c * size] + size);
+      own.members.back().resize(size + kSplinePadded);
+    }
+  }
+}
+
+/// Terms without weights are the same for all members.
+void read_members(Arrays &arrays, ModelData &data) {
+  const std::size_t n_members = data.uncertainty.n_members;
+  for (std::size_t t = 0; t < data.terms.size(); ++t) {
+    const std::string prefix = "term" + std::to_string(t) + ".";
+    Term &term = data.terms[t];
+    if (std::vector<SparseSet> *sets = sparse_sets(term))
+      read_sparse_members(arrays, prefix, n_members, *sets);
+    else if (auto *pair = std::get_if<PairTerm>(&term); pair && pair->n_weights)
+      read_members(arrays, prefix, n_members, *pair);
+    else if (auto *triplet = std::get_if<TripletTerm>(&term); triplet && triplet->n_weights)
+      read_members(arrays, prefix, n_members, *triplet);
+  }
+}
+
+/// Factors for standard deviations of energies and forces.
+void read_scales(Entry entry, double &energy, double *force) {
+  energy = entry.number("energy", 0, kMostScale);
+  const double own = entry.number("force", 0, kMostScale);
+  if (force) *force = own;
+  entry.finish();
+}
+
+}  // namespace
+
+void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
+                      ModelData &data) {
+  const auto text = metadata.find("uncertainty");
+  if (text == metadata.end()) return;
+  if (!data.has_potential)
+    throw Error("the model file has an uncertainty of energies and no potential");
+  const json values = parse_json(text->second, "uncertainty");
+  Entry entry(values, "the uncertainty of the model file");
+  Uncertainty &own = data.uncertainty;
+  if (entry.has("committee")) {
+    Entry committee = entry.object("committee");
+    own.n_members = committee.count("n_members", 2, kMaxMembers);
+    read_scales(committee.object("scales"), own.energy_scale, &own.force_scale);
+    committee.finish();
+    read_members(arrays, data);
+  }
+  entry.finish();
+  if (own.n_members == 0) throw Error(entry.where() + " names no measure");
+}
+
+}  // namespace soap_gpr

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a model can be asked to say of its own errors (docs/theory.md eq. 25)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from potential.errors import SoapGprError
+
+ENERGIES, FORCES, VARIANCE = "energies", "forces", "variance"
+MEASURES = (ENERGIES, FORCES, VARIANCE)
+
+
+def require_measures(wanted: Collection[str]) -> None:
+    """Raises ValueError for what is no measure. What a model lacks, the core refuses."""
+    unknown = sorted(set(wanted) - set(MEASURES))
+    if unknown or isinstance(wanted, str):
+        found = repr(wanted) if isinstance(wanted, str) else ", ".join(unknown)
+        raise ValueError(f"uncertainty: found {found}, expected some of {', '.join(MEASURES)}")
+
+
+def require_served(wanted: Collection[str], of_model: Any) -> None:
+    """Raises SoapGprError when ``Model.uncertainty`` lacks one of the measures."""
+    served = of_model.measures if of_model else ()
+    missing = sorted(set(wanted) - set(served))
+    if missing:
+        raise SoapGprError(
+            f"uncertainty: found {', '.join(missing)}, expected what the model has: "
+            f"{', '.join(served) or 'nothing, it was fitted without [uncertainty]'}"
+        )
+
+
+def of_members(wanted: Collection[str]) -> bool:
+    """Whether energies of the members are among these measures: their forces come with them."""
+    return ENERGIES in wanted or FORCES in wanted

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What an evaluation of a model returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from potential.model.uncertainty import MeasuredUncertainty
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of one structure; eV and Å. Without forces these are None; of a model
+    without a potential, energies and forces are nan.
+
+    properties: those beside the energy by the names of the targets, in their units; (N,) of atoms,
+    nan for those that have none, or one number of the structure. uncertainty: what was asked for of
+    it.
+    """
+
+    energies: np.ndarray  # (N,) per atom, e0 included
+    forces: np.ndarray | None  # (N, 3)
+    virials: np.ndarray | None  # (N, 3, 3) centroid: Σ_i f_ij ⊗ r_ij kept on the neighbour j
+    properties: dict[str, Any] = field(default_factory=dict)
+    uncertainty: MeasuredUncertainty | None = None
+
+    @property
+    def energy(self) -> float:
+        return float(self.energies.sum())
+
+    @property
+    def virial(self) -> np.ndarray:
+        """−dE/dε (3, 3), symmetric."""
+        if self.virials is None:
+            raise ValueError("the virial was not asked for: evaluate with forces=True")
+        total = self.virials.sum(axis=0)
+        return 0.5 * (total + total.T)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a model says of its own errors (docs/theory.md eq. 25)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from potential.measures import ENERGIES, FORCES, VARIANCE
+
+# Names of what can be asked for, and the measures of which one gives it.
+RESULTS = {
+    "energy_uncertainty": (ENERGIES,),
+    "energies_uncertainty": (ENERGIES, VARIANCE),
+    "forces_uncertainty": (FORCES,),
+    "committee_energies": (ENERGIES,),
+    "committee_forces": (FORCES,),
+    "committee_virials": (FORCES,),
+    "deviations": (VARIANCE,),
+    "rigidities": (VARIANCE,),
+    "grades": (VARIANCE,),
+}
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Factors that make standard deviations the errors seen on data that were not fitted."""
+
+    energy: float
+    force: float
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The measures that a model file has, from its metadata; None for those that it lacks.
+
+    n_members: of the committee, 0 without one. edges: eV by places in the list of species, the
+    largest σ_i among the environments of training, unscaled.
+    """
+
+    n_members: int = 0
+    committee: Scales | None = None
+    variance: Scales | None = None
+    rigidity: Scales | None = None
+    edges: tuple[float, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What can be asked for, of MEASURES."""
+        of_committee = (ENERGIES, FORCES) if self.committee else ()
+        return of_committee + ((VARIANCE,) if self.variance else ())
+
+    def entry(self) -> dict:
+        """What the metadata of the model file have of it."""
+        own: dict[str, dict] = {}
+        if self.committee:
+            own["committee"] = {"n_members": self.n_members, "scales": vars(self.committee)}
+        if self.variance and self.rigidity:
+            own["variance"] = {"scales": vars(self.variance), "edges": list(self.edges)}
+            own["rigidity"] = {"scales": vars(self.rigidity)}
+        return own
+
+
+def uncertainty_of(metadata: Mapping[str, str]) -> Uncertainty | None:
+    """That of a model file, which the core has checked; None where there is none."""
+    if "uncertainty" not in metadata:
+        return None
+    entry = json.loads(metadata["uncertainty"])
+    scales = {name: Scales(**own["scales"]) for name, own in entry.items()}
+    n_members = entry.get("committee", {}).get("n_members", 0)
+    return Uncertainty(n_members, **scales, edges=tuple(entry.get("variance", {}).get("edges", ())))
+
+
+@dataclass(frozen=True)
+class MeasuredUncertainty:
+    """What was asked for of one structure, None what was not; eV and Å.
+
+    Arrays of members are differences from the model's own values; neither these nor variances are
+    scaled. Properties are.
+    """
+
+    of_model: Uncertainty
+    species: np.ndarray  # (N,) places in the model's list
+    # of the model itself: energies (N,), forces (N, 3), virial (3, 3)
+    potential: tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+    member_energies: np.ndarray | None = None  # (C, N)
+    member_forces: np.ndarray | None = None  # (C, N, 3)
+    member_virials: np.ndarray | None = None  # (C, 3, 3), symmetric
+    variances: np.ndarray | None = None  # (N,) eV²
+    rigidities: np.ndarray | None = None  # (N,) 1/eV²
+
+    @property
+    def energy_uncertainty(self) -> float | None:
+        """Standard deviation of the energy by the committee, eV; None without one."""
+        if self.of_model.committee is None or self.member_energies is None:
+            return None
+        return self.of_model.committee.energy * float(_spread(self.member_energies.sum(axis=1)))
+
+    @property
+    def energies_uncertainty(self) -> np.ndarray | None:
+        """(N,) standard deviations of the atoms' energies, eV: by the committee if it was asked
+        for, else by the variance."""
+        if self.of_model.committee is not None and self.member_energies is not None:
+            return self.of_model.committee.energy * _spread(self.member_energies)
+        return self.deviations
+
+    @property
+    def deviations(self) -> np.ndarray | None:
+        """(N,) standard deviations of the atoms' energies by the variance, eV."""
+        if self.of_model.variance is None or self.variances is None:
+            return None
+        return self.of_model.variance.energy * np.sqrt(self.variances)
+
+    @property
+    def grades(self) -> np.ndarray | None:
+        """(N,) extrapolation grade: √variance over its largest in training for the species, 1 at
+        the edge of what was seen."""
+        if self.variances is None:
+            return None
+        return np.sqrt(self.variances) / np.array(self.of_model.edges)[self.species]
+
+    @property
+    def forces_uncertainty(self) -> np.ndarray | None:
+        """(N, 3) standard deviations of the components of forces by the committee, eV/Å."""
+        if self.of_model.committee is None or self.member_forces is None:
+            return None
+        return self.of_model.committee.force * _spread(self.member_forces)
+
+    # Of the members with the scale of energies, so that each of them is one potential surface.
+
+    @property
+    def committee_energies(self) -> np.ndarray | None:
+        """(C,) eV; their mean is the model's own energy."""
+        if self.member_energies is None:
+            return None
+        return self.potential[0].sum() + self._scaled(self.member_energies.sum(axis=1))
+
+    @property
+    def committee_forces(self) -> np.ndarray | None:
+        """(C, N, 3) eV/Å."""
+        if self.member_forces is None or self.potential[1] is None:
+            return None
+        return self.potential[1] + self._scaled(self.member_forces)
+
+    @property
+    def committee_virials(self) -> np.ndarray | None:
+        """(C, 3, 3) eV."""
+        if self.member_virials is None or self.potential[2] is None:
+            return None
+        return self.potential[2] + self._scaled(self.member_virials)
+
+    def _scaled(self, deviations: np.ndarray) -> np.ndarray:
+        assert self.of_model.committee is not None
+        return self.of_model.committee.energy * deviations
+
+
+def _spread(deviations: np.ndarray) -> np.ndarray:
+    """Standard deviation over members (C, ...) whose mean is zero."""
+    return np.sqrt((deviations**2).sum(axis=0) / (len(deviations) - 1))
+
+
+def measures_of(names: Collection[str], of_model: Uncertainty | None) -> dict[str, str]:
+    """The measure that gives each of these RESULTS, of those that the model has; other names and
+    what it cannot give are left out."""
+    served = of_model.measures if of_model else ()
+    found = {}
+    for name in names:
+        own = [measure for measure in RESULTS.get(name, ()) if measure in served]
+        if own:
+            found[name] = own[0]
+    return found
