@@ -64,7 +64,7 @@ class Run:
         steps=4,
         mode="unix",
         options="",
-        forcefield=None,
+        forcefield=None,  # with ADDRESS in the place of one, and with "-base" after it of another
         outputs="",
     ):
         self.folder, self.atoms, self.beads, self.steps = folder, atoms, beads, steps
@@ -72,7 +72,7 @@ class Run:
         self.name = f"{os.getpid()}-{next(self._count)}"
         self.port = _free_port()
         address = self.name if mode == "unix" else "localhost"
-        forcefield = forcefield or (
+        forcefield = (forcefield or "").replace("ADDRESS", self.name) or (
             f'<ffsocket name="model" mode="{mode}" pbc="False"><address>{address}</address>'
             f"<port>{self.port}</port>{options}</ffsocket>"
         )
@@ -114,12 +114,12 @@ class Run:
             self.process.kill()
         self.process.wait()
         self.log.close()
-        with contextlib.suppress(FileNotFoundError):
-            Path(PREFIX + self.name).unlink()
+        for left in (self.name, f"{self.name}-base"):
+            Path(PREFIX + left).unlink(missing_ok=True)
 
-    def connect(self):
+    def connect(self, suffix=""):
         if self.mode == "unix":
-            return connect_unix(self.name, PREFIX, HANG)
+            return connect_unix(self.name + suffix, PREFIX, HANG)
         return connect_tcp("localhost", self.port, HANG)
 
     def wait(self):
@@ -182,13 +182,15 @@ def read_binary(path, n_frames):
 
 
 @contextlib.contextmanager
-def client_threads(run, evaluators):
-    """Serve ``run`` by clients in threads; afterwards they must have ended without an error."""
+def client_threads(run, evaluators, suffix=""):
+    """Serve ``run`` by clients in threads; afterwards they must have ended without an error.
+
+    suffix: what follows the address of the run."""
     errors, clients = [], []
 
     def serve(evaluator):
         try:
-            clients.append(Client(run.connect(), evaluator))
+            clients.append(Client(run.connect(suffix), evaluator))
             clients[-1].run()
         except Exception as error:
             errors.append(error)

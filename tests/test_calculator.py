@@ -4,12 +4,15 @@
 import ase.units
 import numpy as np
 import pytest
+from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_stress
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
 from models import random_model, random_structure
+from uncertain import with_members
 
 from potential import SoapGprCalculator
+from potential.errors import SoapGprError
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +66,32 @@ def test_total_energy_is_conserved():
     exchanged = atoms.get_kinetic_energy()
     assert exchanged > 0.05
     assert np.ptp(energies) < 1e-3 * exchanged
+
+
+def test_uncertainty_is_what_the_model_says():
+    model = with_members(random_model())
+    atoms = random_structure([8, 1, 1] * 3, seed=4)
+    own = model.evaluate(atoms, uncertainty=("forces",)).uncertainty
+    atoms.calc = SoapGprCalculator(model)
+    atoms.get_potential_energy()
+    assert "energy_uncertainty" not in atoms.calc.results  # only when asked for
+    assert atoms.calc.get_property("energy_uncertainty", atoms) == own.energy_uncertainty
+    assert "forces_uncertainty" not in atoms.calc.results
+    found = atoms.calc.get_property("forces_uncertainty", atoms)
+    np.testing.assert_array_equal(found, own.forces_uncertainty)
+    always = SoapGprCalculator(model, uncertainty=("forces",))
+    atoms.calc = always
+    atoms.get_forces()
+    for name in ("energies_uncertainty", "committee_energies", "committee_forces"):
+        np.testing.assert_array_equal(always.results[name], getattr(own, name))
+    mean = always.results["committee_forces"].mean(axis=0)
+    np.testing.assert_allclose(mean, atoms.get_forces(), atol=1e-12)
+
+
+def test_uncertainty_that_the_model_lacks_is_refused(model):
+    with pytest.raises(SoapGprError, match="found energies, expected what the model has: nothing"):
+        SoapGprCalculator(model, uncertainty=("energies",))
+    with pytest.raises(SoapGprError, match="found variance, expected what the model has: energies"):
+        SoapGprCalculator(with_members(model), uncertainty=("variance",))
+    with pytest.raises(PropertyNotImplementedError):
+        SoapGprCalculator(model).get_property("energy_uncertainty", random_structure([8]))

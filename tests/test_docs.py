@@ -233,7 +233,9 @@ def test_python_example_of_the_readme_runs():
     assert len(set(names["chosen"])) == 20 and names["model"].coef_.shape == names["X"].shape[1:]
 
 
-def test_python_examples_of_the_descriptors_run():
+def test_python_examples_of_the_page_on_python_run(tmp_path, monkeypatch):
+    with_members(random_model()).save(tmp_path / "model.sgpr")
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in blocks(ROOT / "docs/python.md", "python"):
         exec(compile(block, "docs/python.md", "exec"), names)
