@@ -50,6 +50,7 @@ TABLES = {
     "[noise]": [settings.NoiseSettings],
     "[[targets]]": [settings.TargetSettings, settings.TargetKernelSettings],
     "[solver]": [settings.SolverSettings],
+    "[uncertainty]": [settings.UncertaintySettings],
 }
 
 

@@ -14,9 +14,10 @@ from potential.errors import SoapGprError
 from potential.model import Model
 from potential.settings.file import parse_settings
 from potential.structures.read import read_structures
+from potential.terms.prior import prior_factor
 from potential.training.fitting import fit
 from potential.training.refit import refit
-from potential.training.regression import merge, prior_factor
+from potential.training.regression import merge
 from potential.training.rows import weighted_rows
 
 

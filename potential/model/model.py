@@ -243,6 +243,13 @@ class Model:
         kept = {name: array for name, array in kept.items() if not _UNCERTAINTY.match(name)}
         return type(self).from_arrays(metadata, {**kept, **arrays})
 
+    def without_uncertainty(self) -> Self:
+        """The same model without any of these measures."""
+        metadata, kept = self._contents
+        metadata = {key: own for key, own in metadata.items() if key != "uncertainty"}
+        kept = {name: array for name, array in kept.items() if not _UNCERTAINTY.match(name)}
+        return type(self).from_arrays(metadata, kept)
+
     def with_record(self, settings: dict | None = None, provenance: dict | None = None) -> Self:
         """The same model with other settings or another provenance on record, where given."""
         given = {"settings": settings, "provenance": provenance}

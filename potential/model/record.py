@@ -166,6 +166,29 @@ _LABEL = _all(
     _table({"name": _text, "key": _text, "species": _list_of(_text)}, required=True),
     _table({"column": _index_or_null, "per_atom": _flag}, required=True),
 )
+_QUALITY = _table(
+    dict.fromkeys(
+        (
+            *("count", "scale", "inside_1", "inside_2"),
+            *("calibration_error", "spearman", "nll", "nll_unscaled"),
+        ),
+        _number,
+    ),
+    required=True,
+)
+_POINTS = _table(
+    dict.fromkeys(("predicted", "actual"), _list_of(_number)) | {"config_type": _list_of(_text)},
+    required=True,
+)
+_UNCERTAINTY = _table(
+    {
+        "blocks": _number,
+        "kind": _text,
+        "quality": _each(_each(_each(_QUALITY))),
+        "points": _table({"data": _text, "measures": _each(_each(_POINTS))}, required=True),
+    },
+    required=True,
+)
 _CHECKS = {
     "settings": _table(
         {
@@ -189,6 +212,7 @@ _CHECKS = {
             "term_shares": _SHARES,
             "terms": _list_of(_ADAPTED),
             "compression": _compression,
+            "uncertainty": _UNCERTAINTY,
             "seconds": _each(_number),
             "warnings": _list_of(_text),
         }

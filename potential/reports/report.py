@@ -16,6 +16,7 @@ from potential.reports.elements import add_elements
 from potential.reports.learning_curve import add_curve
 from potential.reports.page import Page
 from potential.reports.plots import error_histogram, parity
+from potential.reports.uncertainty import add_uncertainty
 from potential.scores import metrics, properties
 from potential.scores.metrics import Pairs
 from potential.scores.shares import HEAD, TermShare, share_rows, term_shares, term_values
@@ -48,6 +49,7 @@ def write_report(
     add_targets(page, model, structures, predictions)
     if model.has_potential and len(model.terms) > 1:
         add_shares(page, model, term_shares(term_values(model, structures)))
+    add_uncertainty(page, model)
     add_potentials(page, model)
     if curve is not None:
         add_curve(page, curve)

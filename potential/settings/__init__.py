@@ -26,6 +26,7 @@ from potential.settings.terms import (
     TermSettings,
     TripletTermSettings,
 )
+from potential.settings.uncertainty import UncertaintySettings
 
 __all__ = [
     "KINDS",
@@ -50,5 +51,6 @@ __all__ = [
     "TargetSettings",
     "TermSettings",
     "TripletTermSettings",
+    "UncertaintySettings",
     "ZblSettings",
 ]

@@ -32,6 +32,7 @@ from potential.schema.settings import declared, keys
 from potential.settings.kinds import KINDS
 from potential.settings.targets import TargetSettings, check_targets
 from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.settings.uncertainty import UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST, SMALLEST_SIGMA
@@ -205,6 +206,7 @@ class FitSettings(Settings):
     noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings))
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
+    uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))
     file: str = Place.source
 
     @contextmanager
@@ -223,6 +225,13 @@ class FitSettings(Settings):
 
     def check(self) -> None:
         check_targets(self.targets, self.terms)
+        if self.uncertainty is not None:
+            for own in self.terms:
+                if getattr(own, "sparse_basis", "environments") == "derivatives":
+                    raise self.uncertainty.place().says(
+                        'found [[terms]] with sparse_basis = "derivatives", expected sparse '
+                        "environments, which stay the same whatever the weights are"
+                    )
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
         others = ((own.place(), own) for own in (self.baseline, *self.targets))
         for place, names in _tables_by_species([*others, *of_terms]):
@@ -246,6 +255,8 @@ class FitSettings(Settings):
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
         values = super().to_dict()
         values["data"] |= values["data"].pop("keys")
+        if self.uncertainty is None:
+            del values["uncertainty"]
         return values
 
 

@@ -57,6 +57,17 @@ class ClusterTerm(SparseTerm):
     ) -> np.ndarray:
         """Columns of the design matrix of one sparse set, see ``Term.row_blocks``."""
 
+    @abstractmethod
+    def center_rows(
+        self, p: int, points: np.ndarray, centers: Sequence[Environments]
+    ) -> np.ndarray:
+        """Columns (n, M) of one sparse set in the rows of the energies of these centres."""
+
+    @abstractmethod
+    def of_points(self, p: int) -> dict[str, np.ndarray]:
+        """Arrays from which kernels of an environment with each sparse point of function p follow,
+        by what comes after ``variance.`` in their names in the model file."""
+
     @classmethod
     def arrays_of(cls, draft: Draft, n_species: int) -> dict[str, np.ndarray]:
         arrays = {}
@@ -72,6 +83,11 @@ class ClusterTerm(SparseTerm):
             self.set_rows(p, points, environments, gradients)
             for p, points in self.sparse_points.items()
         ]
+
+    def atom_rows(self, environments: Environments) -> np.ndarray:
+        centers = [environments.center(i) for i in range(len(environments))]
+        sets = self.sparse_points.items()
+        return np.concatenate([self.center_rows(p, points, centers) for p, points in sets], axis=1)
 
     def tables(self, a: int, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
         n_species = len(self.model.species)

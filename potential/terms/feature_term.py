@@ -122,6 +122,9 @@ class FeatureTerm(SparseTerm):
     def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
         return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
 
+    def atom_rows(self, environments: Environments) -> np.ndarray:
+        return _core.kernel_rows(self.model.core, self.index, environments)
+
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         """δ² (p̂_m·p̂_m' + offset)^ζ, where a real ζ takes what is not positive for 0
         (docs/theory.md eq. 7b); in place: K_MM may take a good part of the memory."""

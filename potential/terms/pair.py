@@ -92,6 +92,17 @@ class PairTerm(ClusterTerm):
         rows = _core.function_rows(self.model.core, self.index, p, environments, gradients)
         return rows @ _knots(self.entry, p, points)
 
+    def center_rows(
+        self, p: int, points: np.ndarray, centers: Sequence[Environments]
+    ) -> np.ndarray:
+        own = self.model.core, self.index, p
+        rows = np.concatenate([_core.function_rows(*own, center, False) for center in centers])
+        return rows @ _knots(self.entry, p, points)
+
+    def of_points(self, p: int) -> dict[str, np.ndarray]:
+        knots = _knots(self.entry, p, self.sparse_points[p])
+        return {"table": knots.T.reshape(knots.shape[1], len(knots) // 3, 3)}
+
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         """docs/theory.md eq. (20a)."""
         difference = (points[:, None] - points) / self.entry["length_scale"]

@@ -141,6 +141,10 @@ class Term(ABC):
     def weight_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Arrays of the file, by their names after ``term{t}.``, that the weights change."""
 
+    def atom_rows(self, environments: Environments) -> np.ndarray:
+        """Rows (N, n_weights) whose product with the weights is the energy of each atom, eV."""
+        return np.zeros((len(environments), 0))
+
     @property
     def training_bytes(self) -> int:
         """Memory that is kept while rows are made, beside the rows."""

@@ -58,6 +58,12 @@ class TrainingModel(Model):
         nothing = np.zeros((n_rows(environments, gradients), 0))
         return np.concatenate([nothing, *blocks], axis=1)
 
+    def atom_rows(self, environments: Environments) -> np.ndarray:
+        """Rows (N, n_weights) of the energies of atoms, without e0 (eV): their sum over the atoms
+        is the first of ``rows``. Raises SoapGprError for compressed models."""
+        self._refuse_compressed()
+        return np.concatenate([term.atom_rows(environments) for term in self.own_terms], axis=1)
+
     def kernel_matrix(self) -> np.ndarray:
         """K_MM (n_weights, n_weights) in eV²: the kernels of docs/theory.md eq. (7b) for soap
         terms, zero between sparse sets and terms; eV²/Å² of terms whose functions are derivatives.

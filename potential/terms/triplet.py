@@ -94,6 +94,16 @@ class TripletTerm(ClusterTerm):
             self.model.core, self.index, p, environments, first, second, third, gradients
         )
 
+    def center_rows(
+        self, p: int, points: np.ndarray, centers: Sequence[Environments]
+    ) -> np.ndarray:
+        own, axes = (self.model.core, self.index, p), _axes(self.entry, points)
+        return np.concatenate([_core.triplet_rows(*own, one, *axes, False) for one in centers])
+
+    def of_points(self, p: int) -> dict[str, np.ndarray]:
+        axes = _axes(self.entry, self.sparse_points[p])
+        return dict(zip(("first", "second", "third"), axes, strict=True))
+
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:
         """docs/theory.md eq. (22d)."""
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
+from potential.training.blocks import Blocks
 from potential.training.checkpoint import Checkpoint, deferred_interrupts
 from potential.training.choice import Choice
 from potential.training.regression import StreamingQR, Triangle, merge
-from potential.training.rows import row_cost, weighted_rows
+from potential.training.rows import KeptRows, row_cost, weighted_rows
 
 
 def accumulate(
@@ -24,25 +27,44 @@ def accumulate(
     ranks: Ranks,
     progress: Progress = silent,
     checkpoint: Checkpoint | None = None,
+    blocks: Blocks | None = None,
+    kept: KeptRows | None = None,
 ) -> Triangle:
-    """The triangle of the rows of all structures; only the first rank's is that of all ranks.
+    """The triangle of the rows of all structures, and with ``blocks`` those of each block; only the
+    first rank's are those of all ranks. kept: is offered the rows.
 
     Its warnings are of checkpoints that could not be written, on any rank. Raises
     KeyboardInterrupt, with the checkpoint written, when the process is told to stop, and
     SoapGprError when it cannot be written then.
     """
     model = choice.model
-    mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
-    qr = StreamingQR(model.n_weights)
+    mine = share_of(ranks, structures, model)
+    qrs = [StreamingQR(model.n_weights) for _ in range(blocks.n_blocks if blocks else 1)]
 
     def added(done: int) -> Iterator[None]:
-        return _added(qr, model, mine[done:], settings, progress)
+        return _added(qrs, blocks, kept, model, mine[done:], settings, progress)
 
     with ranks.together():
-        warning = add_all([qr], added, len(mine), choice, checkpoint)
+        warning = add_all(qrs, added, len(mine), choice, checkpoint)
+    n_rows = sum(ranks.all_gather(sum(qr.n_rows for qr in qrs)))
+    triangles = [_of_all_ranks(qr, ranks) for qr in qrs]
+    said = said_on(ranks, warning)
+    if blocks is None:
+        return Triangle(triangles[0], n_rows, said)
+    return Triangle.of_blocks(triangles, n_rows, said)
+
+
+def share_of(
+    ranks: Ranks, structures: Sequence[Structure], model: TrainingModel
+) -> list[Structure]:
+    """The structures of which this rank makes the rows."""
+    return [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
+
+
+def _of_all_ranks(qr: StreamingQR, ranks: Ranks) -> np.ndarray:
     R = qr.finish()
     ranks.combine(R, lambda other: merge(R, other))
-    return Triangle(R, sum(ranks.all_gather(qr.n_rows)), said_on(ranks, warning))
+    return R
 
 
 def said_on(ranks: Ranks, warning: str) -> list[str]:
@@ -51,7 +73,9 @@ def said_on(ranks: Ranks, warning: str) -> list[str]:
 
 
 def _added(
-    qr: StreamingQR,
+    qrs: Sequence[StreamingQR],
+    blocks: Blocks | None,
+    kept: KeptRows | None,
     model: TrainingModel,
     structures: Sequence[Structure],
     settings: FitSettings,
@@ -60,10 +84,13 @@ def _added(
     """Add the rows of structure after structure, and yield after each."""
 
     def rows_of(structure: Structure):
-        return weighted_rows(model, structure, settings)
+        return structure, *weighted_rows(model, structure, settings)
 
-    for rows, targets in ordered_map(rows_of, progress(structures, "regression")):
-        qr.add(rows, targets)
+    for structure, rows, targets in ordered_map(rows_of, progress(structures, "regression")):
+        if kept is not None:
+            kept.offer(structure, rows, targets)
+        if len(rows):
+            qrs[blocks[structure] if blocks else 0].add(rows, targets)
         yield
 
 

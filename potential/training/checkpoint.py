@@ -171,6 +171,9 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
         table |= {key: _file_digest(name) for key, name in own.files.items()}
     values["solver"].pop("keep_factor")  # changes nothing that is kept
     kept = {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
+    if settings.uncertainty is not None:  # what of it decides blocks
+        own = settings.uncertainty
+        kept["uncertainty"] = {"blocks": own.blocks, "n_blocks": own.n_blocks}
     named = ("key", "column", "unit")
     targets = [{k: v for k, v in own.items() if k not in named} for own in values["targets"]]
     return kept | {"targets": targets, "extra_species": list(settings.data.extra_species)}

@@ -19,11 +19,12 @@ from potential.settings.file import as_settings
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
+from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
-from potential.training.memory import kept_bytes, regression_bytes
+from potential.training.memory import kept_bytes, n_blocks, regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 from potential.training.rows import row_cost, weighted_rows
@@ -67,13 +68,14 @@ def estimate(
     for term, wanted in zip(trial.own_terms, weights, strict=True):
         memory += round(term.training_bytes * wanted / max(1, term.n_weights))
     if factor is not None:
-        memory += factor_bytes(train, n_weights, len(trial.species))
+        memory += factor_bytes(train, n_weights, len(trial.species), n_blocks=n_blocks(settings))
     free = available_bytes()
     lines = [
         f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
         + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
         *plan(settings, train, apart),
         *_target_lines(settings),
+        *_uncertainty_lines(settings, train),
         f"Weights        at most {n_weights}",
         f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number of "
         f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
@@ -95,6 +97,18 @@ def _target_lines(settings: FitSettings) -> list[str]:
     if kernels:
         lines.append(f"Targets        {kernels}: kernels with sparse structures{more}")
     return lines
+
+
+def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> list[str]:
+    own, blocks = settings.uncertainty, dealt(settings, train)
+    if own is None or blocks is None:
+        return []
+    measures = [f"committee of {own.committee}"] * bool(own.committee) + ["variance"] * own.variance
+    n = min(own.calibration, sum(blocks.sizes))
+    return [
+        f"Uncertainty    {', '.join(measures)}; {blocks.n_blocks} blocks by {blocks.kind}, "
+        f"calibration on {n} structures; its time comes on top of what is below"
+    ]
 
 
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingModel:

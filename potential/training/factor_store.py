@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A fit's triangular factors on disk: other noise, other e0 or more data need no old rows again.
 
-There is one factor of [A C y] for each config_type and label, before division by the levels
+There is one factor of [A C y] for each config_type and label, and with [uncertainty] for each block
+of structures, before division by the levels
 in [noise]; C are compositions, so that targets can move to another e0 (see ``extended_rows``).
 [[targets]] have theirs beside them (see ``TargetFactors``).
 """
@@ -12,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,11 +29,13 @@ from potential.settings import FitSettings
 from potential.structures.digests import structure_digest
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
+from potential.training.accumulation import share_of
+from potential.training.blocks import Blocks, dealt, fitted
 from potential.training.checkpoint import nameless, pack_choice, read_choice
 from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
-from potential.training.rows import extended_rows, row_cost
+from potential.training.rows import extended_rows
 from potential.training.target_factors import Key, TargetFactors, collapsed, width
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior
@@ -39,9 +43,10 @@ from potential.training.target_problem import TargetProblem
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 5  # of the file
+_FORMAT = 6  # of the file
 
-Of = TypeVar("Of", tuple[str, str], Key)  # of rows
+Part = tuple[str, str, int]  # config_type, label and block
+Of = TypeVar("Of", Part, Key)  # of rows
 
 
 def factor_bytes(
@@ -49,12 +54,19 @@ def factor_bytes(
     n_weights: int,
     n_species: int,
     of_targets: Sequence[Group] = (),
+    n_blocks: int = 1,
 ) -> int:
-    """Memory of the factors of these structures on one rank, with the rows that wait for them."""
-    groups = {(own.group, own.label) for s in structures for own in label_rows(s)}
-    widths = [n_weights + n_species + 1] * len(groups)
+    """Memory of the factors of these structures on one rank, with the rows that wait for them; of
+    those of all blocks but one without rows of zeros."""
+    groups, n = Counter[tuple[str, str]](), n_weights + n_species + 1
+    for structure in structures:
+        for own in label_rows(structure):
+            groups[own.group, own.label] += own.count
+    widths = [n] * len(groups)
     widths += [width(own) + 1 for own in of_targets for _ in range(own.n_levels)]
-    return 8 * sum(n * (n + BUFFER_ROWS) for n in widths)
+    more = sum(min(n, n_rows // n_blocks + 1) * n for n_rows in groups.values())
+    more *= n_blocks if n_blocks > 1 else 0
+    return 8 * (more + sum(n * (n + BUFFER_ROWS) for n in widths))
 
 
 class FactorStore:
@@ -65,8 +77,9 @@ class FactorStore:
         terms."""
         self.path = Path(path)
         self.choice: Choice | None = None
-        self.triangles: dict[tuple[str, str], np.ndarray] = {}
-        self._n_rows: dict[tuple[str, str], int] = {}
+        self.blocks: Blocks | None = None
+        self.triangles: dict[Part, np.ndarray] = {}  # without rows of zeros at the end
+        self._n_rows: dict[Part, int] = {}
         self.target_triangles: dict[Key, np.ndarray] = {}
         self._n_target_rows: dict[Key, int] = {}
         self._members: Counter[str] = Counter()
@@ -107,11 +120,14 @@ class FactorStore:
     ) -> None:
         """Take in the rows of more structures; the first rank then has those of all ranks."""
         self.choice, model = choice, choice.model
-        n_columns = model.n_weights + len(model.species)
         plain, problem = replace(settings, noise=UNIT_NOISE), TargetProblem(model, settings)
-        parts: dict[tuple[str, str], StreamingQR] = {}
+        if self.blocks is not None:
+            self.blocks.add(fitted(plain, structures))
+        elif not self._members:
+            self.blocks = dealt(plain, structures)
         of_targets = TargetFactors(problem.groups)
-        mine = [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
+        mine = share_of(ranks, structures, model)
+        parts: dict[Part, tuple[np.ndarray, int]] = {}
 
         def rows_of(structure: Structure):
             found = problem.rows(structure) if structure.targets else []
@@ -120,37 +136,62 @@ class FactorStore:
             return structure, extended_rows(model, structure, plain), found
 
         with ranks.together():
-            for structure, rows, found in ordered_map(rows_of, progress(mine, "regression")):
-                for own in label_rows(structure):
-                    group = own.group, own.label
-                    if group not in parts:
-                        parts[group] = StreamingQR(n_columns)
-                    parts[group].add(rows[own.rows, :-1], rows[own.rows, -1])
-                of_targets.add(found)
+            # block by block, so that triangles of one alone are of their full size
+            waiting = progress(sorted(mine, key=self._block), "regression")
+            for b, of_block in groupby(waiting, key=self._block):
+                qrs: dict[tuple[str, str], StreamingQR] = {}
+                for structure, rows, found in ordered_map(rows_of, of_block):
+                    for own in label_rows(structure):
+                        qr = qrs.setdefault((own.group, own.label), StreamingQR(self._n_columns))
+                        qr.add(rows[own.rows, :-1], rows[own.rows, -1])
+                    of_targets.add(found)
+                for (group, label), qr in qrs.items():
+                    parts[group, label, b] = self._kept(qr.finish(), qr.n_rows), qr.n_rows
         self._members.update(structure_digest(structure).hex() for structure in structures)
-        groups = sorted({group for found in ranks.all_gather(list(parts)) for group in found})
-        for group in groups:
-            qr = parts.pop(group) if group in parts else StreamingQR(n_columns)
-            _take_in(self.triangles, self._n_rows, group, qr, ranks)
+        nothing = np.zeros((0, self._n_columns + 1)), 0
+        for part in sorted({part for found in ranks.all_gather(list(parts)) for part in found}):
+            triangle, n_rows = parts.pop(part, nothing)
+            triangle = _square(triangle)
+            _take_in(self.triangles, self._n_rows, part, triangle, n_rows, ranks)
+            self.triangles[part] = self._kept(self.triangles[part], self._n_rows[part])
         streams = of_targets.streams
         keys = sorted({key for found in ranks.all_gather(list(streams)) for key in found})
         for key in keys:
             empty = width(problem.groups[key[0]])
             qr = streams.pop(key) if key in streams else StreamingQR(empty)
-            _take_in(self.target_triangles, self._n_target_rows, key, qr, ranks)
+            into = self.target_triangles, self._n_target_rows
+            _take_in(*into, key, qr.finish(), qr.n_rows, ranks)
+
+    @property
+    def _n_columns(self) -> int:
+        assert self.choice is not None
+        return self.choice.model.n_weights + len(self.choice.model.species)
+
+    def _block(self, structure: Structure) -> int:
+        if self.blocks is None or not structure.has_potential_labels:
+            return 0
+        return self.blocks[structure]
+
+    def _kept(self, R: np.ndarray, n_rows: int) -> np.ndarray:
+        """With blocks there are many triangles of few rows: without those that are zero."""
+        return R if self.blocks is None else R[:n_rows].copy()
 
     def triangle(self, settings: FitSettings, e0: np.ndarray) -> Triangle:
-        """The triangle of all rows for this noise and e0 (n_species,)."""
+        """The triangle of all rows for this noise and e0 (n_species,); with [uncertainty] those of
+        the blocks too."""
         assert self.choice is not None
         M, n_rows = self.choice.model.n_weights, 0
         shift = e0 - self.choice.model.arrays["e0"]
-        qr = StreamingQR(M)
-        for (group, label), R in sorted(self.triangles.items()):
+        qrs = [StreamingQR(M) for _ in range(self.blocks.n_blocks if self.blocks else 1)]
+        for (group, label, b), R in sorted(self.triangles.items()):
             sigma = level(settings.noise, label, group)
             if np.isfinite(sigma):
-                qr.add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
-                n_rows += self._n_rows[group, label]
-        return Triangle(qr.finish(), n_rows)
+                qrs[b].add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
+                n_rows += self._n_rows[group, label, b]
+        triangles = [qr.finish() for qr in qrs]
+        if settings.uncertainty is None or len(triangles) == 1:
+            return replace(Triangle.of_blocks(triangles, n_rows), blocks=[])
+        return Triangle.of_blocks(triangles, n_rows)
 
     def of_targets(
         self, problem: TargetProblem, priors: Sequence[Prior]
@@ -171,6 +212,7 @@ class FactorStore:
         groups = sorted(self.triangles)
         values = {
             "problem": self._problem,
+            "blocks": self.blocks.to_dict() if self.blocks else None,
             "members": self._members,
             "groups": [[*group, self._n_rows[group]] for group in groups],
             "targets": [[*key, self._n_target_rows[key]] for key in sorted(self.target_triangles)],
@@ -196,40 +238,64 @@ class FactorStore:
             self._members = Counter({str(k): int(n) for k, n in values["members"].items()})
             model = self.choice.model
             n_columns = model.n_weights + len(model.species)
-            for k, (group, label, n_rows) in enumerate(values["groups"]):
-                self.triangles[str(group), str(label)] = _checked(arrays[f"R{k}"], n_columns)
-                self._n_rows[str(group), str(label)] = int(n_rows)
+            self.blocks = Blocks.from_dict(values["blocks"]) if values["blocks"] else None
+            places = range(self.blocks.n_blocks if self.blocks else 1)
+            for k, (group, label, b, n_rows) in enumerate(values["groups"]):
+                part = str(group), str(label), places[b]
+                self._n_rows[part] = int(n_rows)
+                kept = None if self.blocks is None else int(n_rows)
+                self.triangles[part] = _checked(arrays[f"R{k}"], n_columns, kept)
             groups = TargetProblem(model, self._settings).groups if values["targets"] else []
             for g, a, n_rows in values["targets"]:
                 own = groups[range(len(groups))[g]]
                 R = _checked(arrays[f"T{g}.{a}"], width(own))
                 self.target_triangles[g, range(own.n_species)[a]] = R
                 self._n_target_rows[g, a] = int(n_rows)
-            if any(label not in LABELS for _, label in self.triangles):
+            if any(label not in LABELS for _, label, _ in self.triangles):
                 raise ValueError("labels")
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise damaged(self.path, _KIND) from None
+        self._require_blocks()
+
+    def _require_blocks(self) -> None:
+        """Raise SoapGprError when [uncertainty] needs other blocks than those of the factor."""
+        wanted, found = self._settings.uncertainty, self.blocks
+        if wanted is None or (found is not None and found.agrees(wanted)):
+            return
+        words = f'{found.n_blocks} blocks by "{found.kind}"' if found else "no blocks"
+        raise SoapGprError(
+            f"{self.path}: found a factor of {words}, expected those of [uncertainty]: delete it "
+            "or choose another name"
+        )
 
 
 def _take_in(
     triangles: dict[Of, np.ndarray],
     n_rows: dict[Of, int],
     group: Of,
-    qr: StreamingQR,
+    triangle: np.ndarray,
+    new: int,
     ranks: Ranks,
 ) -> None:
-    """Merge the rows of all ranks into the triangle of a group, on the first."""
-    triangle = qr.finish()
+    """Merge the triangles of new rows of all ranks into that of a group, on the first."""
     ranks.combine(triangle, lambda other: merge(triangle, other))
-    new = sum(ranks.all_gather(qr.n_rows))
     if group in triangles and ranks.is_first:
         merge(triangle, np.array(triangles[group], order="F"))
     triangles[group] = triangle
-    n_rows[group] = n_rows.get(group, 0) + new
+    n_rows[group] = n_rows.get(group, 0) + sum(ranks.all_gather(new))
 
 
-def _checked(R: np.ndarray, n_columns: int) -> np.ndarray:
-    """A triangle of the file; raises ValueError when it is not one of so many columns."""
-    if R.shape != (n_columns + 1, n_columns + 1) or not np.isfinite(R).all():
+def _square(R: np.ndarray) -> np.ndarray:
+    """With the rows of zeros that are not kept."""
+    missing = R.shape[1] - len(R)
+    return np.asfortranarray(np.pad(R, ((0, missing), (0, 0))))
+
+
+def _checked(R: np.ndarray, n_columns: int, n_rows: int | None = None) -> np.ndarray:
+    """A triangle of the file, with no more rows than there were, if that is given; raises
+    ValueError when it is not one of so many columns."""
+    width = n_columns + 1
+    expected = (width if n_rows is None else min(n_rows, width), width)
+    if R.shape != expected or not np.isfinite(R).all():
         raise ValueError(f"found a factor of shape {R.shape}")
     return R

@@ -33,16 +33,18 @@ from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate, said_on
 from potential.training.baseline import isolated_atom_energies
+from potential.training.blocks import dealt
 from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.factor_store import FactorStore
 from potential.training.maps import require_no_maps, set_apart, with_maps_of
-from potential.training.memory import require_possible
+from potential.training.memory import keeps_factor, require_possible
 from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
 from potential.training.targets import fit_targets
+from potential.training.uncertainty import kept_rows, require_potential, with_uncertainty
 
 T = TypeVar("T")
 
@@ -122,27 +124,30 @@ def _fit(
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
     if not has_potential(settings, ordered):
+        require_potential(settings)
         return _fit_targets_alone(settings, data, ranks, progress, checkpoint, factor, seconds)
     store = None
     if factor is None:
         apart, ordered = set_apart(settings, ordered)
         data = data.without(apart)
+        blocks, kept = dealt(settings, ordered), kept_rows(settings, ordered)
         state = _checkpoint(checkpoint, settings, [*ordered, *apart], ranks)
         with _timed(seconds, "sparse points"):
             stored = state.choice if state else None
             choice = common_choice(settings, ordered, ranks, progress, stored, apart)
         require_possible(choice.model, ordered, settings, ranks)
         with _timed(seconds, "regression"):
-            triangle = accumulate(choice, ordered, settings, ranks, progress, state)
+            triangle = accumulate(choice, ordered, settings, ranks, progress, state, blocks, kept)
         e0 = choice.model.arrays["e0"]
     else:
         store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
+        blocks, kept = store.blocks, None
         with settings.placing():
             e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
         triangle = ranks.from_first(lambda: store.triangle(settings, e0))
         triangle = replace(triangle, warnings=said)
     model = choice.model  # with what its terms keep for rows, which K_MM and weights need too
-    R = triangle.R.copy(order="F") if settings.solver.keep_factor and ranks.is_first else None
+    R = triangle.R.copy(order="F") if keeps_factor(settings) and ranks.is_first else None
     with _timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
@@ -150,6 +155,14 @@ def _fit(
         model = model.with_arrays({"e0": e0})
     warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
     regression = solved(solution, triangle.n_rows)
+    if settings.uncertainty is not None and blocks is not None:
+        with _timed(seconds, "uncertainty"):
+            of = ordered, data.test
+            measured = with_uncertainty(
+                model, solution.weights, triangle, blocks, settings, of, ranks, progress, kept
+            )
+        model, warnings = measured.model, warnings + measured.warnings
+        regression |= {"uncertainty": measured.record}
     steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)
     return _finished(steps, model, warnings, regression)
 

@@ -10,12 +10,14 @@ from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import local_ranks, thread_count
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
+from potential.settings.uncertainty import USUAL_BLOCKS
 from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.choice import require_weights
 from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
+from potential.training.residuals import MOST_KEPT
 from potential.training.target_problem import TargetProblem
 
 
@@ -30,9 +32,28 @@ def regression_bytes(n_weights: int, n_atoms: int) -> int:
     return 8 * (matrices + rows)
 
 
+def keeps_factor(settings: FitSettings) -> bool:
+    """Whether the model keeps the triangle of the regression, which variances are made of too."""
+    own = settings.uncertainty
+    return settings.solver.keep_factor or (own is not None and own.variance)
+
+
+def n_blocks(settings: FitSettings) -> int:
+    """Blocks of structures that have triangles of their own."""
+    own = settings.uncertainty
+    return 1 if own is None else own.n_blocks or USUAL_BLOCKS
+
+
 def kept_bytes(settings: FitSettings, n_weights: int) -> int:
-    """Memory of the triangle in the model with [solver] keep_factor, packed and read again."""
-    return 3 * 8 * (n_weights + 1) ** 2 if settings.solver.keep_factor else 0
+    """Memory of the triangle in the model, packed and read again; with [uncertainty] also of a
+    triangle and rows that wait for each block, of members, and of the matrices of variances."""
+    matrices = 3.0 * keeps_factor(settings)
+    own = settings.uncertainty
+    if own is None:
+        return round(8 * matrices * (n_weights + 1) ** 2)
+    matrices += n_blocks(settings) + 3 * thread_count() + 9 * own.variance
+    more = n_blocks(settings) * BUFFER_ROWS + 4 * max(own.committee, USUAL_BLOCKS)
+    return round(8 * (matrices * (n_weights + 1) ** 2 + more * (n_weights + 1))) + MOST_KEPT
 
 
 def require_possible(
@@ -54,7 +75,8 @@ def require_possible(
         more += sum(term.training_bytes for term in model.own_terms)
         if factor:
             groups = TargetProblem(model, settings).groups
-            more += factor_bytes(train, model.n_weights, len(model.species), groups)
+            sizes = model.n_weights, len(model.species)
+            more += factor_bytes(train, *sizes, groups, n_blocks(settings))
         require_memory(model.n_weights, n_atoms, more, ranks.size)
 
 

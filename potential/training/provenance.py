@@ -23,6 +23,7 @@ from potential.structures.structure import Structure, symbol
 from potential.terms import terms_of
 from potential.training.data import FitData
 from potential.training.regression import Solution
+from potential.uncertainty.calibration import format_quality
 from potential.version import package_version
 
 
@@ -96,6 +97,9 @@ def summary(model: Model) -> str:
     shares = record.get("term_shares")
     if shares and len(shares["terms"]) == len(model.terms):
         parts.append(["", format_shares(model, shares)])
+    measured = record.get("uncertainty")
+    if measured and measured["quality"]:
+        parts.append(["", format_quality(measured)])
     parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
     return "\n".join(line for part in parts for line in part)
 
@@ -219,6 +223,19 @@ def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _uncertainty_lines(model: Model, record: dict[str, Any]) -> list[str]:
+    """Which measures the model has."""
+    own, measured = model.uncertainty, record.get("uncertainty")
+    if own is None:
+        return []
+    measures = [f"committee of {own.n_members}"] if own.committee else []
+    measures += ["variance", "rigidity"] if own.variance else []
+    text = f"{'Uncertainty':<14s} {', '.join(measures)}"
+    if measured:
+        text += f"; {measured['blocks']} blocks of structures by {measured['kind']}"
+    return [text]
+
+
 def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
     e0 = ", ".join(f"{symbol(z)} {energy:.6f} eV" for z, energy in model.e0.items())
     lines = [f"{'e0':<14s} {e0}" if model.has_potential else f"{'Potential':<14s} none"]
@@ -231,6 +248,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
         )
+    lines += _uncertainty_lines(model, record)
     if TRIANGLE in model.arrays:
         R = model.arrays[TRIANGLE]
         lines.append(

@@ -12,14 +12,17 @@ from potential.terms import TrainingModel
 from potential.training.provenance import made_now, solved
 from potential.training.regression import solve
 
-_NOT_OF_THE_REFIT = ("train_errors", "test_errors", "term_shares", "seconds", "ranks")
+_NOT_OF_THE_REFIT = (
+    *("train_errors", "test_errors", "term_shares", "uncertainty", "seconds", "ranks"),
+)
 
 
 def refit(model: Model, *, jitter: float) -> TrainingModel:
     """The model of the same fit with another [solver] jitter (docs/theory.md eq. 13a).
 
     model: one that was fitted with ``[solver] keep_factor = true``. Its record has the new jitter
-    and lacks the errors of the old weights: ``soap-gpr evaluate`` finds the new ones. Raises
+    and lacks the errors of the old weights: ``soap-gpr evaluate`` finds the new ones. It has no
+    measures of uncertainty, which are those of the old fit. Raises
     SoapGprError when there is no triangle of the model's size, or as ``regression.solve``.
     """
     jitter = SolverSettings(jitter=jitter).jitter
@@ -39,7 +42,7 @@ def refit(model: Model, *, jitter: float) -> TrainingModel:
         raise SoapGprError(
             "found no fitted_labels in the model's provenance, expected their number"
         )
-    trained = TrainingModel(model.to_bytes())
+    trained = TrainingModel(model.without_uncertainty().to_bytes())
     # one thread, as in a fit: the sums of several round differently
     with threadpool_limits(limits=1, user_api="blas"):
         solution = solve(R, trained.kernel_matrix(), jitter)

@@ -5,13 +5,16 @@ w = argmin ‖A w − y‖² + wᵀ K_MM w, with rows already divided by their e
 least-squares problem [A; U] w = [y; 0], UᵀU = K_MM + jitter, by orthogonal transformations only.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dtpqrt, dtrcon
 
 from potential.errors import SoapGprError
+from potential.terms.prior import prior_factor
 
 # Rows that wait until they are rotated into the triangle together, and columns per Householder
 # block: where LAPACK reaches the processor's speed.
@@ -107,6 +110,17 @@ class Triangle:
     R: np.ndarray
     n_rows: int
     warnings: list[str] = field(default_factory=list)
+    blocks: list[np.ndarray] = field(default_factory=list)  # the same of each block of structures
+
+    @classmethod
+    def of_blocks(
+        cls, blocks: list[np.ndarray], n_rows: int, warnings: list[str] | None = None
+    ) -> Triangle:
+        """That of all rows from those of the blocks."""
+        R = blocks[0].copy(order="F")
+        for own in blocks[1:]:
+            merge(R, own.copy(order="F"))
+        return cls(R, n_rows, warnings or [], blocks)
 
 
 @dataclass(frozen=True)
@@ -133,25 +147,6 @@ def solve(
     if not np.isfinite(weights).all():
         raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")
     return Solution(weights, _condition_number(R[:M, :M]), float(R[M, M] ** 2))
-
-
-def prior_factor(K_MM: np.ndarray, jitter: float, more_columns: int = 0) -> np.ndarray:
-    """U (M, M + more_columns) of docs/theory.md eq. (13a), with more columns of zeros.
-
-    Raises SoapGprError when K_MM + jitter is not positive definite.
-    """
-    M = len(K_MM)
-    U = np.zeros((M, M + more_columns), order="F")
-    U[:, :M] = K_MM
-    U[np.diag_indices(M)] += jitter * np.mean(np.diag(K_MM))
-    try:
-        U[:, :M] = cholesky(U[:, :M], lower=False, overwrite_a=True)
-    except LinAlgError:
-        raise SoapGprError(
-            f"the kernel matrix of the sparse points is singular at jitter = {jitter:g}: "
-            "raise [solver] jitter tenfold or ask for fewer sparse points"
-        ) from None
-    return U
 
 
 def _condition_number(R: np.ndarray) -> float:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from potential.model.evaluation import naming
@@ -28,6 +30,25 @@ def weighted_rows(
     rows = rows[used]
     rows /= sigma[:, None]
     return rows, target / sigma
+
+
+class KeptRows:
+    """Rows of some structures, kept while they are few enough: they need not be made again."""
+
+    def __init__(self, structures: Iterable[Structure], most_bytes: float):
+        self._wanted = {id(structure) for structure in structures}
+        self._found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._left = most_bytes
+
+    def offer(self, structure: Structure, rows: np.ndarray, targets: np.ndarray) -> None:
+        """Keep ``weighted_rows`` if they are wanted and there is room."""
+        if id(structure) in self._wanted and rows.nbytes <= self._left:
+            self._left -= rows.nbytes
+            self._found[id(structure)] = rows, targets
+
+    def take(self, structure: Structure) -> tuple[np.ndarray, np.ndarray] | None:
+        """What was kept, once."""
+        return self._found.pop(id(structure), None)
 
 
 def extended_rows(model: TrainingModel, structure: Structure, settings: FitSettings) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from potential.training.regression import prior_factor
+from potential.terms.prior import prior_factor
 from potential.validation.row_store import Prepared
 
 

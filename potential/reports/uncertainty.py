@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Predicted against actual errors on the report's page, from the record of the fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from potential.model import Model
+from potential.reports.page import Page
+from potential.reports.plots import INK, SOFT, figure, merged, palette
+from potential.uncertainty.calibration import HEAD, ON, UNITS, quality_rows
+
+_OF = {"energy": "energy of a structure", "force": "component of a force"}
+
+
+def add_uncertainty(page: Page, model: Model) -> None:
+    """What the fit found of the measures that the model has; nothing without any."""
+    record = model.metadata["provenance"].get("uncertainty")
+    if model.uncertainty is None or not record or not record["quality"]:
+        return
+    page.heading("Predicted against actual errors")
+    page.text(
+        "Measures of the model's own errors, scaled, as the fit found them: on structures of "
+        "blocks that were left out, and on the test structures of the fit. Of Gaussian errors "
+        "68.3 % are smaller than σ and 95.4 % than 2σ. NLL is the mean negative log-likelihood, "
+        "with scale and without; ECE how far the fractions within any number of σ are from those "
+        "of a Gaussian."
+    )
+    page.table(HEAD, quality_rows(record), text_columns=(0, 1, 2))
+    shown = record["points"]
+    on = ON.get(shown["data"], shown["data"])
+    page.figures(
+        (_plot(own, kind), f"{measure.capitalize()}: {_OF.get(kind, kind)}, {on} structures")
+        for measure, kinds in shown["measures"].items()
+        for kind, own in kinds.items()
+    )
+
+
+def _plot(own: dict[str, Any], kind: str) -> Figure:
+    """Actual against predicted sizes on logarithmic axes, with lines at σ and 2σ."""
+    fig, axes = figure()
+    predicted, actual = np.array(own["predicted"]), np.array(own["actual"])
+    reach = predicted.min() / 1.3, predicted.max() * 1.3
+    for factor, style in ((1.0, "-"), (2.0, "--")):
+        axes.plot(reach, [factor * x for x in reach], style, color=INK, linewidth=0.8, zorder=3)
+    low = 1e-2 * predicted.min()
+    groups = own["config_type"]
+    for group, color in palette(groups):
+        member = np.array([of == group for of in merged(groups)])
+        axes.scatter(
+            predicted[member],
+            np.maximum(actual[member], low),
+            s=10,
+            alpha=0.6,
+            color=color,
+            linewidths=0,
+            rasterized=True,
+            label=group,
+        )
+    axes.set(xscale="log", yscale="log", xlim=reach)
+    unit = UNITS.get(kind, "")
+    axes.set_xlabel(f"predicted error of {kind}, σ ({unit})", color=INK)
+    axes.set_ylabel(f"actual error ({unit})", color=INK)
+    axes.tick_params(which="both", colors=SOFT)
+    if len(set(groups)) > 1:
+        axes.legend(fontsize=8, frameon=False, loc="lower right")
+    return fig

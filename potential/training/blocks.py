@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Blocks of structures that the members of a committee and calibration leave out together
+(docs/theory.md eq. 25)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from potential.errors import SoapGprError
+from potential.settings import FitSettings, UncertaintySettings
+from potential.settings.uncertainty import BY_CONFIG_TYPE, USUAL_BLOCKS
+from potential.structures.digests import structure_digest
+from potential.structures.structure import Structure
+from potential.training.noise import row_sigmas
+
+
+@dataclass
+class Blocks:
+    """Who is in which block: structures by their digests, or config_types by their names.
+
+    Equal structures are always together. More of them may be added, and find their old blocks.
+    """
+
+    kind: str
+    n_blocks: int
+    of: dict[str, int] = field(default_factory=dict)  # block of each digest or config_type
+    sizes: list[int] = field(default_factory=list)  # structures of each block
+
+    @classmethod
+    def dealt(
+        cls, settings: UncertaintySettings, structures: Sequence[Structure], what: str = ""
+    ) -> Blocks:
+        """The structures, in blocks as equal as whole config_types allow. what: in front of
+        messages. Raises SoapGprError when there are fewer than blocks."""
+        found = len({_unit(settings.blocks, s) for s in structures})
+        wanted = settings.n_blocks or max(min(found, USUAL_BLOCKS), _LEAST)
+        if found < wanted:
+            units = "config_types" if settings.blocks == BY_CONFIG_TYPE else "different structures"
+            raise SoapGprError(
+                f"{what}[uncertainty] n_blocks: found {found} {units} to fit, expected at least "
+                f"{wanted}, one for each block"
+            )
+        blocks = cls(settings.blocks, wanted, {}, [0] * wanted)
+        blocks.add(structures)
+        return blocks
+
+    def add(self, structures: Iterable[Structure]) -> None:
+        """Deal more structures: the largest unit first to the smallest block, in an order that
+        files do not set."""
+        count = Counter(_unit(self.kind, structure) for structure in structures)
+        for unit, n in sorted(count.items(), key=lambda item: (-item[1], item[0])):
+            if unit not in self.of:
+                self.of[unit] = self.sizes.index(min(self.sizes))
+            self.sizes[self.of[unit]] += n
+
+    def __getitem__(self, structure: Structure) -> int:
+        """The block of a structure that was dealt."""
+        return self.of[_unit(self.kind, structure)]
+
+    def agrees(self, settings: UncertaintySettings) -> bool:
+        """Whether these are the blocks that the settings ask for."""
+        return settings.blocks == self.kind and settings.n_blocks in (None, self.n_blocks)
+
+    def to_dict(self) -> dict:
+        """Plain JSON types."""
+        return {"kind": self.kind, "of": self.of, "sizes": self.sizes}
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> Blocks:
+        """The inverse of ``to_dict``. Raises KeyError, TypeError or ValueError."""
+        sizes = [int(n) for n in values["sizes"]]
+        of = {str(unit): int(b) for unit, b in values["of"].items()}
+        if len(sizes) < _LEAST or not all(0 <= b < len(sizes) for b in of.values()):
+            raise ValueError("found no blocks")
+        return cls(str(values["kind"]), len(sizes), of, sizes)
+
+
+_LEAST = 4  # blocks, of which two are in each half
+
+
+def dealt(settings: FitSettings, structures: Sequence[Structure]) -> Blocks | None:
+    """The blocks of the structures that are fitted, None without [uncertainty]. Raises SoapGprError
+    when there are fewer than blocks."""
+    if settings.uncertainty is None:
+        return None
+    return Blocks.dealt(settings.uncertainty, fitted(settings, structures), f"{settings.file}: ")
+
+
+def fitted(settings: FitSettings, structures: Sequence[Structure]) -> list[Structure]:
+    """Those that have labels of energies, forces or virials with a finite expected error."""
+    return [s for s in structures if np.isfinite(row_sigmas(settings.noise, s)).any()]
+
+
+def in_fixed_order(structures: Iterable[Structure]) -> list[Structure]:
+    """By digest, an order that is as good as random and that files do not set: the first n of them
+    are of all blocks and config_types in their proportions."""
+    return sorted(structures, key=structure_digest)
+
+
+def _unit(kind: str, structure: Structure) -> str:
+    by_type = kind == BY_CONFIG_TYPE
+    return structure.config_type if by_type else structure_digest(structure).hex()

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures of uncertainty that come from one regression (docs/theory.md eq. 25 to 25m)."""
+
+from potential.uncertainty.projected_process import ProjectedProcess, Variances
+
+__all__ = ["ProjectedProcess", "Variances"]
