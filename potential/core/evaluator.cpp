@@ -7,6 +7,7 @@
 
 #include "base/threads.hpp"
 #include "cpu_layout.hpp"
+#include "uncertainty/variance.hpp"
 
 namespace soap_gpr {
 
@@ -124,7 +125,7 @@ class Stopwatch {
 
 /// Of no more centres than the workspace is for.
 void evaluate_features(const KernelSum &sum, const Environments &environments, const Block &block,
-                       Workspace &work, const Outputs &outputs) {
+                       Workspace &work, const VariancePart &variance, const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
   work.block->gather(environments, block.centers, block.size);
   watch.lap(&Profile::gather);
@@ -137,9 +138,12 @@ void evaluate_features(const KernelSum &sum, const Environments &environments, c
   for (int i = 0; i < block.size; ++i) species[i] = environments.species[block.centers[i]];
   const std::size_t n_targets = outputs.targets ? sum.n_targets() : 0;
   std::fill_n(work.targets.begin(), n_targets * block.size, 0.0);
+  const KernelColumns *kernels = nullptr;
+  if (variance.work)
+    kernels = variance.work->add_features(variance.term, block.centers, block.size, *work.block);
   sum.add(block.size, species, work.block->p_hat(), work.block->dual(), work.block->norm(),
           work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr,
-          n_targets ? work.targets.data() : nullptr);
+          n_targets ? work.targets.data() : nullptr, kernels);
   for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
   for (std::size_t k = 0; k < n_targets; ++k)
     for (int i = 0; i < block.size; ++i)
@@ -155,7 +159,8 @@ void evaluate_features(const KernelSum &sum, const Environments &environments, c
 
 /// Of centres that one sparse set serves.
 void evaluate_feature_set(const FeatureLayout &layout, const Environments &environments,
-                          const Block &block, Workspaces &work, const Outputs &outputs) {
+                          const Block &block, Workspaces &work, const VariancePart &variance,
+                          const Outputs &outputs) {
   const int species = environments.species[block.centers[0]];
   const KernelSum &sum = layout.kernel_sums()[layout.term.set_of(species)];
   if (sum.empty()) return;
@@ -165,37 +170,42 @@ void evaluate_feature_set(const FeatureLayout &layout, const Environments &envir
   for (int begin = 0; begin < block.size; begin += own.size)
     evaluate_features(sum, environments,
                       {block.centers + begin, std::min(own.size, block.size - begin)}, own,
-                      outputs);
+                      variance, outputs);
 }
 
 void evaluate_feature_block(const FeatureLayout &layout, const Environments &environments,
-                            Block block, Workspaces &work, const Outputs &outputs) {
+                            Block block, Workspaces &work, const VariancePart &variance,
+                            const Outputs &outputs) {
   while (block.size) {
     const int size = layout.term.shared_set ? block.size : run_length(environments, block);
-    evaluate_feature_set(layout, environments, {block.centers, size}, work, outputs);
+    evaluate_feature_set(layout, environments, {block.centers, size}, work, variance, outputs);
     block = {block.centers + size, block.size - size};
   }
 }
 
 void evaluate_cluster_block(const Term &term, const Environments &environments,
-                            std::size_t n_species, const Block &block, const Outputs &outputs) {
+                            std::size_t n_species, const Block &block, const VariancePart &variance,
+                            const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
   if (const auto *pair = std::get_if<PairTerm>(&term))
     add_pair_term(*pair, environments, n_species, block.centers, block.size, outputs);
   else
     add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
                      block.size, outputs);
+  if (variance.work) variance.work->add_clusters(variance.term, environments);
   watch.lap(&Profile::clusters);
 }
 
 void evaluate_product_block(const ProductLayout &product, const Environments &environments,
                             Block block, std::unique_ptr<ProductWorkspace> &work,
-                            const Outputs &outputs) {
+                            const VariancePart &variance, const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
   if (!work) work = std::make_unique<ProductWorkspace>(product);
   while (block.size) {
     const int size = run_length(environments, block);
-    work->evaluate(environments, block.centers, size, outputs);
+    const KernelColumns *kernels = nullptr;
+    if (variance.work) kernels = variance.work->add_product(variance.term, block.centers, size);
+    work->evaluate(environments, block.centers, size, kernels, outputs);
     block = {block.centers + size, block.size - size};
   }
   watch.lap(&Profile::kernel);
@@ -252,6 +262,7 @@ struct Evaluator::State {
     for (auto &terms : work) terms.resize(n_terms);
     product_work.resize(n_threads);
     for (auto &terms : product_work) terms.resize(n_terms);
+    variance_work.resize(n_threads);
     for (std::size_t t = 0; t < n_terms; ++t) {
       features.push_back(model.cpu().features(t));
       products.push_back(model.cpu().product(t));
@@ -270,6 +281,7 @@ struct Evaluator::State {
   std::vector<std::vector<Workspaces>> work;    ///< [thread][term]
   std::vector<const ProductLayout *> products;  ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<ProductWorkspace>>> product_work;  ///< [thread][term]
+  std::vector<std::unique_ptr<VarianceWorkspace>> variance_work;             ///< [thread]
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them
 };
@@ -277,19 +289,34 @@ struct Evaluator::State {
 void Evaluator::State::evaluate(const Environments &environments, const Block &block, int thread,
                                 const Outputs &outputs) {
   const ModelData &data = model.data();
-  for (std::size_t t = 0; t < data.terms.size(); ++t)
+  VariancePart variance;
+  if (wants_variance(outputs)) {
+    auto &own = variance_work[thread];
+    if (!own) own = std::make_unique<VarianceWorkspace>(data);
+    own->start(environments, block.centers, block.size);
+    variance.work = own.get();
+  }
+  for (std::size_t t = 0; t < data.terms.size(); ++t) {
+    variance.term = t;
     if (outputs.term >= 0 && std::size_t(outputs.term) != t)
       continue;
     else if (features[t])
-      evaluate_feature_block(*features[t], environments, block, work[thread][t], outputs);
+      evaluate_feature_block(*features[t], environments, block, work[thread][t], variance, outputs);
     else if (products[t])
-      evaluate_product_block(*products[t], environments, block, product_work[thread][t], outputs);
+      evaluate_product_block(*products[t], environments, block, product_work[thread][t], variance,
+                             outputs);
     else
-      evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, outputs);
+      evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, variance,
+                             outputs);
+  }
+  Stopwatch watch(outputs.profile);
+  if (variance.work) variance.work->finish(outputs);
+  watch.lap(&Profile::kernel);
 }
 
 void Evaluator::State::evaluate(const Environments &environments, const Outputs &outputs) {
-  const auto blocks = make_blocks(environments, model.species().size(), mixed_blocks, order);
+  const bool mixed = mixed_blocks && !wants_variance(outputs);
+  const auto blocks = make_blocks(environments, model.species().size(), mixed, order);
   const int n_blocks = int(blocks.size()), n_threads = int(work.size());
   std::vector<Profile> profiles(outputs.profile ? n_threads : 0);
   std::exception_ptr failure;

@@ -5,6 +5,7 @@
 
 #include <climits>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "soap/product_term.hpp"
 #include "soap/soap_term.hpp"
 #include "soap_gpr.hpp"
+#include "uncertainty/variance_data.hpp"
 
 namespace soap_gpr {
 
@@ -58,6 +60,7 @@ struct ModelData {
   std::vector<Target> targets;  ///< their weights are with the sparse sets
   bool has_potential = true;    ///< whether the terms were fitted to energies or forces
   Uncertainty uncertainty;      ///< its members are with the sparse sets and functions
+  std::optional<Variance> variance;  ///< what that takes, where the uncertainty has it
 };
 
 }  // namespace soap_gpr

@@ -63,7 +63,8 @@ def compress(
     and values of targets by at most target_tolerance times their RMS about the means of species.
 
     Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
-    out. Raises SoapGprError when no set would become quicker, or when the model is compressed
+    out. Variances are those of the model as it was, for which its sparse points stay in the file.
+    Raises SoapGprError when no set would become quicker, or when the model is compressed
     already or has no soap term.
     """
     if model.compressed:
@@ -188,6 +189,9 @@ def _projected(
             continue
         arrays[f"term{t}.projection.{a}"] = own.A[:, :rank].T
         arrays[f"term{t}.sparse_points.{a}"] = points @ own.B[:, :rank]
+        if model.uncertainty and model.uncertainty.variance:
+            # its kernels stay those of all dimensions: the forces need not feel what it is about
+            arrays[f"variance.sparse_points.term{t}.{a}"] = points
         ranks[t, model.sparse_set_name(t, a)] = n_features, rank
     return model.with_arrays(arrays), ranks
 

@@ -75,6 +75,12 @@ struct TripletPoints {
   const double *third = nullptr;                     ///< [n_coefficients of third][size]
 };
 
+/// energy[size] += that of a centre with weights one, from its triplets with neighbours of species
+/// b and c >= b; neighbors: those of gather_triplets.
+void add_point_energies(const TripletTerm &term, const TripletPoints &points,
+                        const std::vector<TripletNeighbor> &neighbors, int b, int c,
+                        double *energy);
+
 /// Rows of one structure whose product with the weights of one function gives its energy, forces
 /// and virial: rows[1 + 3 n_atoms + 6][size], or only the first without gradients.
 void triplet_design(const TripletTerm &term, std::size_t function, const TripletPoints &points,

@@ -31,6 +31,8 @@ void read_targets(Arrays &arrays, const std::map<std::string, std::string> &meta
 /// What the metadata say of uncertainty, and the members' parts of the terms that are there.
 void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                       ModelData &data);
+/// What the variance takes beside the terms, which are there.
+void read_variance(Arrays &arrays, ModelData &data);
 
 // What terms of features share.
 

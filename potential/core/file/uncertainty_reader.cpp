@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a model says of its own errors: scales in the metadata, and deviations of a committee's
-// weights beside the weights.
+// weights beside the weights. The arrays of variances have a reader of their own.
+#include <algorithm>
+
 #include "file/term_readers.hpp"
 
 namespace soap_gpr {
@@ -72,6 +74,16 @@ void read_scales(Entry entry, double &energy, double *force) {
   entry.finish();
 }
 
+/// Largest deviations of environments in training.
+std::vector<double> read_edges(const json &list, std::size_t n_species, const std::string &where) {
+  std::vector<double> edges;
+  for (const json &edge : list) edges.push_back(edge.get<double>());
+  const auto fits = [](double edge) { return edge >= 0 && edge <= kMostScale; };
+  if (edges.size() != n_species || !std::all_of(edges.begin(), edges.end(), fits))
+    throw Error(where + " has edges that are not one number from 0 for each species");
+  return edges;
+}
+
 }  // namespace
 
 void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
@@ -90,8 +102,18 @@ void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &
     committee.finish();
     read_members(arrays, data);
   }
+  if (entry.has("variance")) {
+    Entry variance = entry.object("variance"), rigidity = entry.object("rigidity");
+    read_scales(variance.object("scales"), own.variance_scale, nullptr);
+    read_scales(rigidity.object("scales"), own.rigidity_scale, nullptr);
+    own.edges = read_edges(variance.list("edges"), data.species.size(), variance.where());
+    variance.finish();
+    rigidity.finish();
+    own.has_variance = true;
+    read_variance(arrays, data);
+  }
   entry.finish();
-  if (own.n_members == 0) throw Error(entry.where() + " names no measure");
+  if (own.n_members == 0 && !own.has_variance) throw Error(entry.where() + " names no measure");
 }
 
 }  // namespace soap_gpr

@@ -6,6 +6,7 @@
 #include "base/block_product.hpp"
 #include "base/lanes_of_rows.hpp"
 #include "features/unit_length.hpp"
+#include "uncertainty/kernel_panels.hpp"
 
 namespace soap_gpr {
 
@@ -90,6 +91,23 @@ void add_targets(const Kernel &kernel, const SparseSet &sparse, int begin, int n
   }
 }
 
+/// k(i, m) of the n points from `begin` of a tile, where panel.k has the dot products.
+void store_kernels(const Kernel &kernel, const SparseSet &sparse, int begin, int n,
+                   const Panel &panel, const KernelColumns &kernels) {
+  const KernelFunction function(kernel);
+  for (int lanes = 0; lanes < panel.width; lanes += kLanes) {
+    double *out = kernels.lanes(panel.begin + lanes, begin);
+    const std::size_t stride = kernels.stride(panel.begin + lanes);
+    for (int m = 0; m < n; ++m) {
+      Lanes value = function(load(panel.k + std::size_t(m) * panel.width + lanes), 1.0).value;
+      if (!sparse.coupling.empty())
+        value *=
+            load(panel.coupling + std::size_t(sparse.species[begin + m]) * panel.width + lanes);
+      store(out + m * stride, value);
+    }
+  }
+}
+
 /// k[m] -> w_m ∂k/∂(y · y_m) for the n points of a tile; energy[i] += Σ_m w_m k. weight(m, lanes):
 /// that of the point for these lanes of the panel.
 template <class Weight>
@@ -115,6 +133,7 @@ struct Sums {
   double *energy;  ///< null: of targets alone
   bool gradient;
   double *targets;
+  const KernelColumns *kernels;
 };
 
 /// Adds the sparse points [begin, begin + n) to the energies and, when wanted, the gradients and
@@ -127,6 +146,7 @@ void add_tile(const Kernel &kernel, const SparseSet &sparse, int begin, int n, c
   const std::size_t rank = sparse.rank;
   const double *points = &sparse.points[begin * rank];
   block_product<V, false>(n, sparse.rank, {points, rank, 1}, panel.y, panel.k);
+  if (sums.kernels) store_kernels(kernel, sparse, begin, n, panel, *sums.kernels);
   if (sums.targets) add_targets(kernel, sparse, begin, n, panel, sums.n_centers, sums.targets);
   if (!sums.energy) return;
   const double *weights = &sparse.weights[begin];
@@ -214,7 +234,7 @@ AlignedVector collapse(const Kernel &kernel, const SparseSet &sparse,
   // with a coupling ζ = 2 would take a matrix for every species of the centre
   const bool pays =
       zeta == 1 || (zeta == 2 && sparse.rank <= 2 * sparse.size && sparse.coupling.empty());
-  if (!pays || sparse.size == 0) return {};
+  if (!pays || weights.empty()) return {};
   const double scale = zeta * kernel.delta * kernel.delta;
   if (zeta == 1) {
     const std::size_t n_centers = std::max<std::size_t>(1, sparse.coupling.size());
@@ -280,8 +300,8 @@ void KernelSum::add_collapsed_targets(const Panel &panel, int n, double *targets
 }
 
 void KernelSum::add(int n, const int *species, const double *p_hat, const double *dual,
-                    const double *norm, double *scratch, double *energy, double *g,
-                    double *targets) const {
+                    const double *norm, double *scratch, double *energy, double *g, double *targets,
+                    const KernelColumns *kernels) const {
   const auto panel_at = [&](int first) {
     return Panel(sparse_, n_features_, n, first, species, scratch);
   };
@@ -299,12 +319,14 @@ void KernelSum::add(int n, const int *species, const double *p_hat, const double
     collapsed_gradient<kPanelVectors>(kernel_.integer_zeta(), sparse_, collapsed_.data(), panel);
     add_energies(kernel_.zeta, sparse_.rank, panel, energy);
   }
-  const bool sums = collapsed_.empty() || (targets && collapsed_targets_.empty());
-  for (int begin = 0; sums && begin < sparse_.size; begin += kKernelTile) {
+  double *summed_energy = collapsed_.empty() ? energy : nullptr;
+  double *summed_targets = collapsed_targets_.empty() ? targets : nullptr;
+  const Sums sums{n, summed_energy, g != nullptr, summed_targets, kernels};
+  const bool any = summed_energy || summed_targets || kernels;
+  for (int begin = 0; any && begin < sparse_.size; begin += kKernelTile) {
     const int size = std::min(kKernelTile, sparse_.size - begin);
     for (int first = 0; first < n; first += kPanelWidth)
-      add_tile<kPanelVectors>(kernel_, sparse_, begin, size, panel_at(first),
-                              {n, collapsed_.empty() ? energy : nullptr, g != nullptr, targets});
+      add_tile<kPanelVectors>(kernel_, sparse_, begin, size, panel_at(first), sums);
   }
   for (int first = 0; g && first < n; first += kPanelWidth) {
     const Panel panel = panel_at(first);

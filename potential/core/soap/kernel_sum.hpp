@@ -11,21 +11,29 @@
 
 namespace soap_gpr {
 
+struct KernelColumns;
+
 constexpr int kKernelTile = 64;  ///< sparse points at a time: a tile of them stays in L2
 
 /// The sum over one sparse set, whose points are read where the model has them.
 class KernelSum {
  public:
   /// Where it pays, the sum over sparse points is collapsed: done once, here. kernel and sparse
-  /// outlive the object.
+  /// outlive the object. A set without weights is for its kernels alone.
   KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_features);
 
   /// energy[n] += ε; when g is given, g[n][n_features] = ∂ε/∂p of the unnormalised power spectrum.
   /// species[n]: of the centres; dual[n][n_features]: see UnitLength; norm[n]: |p|, or 1 where the
   /// kernel is not normalised; scratch[scratch_size(n)]. When given, targets[n_targets()][n] get
-  /// the same sums with the weights of the set's targets.
+  /// the same sums with the weights of the set's targets, and `kernels` the k(i, m).
   void add(int n, const int *species, const double *p_hat, const double *dual, const double *norm,
-           double *scratch, double *energy, double *g, double *targets = nullptr) const;
+           double *scratch, double *energy, double *g, double *targets = nullptr,
+           const KernelColumns *kernels = nullptr) const;
+  /// These kernels alone.
+  void fill_kernels(int n, const int *species, const double *p_hat, double *scratch,
+                    const KernelColumns &kernels) const {
+    add(n, species, p_hat, p_hat, nullptr, scratch, nullptr, nullptr, nullptr, &kernels);
+  }
   std::size_t scratch_size(int n) const;
   bool empty() const { return sparse_.size == 0; }
   std::size_t n_targets() const { return sparse_.targets.size(); }

@@ -7,6 +7,7 @@
 #include "base/lanes_of_rows.hpp"
 #include "features/unit_length.hpp"
 #include "soap/soap_layout.hpp"
+#include "uncertainty/kernel_panels.hpp"
 
 namespace soap_gpr {
 
@@ -61,14 +62,16 @@ ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout
 }
 
 void ProductWorkspace::evaluate(const Environments &environments, const std::size_t *centers, int n,
-                                const Outputs &outputs) {
+                                const KernelColumns *kernels, const Outputs &outputs) {
   if (layout_.term.factors[0].sparse[environments.species[centers[0]]].size == 0) return;
   for (int first = 0; first < n; first += kPanelWidth)
-    evaluate_panel(environments, centers + first, std::min(kPanelWidth, n - first), outputs);
+    evaluate_panel(environments, centers + first, std::min(kPanelWidth, n - first), kernels, first,
+                   outputs);
 }
 
 void ProductWorkspace::evaluate_panel(const Environments &environments, const std::size_t *centers,
-                                      int n, const Outputs &outputs) {
+                                      int n, const KernelColumns *kernels, int first,
+                                      const Outputs &outputs) {
   const int species = environments.species[centers[0]], width = padded(n);
   const bool gradient = outputs.f_ij != nullptr;
   for (std::size_t f = 0; f < blocks_.size(); ++f) {
@@ -82,6 +85,7 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
   for (int begin = 0; begin < set.size; begin += kKernelTile) {
     const int n_points = std::min(kKernelTile, set.size - begin);
     multiply_tile(species, begin, n_points, width);
+    if (kernels) store_kernels(*kernels, first, begin, n_points, width);
     if (outputs.targets) add_targets(set, begin, n_points, width);
     add_tile(species, begin, n_points, width, gradient, energies);
   }
@@ -110,6 +114,20 @@ void ProductWorkspace::multiply_tile(int species, int begin, int n_points, int w
     panel_product<false>(width, n_points, int(n_features(f)),
                          {points(f, species, begin), n_features(f), 1}, p_hat_[f].data(),
                          dot_[f].data());
+}
+
+void ProductWorkspace::store_kernels(const KernelColumns &kernels, int first, int begin,
+                                     int n_points, int width) {
+  Lanes x[kMaxFactors];
+  for (int i = 0; i < width; i += kLanes) {
+    double *out = kernels.lanes(first + i, begin);
+    const std::size_t stride = kernels.stride(first + i);
+    for (int m = 0; m < n_points; ++m) {
+      for (std::size_t f = 0; f < blocks_.size(); ++f)
+        x[f] = load(&dot_[f][std::size_t(m) * width + i]);
+      store(out + m * stride, product_kernel(layout_.term, 1.0, x));
+    }
+  }
 }
 
 void ProductWorkspace::add_targets(const SparseSet &set, int begin, int n_points, int width) {

@@ -12,6 +12,8 @@
 
 namespace soap_gpr {
 
+struct KernelColumns;
+
 struct ProductLayout {
   /// The term outlives the object.
   explicit ProductLayout(const ProductTerm &own);
@@ -31,16 +33,17 @@ class ProductWorkspace {
  public:
   explicit ProductWorkspace(const ProductLayout &layout);
 
-  /// Adds energies, f_ij and targets of n centres of one species.
+  /// Adds energies, f_ij and targets of n centres of one species; `kernels` get k(i, m) when given.
   void evaluate(const Environments &environments, const std::size_t *centers, int n,
-                const Outputs &outputs);
+                const KernelColumns *kernels, const Outputs &outputs);
 
  private:
   void evaluate_panel(const Environments &environments, const std::size_t *centers, int n,
-                      const Outputs &outputs);
+                      const KernelColumns *kernels, int first, const Outputs &outputs);
   // Of the n_points from `begin` of a sparse set: dot products, what these say of targets, and of
   // energies, whose slopes take their place.
   void multiply_tile(int species, int begin, int n_points, int width);
+  void store_kernels(const KernelColumns &kernels, int first, int begin, int n_points, int width);
   void add_targets(const SparseSet &set, int begin, int n_points, int width);
   void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
   const double *points(std::size_t factor, int species, int begin) const;

@@ -39,15 +39,27 @@ class TripletRows {
       double *own = &splines_[4 * size * k];
       for (const double *table : {points_.first, points_.second}) {
         contract(point.b, table + point.first * size, size, own);
-        contract(point.slope, table + point.first * size, size, own + size);
+        if (gradients_) contract(point.slope, table + point.first * size, size, own + size);
         own += 2 * size;
       }
     }
     gradient_.assign(3 * size * neighbors.size(), 0.0);
   }
 
-  void add(const std::vector<TripletNeighbor> &neighbors, std::size_t j, std::size_t k,
-           double *energy) {
+  /// All triplets with neighbours of the species b and c.
+  void add(const std::vector<TripletNeighbor> &neighbors, int b, int c, double *energy) {
+    for (std::size_t j = 0; j < neighbors.size(); ++j)
+      for (std::size_t k = j + 1; k < neighbors.size(); ++k)
+        if (neighbors[j].species == b && neighbors[k].species == c)
+          add_triplet(neighbors, j, k, energy);
+  }
+
+  /// ∂/∂r_ij of a neighbour, [3][size].
+  const double *gradient(std::size_t k) const { return &gradient_[3 * points_.size * k]; }
+
+ private:
+  void add_triplet(const std::vector<TripletNeighbor> &neighbors, std::size_t j, std::size_t k,
+                   double *energy) {
     const ThirdSide jk(term_, neighbors[j], neighbors[k]);
     const double *table = points_.third + jk.point.first * points_.size;
     contract(jk.point.b, table, points_.size, c_.data());
@@ -77,10 +89,6 @@ class TripletRows {
     }
   }
 
-  /// ∂/∂r_ij of a neighbour, [3][size].
-  const double *gradient(std::size_t k) const { return &gradient_[3 * points_.size * k]; }
-
- private:
   const TripletTerm &term_;
   const TripletPoints &points_;
   bool symmetric_, gradients_;
@@ -98,6 +106,14 @@ std::array<std::size_t, 3> species_of(std::size_t function, std::size_t n_specie
 
 }  // namespace
 
+void add_point_energies(const TripletTerm &term, const TripletPoints &points,
+                        const std::vector<TripletNeighbor> &neighbors, int b, int c,
+                        double *energy) {
+  TripletRows sums(term, points, b == c, false);
+  sums.prepare(neighbors);
+  sums.add(neighbors, b, c, energy);
+}
+
 void triplet_design(const TripletTerm &term, std::size_t function, const TripletPoints &points,
                     const Environments &environments, std::size_t n_species, bool gradients,
                     double *rows) {
@@ -109,10 +125,7 @@ void triplet_design(const TripletTerm &term, std::size_t function, const Triplet
     if (environments.species[i] != int(center)) continue;
     gather_triplets(term, environments, i, neighbors);
     sums.prepare(neighbors);
-    for (std::size_t j = 0; j < neighbors.size(); ++j)
-      for (std::size_t k = j + 1; k < neighbors.size(); ++k)
-        if (neighbors[j].species == int(first) && neighbors[k].species == int(second))
-          sums.add(neighbors, j, k, &design.energy(0));
+    sums.add(neighbors, int(first), int(second), &design.energy(0));
     for (std::size_t k = 0; gradients && k < neighbors.size(); ++k)
       design.add_gradients(i, environments.neighbor[neighbors[k].pair], neighbors[k].r_ij,
                            sums.gradient(k));
