@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames for calibration.py: training and held-out ones of the same kind, and others that a model
+of them has never seen. What is outside needs no labels: only whether it is flagged counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ase
+import ase.io
+import numpy as np
+from ase import units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+
+Frames = list[ase.Atoms]
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """One set: how its frames are read and divided, and what is outside of it.
+
+    read: the frames, training and held-out ones together, and those of another phase. hot: K of
+    the dynamics that give frames of another temperature. bond: elements whose bond is broken.
+    """
+
+    read: Callable[[Path], tuple[Frames, Frames]]
+    n_train: int
+    n_test: int
+    term: dict[str, Any]
+    noise: dict[str, float]
+    hot: float
+    bond: tuple[str, str]
+    baseline: dict[str, Any]
+
+
+def _water(data: Path) -> tuple[Frames, Frames]:
+    liquid = ase.io.read(data / "water_PBE0TS/train.xyz", ":")
+    gas = ase.io.read(data / "water_dimers_MP2/amoeba300K_1000.xyz", "::20")
+    return liquid, gas
+
+
+def _silicon(data: Path) -> tuple[Frames, Frames]:
+    frames = [
+        atoms
+        for name in ("train", "test")
+        for atoms in ase.io.read(data / f"mlearn_Si/{name}.xyz", ":")
+    ]
+    surfaces = [atoms for atoms in frames if atoms.info["config_type"] == "Surface"]
+    return [atoms for atoms in frames if atoms.info["config_type"] != "Surface"], surfaces
+
+
+def _molecule(data: Path) -> tuple[Frames, Frames]:
+    frames = ase.io.read(data / "acetylacetone/train_300K.xyz", ":")
+    return frames, []
+
+
+SETS = {
+    "water": CalibrationSet(
+        _water,
+        n_train=80,
+        n_test=60,
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        noise={"energy_per_atom": 0.001, "force": 0.05},
+        hot=1000.0,
+        bond=("O", "H"),
+        baseline={},
+    ),
+    "silicon": CalibrationSet(
+        _silicon,
+        n_train=140,
+        n_test=60,
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        noise={"energy_per_atom": 0.002, "force": 0.05},
+        hot=4000.0,
+        bond=("Si", "Si"),
+        baseline={},
+    ),
+    "acetylacetone": CalibrationSet(
+        _molecule,
+        n_train=200,
+        n_test=200,
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        noise={"energy_per_atom": 0.0005, "force": 0.02},
+        hot=1500.0,
+        bond=("C", "H"),
+        baseline={},
+    ),
+}
+
+
+def divide(frames: Frames, own: CalibrationSet, seed: int) -> tuple[Frames, Frames]:
+    """Training and held-out frames, drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(frames))
+    n = own.n_train
+    return [frames[k] for k in order[:n]], [frames[k] for k in order[n : n + own.n_test]]
+
+
+def outside(own: CalibrationSet, test: Frames, other: Frames, calculator, seed: int):
+    """Frames outside of the training set, by kind: of another temperature (dynamics with the
+    model), with a broken bond, of another phase."""
+    found = {
+        "temperature": hot_frames(test[0], own.hot, calculator, seed),
+        "dissociated": [broken(atoms, own.bond, k) for k, atoms in enumerate(test[:40])],
+    }
+    return found | ({"phase": other} if other else {})
+
+
+def hot_frames(start: ase.Atoms, kelvin: float, calculator, seed: int) -> Frames:
+    """Every 10th step of 300 after 200 of Langevin dynamics, 0.5 fs each."""
+    rng = np.random.default_rng(seed)
+    atoms = ase.Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc)
+    atoms.calc = calculator
+    MaxwellBoltzmannDistribution(atoms, temperature_K=kelvin, rng=rng)
+    dynamics = Langevin(
+        atoms, 0.5 * units.fs, temperature_K=kelvin, friction=0.05 / units.fs, rng=rng
+    )
+    dynamics.run(200)
+    frames = []
+    for _ in range(30):
+        dynamics.run(10)
+        frames.append(ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+    return frames
+
+
+def broken(atoms: ase.Atoms, bond: tuple[str, str], seed: int) -> ase.Atoms:
+    """The frame with one atom drawn away from its nearest partner by half to all of the bond."""
+    rng = np.random.default_rng(seed)
+    first = rng.choice([k for k, name in enumerate(atoms.symbols) if name == bond[1]])
+    partners = [k for k, name in enumerate(atoms.symbols) if name == bond[0] and k != first]
+    distances = atoms.get_distances(first, partners, mic=bool(atoms.pbc.any()))
+    partner = partners[int(np.argmin(distances))]
+    pulled = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    d = atoms.get_distance(partner, first, mic=bool(atoms.pbc.any()), vector=True)
+    pulled.positions[first] += rng.uniform(0.5, 1.0) * d
+    return pulled
