@@ -21,6 +21,7 @@ from variances import kernel_rows, slow_variances, variance_model
 from potential import SoapGprError
 from potential.model.compression import compress
 from potential.structures.structure import structure_from_atoms
+from potential.terms import TrainingModel
 from potential.uncertainty.projected_process import NotFollowed, edges
 
 ATOMS = random_structure([8] * 7 + [1] * 13, seed=5)
@@ -162,6 +163,14 @@ def test_models_without_variances_say_so(own):
 
 
 # Files.
+
+
+def test_fixed_parts_of_models_with_variances_have_none(own):
+    plain, model, *_ = own("pairs, triplets and soap")
+    fixed = TrainingModel(model.to_bytes()).fixed_part
+    assert fixed.uncertainty is None
+    expected = plain.fixed_part.evaluate(ATOMS).energies
+    np.testing.assert_array_equal(fixed.evaluate(ATOMS).energies, expected)
 
 
 def changed(model, name, array):
