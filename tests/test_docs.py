@@ -11,6 +11,7 @@ import pytest
 from kernel_targets import with_kernel_target
 from models import body_order_model, random_model
 from targets import with_targets
+from uncertain import with_members
 
 from potential import settings
 from potential.basis.settings import SCALING

@@ -21,6 +21,8 @@ from variances import kernel_rows, slow_variances, variance_model
 from potential import SoapGprError
 from potential.model.compression import compress
 from potential.structures.structure import structure_from_atoms
+from potential.terms import TrainingModel
+from potential.uncertainty.projected_process import NotFollowed, edges
 
 ATOMS = random_structure([8] * 7 + [1] * 13, seed=5)
 MODELS = {
@@ -123,11 +125,14 @@ def test_species_without_sparse_points_have_no_prior():
     plain = random_model(species=(1, 8))
     arrays = {"term0.sparse_points.0": np.zeros((0, plain.core.n_features(0)))}
     plain = plain.with_arrays(arrays | {"term0.weights.0": np.zeros(0)})
-    model, *_ = variance_model(plain)
+    model, K, K_tilde = variance_model(plain)
     variances, rigidities = evaluated(model, ATOMS)
     hydrogen = ATOMS.numbers == 1
     assert (variances[hydrogen] == 0).all() and np.isinf(rigidities[hydrogen]).all()
     assert (variances[~hydrogen] > 0).all()
+    of_atoms, _ = python_variances(plain, K, K_tilde, ATOMS)
+    np.testing.assert_allclose(of_atoms, variances, rtol=1e-10)
+    assert python_variances(plain, K, K_tilde, random_structure([1], pbc=False))[1] == 0.0
 
 
 def test_nothing_is_left_of_the_prior_at_sparse_points():
@@ -158,6 +163,14 @@ def test_models_without_variances_say_so(own):
 
 
 # Files.
+
+
+def test_fixed_parts_of_models_with_variances_have_none(own):
+    plain, model, *_ = own("pairs, triplets and soap")
+    fixed = TrainingModel(model.to_bytes()).fixed_part
+    assert fixed.uncertainty is None
+    expected = plain.fixed_part.evaluate(ATOMS).energies
+    np.testing.assert_array_equal(fixed.evaluate(ATOMS).energies, expected)
 
 
 def changed(model, name, array):
@@ -212,3 +225,38 @@ def test_compressed_models_have_the_variances_of_what_they_were(own, name):
     assert np.abs(forces).max() > 1e-3  # what is left out is not nothing
     for found, expected in zip(evaluated(smaller, ATOMS), evaluated(model, ATOMS), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+# In Python, for calibration.
+
+
+def python_variances(model, K, K_tilde, atoms):
+    """Variances of the energies of atoms and of the total energy."""
+    environments = model.environments(atoms)
+    rows, left = model.atom_rows(environments), NotFollowed(model, np.linalg.cholesky(K).T)
+    total = rows.sum(axis=0)
+    inverse = np.linalg.inv(K_tilde)
+    of_atoms = left.atoms(environments, rows) + np.einsum("im,mn,in->i", rows, inverse, rows)
+    return of_atoms, left.energy(environments, total) + total @ inverse @ total
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_variances_in_python_are_those_of_the_core(own, name):
+    plain, model, (K, K_tilde, *_) = own(name)
+    for atoms in (ATOMS, random_structure([1, 8], spacing=20.0, pbc=False)):
+        found, _ = evaluated(model, atoms)
+        expected, _ = python_variances(plain, K, K_tilde, atoms)
+        assert np.abs(found - expected).max() <= 1e-6 * expected.max()
+    alone = random_structure([8], pbc=False)
+    of_atoms, of_energy = python_variances(plain, K, K_tilde, alone)
+    assert of_energy == pytest.approx(of_atoms[0], rel=1e-9)
+
+
+def test_edges_are_not_those_of_atoms_without_neighbors(own):
+    plain, model, (K, *_) = own("symmetry functions")
+    left = NotFollowed(plain, np.linalg.cholesky(K).T)
+    structures = [structure_from_atoms(ATOMS)]
+    alone = structure_from_atoms(random_structure([8], pbc=False))
+    expected = edges(plain, left, model.arrays, structures)
+    assert (edges(plain, left, model.arrays, [*structures, alone]) == expected).all()
+    np.testing.assert_array_equal(edges(plain, left, model.arrays, [alone]), 0.0)

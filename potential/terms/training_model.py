@@ -39,7 +39,8 @@ class TrainingModel(Model):
             for name, array in self.arrays.items():
                 if name.startswith(f"term{t}."):
                     arrays[name.replace(f"term{t}.", f"term{new}.", 1)] = array
-        metadata = self._contents[0] | {"terms": json.dumps([self.terms[t] for t in fixed])}
+        metadata = {key: self._contents[0][key] for key in ("format", "units")}
+        metadata["terms"] = json.dumps([self.terms[t] for t in fixed])
         return Model.from_arrays(metadata, arrays)
 
     def rows(self, environments: Environments, gradients: bool = True) -> np.ndarray:

@@ -50,21 +50,28 @@ class PriorKernel:
         if "factors" in entry:
             own = list(ProductKernel(factors_of(model, term)).columns())
         self._factors = [(columns, e.get("offset", 0.0), e["zeta"]) for e, columns in own]
+        self._unit_length = [e["normalize"] for e, _ in own]
         self._coupling = model.arrays.get(f"term{term}.coupling")
         self.separate = "centers" not in entry
+        sizes = [len(points) for points in model.sparse_points(term).values()]
+        every = sizes if self.separate else sizes * len(model.species)
+        # by species: the term leaves the energies of others alone
+        self.has_points = np.array(every) > 0
 
     def between(self, X: np.ndarray, species: np.ndarray) -> np.ndarray:
         """(n, n) in eV² of features (n, n_features)."""
         K = self._scale(species)
         for columns, offset, zeta in self._factors:
             K = K * power(X[:, columns] @ X[:, columns].T + offset, zeta)
+        np.fill_diagonal(K, self.diagonal(X, species))
         return K
 
     def diagonal(self, X: np.ndarray, species: np.ndarray) -> np.ndarray:
-        """(n,) in eV²."""
+        """(n,) in eV²; of unit length also where there are no neighbours and features are zeros."""
         k = np.full(len(X), self._delta2)
-        for columns, offset, zeta in self._factors:
-            k *= power(np.einsum("if,if->i", X[:, columns], X[:, columns]) + offset, zeta)
+        for (columns, offset, zeta), unit in zip(self._factors, self._unit_length, strict=True):
+            square = 1.0 if unit else np.einsum("if,if->i", X[:, columns], X[:, columns])
+            k *= power(square + offset, zeta)
         return k if self._coupling is None else k * np.diag(self._coupling)[species]
 
     def slope_variance(self, X: np.ndarray, G: np.ndarray, species: np.ndarray) -> float:
@@ -100,8 +107,9 @@ def prior_energy(model: Model, term: int, environments: Environments) -> float:
 
 def prior_atoms(model: Model, term: int, environments: Environments) -> np.ndarray:
     """Prior variances (N,) in eV² of the energies of atoms."""
-    X = features_of(model, term, environments)
-    return PriorKernel(model, term).diagonal(X, environments.species)
+    X, kernel = features_of(model, term, environments), PriorKernel(model, term)
+    species = environments.species
+    return np.where(kernel.has_points[species], kernel.diagonal(X, species), 0.0)
 
 
 def prior_forces(
@@ -140,11 +148,12 @@ def factor_model(model: Model, term: int) -> Model:
 
 
 def _groups(kernel: PriorKernel, species: np.ndarray) -> Iterator[np.ndarray]:
-    """Centres whose kernels with each other are not zero by their species."""
+    """Centres whose kernels with each other are not zero by their species, of those with sparse
+    points."""
     if not kernel.separate:
         yield np.arange(len(species))
         return
-    for a in np.unique(species):
+    for a in np.unique(species[kernel.has_points[species]]):
         yield np.flatnonzero(species == a)
 
 

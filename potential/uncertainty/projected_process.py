@@ -198,7 +198,8 @@ def edges(
     progress: Progress = silent,
 ) -> np.ndarray:
     """Largest σ_i (n_species,) in eV of the environments of these structures, eq. (25h), with the
-    ``variance_arrays`` of the model."""
+    ``variance_arrays`` of the model. Those of atoms without neighbours, whose kernels are zeros and
+    of which nothing is learnt, do not count."""
     species = range(len(model.species))
     posteriors = [(columns_of_center(model, a), arrays[f"variance.posterior.{a}"]) for a in species]
 
@@ -207,10 +208,10 @@ def edges(
         rows = model.atom_rows(environments)
         variances, found = left.atoms(environments, rows), np.zeros(len(posteriors))
         for a in np.unique(environments.species):
-            own = np.flatnonzero(environments.species == a)
+            own = np.flatnonzero((environments.species == a) & rows.any(axis=1))
             columns, P = posteriors[a]
             variances[own] += norms(rows[np.ix_(own, columns)] @ P.T)
-            found[a] = variances[own].max()
+            found[a] = variances[own].max(initial=0.0)
         return found
 
     found = ordered_map(largest, progress(structures, "variances"))
