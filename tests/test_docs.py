@@ -275,6 +275,20 @@ def test_python_examples_of_the_fits_run(tmp_path, monkeypatch):
     exec(compile(refit, "docs/fitting.md", "exec"), {})
 
 
+def test_python_example_of_the_uncertainty_runs(tmp_path, monkeypatch, capsys):
+    from training_data import emt_frames, small_settings, write_frames
+
+    from potential.training.fitting import fit
+
+    monkeypatch.chdir(tmp_path)
+    write_frames("test.xyz", emt_frames(1, seed=2))
+    settings = small_settings("train.xyz", n_sparse=6) | {"uncertainty": {}}
+    fit(settings, train=emt_frames(5), progress=False).model.save("model.sgpr")
+    (block,) = blocks(ROOT / "docs/uncertainty.md", "python")
+    exec(compile(block, "docs/uncertainty.md", "exec"), {})
+    assert all(float(word) > 0 for word in capsys.readouterr().out.split())
+
+
 def test_commands_in_the_documents_are_accepted():
     for path in DOCUMENTS:
         for line in re.findall(r"^soap-gpr (\S.*?)(?:\s+(?:#|&|>).*)?$", path.read_text(), re.M):

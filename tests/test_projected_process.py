@@ -15,6 +15,7 @@ from models import (
 
 from potential.errors import SoapGprError
 from potential.model import TRIANGLE
+from potential.model.uncertainty import Scales, Uncertainty
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
 from potential.terms.features import features
@@ -164,6 +165,20 @@ def test_posterior_arrays_give_variances_and_rigidities_of_atoms(problem):
     ]
     found = edges(model, left, arrays, [structure_from_atoms(atoms)])
     np.testing.assert_allclose(found, largest, rtol=1e-7)
+
+
+def test_runs_have_the_same_variances(problem):
+    """The core, with these arrays in a model file."""
+    model, U, R, atoms = problem
+    arrays, one = variance_arrays(model, R, U), Scales(1.0, 1.0)
+    measures = Uncertainty(0, None, one, one, (1.0,) * len(model.species))
+    found = model.with_uncertainty(measures, arrays).evaluate(atoms, uncertainty=("variance",))
+    environments = model.environments(atoms)
+    rows = model.atom_rows(environments)
+    posterior = np.sum(np.linalg.solve(R.T, rows.T) ** 2, axis=0)
+    expected = NotFollowed(model, U).atoms(environments, rows) + posterior
+    np.testing.assert_allclose(found.uncertainty.variances, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.uncertainty.rigidities, 1.0 / posterior, rtol=1e-6)
 
 
 def test_prior_arrays_are_inverse_triangles(problem):

@@ -21,6 +21,8 @@ from potential.terms import TrainingModel
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.refit import refit
+from potential.training.residuals import MOST_ATOMS
+from potential.uncertainty import ProjectedProcess
 
 COMMITTEE = {"committee": 4, "variance": False, "n_blocks": 5}
 TERMS = [
@@ -80,6 +82,61 @@ def test_committee_is_in_the_model_and_is_the_fit_on_average(folder, result):
     one, two = (evaluate_structures(own.model, result.test) for own in (result, plain))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a.forces, b.forces, atol=1e-7)
+
+
+@pytest.fixture(scope="module")
+def with_variance(folder):
+    """A fit with all measures."""
+    return fit(settings_in(folder, variance=True), progress=False)
+
+
+def test_variances_in_a_run_are_those_of_the_process(with_variance):
+    model, structure = with_variance.model, with_variance.test[0]
+    process = ProjectedProcess(model)
+    found, expected = (
+        model.evaluate(structure, uncertainty=("variance",)).uncertainty,
+        process.evaluate(structure),
+    )
+    np.testing.assert_allclose(found.variances, expected.atoms, rtol=1e-6)
+    np.testing.assert_allclose(found.rigidities, expected.rigidities, rtol=1e-6)
+    assert expected.forces.shape == (8, 3) and (expected.forces > 0).all()
+
+
+def test_grades_of_training_environments_reach_one_and_no_more(with_variance):
+    model = with_variance.model
+    found = [
+        (s.numbers, model.evaluate(s, uncertainty=("variance",)).uncertainty.grades)
+        for s in with_variance.train
+    ]
+    numbers, grades = (np.concatenate(own) for own in zip(*found, strict=True))
+    for z in model.species:
+        assert grades[numbers == z].max() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_record_of_all_measures(with_variance):
+    quality = with_variance.provenance["uncertainty"]["quality"]["train"]
+    assert set(quality) == {"committee", "variance", "rigidity"}
+    assert quality["variance"]["energy"]["count"] == 20
+    assert quality["variance"]["force"]["count"] == 20 * MOST_ATOMS * 3
+    own = with_variance.model.uncertainty
+    assert own.rigidity.force == quality["rigidity"]["force"]["scale"]
+    assert TRIANGLE in with_variance.model.arrays
+
+
+def test_two_ranks_make_the_same_measures(folder, with_variance, tmp_path):
+    settings = tmp_path / "fit.toml"
+    settings.write_text(tomli_w.dumps(settings_in(folder, variance=True)))
+    done = run_fit(tmp_path, "-o", "two.sgpr", "--checkpoint", "state", ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("left-out blocks") == 6
+    two = replace(with_variance, model=Model.load(tmp_path / "two.sgpr"))
+    np.testing.assert_allclose(spreads(two), spreads(with_variance), atol=1e-6)
+    one, two = with_variance.model.uncertainty, two.model.uncertainty
+    for measure in ("committee", "variance", "rigidity"):
+        found, expected = getattr(two, measure), getattr(one, measure)
+        assert found.energy == pytest.approx(expected.energy, rel=1e-5)
+        assert found.force == pytest.approx(expected.force, rel=1e-5)
+    np.testing.assert_allclose(two.edges, one.edges, rtol=1e-5)
 
 
 def test_record_has_scales_and_qualities(result):
@@ -157,17 +214,13 @@ def test_factor_without_blocks_is_refused(folder, tmp_path):
         fit(settings, progress=False, factor=file)
 
 
-def test_two_ranks_make_the_same_committee(folder, result, tmp_path):
+def test_two_ranks_make_the_same_committee_from_a_factor(folder, result, tmp_path):
     settings = tmp_path / "fit.toml"
     settings.write_text(tomli_w.dumps(settings_in(folder)))
-    for options in ((), ("--factor", "fit.factor"), ("--checkpoint", "fit.checkpoint")):
-        done = run_fit(tmp_path, "-o", "two.sgpr", *options, ranks=2)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("left-out blocks") == 2
-        two = replace(result, model=Model.load(tmp_path / "two.sgpr"))
-        np.testing.assert_allclose(spreads(two), spreads(result), atol=1e-6)
-        own = two.model.uncertainty.committee
-        assert own.force == pytest.approx(result.model.uncertainty.committee.force, rel=1e-5)
+    done = run_fit(tmp_path, "-o", "two.sgpr", "--factor", "fit.factor", ranks=2)
+    assert done.returncode == 0, done.stderr
+    two = replace(result, model=Model.load(tmp_path / "two.sgpr"))
+    np.testing.assert_allclose(spreads(two), spreads(result), atol=1e-6)
 
 
 def test_config_types_left_out_together(folder):

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from potential.model import Model
 from potential.reports.page import Page
-from potential.reports.plots import INK, SOFT, figure, merged, palette
+from potential.reports.plots import INK, OTHERS, figure, palette
 from potential.uncertainty.calibration import HEAD, ON, UNITS, quality_rows
 
 _OF = {"energy": "energy of a structure", "force": "component of a force"}
@@ -32,14 +34,19 @@ def add_uncertainty(page: Page, model: Model) -> None:
     page.table(HEAD, quality_rows(record), text_columns=(0, 1, 2))
     shown = record["points"]
     on = ON.get(shown["data"], shown["data"])
+    everything = [kinds for measures in shown["measures"].values() for kinds in measures.values()]
+    colors = palette([name for own in everything for name in own["config_type"]])
     page.figures(
-        (_plot(own, kind), f"{measure.capitalize()}: {_OF.get(kind, kind)}, {on} structures")
+        (
+            _plot(own, kind, colors),
+            f"{measure.capitalize()}: {_OF.get(kind, kind)}, {on} structures",
+        )
         for measure, kinds in shown["measures"].items()
         for kind, own in kinds.items()
     )
 
 
-def _plot(own: dict[str, Any], kind: str) -> Figure:
+def _plot(own: dict[str, Any], kind: str, colors: Sequence[tuple[str, str]]) -> Figure:
     """Actual against predicted sizes on logarithmic axes, with lines at σ and 2σ."""
     fig, axes = figure()
     predicted, actual = np.array(own["predicted"]), np.array(own["actual"])
@@ -47,9 +54,12 @@ def _plot(own: dict[str, Any], kind: str) -> Figure:
     for factor, style in ((1.0, "-"), (2.0, "--")):
         axes.plot(reach, [factor * x for x in reach], style, color=INK, linewidth=0.8, zorder=3)
     low = 1e-2 * predicted.min()
-    groups = own["config_type"]
-    for group, color in palette(groups):
-        member = np.array([of == group for of in merged(groups)])
+    names = {name for name, _ in colors}
+    groups = np.array([name if name in names else OTHERS for name in own["config_type"]])
+    for group, color in colors:
+        member = groups == group
+        if not member.any():
+            continue
         axes.scatter(
             predicted[member],
             np.maximum(actual[member], low),
@@ -64,7 +74,10 @@ def _plot(own: dict[str, Any], kind: str) -> Figure:
     unit = UNITS.get(kind, "")
     axes.set_xlabel(f"predicted error of {kind}, σ ({unit})", color=INK)
     axes.set_ylabel(f"actual error ({unit})", color=INK)
-    axes.tick_params(which="both", colors=SOFT)
-    if len(set(groups)) > 1:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if axis is axes.xaxis else (1.0,)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    if len(colors) > 1:
         axes.legend(fontsize=8, frameon=False, loc="lower right")
     return fig

@@ -19,7 +19,7 @@ KINDS = (ENERGY, FORCE)  # total energies of structures, components of forces
 COMMITTEE, VARIANCE, RIGIDITY = "committee", "variance", "rigidity"
 UNITS = {ENERGY: "eV", FORCE: "eV/Å"}
 LEVELS = np.arange(0.05, 1.0, 0.05)  # of the expected calibration error
-LEAST_SPREAD = 1e-6  # of the mean: below it are zeros, as of forces by symmetry
+LEAST_SPREAD = 1e-3  # of the mean: below it are zeros by symmetry, whose errors are the labels'
 MOST_POINTS = 400  # of a plot that the record keeps
 LEAST_COUNT = 3  # of errors, from which a scale can be found
 HEAD = (
@@ -53,7 +53,7 @@ class Predicted:
 
     @classmethod
     def joined(cls, parts: Sequence[Predicted]) -> Predicted:
-        """Those of several structures, without what is zero by symmetry and therefore exact."""
+        """Those of several structures, without what is zero by symmetry."""
         columns = zip(*(_arrays(own) for own in parts), strict=True)
         own = cls(*(np.concatenate(arrays) for arrays in columns))
         mean = math.sqrt(float(np.mean(own.sigma**2))) if len(own.sigma) else 0.0
@@ -80,12 +80,12 @@ class Quality:
 
 
 def scales(own: Predicted) -> tuple[float, float]:
-    """The scale of eq. (25f), by quantiles, and that of greatest likelihood, eq. (25e)."""
+    """The scale of eq. (25f), by counting, and that of greatest likelihood, eq. (25e)."""
     ratio = np.abs(own.error) / own.sigma
     likely = math.sqrt(float(np.mean(own.correction * ratio**2)))
-    fractions = np.array([math.erf(k / math.sqrt(2)) for k in (1.0, 2.0)])
-    found = np.quantile(ratio, fractions) / [1.0, 2.0]
-    return float(np.sqrt(np.prod(found))), likely
+    nominal = [math.erf(k / math.sqrt(2)) for k in (1.0, 2.0)]
+    both = np.concatenate([ratio, ratio / 2.0])
+    return float(np.quantile(both, np.mean(nominal))), likely
 
 
 def quality(own: Predicted, scale: float) -> Quality:

@@ -145,9 +145,15 @@ class ProjectedProcess:
             float(of_rows[0]) + left.energy(environments, rows[0]),
             left.atoms(environments, of_atoms) + posterior,
             of_forces,
-            1.0 / float(of_rows[0]),
-            1.0 / posterior,
+            float(_rigidity(of_rows[:1])[0]),
+            _rigidity(posterior),
         )
+
+
+def _rigidity(posterior: np.ndarray) -> np.ndarray:
+    """Eq. (25k); inf where all kernels are zero."""
+    with np.errstate(divide="ignore"):
+        return 1.0 / posterior
 
 
 class NotFollowed:
