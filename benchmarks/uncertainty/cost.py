@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What measures of errors add to the evaluation of a potential with forces, on one core.
 
-python benchmarks/uncertainty_cost.py --seconds 20
+python benchmarks/uncertainty/cost.py --seconds 20
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import add_output_option, alternate, emit, machine, pin_to_one_core, ratios, table
 
 pin_to_one_core()
