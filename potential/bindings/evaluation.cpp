@@ -3,6 +3,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "arrays.hpp"
@@ -77,6 +78,7 @@ struct Result {
     outputs.profile = profile;
     outputs.term = wanted.term;
     if (!target.empty()) outputs.targets = target.data();
+    members.reserve(wanted.members);  // not null where there are no members, but an error
     if (wanted.members) outputs.members = members.data();
     if (wanted.variance) {
       outputs.variance = variance.data();
@@ -101,41 +103,79 @@ struct Result {
   }
 };
 
-/// Forces of all members, δF of eq. (25c), and their virials, made symmetric.
-struct MemberForces {
-  std::vector<double> force, virial;
+/// Some centres of environments, as environments of their own.
+struct Part {
+  std::vector<std::size_t> offset, center;
+  Environments environments;
 
-  MemberForces(Evaluator &evaluator, const EnvironmentArrays &arrays) {
-    const std::size_t n_atoms = arrays.species.size(), n_pairs = arrays.neighbor.size();
-    const std::size_t n_members = Result::n_members(evaluator);
-    const Environments environments = arrays.environments(evaluator.model());
-    std::vector<double> f_ij(3 * n_members * n_pairs), virials(9 * n_atoms);
-    Outputs outputs;
-    outputs.member_f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
-    evaluator.evaluate(environments, outputs);
-    force.resize(3 * n_members * n_atoms);
-    virial.resize(9 * n_members);
-    for (std::size_t c = 0; c < n_members; ++c) {
-      Outputs own;
-      own.f_ij = outputs.member_f_ij + c * n_pairs;
-      std::fill(virials.begin(), virials.end(), 0.0);
-      AtomArrays atoms;
-      atoms.forces = reinterpret_cast<double(*)[3]>(&force[3 * c * n_atoms]);
-      atoms.virials = reinterpret_cast<double(*)[9]>(virials.data());
-      scatter_to_arrays(environments, own, atoms);
-      for (std::size_t i = 0; i < virials.size(); ++i) {
-        const std::size_t x = i % 9 / 3, y = i % 3;  // made symmetric
-        virial[9 * c + 3 * x + y] += 0.5 * virials[i];
-        virial[9 * c + 3 * y + x] += 0.5 * virials[i];
-      }
-    }
+  Part(const Environments &all, std::size_t begin, std::size_t end) : environments(all) {
+    const std::size_t first = all.offset[begin];
+    for (std::size_t i = begin; i <= end; ++i) offset.push_back(all.offset[i] - first);
+    for (std::size_t i = begin; i < end; ++i) center.push_back(i);
+    environments.n_atoms = end - begin;
+    environments.species += begin;
+    environments.offset = offset.data();
+    environments.neighbor_species += first;
+    environments.r_ij += first;
+    environments.neighbor += first;
+    environments.center = center.data();
   }
 };
 
-nb::tuple member_forces(Evaluator &evaluator, const EnvironmentArrays &arrays) {
+/// Forces of all members, δF of eq. (25c), and their virials, made symmetric.
+class MemberForces {
+ public:
+  std::vector<double> force, virial;
+
+  /// Of some centres at a time, so that the forces of all members between their pairs take about so
+  /// many bytes.
+  MemberForces(Evaluator &evaluator, const EnvironmentArrays &arrays, std::size_t bytes)
+      : n_members_(Result::n_members(evaluator)),
+        n_atoms_(arrays.species.size()),
+        virials_(9 * n_atoms_) {
+    const Environments environments = arrays.environments(evaluator.model());
+    const std::size_t *offset = environments.offset;
+    const std::size_t most = bytes / (3 * sizeof(double) * std::max<std::size_t>(1, n_members_));
+    force.resize(3 * n_members_ * n_atoms_);
+    virial.resize(9 * n_members_);
+    for (std::size_t begin = 0, end = 0; begin < n_atoms_; begin = end) {
+      for (++end; end < n_atoms_ && offset[end + 1] - offset[begin] <= most;) ++end;
+      add(evaluator, Part(environments, begin, end).environments);
+    }
+  }
+
+ private:
+  void add(Evaluator &evaluator, const Environments &environments) {
+    const std::size_t n_pairs = environments.offset[environments.n_atoms];
+    f_ij_.resize(std::max(f_ij_.size(), 3 * n_members_ * n_pairs));
+    f_ij_.reserve(1);  // not null where there are no members, but an error
+    Outputs outputs;
+    outputs.member_f_ij = reinterpret_cast<double(*)[3]>(f_ij_.data());
+    evaluator.evaluate(environments, outputs);
+    for (std::size_t c = 0; c < n_members_; ++c) {
+      Outputs own;
+      own.f_ij = outputs.member_f_ij + c * n_pairs;
+      std::fill(virials_.begin(), virials_.end(), 0.0);
+      AtomArrays atoms;
+      atoms.forces = reinterpret_cast<double(*)[3]>(&force[3 * c * n_atoms_]);
+      atoms.virials = reinterpret_cast<double(*)[9]>(virials_.data());
+      scatter_to_arrays(environments, own, atoms);
+      for (std::size_t i = 0; i < virials_.size(); ++i) {
+        const std::size_t x = i % 9 / 3, y = i % 3;
+        virial[9 * c + 3 * x + y] += 0.5 * virials_[i];
+        virial[9 * c + 3 * y + x] += 0.5 * virials_[i];
+      }
+    }
+  }
+
+  std::size_t n_members_, n_atoms_;
+  std::vector<double> virials_, f_ij_;
+};
+
+nb::tuple member_forces(Evaluator &evaluator, const EnvironmentArrays &arrays, std::size_t bytes) {
   MemberForces found = [&] {
     nb::gil_scoped_release release;
-    return MemberForces(evaluator, arrays);
+    return MemberForces(evaluator, arrays, bytes);
   }();
   const std::size_t n_members = Result::n_members(evaluator);
   return nb::make_tuple(
@@ -221,7 +261,7 @@ void bind_evaluation(nb::module_ &m) {
            nb::call_guard<nb::gil_scoped_release>())
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1,
            "targets"_a = false, "members"_a = false, "variance"_a = false)
-      .def("member_forces", &member_forces, "environments"_a)
+      .def("member_forces", &member_forces, "environments"_a, "bytes"_a = std::size_t(1) << 28)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 
   m.def("bead_number", &bead_number, "name"_a);

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <new>
 
+#include "base/stopwatch.hpp"
 #include "base/threads.hpp"
 #include "cpu_layout.hpp"
+#include "features/feature_workspace.hpp"
 #include "uncertainty/variance.hpp"
 
 namespace soap_gpr {
 
 namespace {
-
-constexpr int kBlock = 48;  ///< centres per block: the sparse points are read once for all of them
-constexpr std::size_t kWorkspaceBytes = std::size_t(256) << 20;  ///< of a term and thread, about
 
 struct Block {
   const std::size_t *centers;
@@ -47,151 +45,32 @@ int run_length(const Environments &environments, const Block &block) {
   return n;
 }
 
-/// Numbers that kernel sums of one choice of features hold of n centres.
-std::size_t kernel_scratch(const FeatureLayout &layout, std::size_t choice, int n) {
-  std::size_t size = 0;
-  for (std::size_t s = 0; s < layout.term.sparse.size(); ++s)
-    if (layout.term.choice_of(int(s)) == choice)
-      size = std::max(size, layout.kernel_sums()[s].scratch_size(n));
-  return size;
-}
-
-/// Of any sparse set of a term.
-std::size_t most_targets(const FeatureLayout &layout) {
-  std::size_t n = 0;
-  for (const KernelSum &sum : layout.kernel_sums()) n = std::max(n, sum.n_targets());
-  return n;
-}
-
-/// What a workspace holds for each centre, bytes.
-std::size_t bytes_per_center(const FeatureLayout &layout, std::size_t choice) {
-  const std::size_t own =
-      layout.numbers_per_center() + 2 * std::size_t(layout.term.choices[choice].n_features);
-  return sizeof(double) * (own + kernel_scratch(layout, choice, kLanes) / kLanes);
-}
-
-/// Centres that a term takes at a time: a whole block unless its features are very many.
-int capacity(const FeatureLayout &layout, std::size_t choice) {
-  const std::size_t room = kWorkspaceBytes / bytes_per_center(layout, choice);
-  return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
-}
-
-/// One thread's memory for one choice of features of a term.
-struct Workspace {
-  Workspace(const FeatureLayout &layout, std::size_t choice)
-      : size(capacity(layout, choice)),
-        block(layout.make_block(size, choice)),
-        g(std::size_t(size) * block->n_features()),
-        scratch(kernel_scratch(layout, choice, size)),
-        targets(size * most_targets(layout)) {}
-  int size;  ///< centres
-  std::unique_ptr<FeatureBlock> block;
-  AlignedVector g, scratch, targets;
-};
-
-using Workspaces = std::vector<std::unique_ptr<Workspace>>;  // [choice of features]
-
-/// Made when the first centre with sparse points is met, so that other terms and threads need none.
-Workspace &prepared(Workspaces &work, const FeatureLayout &layout, std::size_t choice) {
-  try {
-    work.resize(layout.term.choices.size());
-    if (!work[choice]) work[choice] = std::make_unique<Workspace>(layout, choice);
-  } catch (const std::bad_alloc &) {
-    throw Error("the model needs " +
-                std::to_string(capacity(layout, choice) * bytes_per_center(layout, choice) >> 20) +
-                " MB for every thread that evaluates it, more than there is");
-  }
-  return *work[choice];
-}
-
-/// Adds the time since the last call to a phase; does nothing without a profile.
-class Stopwatch {
- public:
-  explicit Stopwatch(Profile *profile) : profile_(profile) {
-    if (profile_) last_ = Clock::now();
-  }
-  void lap(double Profile::*phase) {
-    if (!profile_) return;
-    const auto now = Clock::now();
-    profile_->*phase += std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Profile *profile_;
-  Clock::time_point last_;
-};
-
-/// Of no more centres than the workspace is for.
-void evaluate_features(const KernelSum &sum, const Environments &environments, const Block &block,
-                       Workspace &work, const VariancePart &variance, const Outputs &outputs) {
-  Stopwatch watch(outputs.profile);
-  work.block->gather(environments, block.centers, block.size);
-  watch.lap(&Profile::gather);
-  work.block->expand();
-  watch.lap(&Profile::expansion);
-  work.block->represent();
-  watch.lap(&Profile::power_spectrum);
-  double energies[kBlock] = {};
-  int species[kBlock];
-  for (int i = 0; i < block.size; ++i) species[i] = environments.species[block.centers[i]];
-  const std::size_t n_targets = outputs.targets ? sum.n_targets() : 0;
-  std::fill_n(work.targets.begin(), n_targets * block.size, 0.0);
-  const KernelColumns *kernels = nullptr;
-  if (variance.work)
-    kernels = variance.work->add_features(variance.term, block.centers, block.size, *work.block);
-  sum.add(block.size, species, work.block->p_hat(), work.block->dual(), work.block->norm(),
-          work.scratch.data(), energies, outputs.f_ij ? work.g.data() : nullptr,
-          n_targets ? work.targets.data() : nullptr, kernels);
-  for (int i = 0; i < block.size; ++i) outputs.energies[block.centers[i]] += energies[i];
-  for (std::size_t k = 0; k < n_targets; ++k)
-    for (int i = 0; i < block.size; ++i)
-      outputs.targets[sum.target(k) * environments.n_atoms + block.centers[i]] +=
-          work.targets[k * block.size + i];
-  watch.lap(&Profile::kernel);
-  if (!outputs.f_ij) return;
-  work.block->representation_adjoint(work.g.data());
-  watch.lap(&Profile::power_adjoint);
-  work.block->expansion_adjoint(outputs.f_ij);
-  watch.lap(&Profile::expansion_adjoint);
-}
-
-/// Of centres that one sparse set serves.
-void evaluate_feature_set(const FeatureLayout &layout, const Environments &environments,
-                          const Block &block, Workspaces &work, const VariancePart &variance,
-                          const Outputs &outputs) {
-  const int species = environments.species[block.centers[0]];
-  const KernelSum &sum = layout.kernel_sums()[layout.term.set_of(species)];
-  if (sum.empty()) return;
-  Stopwatch watch(outputs.profile);
-  Workspace &own = prepared(work, layout, layout.term.choice_of(species));
-  watch.lap(&Profile::gather);
-  for (int begin = 0; begin < block.size; begin += own.size)
-    evaluate_features(sum, environments,
-                      {block.centers + begin, std::min(own.size, block.size - begin)}, own,
-                      variance, outputs);
-}
-
 void evaluate_feature_block(const FeatureLayout &layout, const Environments &environments,
-                            Block block, Workspaces &work, const VariancePart &variance,
+                            Block block, FeatureWorkspaces &work, const VariancePart &variance,
                             const Outputs &outputs) {
   while (block.size) {
     const int size = layout.term.shared_set ? block.size : run_length(environments, block);
-    evaluate_feature_set(layout, environments, {block.centers, size}, work, variance, outputs);
+    work.evaluate(layout, environments, block.centers, size, variance, outputs);
     block = {block.centers + size, block.size - size};
   }
 }
 
-void evaluate_cluster_block(const Term &term, const Environments &environments,
-                            std::size_t n_species, const Block &block, const VariancePart &variance,
-                            const Outputs &outputs) {
+void evaluate_cluster_block(const ModelData &data, const Term &term,
+                            const Environments &environments, const Block &block,
+                            const VariancePart &variance, const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
-  if (const auto *pair = std::get_if<PairTerm>(&term))
-    add_pair_term(*pair, environments, n_species, block.centers, block.size, outputs);
-  else
-    add_triplet_term(std::get<TripletTerm>(term), environments, n_species, block.centers,
-                     block.size, outputs);
+  const std::size_t n_species = data.species.size(), n_members = data.uncertainty.n_members;
+  const bool members = outputs.members || outputs.member_f_ij;
+  const auto [centers, n] = block;
+  if (const auto *pair = std::get_if<PairTerm>(&term)) {
+    add_pair_term(*pair, environments, n_species, centers, n, outputs);
+    if (members) add_pair_members(*pair, environments, n_species, n_members, centers, n, outputs);
+  } else {
+    const auto &triplet = std::get<TripletTerm>(term);
+    add_triplet_term(triplet, environments, n_species, centers, n, outputs);
+    if (members)
+      add_triplet_members(triplet, environments, n_species, n_members, centers, n, outputs);
+  }
   if (variance.work) variance.work->add_clusters(variance.term, environments);
   watch.lap(&Profile::clusters);
 }
@@ -276,10 +155,10 @@ struct Evaluator::State {
                 const Outputs &outputs);
 
   Model model;
-  bool mixed_blocks = false;                    ///< centres of all species together
-  std::vector<const FeatureLayout *> features;  ///< [term] null for other kinds
-  std::vector<std::vector<Workspaces>> work;    ///< [thread][term]
-  std::vector<const ProductLayout *> products;  ///< [term] null for other kinds
+  bool mixed_blocks = false;                         ///< centres of all species together
+  std::vector<const FeatureLayout *> features;       ///< [term] null for other kinds
+  std::vector<std::vector<FeatureWorkspaces>> work;  ///< [thread][term]
+  std::vector<const ProductLayout *> products;       ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<ProductWorkspace>>> product_work;  ///< [thread][term]
   std::vector<std::unique_ptr<VarianceWorkspace>> variance_work;             ///< [thread]
   std::vector<std::size_t> order;
@@ -306,8 +185,7 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
       evaluate_product_block(*products[t], environments, block, product_work[thread][t], variance,
                              outputs);
     else
-      evaluate_cluster_block(data.terms[t], environments, data.species.size(), block, variance,
-                             outputs);
+      evaluate_cluster_block(data, data.terms[t], environments, block, variance, outputs);
   }
   Stopwatch watch(outputs.profile);
   if (variance.work) variance.work->finish(outputs);

@@ -115,30 +115,46 @@ void SymmetryBlock::values(double *p) {
   }
 }
 
-void SymmetryBlock::expansion_adjoint(double (*f_ij)[3]) {
-  for (int i = 0; i < n_; ++i)
-    adjoint(centers_[i], g_ + std::size_t(i) * n_features(), f_ij + centers_[i].offset);
+void SymmetryBlock::representation_adjoint(const double *g, std::size_t energy) {
+  g_.resize(std::max(g_.size(), (energy + 1) * row()));
+  std::copy_n(g, std::size_t(n_) * n_features(), &g_[energy * row()]);
 }
 
-void SymmetryBlock::adjoint(const Center &center, const double *g, double (*f_ij)[3]) {
+void SymmetryBlock::expansion_adjoint(std::size_t n_energies, double (*f_ij)[3],
+                                      std::size_t n_pairs) {
+  slopes_.resize(std::max(slopes_.size(), n_energies));
+  for (int i = 0; i < n_; ++i)
+    adjoint(centers_[i], n_energies, &g_[std::size_t(i) * n_features()], f_ij + centers_[i].offset,
+            n_pairs);
+}
+
+void SymmetryBlock::adjoint(const Center &center, std::size_t n_energies, const double *g,
+                            double (*f_ij)[3], std::size_t n_pairs) {
   for (const SymmetryNeighbor &own : center.neighbors) {
-    double slope = 0;
-    for (const RadialUse &use : used_.radial[own.species])
-      slope += g[use.feature] * use.scale * used_.functions[use.function](own.r, own.cutoff).slope;
-    for (int x = 0; x < 3; ++x) f_ij[own.pair][x] -= slope * own.unit[x];
+    std::fill_n(slopes_.begin(), n_energies, 0.0);
+    for (const RadialUse &use : used_.radial[own.species]) {
+      const double slope = used_.functions[use.function](own.r, own.cutoff).slope;
+      for (std::size_t e = 0; e < n_energies; ++e)
+        slopes_[e] += g[e * row() + use.feature] * use.scale * slope;
+    }
+    for (std::size_t e = 0; e < n_energies; ++e)
+      for (int x = 0; x < 3; ++x) f_ij[e * n_pairs + own.pair][x] -= slopes_[e] * own.unit[x];
   }
-  for_pairs(used_, center, pair_,
-            [&](std::size_t j, std::size_t k, const std::vector<AngularUse> &uses) {
-              NeighborPair::Slopes slopes;
-              for (const AngularUse &use : uses)
-                pair_.add(use.distance, use.angle, g[use.feature] * use.scale, slopes);
-              double along_j[3], along_k[3];
-              pair_.gradients(slopes, along_j, along_k);
-              for (int x = 0; x < 3; ++x) {
-                f_ij[center.neighbors[j].pair][x] -= along_j[x];
-                f_ij[center.neighbors[k].pair][x] -= along_k[x];
-              }
-            });
+  for_pairs(
+      used_, center, pair_, [&](std::size_t j, std::size_t k, const std::vector<AngularUse> &uses) {
+        for (std::size_t e = 0; e < n_energies; ++e) {
+          NeighborPair::Slopes slopes;
+          for (const AngularUse &use : uses)
+            pair_.add(use.distance, use.angle, g[e * row() + use.feature] * use.scale, slopes);
+          double along_j[3], along_k[3];
+          pair_.gradients(slopes, along_j, along_k);
+          double(*own)[3] = f_ij + e * n_pairs;
+          for (int x = 0; x < 3; ++x) {
+            own[center.neighbors[j].pair][x] -= along_j[x];
+            own[center.neighbors[k].pair][x] -= along_k[x];
+          }
+        }
+      });
 }
 
 std::unique_ptr<FeatureGradients> SymmetryBlock::make_gradients(std::size_t n_atoms) {

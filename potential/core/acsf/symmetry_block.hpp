@@ -57,8 +57,9 @@ class SymmetryBlock : public FeatureBlock {
   void gather(const Environments &environments, const std::size_t *centers, int n) override;
   /// Exponentials and cutoff functions of all neighbours.
   void expand() override;
-  void representation_adjoint(const double *g) override { g_ = g; }
-  void expansion_adjoint(double (*f_ij)[3]) override;
+  /// Keeps g: features are functions of the neighbours themselves.
+  void representation_adjoint(const double *g, std::size_t energy) override;
+  void expansion_adjoint(std::size_t n_energies, double (*f_ij)[3], std::size_t n_pairs) override;
 
   std::unique_ptr<FeatureGradients> make_gradients(std::size_t n_atoms) override;
 
@@ -71,12 +72,15 @@ class SymmetryBlock : public FeatureBlock {
 
  private:
   void values(double *p) override;
-  void adjoint(const Center &center, const double *g, double (*f_ij)[3]);
+  /// g of the energies begin a row of g_ after each other, f_ij n_pairs.
+  void adjoint(const Center &center, std::size_t n_energies, const double *g, double (*f_ij)[3],
+               std::size_t n_pairs);
+  std::size_t row() const { return centers_.size() * n_features(); }
 
   const SymmetryFunctions &used_;
   NeighborPair pair_;
   std::vector<Center> centers_;  ///< [capacity]
-  const double *g_ = nullptr;
+  AlignedVector g_, slopes_;     ///< [energies asked for so far][capacity][n_features]; [these]
 };
 
 /// visit(j, k, uses) for all pairs of neighbours of a centre that feed features, when `pair` has

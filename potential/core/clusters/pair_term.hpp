@@ -34,6 +34,11 @@ constexpr std::size_t pair_index(std::size_t a, std::size_t b, std::size_t n_spe
 void add_pair_term(const PairTerm &term, const Environments &environments, std::size_t n_species,
                    const std::size_t *centers, int n, const Outputs &outputs);
 
+/// Adds what members of a committee deviate by: energies and forces, those that are asked for.
+void add_pair_members(const PairTerm &term, const Environments &environments,
+                      std::size_t n_species, std::size_t n_members, const std::size_t *centers,
+                      int n, const Outputs &outputs);
+
 /// Rows of one structure whose product with the knots of one function gives its energy, forces and
 /// virial: rows[1 + 3 n_atoms + 6][3 n_knots], or only the first without gradients.
 void pair_design(const PairTerm &term, std::size_t function, const Environments &environments,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/simd.hpp"
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_process.hpp"
 #include "clusters/uniform_spline.hpp"
@@ -19,7 +20,8 @@ struct TripletFunction {
   /// [radial][radial][third], then kSplinePadded zeros: whole vectors are read from anywhere
   std::vector<double> coefficients;
   std::vector<TripletProcess> processes;
-  std::vector<std::vector<double>> members;  ///< [n_members] as the coefficients, or empty
+  /// [vectors of members][radial][radial][third][kLanes] as the coefficients, or empty
+  AlignedVector members;
 };
 
 struct TripletTerm {
@@ -66,6 +68,11 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
 void add_triplet_term(const TripletTerm &term, const Environments &environments,
                       std::size_t n_species, const std::size_t *centers, int n,
                       const Outputs &outputs);
+
+/// Adds what members of a committee deviate by: energies and forces, those that are asked for.
+void add_triplet_members(const TripletTerm &term, const Environments &environments,
+                         std::size_t n_species, std::size_t n_members, const std::size_t *centers,
+                         int n, const Outputs &outputs);
 
 /// Sparse points of one function, eq. (22c): for each the coefficients of its splines in r_ij, r_ik
 /// and r_jk, which make G when multiplied by the weights and added up.

@@ -11,6 +11,8 @@
 
 namespace soap_gpr {
 
+constexpr int kEnergies = 8;  ///< at a time, which share derivatives that all of them need
+
 class FeatureBlock {
  public:
   /// Of at most `capacity` centres with this choice of features; the term outlives the object.
@@ -25,10 +27,12 @@ class FeatureBlock {
   virtual void expand() = 0;
   /// Features, of unit length where the kernel is normalised.
   void represent();
-  /// The adjoint of features, from g[n][n_features] = ∂ε/∂p, which lives on to the next call.
-  virtual void representation_adjoint(const double *g) = 0;
-  /// f_ij[pair] -= ∂ε_i/∂r_ij
-  virtual void expansion_adjoint(double (*f_ij)[3]) = 0;
+  /// The adjoint of features, from g[n][n_features] = ∂ε/∂p of one of kEnergies energies.
+  virtual void representation_adjoint(const double *g, std::size_t energy) = 0;
+  /// f_ij[pair] -= ∂ε_i/∂r_ij of the first energies, each after that one's; f_ij of the next begins
+  /// n_pairs further on.
+  virtual void expansion_adjoint(std::size_t n_energies, double (*f_ij)[3],
+                                 std::size_t n_pairs) = 0;
 
   /// The first three.
   void compute(const Environments &environments, const std::size_t *centers, int n) {

@@ -10,12 +10,6 @@
 
 namespace soap_gpr {
 
-/// What the points of a sparse set weigh in one of the model's targets, docs/theory.md eq. (23).
-struct TargetWeights {
-  std::size_t target = 0;       ///< its place in ModelData::targets
-  std::vector<double> weights;  ///< [size] unit of the target per eV²
-};
-
 /// Sparse points and weights of one centre species, or of all.
 struct SparseSet {
   int size = 0;
@@ -25,8 +19,9 @@ struct SparseSet {
   std::vector<double> projection;  ///< [rank][n_features]: y = P p̂ meets the points; empty: y = p̂
   std::vector<int> species;        ///< [size] of the points; empty: that of the centre
   std::vector<std::vector<double>> coupling;  ///< [of the centre][of the point] κ_c; empty: 1
-  std::vector<TargetWeights> targets;         ///< of those that the term has a part in
-  std::vector<double> members;                ///< [n_members][size] of the weights, or empty
+  std::vector<std::size_t> targets;    ///< places of those that the term has a part in, eq. (23)
+  std::vector<double> target_weights;  ///< [targets][size] units of the targets per eV²
+  std::vector<double> members;         ///< [n_members][size] of the weights, or empty
 };
 
 /// Which products are features.

@@ -94,7 +94,7 @@ PairTerm read_pair_term(Arrays &arrays, Entry &entry, const std::string &prefix,
     if (grid.end() > term.cutoff * (1 + 1e-12))
       throw Error("the model file's spline segments do not end at the cutoff");
     const auto knots = arrays.read(prefix + "table" + suffix, {std::size_t(grid.n_knots()), 3});
-    term.functions.push_back({grid, {knots.begin(), knots.end()}});
+    term.functions.push_back({grid, {knots.begin(), knots.end()}, {}});
     if (fixed) continue;
     const std::size_t size = arrays.read(prefix + "weights" + suffix, {kAny}).size();
     arrays.read(prefix + "sparse_points" + suffix, {size});

@@ -33,8 +33,10 @@ bool read_weights(Arrays &arrays, const std::string &prefix, std::size_t target,
   for (std::size_t s = 0; s < sets.size(); ++s) {
     const std::size_t size = sets[s].size;
     const auto weights = arrays.read(prefix + std::to_string(s), {size});
-    if (std::any_of(weights.begin(), weights.end(), [](double w) { return w != 0; }))
-      sets[s].targets.push_back({target, weights});
+    if (std::all_of(weights.begin(), weights.end(), [](double w) { return w == 0; })) continue;
+    std::vector<double> &all = sets[s].target_weights;
+    sets[s].targets.push_back(target);
+    all.insert(all.end(), weights.begin(), weights.end());
   }
   return true;
 }

@@ -44,10 +44,10 @@ void read_members(Arrays &arrays, const std::string &prefix, std::size_t n_membe
     const auto all = read_deviations(arrays, prefix + "table." + std::to_string(p),
                                      {rows, radial, third}, n_members);
     const std::size_t size = rows * radial * third;
-    for (std::size_t c = 0; size > 0 && c < n_members; ++c) {
-      own.members.emplace_back(&all[c * size], &all[c * size] + size);
-      own.members.back().resize(size + kSplinePadded);
-    }
+    own.members.resize(padded(int(n_members)) * size);
+    for (std::size_t c = 0; c < n_members; ++c)
+      for (std::size_t k = 0; k < size; ++k)
+        own.members[(c / kLanes * size + k) * kLanes + c % kLanes] = all[c * size + k];
   }
 }
 

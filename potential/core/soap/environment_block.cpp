@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "soap/environment_block.hpp"
 
+#include <algorithm>
+
 #include "soap/density_gradients.hpp"
 
 namespace soap_gpr {
@@ -18,8 +20,8 @@ EnvironmentBlock::EnvironmentBlock(const SoapLayout &soap, std::size_t choice, i
       offset_(capacity),
       neighborhoods_(capacity),
       c_(std::size_t(capacity) * row()),
-      g_c_(c_.size()),
-      scratch_(representation_.scratch_size()) {}
+      scratch_(representation_.scratch_size()),
+      g_c_(c_.size()) {}
 
 std::unique_ptr<FeatureGradients> EnvironmentBlock::make_gradients(std::size_t n_atoms) {
   return std::make_unique<DensityGradients>(soap_, *this, n_atoms);
@@ -43,13 +45,16 @@ void EnvironmentBlock::values(double *p) {
   representation_.values(n_, c_.data(), scratch_.data(), p);
 }
 
-void EnvironmentBlock::representation_adjoint(const double *g) {
-  representation_.adjoint(n_, c_.data(), g, scratch_.data(), g_c_.data());
+void EnvironmentBlock::representation_adjoint(const double *g, std::size_t energy) {
+  g_c_.resize(std::max(g_c_.size(), (energy + 1) * c_.size()));
+  representation_.adjoint(n_, c_.data(), g, scratch_.data(), &g_c_[energy * c_.size()]);
 }
 
-void EnvironmentBlock::expansion_adjoint(double (*f_ij)[3]) {
+void EnvironmentBlock::expansion_adjoint(std::size_t n_energies, double (*f_ij)[3],
+                                         std::size_t n_pairs) {
   for (int i = 0; i < n_; ++i)
-    expansion_.adjoint(neighborhoods_[i], &g_c_[i * row()], f_ij + offset_[i]);
+    expansion_.adjoint(neighborhoods_[i], n_energies, &g_c_[i * row()], c_.size(),
+                       f_ij + offset_[i], n_pairs);
 }
 
 }  // namespace soap_gpr

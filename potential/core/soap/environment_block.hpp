@@ -16,8 +16,8 @@ class EnvironmentBlock : public FeatureBlock {
   /// Density coefficients.
   void expand() override;
   /// ∂ε/∂c from g[n][n_features] = ∂ε/∂p.
-  void representation_adjoint(const double *g) override;
-  void expansion_adjoint(double (*f_ij)[3]) override;
+  void representation_adjoint(const double *g, std::size_t energy) override;
+  void expansion_adjoint(std::size_t n_energies, double (*f_ij)[3], std::size_t n_pairs) override;
 
   std::unique_ptr<FeatureGradients> make_gradients(std::size_t n_atoms) override;
 
@@ -36,7 +36,8 @@ class EnvironmentBlock : public FeatureBlock {
   std::vector<int> species_;                 ///< [capacity]
   std::vector<std::size_t> offset_;          ///< [capacity] where a centre's pairs begin
   std::vector<Neighborhood> neighborhoods_;  ///< [capacity]
-  AlignedVector c_, g_c_, scratch_;
+  AlignedVector c_, scratch_;
+  AlignedVector g_c_;  ///< as c_, of as many energies as were asked for so far
 };
 
 }  // namespace soap_gpr

@@ -144,33 +144,40 @@ struct PairGradients {
 
 }  // namespace
 
-void Expansion::adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]) {
+void Expansion::adjoint(const Neighborhood &neighborhood, std::size_t n_energies, const double *g,
+                        std::size_t g_stride, double (*f_ij)[3], std::size_t f_stride) {
   for (const auto &batch : neighborhood.batches()) {
-    const RadialTable &table = density_.tables[batch.table];
-    const int dimensions = density_.map.dimensions;
     prepare(batch);
-    if (dimensions) weigh(batch);
-    PairGradients gradients;
-    for (int l = 0; l <= density_.l_max; ++l) {
-      const Channels &channels = density_.channels[l];
-      const ChannelGroup &group = table.groups()[l];
-      const Lanes *s = &s_lanes_[group.offset], *ds = &ds_lanes_[group.offset];
-      const PlainGradient own{g + channels.offset + group.q_begin, channels.stride};
-      const Lanes *y = &y_[l * l], *dy = &dy_[3 * l * l];
-      if (dimensions) {
-        const MappedGradient mapped{own.g, own.stride, group.size, dimensions, u_lanes_.data()};
-        gradients.add_l(l, group.size, mapped, s, ds, y, dy);
-      } else {
-        gradients.add_l(l, group.size, own, s, ds, y, dy);
-      }
+    if (density_.map.dimensions) weigh(batch);
+    for (std::size_t e = 0; e < n_energies; ++e)
+      adjoint_of_batch(batch, g + e * g_stride, f_ij + e * f_stride);
+  }
+}
+
+void Expansion::adjoint_of_batch(const Neighborhood::Batch &batch, const double *g,
+                                 double (*f_ij)[3]) const {
+  const RadialTable &table = density_.tables[batch.table];
+  const int dimensions = density_.map.dimensions;
+  PairGradients gradients;
+  for (int l = 0; l <= density_.l_max; ++l) {
+    const Channels &channels = density_.channels[l];
+    const ChannelGroup &group = table.groups()[l];
+    const Lanes *s = &s_lanes_[group.offset], *ds = &ds_lanes_[group.offset];
+    const PlainGradient own{g + channels.offset + group.q_begin, channels.stride};
+    const Lanes *y = &y_[l * l], *dy = &dy_[3 * l * l];
+    if (dimensions) {
+      const MappedGradient mapped{own.g, own.stride, group.size, dimensions, u_lanes_.data()};
+      gradients.add_l(l, group.size, mapped, s, ds, y, dy);
+    } else {
+      gradients.add_l(l, group.size, own, s, ds, y, dy);
     }
-    const Lanes *unit = batch.unit;
-    const Lanes *v = gradients.angular;
-    const Lanes along = v[0] * unit[0] + v[1] * unit[1] + v[2] * unit[2];
-    for (int x = 0; x < 3; ++x) {
-      const Lanes gradient = (v[x] - unit[x] * along) / batch.r + unit[x] * gradients.radial;
-      for (int j = 0; j < batch.size; ++j) f_ij[batch.pair[j]][x] -= gradient[j];
-    }
+  }
+  const Lanes *unit = batch.unit;
+  const Lanes *v = gradients.angular;
+  const Lanes along = v[0] * unit[0] + v[1] * unit[1] + v[2] * unit[2];
+  for (int x = 0; x < 3; ++x) {
+    const Lanes gradient = (v[x] - unit[x] * along) / batch.r + unit[x] * gradients.radial;
+    for (int j = 0; j < batch.size; ++j) f_ij[batch.pair[j]][x] -= gradient[j];
   }
 }
 

@@ -35,8 +35,10 @@ class Expansion {
   /// c[n_coefficients]
   void coefficients(const Neighborhood &neighborhood, int center_species, double *c);
 
-  /// f_ij[pair] -= ∂(g · c)/∂r_ij for a gradient g = ∂ε/∂c of the layout of c.
-  void adjoint(const Neighborhood &neighborhood, const double *g, double (*f_ij)[3]);
+  /// f_ij[pair] -= ∂(g · c)/∂r_ij for gradients g = ∂ε/∂c of the layout of c of several energies,
+  /// which begin g_stride and f_stride after each other.
+  void adjoint(const Neighborhood &neighborhood, std::size_t n_energies, const double *g,
+               std::size_t g_stride, double (*f_ij)[3], std::size_t f_stride);
 
   /// dc[3][n_coefficients] = ∂c/∂r of neighbour k of a batch; only what its table feeds is written.
   void derivative(const Neighborhood::Batch &batch, int k, double *dc);
@@ -44,6 +46,8 @@ class Expansion {
   void prepare(const Neighborhood::Batch &batch);
 
  private:
+  /// The adjoint of a prepared and weighed batch for one energy.
+  void adjoint_of_batch(const Neighborhood::Batch &batch, const double *g, double (*f_ij)[3]) const;
   /// Adds a batch's harmonics y, weighted or not, times its radial functions, to the channels from
   /// `block` times their number on.
   void add_batch(const RadialTable &table, int size, const Lanes *y, int block, double *c) const;

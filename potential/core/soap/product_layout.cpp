@@ -7,9 +7,17 @@
 #include "base/lanes_of_rows.hpp"
 #include "features/unit_length.hpp"
 #include "soap/soap_layout.hpp"
+#include "soap/weight_columns.hpp"
 #include "uncertainty/kernel_panels.hpp"
 
 namespace soap_gpr {
+
+namespace {
+
+WeightColumns targets(const SparseSet &set) { return {set, set.target_weights}; }
+WeightColumns members(const SparseSet &set) { return {set, set.members}; }
+
+}  // namespace
 
 ProductLayout::ProductLayout(const ProductTerm &own) : term(own) {
   for (const SoapTerm &factor : own.factors)
@@ -51,14 +59,16 @@ ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout
     const std::size_t n_features = blocks_.back()->n_features();
     p_hat_.emplace_back(n_features * kPanelWidth);
     g_hat_.emplace_back(n_features * kPanelWidth);
+    slopes_.emplace_back();
     dot_.emplace_back(std::size_t(kKernelTile) * kPanelWidth);
     most = std::max(most, n_features);
   }
   g_.resize(most * kPanelWidth);
-  std::size_t n_targets = 0;
+  std::size_t n_columns = 0;
   for (const SparseSet &set : layout.term.factors[0].sparse)
-    n_targets = std::max(n_targets, set.targets.size());
-  targets_.resize(n_targets * kPanelWidth);
+    n_columns = std::max(n_columns, std::size_t(targets(set).n + members(set).n));
+  sums_.resize(n_columns * kPanelWidth);
+  kernels_.resize(n_columns ? kKernelTile * kPanelWidth : 0);
 }
 
 void ProductWorkspace::evaluate(const Environments &environments, const std::size_t *centers, int n,
@@ -74,34 +84,78 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
                                       const Outputs &outputs) {
   const int species = environments.species[centers[0]], width = padded(n);
   const bool gradient = outputs.f_ij != nullptr;
+  const SparseSet &set = layout_.term.factors[0].sparse[species];
+  const bool member_forces = outputs.member_f_ij && members(set).n;
   for (std::size_t f = 0; f < blocks_.size(); ++f) {
     blocks_[f]->compute(environments, centers, n);
     panel_of_rows(n, n_features(f), blocks_[f]->p_hat(), p_hat_[f].data());
     std::fill(g_hat_[f].begin(), g_hat_[f].end(), 0.0);
+    if (member_forces) slopes_[f].resize(std::size_t(set.size) * kPanelWidth);
   }
   Lanes energies[kPanelVectors] = {};
-  std::fill(targets_.begin(), targets_.end(), 0.0);
-  const SparseSet &set = layout_.term.factors[0].sparse[species];
+  std::fill(sums_.begin(), sums_.end(), 0.0);
   for (int begin = 0; begin < set.size; begin += kKernelTile) {
     const int n_points = std::min(kKernelTile, set.size - begin);
     multiply_tile(species, begin, n_points, width);
     if (kernels) store_kernels(*kernels, first, begin, n_points, width);
-    if (outputs.targets) add_targets(set, begin, n_points, width);
+    if (outputs.targets || outputs.members || member_forces)
+      add_columns(set, begin, n_points, width, outputs);
     add_tile(species, begin, n_points, width, gradient, energies);
   }
   for (int i = 0; i < n; ++i) outputs.energies[centers[i]] += energies[i / kLanes][i % kLanes];
-  for (std::size_t k = 0; outputs.targets && k < set.targets.size(); ++k)
-    for (int i = 0; i < n; ++i)
-      outputs.targets[set.targets[k].target * environments.n_atoms + centers[i]] +=
-          targets_[k * kPanelWidth + i];
+  hand_out(set, environments.n_atoms, centers, n, outputs);
   for (std::size_t f = 0; gradient && f < blocks_.size(); ++f) {
-    const FeatureBlock &own = *blocks_[f];
-    const double *dual = own.dual() == own.p_hat() ? nullptr : own.dual();
-    unit_length_adjoint(true, int(n_features(f)), n, p_hat_[f].data(), g_hat_[f].data(), dual,
-                        own.norm(), g_.data());
-    blocks_[f]->representation_adjoint(g_.data());
-    blocks_[f]->expansion_adjoint(outputs.f_ij);
+    representation_adjoint(f, n, 0);
+    blocks_[f]->expansion_adjoint(1, outputs.f_ij, 0);
   }
+  if (member_forces)
+    add_member_forces(species, n, environments.offset[environments.n_atoms], outputs.member_f_ij);
+}
+
+void ProductWorkspace::representation_adjoint(std::size_t f, int n, int energy) {
+  const FeatureBlock &own = *blocks_[f];
+  const double *dual = own.dual() == own.p_hat() ? nullptr : own.dual();
+  unit_length_adjoint(true, int(n_features(f)), n, p_hat_[f].data(), g_hat_[f].data(), dual,
+                      own.norm(), g_.data());
+  blocks_[f]->representation_adjoint(g_.data(), energy);
+}
+
+void ProductWorkspace::add_member_forces(int species, int n, std::size_t n_pairs,
+                                         double (*f_ij)[3]) {
+  const int n_members = members(layout_.term.factors[0].sparse[species]).n;
+  for (std::size_t f = 0; f < blocks_.size(); ++f)
+    for (int first = 0; first < n_members; first += kEnergies) {
+      const int count = std::min(kEnergies, n_members - first);
+      for (int c = 0; c < count; ++c) {
+        add_member_gradient(f, species, first + c, padded(n));
+        representation_adjoint(f, n, c);
+      }
+      blocks_[f]->expansion_adjoint(count, f_ij + first * n_pairs, n_pairs);
+    }
+}
+
+void ProductWorkspace::add_member_gradient(std::size_t f, int species, int member, int width) {
+  const SparseSet &set = layout_.term.factors[0].sparse[species];
+  std::fill(g_hat_[f].begin(), g_hat_[f].end(), 0.0);
+  for (int begin = 0; begin < set.size; begin += kKernelTile) {
+    const int n_points = std::min(kKernelTile, set.size - begin);
+    members(set).weigh(member, begin, n_points, width, &slopes_[f][std::size_t(begin) * width],
+                       dot_[f].data());
+    panel_product<true>(width, int(n_features(f)), n_points,
+                        {points(f, species, begin), 1, n_features(f)}, dot_[f].data(),
+                        g_hat_[f].data());
+  }
+}
+
+void ProductWorkspace::hand_out(const SparseSet &set, std::size_t n_atoms,
+                                const std::size_t *centers, int n, const Outputs &outputs) const {
+  const double *sums = sums_.data();
+  const auto add = [&](int n_columns, const auto &row, double *rows) {
+    for (int k = 0; k < n_columns; ++k, sums += padded(n))
+      for (int i = 0; rows && i < n; ++i) rows[row(k) * n_atoms + centers[i]] += sums[i];
+  };
+  add(targets(set).n, [&](int k) { return set.targets[k]; }, outputs.targets);
+  add(members(set).n, [](int k) { return std::size_t(k); }, outputs.members);
 }
 
 const double *ProductWorkspace::points(std::size_t factor, int species, int begin) const {
@@ -130,18 +184,23 @@ void ProductWorkspace::store_kernels(const KernelColumns &kernels, int first, in
   }
 }
 
-void ProductWorkspace::add_targets(const SparseSet &set, int begin, int n_points, int width) {
+void ProductWorkspace::add_columns(const SparseSet &set, int begin, int n_points, int width,
+                                   const Outputs &outputs) {
+  const bool slopes = outputs.member_f_ij && members(set).n;
   Lanes x[kMaxFactors];
   for (int m = 0; m < n_points; ++m)
     for (int i = 0; i < width; i += kLanes) {
-      for (std::size_t f = 0; f < blocks_.size(); ++f)
-        x[f] = load(&dot_[f][std::size_t(m) * width + i]);
-      const Lanes kernel = product_kernel(layout_.term, 1.0, x);
-      for (std::size_t k = 0; k < set.targets.size(); ++k) {
-        double *own = &targets_[k * kPanelWidth + i];
-        store(own, load(own) + set.targets[k].weights[begin + m] * kernel);
-      }
+      const std::size_t at = std::size_t(m) * width + i;
+      for (std::size_t f = 0; f < blocks_.size(); ++f) x[f] = load(&dot_[f][at]);
+      store(&kernels_[at], product_kernel(layout_.term, 1.0, x));
+      for (std::size_t f = 0; slopes && f < blocks_.size(); ++f)
+        store(&slopes_[f][std::size_t(begin) * width + at], x[f]);
     }
+  const WeightColumns of_targets = targets(set);
+  if (outputs.targets) of_targets.add_tile(begin, n_points, width, kernels_.data(), sums_.data());
+  if (outputs.members)
+    members(set).add_tile(begin, n_points, width, kernels_.data(),
+                          sums_.data() + std::size_t(of_targets.n) * width);
 }
 
 void ProductWorkspace::add_tile(int species, int begin, int n_points, int width, bool gradient,

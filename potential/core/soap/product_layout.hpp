@@ -33,7 +33,7 @@ class ProductWorkspace {
  public:
   explicit ProductWorkspace(const ProductLayout &layout);
 
-  /// Adds energies, f_ij and targets of n centres of one species; `kernels` get k(i, m) when given.
+  /// Adds what is asked for of n centres of one species; `kernels` get k(i, m) when given.
   void evaluate(const Environments &environments, const std::size_t *centers, int n,
                 const KernelColumns *kernels, const Outputs &outputs);
 
@@ -44,8 +44,16 @@ class ProductWorkspace {
   // energies, whose slopes take their place.
   void multiply_tile(int species, int begin, int n_points, int width);
   void store_kernels(const KernelColumns &kernels, int first, int begin, int n_points, int width);
-  void add_targets(const SparseSet &set, int begin, int n_points, int width);
+  void add_columns(const SparseSet &set, int begin, int n_points, int width,
+                   const Outputs &outputs);
   void add_tile(int species, int begin, int n_points, int width, bool gradient, Lanes *energies);
+  /// Sums with further weights, to the atoms.
+  void hand_out(const SparseSet &set, std::size_t n_atoms, const std::size_t *centers, int n,
+                const Outputs &outputs) const;
+  /// Of a factor: from g_hat_ to the block, as one of its energies.
+  void representation_adjoint(std::size_t f, int n, int energy);
+  void add_member_forces(int species, int n, std::size_t n_pairs, double (*f_ij)[3]);
+  void add_member_gradient(std::size_t f, int species, int member, int width);  ///< into g_hat_
   const double *points(std::size_t factor, int species, int begin) const;
   std::size_t n_features(std::size_t factor) const { return blocks_[factor]->n_features(); }
 
@@ -53,7 +61,8 @@ class ProductWorkspace {
   std::vector<std::unique_ptr<FeatureBlock>> blocks_;  ///< [factor]
   std::vector<AlignedVector> p_hat_, g_hat_, dot_;     ///< [factor] panels, centres side by side
   AlignedVector g_;                                    ///< [centre][n_features] of one factor
-  AlignedVector targets_;                              ///< [target of the set][kPanelWidth]
+  AlignedVector kernels_, sums_;       ///< of a tile; [targets, then members of the set][width]
+  std::vector<AlignedVector> slopes_;  ///< [factor][points][width] where forces of members ask
 };
 
 }  // namespace soap_gpr

@@ -87,7 +87,9 @@ const KernelColumns *VarianceWorkspace::add_features(std::size_t term, const std
   const KernelSum &sum = full_[term][s];
   const std::vector<int> species(n, species_);
   scratch_.resize(std::max(scratch_.size(), sum.scratch_size(n)));
-  sum.fill_kernels(n, species.data(), block.p_hat(), scratch_.data(), *kernels);
+  KernelSum::Sums sums;
+  sums.kernels = kernels;
+  sum.add({n, species.data(), block.p_hat(), block.p_hat(), block.norm()}, scratch_.data(), sums);
   return nullptr;
 }
 
