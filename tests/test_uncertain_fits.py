@@ -278,6 +278,15 @@ def test_derivatives_and_models_without_a_potential_are_refused(folder):
         fit(settings, progress=False)
 
 
+def test_targets_have_no_measures_which_is_said_once(folder):
+    settings = settings_in(folder) | {"targets": [SITE]}
+    settings["data"] = {"train": [write_frames(folder / "labelled.xyz", labelled(8, 1))]}
+    made = fit(settings, progress=False)
+    said = [text for text in made.warnings if "[uncertainty]" in text]
+    assert said == ["[uncertainty]: measures are of the potential alone; [[targets]] have none"]
+    assert made.model.uncertainty.n_members == 4 and made.model.targets[0].name == "site"
+
+
 def test_refit_has_no_measures_of_the_old_fit(folder):
     settings = settings_in(folder) | {"solver": {"keep_factor": True}}
     made = refit(fit(settings, progress=False).model, jitter=1e-8)

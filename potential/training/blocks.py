@@ -84,10 +84,16 @@ _LEAST = 4  # blocks, of which two are in each half
 
 def dealt(settings: FitSettings, structures: Sequence[Structure]) -> Blocks | None:
     """The blocks of the structures that are fitted, None without [uncertainty]. Raises SoapGprError
-    when there are fewer than blocks."""
+    when there are fewer than blocks, or none as there is no potential."""
     if settings.uncertainty is None:
         return None
-    return Blocks.dealt(settings.uncertainty, fitted(settings, structures), f"{settings.file}: ")
+    own = fitted(settings, structures)
+    if not own:
+        raise SoapGprError(
+            f"{settings.file}: [uncertainty]: found no energies, forces or virials to fit, "
+            "expected them: [[targets]] have no measures of their errors"
+        )
+    return Blocks.dealt(settings.uncertainty, own, f"{settings.file}: ")
 
 
 def fitted(settings: FitSettings, structures: Sequence[Structure]) -> list[Structure]:

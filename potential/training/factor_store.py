@@ -189,9 +189,10 @@ class FactorStore:
                 qrs[b].add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
                 n_rows += self._n_rows[group, label, b]
         triangles = [qr.finish() for qr in qrs]
-        if settings.uncertainty is None or len(triangles) == 1:
-            return replace(Triangle.of_blocks(triangles, n_rows), blocks=[])
-        return Triangle.of_blocks(triangles, n_rows)
+        if len(triangles) == 1:
+            return Triangle(triangles[0], n_rows)
+        whole = Triangle.of_blocks(triangles, n_rows)
+        return whole if settings.uncertainty else replace(whole, blocks=[])
 
     def of_targets(
         self, problem: TargetProblem, priors: Sequence[Prior]

@@ -44,7 +44,7 @@ from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
 from potential.training.targets import fit_targets
-from potential.training.uncertainty import kept_rows, require_potential, with_uncertainty
+from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def _fit(
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
     if not has_potential(settings, ordered):
-        require_potential(settings)
+        dealt(settings, ordered)  # refuses [uncertainty]
         return _fit_targets_alone(settings, data, ranks, progress, checkpoint, factor, seconds)
     store = None
     if factor is None:
@@ -157,10 +157,8 @@ def _fit(
     regression = solved(solution, triangle.n_rows)
     if settings.uncertainty is not None and blocks is not None:
         with _timed(seconds, "uncertainty"):
-            of = ordered, data.test
-            measured = with_uncertainty(
-                model, solution.weights, triangle, blocks, settings, of, ranks, progress, kept
-            )
+            of = (model, solution.weights, triangle, blocks, settings, ordered, data.test)
+            measured = with_uncertainty(FullFit(*of, ranks, progress, kept))
         model, warnings = measured.model, warnings + measured.warnings
         regression |= {"uncertainty": measured.record}
     steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from potential.errors import SoapGprError
 from potential.model.uncertainty import Uncertainty
 from potential.runtime.progress import Progress
 from potential.runtime.ranks import Ranks
@@ -46,15 +45,6 @@ class Measured:
     warnings: list[str] = field(default_factory=list)
 
 
-def require_potential(settings: FitSettings) -> None:
-    """Raise SoapGprError for measures of a model that has no potential."""
-    if settings.uncertainty is not None:
-        raise SoapGprError(
-            f"{settings.file}: [uncertainty]: found no energies, forces or virials to fit, "
-            "expected them: [[targets]] have no measures of their errors"
-        )
-
-
 def calibrated(settings: FitSettings, structures: Sequence[Structure]) -> list[Structure]:
     """The training structures on which scales are found."""
     assert settings.uncertainty is not None
@@ -69,17 +59,20 @@ def kept_rows(settings: FitSettings, structures: Sequence[Structure]) -> KeptRow
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """The full fit and what its measures are made of."""
+class FullFit:
+    """A fit with [uncertainty], and what its measures are made of."""
 
     model: TrainingModel
     weights: np.ndarray  # of the full fit
-    triangle: Triangle  # of the problem with its prior, on the first rank, with those of the blocks
+    # On the first rank: of the problem with its prior, and those of the blocks, which are used up.
+    triangle: Triangle
     blocks: Blocks
     settings: FitSettings
     train: Sequence[Structure]
     test: Sequence[Structure]
     ranks: Ranks
+    progress: Progress
+    kept: KeptRows | None = None  # rows of ``calibrated`` structures
 
     @property
     def own(self) -> UncertaintySettings:
@@ -92,31 +85,16 @@ class _Problem:
         return self.triangle.R[:-1, :-1]
 
 
-def with_uncertainty(
-    model: TrainingModel,
-    weights: np.ndarray,
-    triangle: Triangle,
-    blocks: Blocks,
-    settings: FitSettings,
-    data: tuple[Sequence[Structure], Sequence[Structure]],
-    ranks: Ranks,
-    progress: Progress,
-    kept: KeptRows | None = None,
-) -> Measured:
-    """The model of the full fit with the measures that [uncertainty] asks for.
-
-    weights: of the full fit; triangle: of the problem with its prior, on the first rank, with those
-    of the blocks, which are used up; data: training structures and test structures; kept: rows of
-    ``calibrated`` structures.
-    """
-    problem = _Problem(model, weights, triangle, blocks, settings, *data, ranks)
-    own = problem.own
+def with_uncertainty(problem: FullFit) -> Measured:
+    """The model with the measures that [uncertainty] asks for."""
+    model, own, ranks = problem.model, problem.own, problem.ranks
+    triangle, blocks, settings = problem.triangle, problem.blocks, problem.settings
     with ranks.together():
         U = prior_factor(model.kernel_matrix(), settings.solver.jitter)
         first = WhitenedBlocks(triangle.R, U, triangle.blocks) if ranks.is_first else None
     members, has = _members(own, first, blocks.n_blocks, ranks)
     left = NotFollowed(model, U) if own.variance else None
-    calibration = _calibration(problem, first, members, has, left, progress, kept)
+    calibration = _calibration(problem, first, members, has, left)
     del first
     arrays, seen = dict[str, np.ndarray](), tuple[float, ...]()
     if own.committee:
@@ -125,7 +103,7 @@ def with_uncertainty(
         arrays |= ranks.from_first(lambda: variance_arrays(model, problem.R, U))
         with ranks.together():  # shared as rows were
             mine = fitted(settings, share_of(ranks, problem.train, model))
-            largest = edges(model, left, arrays, mine, progress)
+            largest = edges(model, left, arrays, mine, problem.progress)
         seen = tuple(np.max(ranks.all_gather(largest), axis=0).tolist())
     measures = Uncertainty(
         own.committee,
@@ -159,20 +137,19 @@ def _members(
 
 
 def _calibration(
-    problem: _Problem,
+    problem: FullFit,
     first: WhitenedBlocks | None,
     members: np.ndarray,
     has: np.ndarray,
     left: NotFollowed | None,
-    progress: Progress,
-    kept: KeptRows | None,
 ) -> Calibration:
     """Errors of each block by the fit without it, and of test structures by the full fit."""
     ranks, own, settings = problem.ranks, problem.own, problem.settings
     train = calibrated(settings, problem.train)
     test = in_fixed_order(fitted(settings, problem.test))[:MOST_TESTED]
     gradients = (*train[:MOST_GRADIENTS], *test[: MOST_GRADIENTS // 2])
-    residuals, found = Residuals(problem.model, settings, left, gradients, kept), list[Found]()
+    residuals = Residuals(problem.model, settings, left, gradients, problem.kept)
+    found = list[Found]()
     # rows that are kept are on the rank that made them
     of_rank = {id(structure) for structure in share_of(ranks, problem.train, problem.model)}
 
@@ -180,7 +157,7 @@ def _calibration(
         assert first is not None
         return first.without(b, own.variance)
 
-    for b in progress(range(problem.blocks.n_blocks), "calibration"):
+    for b in problem.progress(range(problem.blocks.n_blocks), "calibration"):
         weights, T = ranks.from_first(partial(without, b))
         unseeing = members[~has[:, b]] if own.committee else None
         mine = [s for s in train if problem.blocks[s] == b and id(s) in of_rank]
