@@ -27,7 +27,11 @@ structures = ["pool.xyz"]
 LOOP = """\
 [loop]
 fit = "fit.toml"
-generations = 2
+generations = 1
+"""
+UNCERTAINTY = """\
+[uncertainty]
+calibration = 4
 """
 SELECT = """\
 [select]
@@ -39,7 +43,7 @@ def write_loop(folder, *, loop=LOOP, samplers=POOL, select=SELECT, label=EMT, mo
     """loop.toml, fit.toml and their data in a folder; returns the name of the first."""
     for seed, (name, n) in enumerate({"train": 4, "test": 3, "pool": n_pool}.items(), start=1):
         (folder / f"{name}.xyz").write_text(_frames(n, seed))
-    (folder / "fit.toml").write_text(small_toml(20))
+    (folder / "fit.toml").write_text(small_toml(20) + UNCERTAINTY)
     path = Path(folder) / "loop.toml"
     path.write_text("\n".join([loop, samplers, select, label, more]))
     return str(path)

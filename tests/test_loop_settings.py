@@ -3,6 +3,7 @@
 
 import pytest
 from loops import EMT, FILE, LOOP, POOL, SELECT, write_loop
+from training_data import small_toml
 
 from potential.active_learning.settings import load_loop
 from potential.cli import main
@@ -20,6 +21,7 @@ species = ["Cu", "Au"]
 IPI = '[[samplers]]\nkind = "ipi"\ninput = "input.xml"\nstructures = ["pool.xyz"]\n'
 COMMAND = '[label]\nkind = "command"\ncommand = "cp {input} {output}"\n'
 WAIT = '[label]\nkind = "wait"\n'
+COMMITTEE = "[uncertainty]\ncommittee = 4\nvariance = false\n"
 ARGUMENTS = "arguments = {colour = 3}\n"
 SCRIPT = "read_data ${data}\npair_coeff * * ${model} Cu Au\ndump d all custom 1 ${output} id\n"
 XML = "<a>${start} ${address} ${output}</a>"
@@ -51,7 +53,7 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         (dict(loop='[loop]\nfit = "no.toml"\n'), ["no.toml: no such file"]),
         (dict(loop='[loop]\nfit = "pool.xyz"\n'), ["pool.xyz: not valid TOML"]),
         (dict(loop=LOOP + "steps = 3\n"), ["[loop] unknown key 'steps'"]),
-        (dict(loop=LOOP.replace("2", "0")), ["[loop] generations: found 0, expected an integer"]),
+        (dict(loop=LOOP.replace("1", "0")), ["[loop] generations: found 0, expected an integer"]),
         (dict(loop=LOOP + "labels = 0\n"), ["[loop] labels: found 0"]),
         (dict(loop=LOOP + "uncertainty = -1\n"), ["[loop] uncertainty: found -1"]),
         (dict(loop=LOOP + 'refit = "part"\n'), ['[loop] refit: found "part"', '"factor"']),
@@ -139,6 +141,27 @@ def test_wrong_input_is_one_sentence(tmp_path, capsys, parts, words):
     assert code == 1 and len(lines) == 1 and lines[0].startswith("soap-gpr: error: "), captured.err
     assert all(word in lines[0] for word in words), lines[0]
     assert "generation" not in captured.out and not (tmp_path / "loop").exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "table", "words"),
+    [
+        ("", "", "found none with"),
+        ('by = "committee"\n', "[uncertainty]\n", "whose [uncertainty] lacks a committee"),
+        (
+            'by = "variance"\n',
+            COMMITTEE,
+            "variance = true",
+        ),
+        ('by = "rigidity"\n', "", "whose [uncertainty] lacks variance = true"),
+    ],
+)
+def test_fit_without_the_measure_is_refused(tmp_path, capsys, by, table, words):
+    path = write_loop(tmp_path, select=SELECT + by)
+    (tmp_path / "fit.toml").write_text(small_toml(20) + table)
+    assert main(["learn", path]) == 1
+    err = capsys.readouterr().err
+    assert "[select] by: found" in err and words in err and "'random'" in err
 
 
 def test_random_choice_cannot_stop_by_an_uncertainty(tmp_path, capsys):

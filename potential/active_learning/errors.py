@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from potential.measures import FORCES
 from potential.model import Evaluation, Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.scores import metrics
 from potential.structures.structure import Structure
+from potential.uncertainty.calibration import LEAST_COUNT, Predicted, quality
 
 
 def errors_of(
@@ -24,7 +27,7 @@ def errors_of(
     if not structures:
         return {}
     measures = model.uncertainty.measures if model.uncertainty else ()
-    committee = [name for name in measures if name in ("energies", "forces")]
+    committee = {FORCES}.intersection(measures)
 
     def evaluate(structure: Structure) -> Evaluation:
         with naming(structure):
@@ -40,22 +43,22 @@ def errors_of(
 def _calibration(
     structures: Sequence[Structure], found: Sequence[Evaluation]
 ) -> dict[str, float] | None:
-    """Of force components: the fractions whose error is less than one and two sigma, and the root
-    mean squares of errors and sigmas (eV/Å)."""
-    errors, sigmas = [np.zeros(0)], [np.zeros(0)]
+    """Quality of the sigmas of force components, and root mean squares of errors and sigmas (eV/Å);
+    None with too few of them."""
+    parts = []
     for structure, own in zip(structures, found, strict=True):
         sigma: Any = own.uncertainty and own.uncertainty.forces_uncertainty
-        if structure.forces is None or sigma is None:
-            continue
-        known = np.isfinite(structure.forces)
-        errors.append((own.forces - structure.forces)[known])
-        sigmas.append(sigma[known])
-    error, sigma = np.abs(np.concatenate(errors)), np.concatenate(sigmas)
-    if not len(error):
+        if structure.forces is not None and sigma is not None:
+            known = np.isfinite(structure.forces)
+            error, own_sigma = (own.forces - structure.forces)[known], sigma[known]
+            ones = np.ones(len(error))
+            parts.append(Predicted(error, own_sigma, ones, np.full(len(error), "")))
+    if not parts:
         return None
-    return {
-        "within_1_sigma": float((error <= sigma).mean()),
-        "within_2_sigma": float((error <= 2 * sigma).mean()),
-        "force_rmse": float(np.sqrt((error**2).mean())),
-        "force_sigma": float(np.sqrt((sigma**2).mean())),
+    joined = Predicted.joined(parts)
+    if len(joined.error) < LEAST_COUNT:
+        return None
+    return asdict(quality(joined, 1.0)) | {
+        "force_rmse": float(np.sqrt((joined.error**2).mean())),
+        "force_sigma": float(np.sqrt((joined.sigma**2).mean())),
     }

@@ -92,16 +92,14 @@ def _first(loop: _Loop) -> None:
     generation = Generation(loop.plan.folder, 0)
     generation.folder.mkdir(exist_ok=True)
     given = loop.plan.settings.loop.model
-    if not generation.done("fit"):
-        for step, record in (
-            ("sample", {"structures": 0, "events": {}}),
-            ("select", {"selected": [], "events": {}}),
-            ("label", {"labels": 0, "failed": []}),
-        ):
-            generation.finish(step, record)
-        if given:
-            Model.load(given).save(generation.model)
-            generation.finish("fit", {"seconds": 0.0, "warnings": []})
+    generation.state |= {
+        "sample": {"structures": 0, "events": {}},
+        "select": {"selected": [], "events": {}},
+        "label": {"labels": 0, "failed": []},
+    }
+    if given and not generation.done("fit"):
+        Model.load(given).save(generation.model)
+        generation.finish("fit", {"seconds": 0.0, "warnings": []})
     _fit(loop, generation, [])
     _report(loop, generation, None)
     _completed(loop, generation)

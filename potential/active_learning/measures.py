@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.measures import ENERGIES, FORCES
+from potential.measures import VARIANCE as VARIANCES
 from potential.model import Model
 from potential.model.evaluation import naming
-from potential.model.uncertainty import ENERGIES, FORCES
-from potential.model.uncertainty import VARIANCE as VARIANCES
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure

@@ -15,12 +15,14 @@ from potential.active_learning.label.command import CommandLabeller
 from potential.active_learning.label.labeller import Labeller
 from potential.active_learning.label.lookup import FileLabeller
 from potential.active_learning.label.waiting import WaitingLabeller
+from potential.active_learning.measures import COMMITTEE, RIGIDITY, VARIANCE
 from potential.active_learning.sample.ipi import IpiSampler
 from potential.active_learning.sample.lammps import LammpsSampler
 from potential.active_learning.sample.pool import PoolSampler
 from potential.active_learning.sample.random_structures import RandomSampler
 from potential.active_learning.sample.sampler import Sampler
 from potential.active_learning.settings import LabelSettings, LoopSettings, SamplerSettings
+from potential.active_learning.settings.loop import RANDOM
 from potential.active_learning.state import generations_in
 from potential.model import Model
 from potential.schema import Place
@@ -76,6 +78,7 @@ def plan_of(settings: LoopSettings) -> Plan:
     Raises SoapGprError for anything a user can put right.
     """
     fit = load_settings(settings.loop.fit)
+    _require_measure(settings, fit)
     specs = settings.loop.test or fit.data.test
     fit = replace(fit, data=replace(fit.data, test=()))
     data = read_fit_data(fit)
@@ -101,6 +104,22 @@ def plan_of(settings: LoopSettings) -> Plan:
     )
 
 
+def _require_measure(settings: LoopSettings, fit: FitSettings) -> None:
+    """Raise SettingError where the models of the fit have no measure to select by."""
+    by, own = settings.select.by, fit.uncertainty
+    committee = own is not None and own.committee > 0
+    variance = own is not None and own.variance
+    has = {COMMITTEE: committee, VARIANCE: variance, RIGIDITY: variance}
+    if by == RANDOM or (by is None and own is not None) or has.get(by or ""):
+        return
+    place = Place(settings.file, "select", key="by")
+    wanted = {COMMITTEE: "a committee", None: "one"}.get(by, "variance = true")
+    raise place.says(
+        f"found {'none' if by is None else repr(by)} with {settings.loop.fit}, whose [uncertainty] "
+        f"lacks {wanted}, expected it there, or {RANDOM!r}"
+    )
+
+
 def _test(
     settings: LoopSettings, fit: FitSettings, data: FitData, specs: Sequence[str]
 ) -> list[Structure]:
@@ -120,7 +139,7 @@ def _test(
 def _sampler(settings: SamplerSettings, place: Place, beads: tuple[str, ...]) -> Sampler:
     match settings:
         case of_loop.PoolSettings():
-            return PoolSampler(settings, beads)
+            return PoolSampler(settings, Path(place.source).parent, beads)
         case of_loop.RandomSettings():
             return RandomSampler(settings, beads)
         case of_loop.LammpsSettings():

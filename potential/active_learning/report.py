@@ -16,7 +16,7 @@ from potential.scores.metrics import ALL, UNITS
 from potential.version import package_version
 
 State = dict[str, Any]
-_LEVELS = {"within_1_sigma": 0.6827, "within_2_sigma": 0.9545}  # of a normal distribution
+_LEVELS = {"inside_1": 0.6827, "inside_2": 0.9545}  # of a normal distribution
 
 
 def write_report(path: Path, states: Sequence[State], title: str) -> None:
@@ -74,11 +74,11 @@ def _columns(states: Sequence[State]) -> list[tuple[str, Callable[[State], str]]
         ("labels", lambda own: str(total[own["generation"]])),
         (f"energy RMSE, {energy}", lambda own: _number(error(own, "energy"))),
         (f"force RMSE, {force}", lambda own: _number(error(own, "force"))),
-        ("within 1 σ, %", lambda own: _percent(own, "test", "within_1_sigma")),
-        ("within 2 σ, %", lambda own: _percent(own, "test", "within_2_sigma")),
+        ("within 1 σ, %", lambda own: _percent(own, "test", "inside_1")),
+        ("within 2 σ, %", lambda own: _percent(own, "test", "inside_2")),
         (f"new: force RMSE, {force}", lambda own: _number(error(own, "force", "new"))),
         (f"new: force σ, {force}", lambda own: _sigma(own, "new")),
-        ("new: within 1 σ, %", lambda own: _percent(own, "new", "within_1_sigma")),
+        ("new: within 1 σ, %", lambda own: _percent(own, "new", "inside_1")),
     ]
 
 
@@ -120,7 +120,8 @@ def _calibration(states: Sequence[State]) -> tuple[Figure, str] | None:
             found = [(s["generation"], _calibrated(s, of, name)) for s in states]
             known = [(x, 100 * y) for x, y in found if y is not None]
             if known:
-                axes.plot(*zip(*known, strict=True), style, color=color, label=f"{of}, {name[7]} σ")
+                label = f"{of}, {name[-1]} σ"
+                axes.plot(*zip(*known, strict=True), style, color=color, label=label)
         axes.axhline(100 * level, color=color, linewidth=0.8)
     if not axes.get_legend_handles_labels()[1]:
         return None

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from potential.active_learning.sample.programs import find_program
 from potential.active_learning.settings.samplers import DynamicsSettings
-from potential.errors import SoapGprError
 from potential.schema import Place
 
 TEMPERATURE = "temperature"
@@ -60,9 +59,3 @@ def temperature_of(settings: DynamicsSettings, run: int) -> dict[str, str]:
     if not settings.temperature:
         return {}
     return {TEMPERATURE: f"{settings.temperature[run % len(settings.temperature)]:g}"}
-
-
-def require_frames(frames: Collection, program: str, log: Path, why: str) -> None:
-    """Raise SoapGprError for a run that wrote no frame: its input is wrong."""
-    if not frames:
-        raise SoapGprError(f"{log}: {program} wrote no structure: {why}")

@@ -18,7 +18,6 @@ from potential.active_learning.physical import STOPPED
 from potential.active_learning.sample.dynamics import (
     TEMPERATURE,
     Input,
-    require_frames,
     require_program,
     temperature_of,
 )
@@ -73,8 +72,9 @@ class IpiSampler(Sampler):
         failed = next((log for log, code in codes.items() if code), None)
         why = reason(failed) if failed else ""
         frames = read_trajectories(folder, start)
-        log = failed or folder / _LOG
-        require_frames(frames, "i-PI", log, why or "its output has to be positions under ${output}")
+        if not frames:
+            why = why or "its output has to be positions under ${output}"
+            raise SoapGprError(f"{failed or folder / _LOG}: i-PI wrote no structure: {why}")
         if failed:
             return Sampled(frames, events=[STOPPED], said=f"{failed}: {why}")
         return Sampled(frames)

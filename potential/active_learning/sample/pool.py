@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from pathlib import Path
 
 from potential.active_learning.frames import bare
 from potential.active_learning.sample.sampler import Sampled, Sampler, Task
@@ -12,12 +14,14 @@ from potential.structures.read import read_frames
 
 
 class PoolSampler(Sampler):
-    """All structures of files that were not selected before."""
+    """All structures of files that were not selected before; their names do not depend on the
+    folder that a loop is started in."""
 
     kind = "pool"
 
-    def __init__(self, settings: PoolSettings, beads: Collection[str]):
-        self._frames = read_frames(settings.structures, beads)
+    def __init__(self, settings: PoolSettings, home: Path, beads: Collection[str]):
+        found = read_frames(settings.structures, beads)
+        self._frames = [(atoms, os.path.relpath(source, home)) for atoms, source in found]
 
     def run(self, task: Task) -> Sampled:
         left = [own for own in self._frames if own[1] not in task.taken]
