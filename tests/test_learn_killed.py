@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A loop that is killed goes on where it was: nothing is labelled twice and nothing lost."""
 
+import sys
 from collections import Counter
 
 import ase.io
@@ -23,6 +24,7 @@ class Counting(EMT):
         with open(Path(__file__).with_name("asked.txt"), "a") as stream:
             print(f"{self.results['energy']:.6f}", file=stream)
 """
+FACTOR = 'refit = "factor"\n'
 LABEL = '[label]\nkind = "calculator"\ncalculator = "counting:Counting"\n'
 SAMPLERS = POOL + '[[samplers]]\nkind = "random"\nstructures = ["train.xyz"]\nruns = 2\n'
 
@@ -30,7 +32,7 @@ SAMPLERS = POOL + '[[samplers]]\nkind = "random"\nstructures = ["train.xyz"]\nru
 def prepared(folder):
     folder.mkdir()
     (folder / "counting.py").write_text(CALCULATOR)
-    return write_loop(folder, loop=LOOP, samplers=SAMPLERS, label=LABEL)
+    return write_loop(folder, loop=LOOP + FACTOR, samplers=SAMPLERS, label=LABEL)
 
 
 def asked(folder):
@@ -84,3 +86,32 @@ def test_loop_that_is_killed_before_every_third_file_loses_nothing(tmp_path, who
     # what was calculated and not yet in its place is calculated again, once
     assert asked(folder).keys() == asked(whole).keys() and max(asked(folder).values()) <= 2
     assert_same(folder, whole)
+
+
+SCRIPT = """\
+import os, signal, sys
+from pathlib import Path
+import ase.io
+from ase.calculators.emt import EMT
+(atoms,) = ase.io.read(sys.argv[1], ":")
+with open("asked.txt", "a") as stream:
+    print(atoms.info["source"], file=stream)
+if len(Path("asked.txt").read_text().splitlines()) == 2:
+    loop = os.getppid()
+    if Path(f"/proc/{loop}/comm").read_text().strip() in ("sh", "dash", "bash"):
+        loop = int(Path(f"/proc/{loop}/stat").read_text().split()[3])
+    os.kill(loop, signal.SIGKILL)
+atoms.calc = EMT()
+atoms.get_stress()
+ase.io.write(sys.argv[2], atoms, format="extxyz")
+"""
+
+
+def test_command_that_outlives_its_loop_is_waited_for(tmp_path):
+    (tmp_path / "label.py").write_text(SCRIPT)
+    label = f'kind = "command"\ncommand = "{sys.executable} label.py {{input}} {{output}}"\n'
+    path = write_loop(tmp_path, label="[label]\n" + label)
+    assert learn(path) == -9
+    assert learn(path) == 0
+    assert set(Counter((tmp_path / "asked.txt").read_text().splitlines()).values()) == {1}
+    assert states(tmp_path)[1]["label"]["labels"] == 3

@@ -83,6 +83,7 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         (dict(samplers=LAMMPS.replace("in.la", "no.la")), ["[[samplers]] input", "no.lammps"]),
         (dict(samplers=LAMMPS.replace('"Au"', '"X"')), ["[[samplers]] species: found"]),
         (dict(samplers=LAMMPS.replace(', "Au"', "")), ["structures: found Au in", "expected Cu"]),
+        (dict(samplers=POOL.replace("pool.xyz", "other.xyz")), ["structures: found Ag in"]),
         (dict(samplers=LAMMPS + "ranks = 0\n"), ["[[samplers]] ranks: found 0"]),
         (
             dict(samplers=LAMMPS + "temperature = 300\n"),
@@ -135,6 +136,7 @@ def test_wrong_input_is_one_sentence(tmp_path, capsys, parts, words):
     (tmp_path / "in.lammps").write_text(script)
     (tmp_path / "input.xml").write_text(xml)
     path = write_loop(tmp_path, **parts)
+    (tmp_path / "other.xyz").write_text((tmp_path / "pool.xyz").read_text().replace("Au", "Ag"))
     code = main(["learn", path])
     captured = capsys.readouterr()
     lines = [line for line in captured.err.splitlines() if "warning:" not in line]

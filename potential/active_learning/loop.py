@@ -185,6 +185,10 @@ def _fit(loop: _Loop, generation: Generation, labelled: Sequence[Path]) -> None:
     result.model.save(generation.model)
     seconds = time.monotonic() - began
     record = {"structures": len(result.train), "warnings": result.warnings, "seconds": seconds}
+    said = {line for own in loop.done for line in own.state["fit"]["warnings"]}
+    for line in result.warnings:
+        if line not in said and line not in loop.plan.warnings:
+            loop.say(f"generation {generation.number}: warning: {line}")
     generation.finish("fit", record)
     loop.say(f"generation {generation.number}: fitted {len(result.train)} structures")
 

@@ -20,7 +20,7 @@ from potential.active_learning.sample.ipi import IpiSampler
 from potential.active_learning.sample.lammps import LammpsSampler
 from potential.active_learning.sample.pool import PoolSampler
 from potential.active_learning.sample.random_structures import RandomSampler
-from potential.active_learning.sample.sampler import Sampler
+from potential.active_learning.sample.sampler import Known, Sampler
 from potential.active_learning.settings import LabelSettings, LoopSettings, SamplerSettings
 from potential.active_learning.settings.loop import RANDOM
 from potential.active_learning.state import generations_in
@@ -32,6 +32,7 @@ from potential.structures.label_names import LabelNames
 from potential.structures.read import read_data_set
 from potential.structures.structure import Structure
 from potential.training.data import FitData, read_fit_data, require_known_species
+from potential.training.extra_species import known_species
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def plan_of(settings: LoopSettings) -> Plan:
     test = _test(settings, fit, data, specs)
     labelling = Labelling.as_in(data.ordered, data.names)
     labeller = _labeller(settings.label, Place(settings.file, "label"), labelling, fit.data.beads)
+    known = Known(known_species(fit.data, data.ordered), fit.data.beads)
     samplers = [
-        _sampler(own, settings.place_of(k), fit.data.beads)
-        for k, own in enumerate(settings.samplers)
+        _sampler(own, settings.place_of(k), known) for k, own in enumerate(settings.samplers)
     ]
     if settings.loop.model:
         require_known_species(Model.load(settings.loop.model).species, data.ordered)
@@ -136,15 +137,15 @@ def _test(
     return found.structures
 
 
-def _sampler(settings: SamplerSettings, place: Place, beads: tuple[str, ...]) -> Sampler:
+def _sampler(settings: SamplerSettings, place: Place, known: Known) -> Sampler:
     match settings:
         case of_loop.PoolSettings():
-            return PoolSampler(settings, Path(place.source).parent, beads)
+            return PoolSampler(settings, place, known)
         case of_loop.RandomSettings():
-            return RandomSampler(settings, beads)
+            return RandomSampler(settings, place, known)
         case of_loop.LammpsSettings():
-            return LammpsSampler(settings, place)
-    return IpiSampler(cast(of_loop.IpiSettings, settings), place)
+            return LammpsSampler(settings, place, known)
+    return IpiSampler(cast(of_loop.IpiSettings, settings), place, known)
 
 
 def _labeller(

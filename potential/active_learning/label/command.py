@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shlex
 import shutil
 import subprocess
@@ -22,7 +23,10 @@ from potential.scores.predictions import write_frames
 
 
 class CommandLabeller(Labeller):
-    """A command for the shell, in the folder of loop.toml."""
+    """A command for the shell, in the folder of loop.toml.
+
+    It holds a lock as well: one that outlives a loop that was killed is waited for.
+    """
 
     def __init__(self, settings: CommandSettings, place: Place, labelling: Labelling):
         self._command, self._labelling = settings.command, labelling
@@ -30,10 +34,12 @@ class CommandLabeller(Labeller):
 
     def label(self, frames: Sequence[ase.Atoms], folders: Sequence[Path]) -> list[ase.Atoms]:
         folder = folders[0]
-        found = self._taken(folder, frames)  # of a run that ended before it was read
-        if found is None:
-            self._run(folder, frames)
-            found = read_labelled(folder / "output.xyz", frames, self._labelling)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = self._taken(folder, frames)  # of a run that ended before it was read
+            if found is None:
+                self._run(folder, frames, lock.fileno())
+                found = read_labelled(folder / "output.xyz", frames, self._labelling)
         return found
 
     def _taken(self, folder: Path, frames: Sequence[ase.Atoms]) -> list[ase.Atoms] | None:
@@ -44,7 +50,7 @@ class CommandLabeller(Labeller):
             shutil.rmtree(folder, ignore_errors=True)
             return None
 
-    def _run(self, folder: Path, frames: Sequence[ase.Atoms]) -> None:
+    def _run(self, folder: Path, frames: Sequence[ase.Atoms], lock: int) -> None:
         folder.mkdir(parents=True)
         paths = {INPUT: folder / "input.xyz", OUTPUT: folder / "output.xyz"}
         write_frames(paths[INPUT], frames)
@@ -61,6 +67,7 @@ class CommandLabeller(Labeller):
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 check=False,
+                pass_fds=(lock,),
             ).returncode
         if code:
             raise SoapGprError(f"{log}: [label] command ended with exit code {code}: {reason(log)}")

@@ -22,7 +22,7 @@ from potential.active_learning.sample.dynamics import (
     temperature_of,
 )
 from potential.active_learning.sample.programs import reason, run_together
-from potential.active_learning.sample.sampler import Sampled, Sampler, Starts, Task
+from potential.active_learning.sample.sampler import Known, Sampled, Sampler, Starts, Task
 from potential.active_learning.settings import IpiSettings
 from potential.errors import SoapGprError
 from potential.schema import Place
@@ -39,7 +39,7 @@ class IpiSampler(Sampler):
 
     kind = "ipi"
 
-    def __init__(self, settings: IpiSettings, place: Place):
+    def __init__(self, settings: IpiSettings, place: Place, known: Known):
         self._settings = settings
         self._input = Input(settings, place, (START, ADDRESS, OUTPUT))
         unknown = sorted(self._input.names - {*_NAMES})
@@ -48,7 +48,7 @@ class IpiSampler(Sampler):
                 f"found ${{{unknown[0]}}} in {self._input.path}, expected "
                 + ", ".join(f"${{{name}}}" for name in _NAMES)
             )
-        self._starts = Starts(settings.structures)
+        self._starts = Starts(settings.structures, known, place)
         self._ipi = require_program("i-pi", "ipi", place)
         self.n_runs = settings.runs
 

@@ -14,7 +14,7 @@ import numpy as np
 from potential.active_learning.physical import HALTED, STOPPED
 from potential.active_learning.sample.dynamics import Input, require_program, temperature_of
 from potential.active_learning.sample.programs import reason, run_together
-from potential.active_learning.sample.sampler import Sampled, Sampler, Starts, Task
+from potential.active_learning.sample.sampler import Known, Sampled, Sampler, Starts, Task
 from potential.active_learning.settings import LammpsSettings
 from potential.errors import SoapGprError
 from potential.schema import Place
@@ -30,11 +30,10 @@ class LammpsSampler(Sampler):
 
     kind = "lammps"
 
-    def __init__(self, settings: LammpsSettings, place: Place):
+    def __init__(self, settings: LammpsSettings, place: Place, known: Known):
         self._settings = settings
         self._input = Input(settings, place, (MODEL, DATA, OUTPUT))
-        self._starts = Starts(settings.structures)
-        self._starts.require_species(settings.species, place.at("structures"))
+        self._starts = Starts(settings.structures, known.only(settings.species), place)
         self._lmp = require_program("lmp", "lammps", place)
         self._mpiexec = require_program("mpiexec", "lammps", place) if settings.ranks > 1 else None
         self.n_runs = settings.runs

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from potential.active_learning.frames import bare
-from potential.active_learning.sample.sampler import Sampled, Sampler, Task
+from potential.active_learning.sample.sampler import Known, Sampled, Sampler, Task
 from potential.active_learning.settings import PoolSettings
-from potential.structures.read import read_frames
+from potential.schema import Place
 
 
 class PoolSampler(Sampler):
@@ -19,8 +18,9 @@ class PoolSampler(Sampler):
 
     kind = "pool"
 
-    def __init__(self, settings: PoolSettings, home: Path, beads: Collection[str]):
-        found = read_frames(settings.structures, beads)
+    def __init__(self, settings: PoolSettings, place: Place, known: Known):
+        home = Path(place.source).parent
+        found = known.read(settings.structures, place)
         self._frames = [(atoms, os.path.relpath(source, home)) for atoms, source in found]
 
     def run(self, task: Task) -> Sampled:

@@ -8,11 +8,12 @@ import numpy as np
 from ase.optimize import FIRE
 
 from potential.active_learning.physical import STOPPED
-from potential.active_learning.sample.sampler import Sampled, Sampler, Starts, Task
+from potential.active_learning.sample.sampler import Known, Sampled, Sampler, Starts, Task
 from potential.active_learning.settings import RandomSettings
 from potential.errors import SoapGprError
 from potential.model import Model
 from potential.model.calculator import SoapGprCalculator
+from potential.schema import Place
 
 CONVERGED = 0.02  # eV/Å
 
@@ -22,8 +23,8 @@ class RandomSampler(Sampler):
 
     kind = "random"
 
-    def __init__(self, settings: RandomSettings, beads: tuple[str, ...]):
-        self._settings, self._starts = settings, Starts(settings.structures, beads)
+    def __init__(self, settings: RandomSettings, place: Place, known: Known):
+        self._settings, self._starts = settings, Starts(settings.structures, known, place)
         self.n_runs = settings.runs
 
     def run(self, task: Task) -> Sampled:

@@ -13,6 +13,8 @@ import numpy as np
 
 from potential.active_learning.frames import bare
 from potential.schema import Place
+from potential.species import symbol
+from potential.structures.beads import species_of
 from potential.structures.read import read_frames
 
 
@@ -57,22 +59,38 @@ class Sampler(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Known:
+    """The species (numbers) that the models know, and the names of beads among them."""
+
+    species: Collection[int]
+    beads: tuple[str, ...] = ()
+
+    def only(self, names: Collection[str]) -> Known:
+        """Those with these names."""
+        return Known({z for z in self.species if symbol(z) in names})
+
+    def read(self, specs: Sequence[str], place: Place) -> list[tuple[ase.Atoms, str]]:
+        """Frames of files with their sources. Raises SoapGprError for files that cannot be read,
+        and for a structure that has other species, with the place of the sampler."""
+        found = read_frames(specs, self.beads)
+        for atoms, source in found:
+            other = set(species_of(atoms).tolist()) - set(self.species)
+            if other:
+                raise place.at("structures").says(
+                    f"found {', '.join(map(symbol, sorted(other)))} in {source}, expected "
+                    + ", ".join(map(symbol, sorted(self.species)))
+                )
+        return found
+
+
 class Starts:
     """Structures that runs start from."""
 
-    def __init__(self, specs: Sequence[str], beads: Collection[str] = ()):
-        """Raises SoapGprError for files that cannot be read."""
-        self._frames = read_frames(specs, beads)
+    def __init__(self, specs: Sequence[str], known: Known, place: Place):
+        """Raises SoapGprError for files that cannot be read and species that are not known."""
+        self.frames = known.read(specs, place)
 
     def draw(self, rng: np.random.Generator) -> ase.Atoms:
         """One at random, without labels, with its config_type."""
-        return bare(self._frames[int(rng.integers(len(self._frames)))][0])
-
-    def require_species(self, species: Sequence[str], place: Place) -> None:
-        """Raise SettingError for a structure that has others."""
-        for atoms, source in self._frames:
-            other = set(atoms.get_chemical_symbols()) - set(species)
-            if other:
-                raise place.says(
-                    f"found {', '.join(sorted(other))} in {source}, expected {', '.join(species)}"
-                )
+        return bare(self.frames[int(rng.integers(len(self.frames)))][0])
