@@ -12,7 +12,6 @@ import ase
 import numpy as np
 
 from potential.active_learning.frames import bare
-from potential.active_learning.measures import measure_of, structure_uncertainties
 from potential.active_learning.physical import TOO_UNCERTAIN
 from potential.active_learning.selected import Selected
 from potential.active_learning.selection import features_of, select_structures
@@ -22,6 +21,7 @@ from potential.model import Model
 from potential.runtime.progress import Progress, silent
 from potential.structures.read import geometries
 from potential.structures.structure import Structure
+from potential.uncertainty.of_structures import measure_of, structure_uncertainties
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from potential.active_learning.label.command import CommandLabeller
 from potential.active_learning.label.labeller import Labeller
 from potential.active_learning.label.lookup import FileLabeller
 from potential.active_learning.label.waiting import WaitingLabeller
-from potential.active_learning.measures import COMMITTEE, RIGIDITY, VARIANCE
 from potential.active_learning.sample.ipi import IpiSampler
 from potential.active_learning.sample.lammps import LammpsSampler
 from potential.active_learning.sample.pool import PoolSampler
@@ -33,6 +32,7 @@ from potential.structures.read import read_data_set
 from potential.structures.structure import Structure
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.extra_species import known_species
+from potential.uncertainty.of_structures import COMMITTEE, RIGIDITY, VARIANCE
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from potential.active_learning.measures import RANKED
 from potential.reports.page import Page
 from potential.reports.plots import COLORS, INK, figure
 from potential.scores.metrics import ALL, UNITS
+from potential.uncertainty.of_structures import RANKED
 from potential.version import package_version
 
 State = dict[str, Any]

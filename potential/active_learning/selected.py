@@ -10,10 +10,10 @@ from typing import Any
 import ase
 import numpy as np
 
-from potential.active_learning.measures import RANKED, Measured
 from potential.active_learning.selection import Selection
 from potential.runtime.text_table import text_table
 from potential.structures.structure import Structure
+from potential.uncertainty.of_structures import RANKED, Measured
 
 SOURCE, MEASURE, SCORE = "source", "uncertainty_measure", "uncertainty"
 SHOWN = 20  # rows of the table

@@ -25,8 +25,8 @@ MOST = 1_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``soap-gpr select``."""
-    from potential.active_learning.measures import MEASURES
     from potential.active_learning.selection import FRACTION
+    from potential.uncertainty.of_structures import MEASURES
 
     parser.description = "Choose structures to label: where the model is uncertain, and all unlike."
     parser.epilog = EXAMPLE
@@ -94,13 +94,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _select(args: argparse.Namespace):
     """The selection, and what there is to say of it."""
-    from potential.active_learning.measures import measure_of, structure_uncertainties
     from potential.active_learning.selected import Selected
     from potential.active_learning.selection import features_of, select_structures
     from potential.model import Model
     from potential.runtime.progress import bar
     from potential.species import bead_names
     from potential.structures.read import geometries, read_frames, read_geometries
+    from potential.uncertainty.of_structures import measure_of, structure_uncertainties
 
     model = Model.load(args.model)
     by = measure_of(model, args.model, args.by)

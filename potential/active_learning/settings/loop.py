@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from potential.active_learning.measures import MEASURES
 from potential.active_learning.selection import FRACTION
 from potential.active_learning.settings.labels import LABELS, LabelSettings
 from potential.active_learning.settings.samplers import MOST_STRUCTURES, SAMPLERS, SamplerSettings
@@ -28,6 +27,7 @@ from potential.schema import (
 from potential.schema.limits import MOST_NOISE, MOST_SEED
 from potential.schema.settings import REQUIRED
 from potential.settings.file import read_toml
+from potential.uncertainty.of_structures import MEASURES
 
 FULL, FACTOR = "full", "factor"
 RANDOM = "random"

@@ -17,8 +17,8 @@ from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.structures.structure import Structure
+from potential.uncertainty.calibration import COMMITTEE, RIGIDITY, VARIANCE
 
-COMMITTEE, VARIANCE, RIGIDITY = "committee", "variance", "rigidity"
 MEASURES = (COMMITTEE, VARIANCE, RIGIDITY)
 # What ranks structures: name, unit.
 RANKED = {
@@ -86,7 +86,23 @@ def structure_uncertainty(model: Model, structure: Structure, by: str) -> Measur
     if by == RIGIDITY:
         scales: Any = model.uncertainty
         arrays["energies_uncertainty"] = scales.rigidity.energy / np.sqrt(found.rigidities)
+        arrays |= _rigidities_of_terms(model, structure)
     return Measured(float(arrays["energies_uncertainty"].max()), {}, arrays)
+
+
+def _rigidities_of_terms(model: Model, structure: Structure) -> dict[str, np.ndarray]:
+    """LPR (N,) of what each term says, the others taken for known; empty for one term alone."""
+    fitted = [t for t in range(len(model.terms)) if model.sparse_points(t)]
+    if len(fitted) < 2:
+        return {}
+    environments = model.environments(structure)
+    found: dict[str, np.ndarray] = {}
+    for t in fitted:
+        own: Any = model.evaluate_environments(
+            environments, forces=False, targets=False, uncertainty=(VARIANCES,), term=t
+        ).uncertainty
+        found[f"rigidities_{t + 1}"] = own.rigidities
+    return found
 
 
 def structure_uncertainties(
