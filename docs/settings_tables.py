@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from potential import settings
+from potential.active_learning import settings as loop_settings
 from potential.basis.settings import SCALING
 from potential.schema.settings import REQUIRED, declared, default, keys
-from potential.validation.search_space import TuneSettings
+from potential.validation import search_space
 
-DOCUMENTS = [Path(__file__).parent / name for name in ("fit_toml.md", "tuning.md")]
+# Where classes of settings are.
+PLACES = (settings, search_space, loop_settings)
+DOCUMENTS = [
+    Path(__file__).parent / name for name in ("fit_toml.md", "tuning.md", "active_learning.md")
+]
 MARK = re.compile(r"^(<!-- settings: (\w+) -->\n\n)(?:\|.*\n)*", re.M)
 HEAD = "| key | default | unit | range | meaning |\n|---|---|---|---|---|\n"
 
@@ -33,7 +38,7 @@ def table(name: str) -> str:
     """The table of a class of settings, or of ``radial_scaling``."""
     if name == "radial_scaling":
         return HEAD + "".join(_row(key, *entry) for key, entry in SCALING.keys.items())
-    of = TuneSettings if name == "TuneSettings" else getattr(settings, name)
+    of = next(getattr(own, name) for own in PLACES if hasattr(own, name))
     rows = (_row(key, default(own, key), declared(own)[key]) for key, own in keys(of).items())
     return HEAD + "".join(rows)
 

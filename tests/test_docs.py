@@ -93,7 +93,7 @@ def test_every_setting_is_documented_with_its_default(section):
             assert found == value and type(found) is type(value), key
 
 
-@pytest.mark.parametrize("document", ["fit_toml.md", "tuning.md"])
+@pytest.mark.parametrize("document", ["fit_toml.md", "tuning.md", "active_learning.md"])
 def test_tables_of_settings_are_as_declared(document):
     path = ROOT / "docs/settings_tables.py"
     module = importlib.util.module_from_spec(

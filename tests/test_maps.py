@@ -23,10 +23,11 @@ from potential.errors import SoapGprError
 from potential.maps import points as room
 from potential.maps.catalogue import catalogue_of, thinned
 from potential.maps.colors import NONE, coloring
+from potential.maps.model_properties import errors_of
 from potential.maps.nearest import survey
 from potential.maps.points import PointKernel, Points, points_of
 from potential.maps.projection import kernel_pca, landmarks, project
-from potential.maps.properties import Property, errors_of, property_of
+from potential.maps.properties import Property, property_of
 from potential.model import Model
 from potential.structures.structure import structure_from_atoms
 from potential.training.fitting import fit

@@ -30,6 +30,8 @@ COMMANDS = {
         "potential.cli.compare_features",
         "how much of the features of one term another one knows",
     ),
+    "select": ("potential.cli.select", "uncertain and different structures, to be labelled next"),
+    "learn": ("potential.cli.learn", "sample, select, label, fit, and again, from a loop.toml"),
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),

@@ -31,8 +31,9 @@ examples:
   soap-gpr map train.xyz --model model.sgpr --per atom --centers Si -o atoms.html
 
 The page needs no other file and no network; .json and .json.gz are for chemiscope. Properties:
-energy, error (with --model), config_type, file, atoms, volume, species, and columns of atoms and
-values of frames by their names. docs/describe.md says how to read a map.
+energy, config_type, file, atoms, volume, species, and columns of atoms and
+values of frames by their names; with --model also error, uncertainty, rigidity and local_energy.
+docs/describe.md says how to read a map.
 """
 HTML, CHEMISCOPE = (".html",), (".json", ".json.gz")
 MOST_POINTS = 100_000
@@ -85,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     """Write the map in all formats that are asked for."""
     from potential.errors import SoapGprError
     from potential.maps.catalogue import thinned
+    from potential.maps.model_properties import ERROR
     from potential.maps.points import points_of
     from potential.maps.projection import project
-    from potential.maps.properties import ERROR
     from potential.runtime.output import require_outputs
     from potential.runtime.progress import bar
     from potential.structures.read import files_of
@@ -127,7 +128,8 @@ def _properties(
     args: argparse.Namespace, term: TermFeatures, catalogue: Catalogue
 ) -> list[Property]:
     """Those asked for, or the default, and others that are of interest."""
-    from potential.maps.properties import ERROR, errors_of, property_of
+    from potential.maps.model_properties import OF_MODEL
+    from potential.maps.properties import property_of
     from potential.runtime.progress import bar
 
     usual = ["energy"] if any(s.energy is not None for s in catalogue.structures) else []
@@ -135,7 +137,9 @@ def _properties(
     found = [property_of(catalogue, name) for name in usual]
     found = [own for own in found if own.varies] or found[-1:]
     asked = [
-        errors_of(catalogue, term.model, bar) if name == ERROR else property_of(catalogue, name)
+        OF_MODEL[name](catalogue, term.model, bar)
+        if args.model and name in OF_MODEL
+        else property_of(catalogue, name)
         for name in args.by or ()
     ]
     return asked + [own for own in found if own.name not in (args.by or ())]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potential.cli.label_options import add_key_options, label_keys, typed_keys
@@ -98,15 +97,12 @@ def _read(
     args: argparse.Namespace, specs: list[str], term: TermDescriptor, labels: bool
 ) -> tuple[list[ase.Atoms], list[Structure], list[str]]:
     """Frames, their structures, and what there is to say of the labels."""
-    from potential.structures.read import geometry, labelled, read_frames
+    from potential.structures.read import geometries, labelled, read_frames
 
     found = read_frames(specs, term.beads)
     frames = [atoms for atoms, _ in found]
     if not labels:
-        named = [str(atoms.info.get("config_type", "default")) for atoms in frames]
-        bare = [geometry(atoms, source) for atoms, source in found]
-        pairs = zip(bare, named, strict=True)
-        return frames, [replace(own, config_type=name) for own, name in pairs], []
+        return frames, geometries(found), []
     data = labelled(
         found,
         ", ".join(specs),

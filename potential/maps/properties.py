@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Properties of points: energy, error, config_type and what else files say."""
+"""Properties of points: energy, config_type and what else files say."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.maps.catalogue import Catalogue
-from potential.model import Model
-from potential.model.evaluation import evaluate_structures
-from potential.runtime.progress import Progress, silent
 from potential.structures.label_names import find_label, frame_names
 from potential.structures.structure import Structure, symbol
-
-ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -61,29 +56,6 @@ def property_of(points: Catalogue, name: str) -> Property:
     return found
 
 
-def errors_of(points: Catalogue, model: Model, progress: Progress = silent) -> Property:
-    """How far the model is from the labels: of the energy of structures in meV/atom, of the forces
-    of atoms in eV/Å, without their signs.
-
-    Raises SoapGprError without such labels, and for a model that has no potential.
-    """
-    if not model.has_potential:
-        raise SoapGprError(f"{ERROR}: the model has no potential, expected one")
-    what = "forces" if points.per_atom else "energy"
-    if all(getattr(s, what) is None for s in points.structures):
-        raise SoapGprError(f"{ERROR}: found no labels of the {what}, expected some")
-    predicted = evaluate_structures(model, points.structures, progress, targets=False)
-    pairs = zip(points.structures, predicted, strict=True)
-    if not points.per_atom:
-        each = [np.nan if s.energy is None else abs(p.energy - s.energy) / len(s) for s, p in pairs]
-        return Property(ERROR, 1e3 * np.array(each, dtype=float), "meV/atom")
-    lengths = [
-        np.full(len(s), np.nan) if s.forces is None else np.linalg.norm(p.forces - s.forces, axis=1)
-        for s, p in pairs
-    ]
-    return Property(ERROR, _of_atoms(points, lengths), "eV/Å")
-
-
 def file_of(structure: Structure) -> str:
     """The file that it is from."""
     return structure.source.rpartition("#")[0]
@@ -97,10 +69,6 @@ def energies_of(points: Catalogue) -> np.ndarray:
 
 def _of_structures(points: Catalogue, value: Callable[[Structure], object]) -> np.ndarray:
     return np.array([value(s) for s in points.structures])[points.structure]
-
-
-def _of_atoms(points: Catalogue, values: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([own[at] for own, at in zip(values, points.chosen, strict=True)])
 
 
 def _volume(structure: Structure) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from potential.schema.place import Place
-from potential.schema.settings import Settings, as_table, read, require_known
+from potential.schema.settings import Settings, as_table, read, require, require_known
 from potential.schema.values import Choice, Value, plain
 from potential.species import BEADS, is_bead_name, is_element, species_number
 
@@ -158,23 +158,48 @@ class Tables(Nested):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kinds(Value):
-    """A list of tables, each of the settings that its ``kind`` names, by default the first."""
+class Kind(Value):
+    """A table of the settings that its ``kind`` names; by default the first, unless required."""
 
     of: Mapping[str, type[Settings]] = field(kw_only=False)
+    required: bool = False
 
-    def checked(self, value: Any, place: Place) -> tuple[Settings, ...]:
+    def checked(self, value: Any, place: Place) -> Settings:
+        return self.item(value, place.sub())
+
+    def item(self, value: Any, place: Place) -> Any:
+        """The settings in a table at this place."""
+        if isinstance(value, tuple(self.of.values())):
+            return value
+        table = as_table(value, place)
+        if self.required:
+            require("kind", table, place)
+        kind = Choice(tuple(self.of)).checked(
+            table.get("kind", next(iter(self.of))), place.at("kind")
+        )
+        return read(self.of[kind], value, place)
+
+    def in_folder(self, value: Any, folder: Path) -> Any:
+        return value.in_folder(folder)
+
+    @property
+    def range(self) -> str:
+        return "table, below"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kinds(Kind):
+    """A list of such tables."""
+
+    def checked(self, value: Any, place: Place) -> Any:
         if not isinstance(value, (list, tuple)) or not value:
             raise place.error(plain(value), f"at least one [[{place.key}]] table")
         n = len(value)
-        return tuple(self._item(own, place.nth(k, n)) for k, own in enumerate(value))
+        return tuple(self.item(own, place.nth(k, n)) for k, own in enumerate(value))
 
-    def _item(self, value: Any, place: Place) -> Any:
-        if isinstance(value, tuple(self.of.values())):
-            return value
-        kind = as_table(value, place).get("kind", next(iter(self.of)))
-        kind = Choice(tuple(self.of)).checked(kind, place.at("kind"))
-        return read(self.of[kind], value, place)
-
-    def in_folder(self, value: tuple[Settings, ...], folder: Path) -> tuple[Settings, ...]:
+    def in_folder(self, value: Any, folder: Path) -> Any:
         return tuple(own.in_folder(folder) for own in value)
+
+    @property
+    def range(self) -> str:
+        return "tables, below"

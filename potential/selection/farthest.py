@@ -84,6 +84,7 @@ def farthest_of(
     between: Callable[[np.ndarray, np.ndarray], np.ndarray],
     n: int,
     *,
+    n_taken: int = 0,
     seed: int | np.random.Generator = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
@@ -93,7 +94,7 @@ def farthest_of(
     """
     places = np.arange(len(own), dtype=float)[:, None]
     kernel = _OfPlaces(own, between)
-    return farthest_points(places, n, kernel=kernel, seed=seed, progress=progress)
+    return farthest_points(places, n, kernel=kernel, n_taken=n_taken, seed=seed, progress=progress)
 
 
 class _OfPlaces(RowKernel):

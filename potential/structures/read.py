@@ -158,10 +158,20 @@ def read_geometries(
 
     columns: names of those that weigh atoms in a target. Raises SoapGprError for a frame without.
     """
-    frames = read_frames(specs, beads)
+    return geometries(read_frames(specs, beads), columns)
+
+
+def geometries(
+    found: Sequence[tuple[ase.Atoms, str]], columns: Sequence[str] = ()
+) -> list[Structure]:
+    """``read_geometries`` of frames that are there already, with their config_types."""
     return [
-        replace(geometry(atoms, source), arrays=read_columns(atoms, columns, source))
-        for atoms, source in frames
+        replace(
+            geometry(atoms, source),
+            config_type=str(atoms.info.get("config_type", "default")),
+            arrays=read_columns(atoms, columns, source),
+        )
+        for atoms, source in found
     ]
 
 

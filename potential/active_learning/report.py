@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The page of a loop: a row for each generation, and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from potential.reports.page import Page
+from potential.reports.plots import COLORS, INK, figure
+from potential.scores.metrics import ALL, UNITS
+from potential.uncertainty.of_structures import RANKED
+from potential.version import package_version
+
+State = dict[str, Any]
+_LEVELS = {"inside_1": 0.6827, "inside_2": 0.9545}  # of a normal distribution
+
+
+def write_report(path: Path, states: Sequence[State], title: str) -> None:
+    """Write the page of the states of complete generations, from 0 on, in one step."""
+    last = states[-1]
+    page = Page(title, f"{last['generation']} generations, {labels(states)[-1]} new labels")
+    page.cards(_cards(states))
+    page.heading("Generations")
+    page.text(
+        "Errors are on the test structures. Columns of new structures are on those that the "
+        "generation labelled, by the model before it, which had not seen them: they were selected "
+        "as they are uncertain."
+    )
+    head = [name for name, _ in _columns(states)]
+    rows = [[cell(state) for _, cell in _columns(states)] for state in states]
+    page.table(head, rows, text_columns=())
+    figures = [own for own in (_errors(states), _calibration(states), _doubts(states)) if own]
+    if figures:
+        page.heading("Course of the loop")
+        page.figures(figures)
+    warnings = dict.fromkeys(line for state in states for line in state["fit"]["warnings"])
+    if warnings:
+        page.details("Warnings of the fits", "\n".join(warnings))
+    page.footer(f"Written by soap-gpr {package_version()}.")
+    page.write(path)
+
+
+def labels(states: Sequence[State]) -> list[int]:
+    """New labels up to each generation."""
+    counts = [state["label"]["labels"] for state in states]
+    return [sum(counts[: k + 1]) for k in range(len(counts))]
+
+
+def events(state: State) -> dict[str, int]:
+    """Unphysical events of a generation by their names."""
+    return state["sample"]["events"] | state["select"]["events"]
+
+
+def error(state: State, label: str, of: str = "test") -> float | None:
+    """A root mean square error in the unit that is shown, or None."""
+    found = state["report"].get(of, {}).get("errors", {}).get(ALL, {}).get(label)
+    return UNITS[label][2] * found["rmse"] if found else None
+
+
+def _columns(states: Sequence[State]) -> list[tuple[str, Callable[[State], str]]]:
+    total = dict(zip((state["generation"] for state in states), labels(states), strict=True))
+    energy, force = (UNITS[label][1] for label in ("energy", "force"))
+    return [
+        ("generation", lambda own: str(own["generation"])),
+        ("sampled", lambda own: str(own["sample"]["structures"])),
+        ("unphysical", lambda own: ", ".join(f"{n} {name}" for name, n in events(own).items())),
+        ("largest uncertainty", lambda own: _number(own["select"].get("largest_uncertainty"))),
+        ("labelled", lambda own: str(own["label"]["labels"])),
+        ("without label", lambda own: str(len(own["label"]["failed"]))),
+        ("labels", lambda own: str(total[own["generation"]])),
+        (f"energy RMSE, {energy}", lambda own: _number(error(own, "energy"))),
+        (f"force RMSE, {force}", lambda own: _number(error(own, "force"))),
+        ("within 1 σ, %", lambda own: _percent(own, "test", "inside_1")),
+        ("within 2 σ, %", lambda own: _percent(own, "test", "inside_2")),
+        (f"new: force RMSE, {force}", lambda own: _number(error(own, "force", "new"))),
+        (f"new: force σ, {force}", lambda own: _sigma(own, "new")),
+        ("new: within 1 σ, %", lambda own: _percent(own, "new", "inside_1")),
+    ]
+
+
+def _cards(states: Sequence[State]) -> list[tuple[str, str, str, str]]:
+    cards = []
+    for label in ("energy", "force"):
+        first, last = (error(own, label) for own in (states[0], states[-1]))
+        if first is not None and last is not None:
+            note = f"generation 0: {first:.3g}"
+            cards.append((f"{label.capitalize()} RMSE", f"{last:.3g}", UNITS[label][1], note))
+    n = sum(sum(events(state).values()) for state in states)
+    return [
+        ("New labels", str(labels(states)[-1]), "", f"{len(states) - 1} generations"),
+        *cards,
+        ("Unphysical events", str(n), "", "in all generations"),
+    ]
+
+
+def _errors(states: Sequence[State]) -> tuple[Figure, str] | None:
+    shown = [label for label in ("energy", "force") if error(states[-1], label) is not None]
+    if not shown:
+        return None
+    fig, axes = figure()
+    for label, color in zip(shown, COLORS, strict=False):
+        values = [error(state, label) for state in states]
+        name = f"{label}, {UNITS[label][1]}"
+        axes.plot(labels(states), values, "o-", color=color, label=name)  # type: ignore[arg-type]
+    axes.set_yscale("log")
+    axes.set_xlabel("new labels", color=INK)
+    axes.set_ylabel("RMSE on test structures", color=INK)
+    axes.legend(fontsize=8, frameon=False)
+    return fig, "Errors on the test structures against the number of new labels"
+
+
+def _calibration(states: Sequence[State]) -> tuple[Figure, str] | None:
+    fig, axes = figure()
+    for (name, level), color in zip(_LEVELS.items(), COLORS, strict=False):
+        for of, style in (("test", "o-"), ("new", "x--")):
+            found = [(s["generation"], _calibrated(s, of, name)) for s in states]
+            known = [(x, 100 * y) for x, y in found if y is not None]
+            if known:
+                label = f"{of}, {name[-1]} σ"
+                axes.plot(*zip(*known, strict=True), style, color=color, label=label)
+        axes.axhline(100 * level, color=color, linewidth=0.8)
+    if not axes.get_legend_handles_labels()[1]:
+        return None
+    axes.set_xlabel("generation", color=INK)
+    axes.set_ylabel("force components within, %", color=INK)
+    axes.legend(fontsize=8, frameon=False)
+    return fig, "Calibration; lines are those of a normal distribution"
+
+
+def _doubts(states: Sequence[State]) -> tuple[Figure, str] | None:
+    known = [s for s in states if "largest_uncertainty" in s["select"]]
+    if not known:
+        return None
+    what, unit = RANKED[known[-1]["select"]["by"]]
+    fig, axes = figure()
+    numbers = [state["generation"] for state in known]
+    for k, key in enumerate(("largest_uncertainty", "median_uncertainty")):
+        values = [state["select"][key] for state in known]
+        axes.plot(numbers, values, "o-", color=COLORS[k], label=key.split("_")[0])
+    counts = [sum(events(state).values()) for state in known]
+    if any(counts):
+        right = axes.twinx()
+        right.bar(numbers, counts, width=0.4, color=COLORS[3], alpha=0.3)
+        right.set_ylabel("unphysical events (bars)", color=INK)
+    axes.set_yscale("log")
+    axes.set_xlabel("generation", color=INK)
+    axes.set_ylabel(f"{what}, {unit}", color=INK)
+    axes.legend(fontsize=8, frameon=False)
+    return fig, "Uncertainty of the sampled structures"
+
+
+def _calibrated(state: State, of: str, name: str) -> float | None:
+    found = state["report"].get(of, {}).get("calibration")
+    return found[name] if found else None
+
+
+def _sigma(state: State, of: str) -> str:
+    found = _calibrated(state, of, "force_sigma")
+    return _number(None if found is None else UNITS["force"][2] * found)
+
+
+def _percent(state: State, of: str, name: str) -> str:
+    found = _calibrated(state, of, name)
+    return "" if found is None else f"{100 * found:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small loops of active learning: copper and gold, labelled by ASE's effective medium theory."""
+
+import functools
+import io
+import json
+from pathlib import Path
+
+import ase.io
+from training_data import emt_frames, small_toml
+
+POOL = """\
+[[samplers]]
+kind = "pool"
+structures = ["pool.xyz"]
+"""
+EMT = """\
+[label]
+kind = "calculator"
+calculator = "ase.calculators.emt:EMT"
+"""
+FILE = """\
+[label]
+kind = "file"
+structures = ["pool.xyz"]
+"""
+LOOP = """\
+[loop]
+fit = "fit.toml"
+generations = 1
+"""
+UNCERTAINTY = """\
+[uncertainty]
+calibration = 4
+"""
+SELECT = """\
+[select]
+n = 3
+"""
+
+
+def write_loop(folder, *, loop=LOOP, samplers=POOL, select=SELECT, label=EMT, more="", n_pool=12):
+    """loop.toml, fit.toml and their data in a folder; returns the name of the first."""
+    for seed, (name, n) in enumerate({"train": 4, "test": 3, "pool": n_pool}.items(), start=1):
+        (folder / f"{name}.xyz").write_text(_frames(n, seed))
+    (folder / "fit.toml").write_text(small_toml(20) + UNCERTAINTY)
+    path = Path(folder) / "loop.toml"
+    path.write_text("\n".join([loop, samplers, select, label, more]))
+    return str(path)
+
+
+@functools.cache
+def _frames(n, seed):
+    """A file of labelled frames."""
+    text = io.StringIO()
+    ase.io.write(text, emt_frames(n, seed=seed), format="extxyz")
+    return text.getvalue()
+
+
+def states(folder):
+    """The states of all generations of the loop in a folder."""
+    paths = sorted(folder.glob("loop/generation_*/state.json"))
+    return [json.loads(path.read_text()) for path in paths]
