@@ -10,6 +10,7 @@ from kernel_targets import with_kernel_target
 from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 from targets import ALL_KINDS, BY_COLUMN, with_targets
+from uncertain import with_members
 
 from potential import Model, SoapGprError
 from potential.cli import main
@@ -227,3 +228,23 @@ def test_command_writes_and_reports(model, tmp_path, monkeypatch, capsys):
     ase.io.write("data.xyz", frames(), format="extxyz")
     assert main(["compress", "model.sgpr", *words]) == 1
     assert "data.xyz#0: found no column 'part' of atoms" in capsys.readouterr().err
+
+
+def test_members_survive_and_what_they_lose_is_measured(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    model = with_members(many_points(), 4)
+    model.save("model.sgpr")
+    ase.io.write("data.xyz", frames())
+    assert main(["compress", "model.sgpr", "data.xyz", "--tolerance", "1e-3", "-o", "m.sgpr"]) == 0
+    smaller = Model.load("m.sgpr")
+    assert smaller.compressed and smaller.uncertainty == model.uncertainty
+    changes, before = [], []
+    for atoms in frames():
+        own = [m.evaluate(atoms, uncertainty=("forces",)).uncertainty for m in (model, smaller)]
+        before.append(own[0].forces_uncertainty)
+        changes.append(np.abs(own[1].forces_uncertainty - before[-1]))
+    measured = smaller.metadata["provenance"]["compression"]["spread_deviation"]
+    assert measured["largest"] == pytest.approx(np.max(changes), rel=1e-6)
+    assert measured["predicted_rms"] == pytest.approx(np.sqrt(np.mean(np.square(before))))
+    assert 0 < np.max(changes) < 0.01 * np.max(before)
+    assert "predicted error by the committee" in capsys.readouterr().out

@@ -77,6 +77,12 @@ def run(args: argparse.Namespace) -> int:
             f"  energy  {1e3 * own.energy_per_atom:.2g} meV/atom\n"
             f"  virial  {1e3 * own.virial_per_atom:.2g} meV/atom"
         )
+    if result.spread:
+        spread = result.spread
+        print(
+            f"  forces' predicted error by the committee {1e3 * spread.largest:.2g} meV/Å "
+            f"(RMS {1e3 * spread.rms:.2g}), of {1e3 * spread.predicted_rms:.2g} RMS"
+        )
     for target in model.targets:
         change = result.targets[target.name]
         largest = f"{change.largest:.2g} {target.unit}".rstrip()

@@ -6,7 +6,8 @@ p̂·p̂_m becomes (Aᵀ p̂)·(Bᵀ p̂_m) with A, B (n_features, rank). An err
 follow from the singular values of D^(1/2) C^(1/2), energies in eV, as in balanced truncation
 (Moore, IEEE Trans. Autom. Control 26, 17 (1981)). Both covariances are those of the sparse points;
 the tolerance is held by measuring forces. Targets depend on p̂ as the energy does: the D of each is
-added to that of the energy, scaled so that over all sparse sets it is as large.
+added to that of the energy, scaled so that over all sparse sets it is as large. Deviations of the
+members of a committee are energies too: their D are added as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.model.deviations import Deviation, Measure, TargetDeviation
+from potential.model.deviations import (
+    Deviation,
+    Measure,
+    SpreadDeviation,
+    TargetDeviation,
+    spread_deviation,
+)
 from potential.model.model import TRIANGLE, Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
@@ -35,6 +42,7 @@ class Compression:
     model: Model
     deviation: Deviation | None  # None without a potential
     targets: dict[str, TargetDeviation]
+    spread: SpreadDeviation | None  # None without a committee
     ranks: dict[tuple[int, str], tuple[int, int]]  # (term, sparse set by its name): dimensions
     costs: tuple[float, float]  # multiplications of the kernels of one atom, mean over species
 
@@ -63,9 +71,9 @@ def compress(
     and values of targets by at most target_tolerance times their RMS about the means of species.
 
     Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
-    out. Variances are those of the model as it was, for which its sparse points stay in the file.
-    Raises SoapGprError when no set would become quicker, or when the model is compressed
-    already or has no soap term.
+    out. Members of a committee keep their weights. Variances are those of the model as it was, for
+    which its sparse points stay in the file. Raises SoapGprError when no set would become quicker,
+    or when the model is compressed already or has no soap term.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
@@ -95,15 +103,22 @@ def compress(
             "keep the model, or allow a larger tolerance"
         )
     smaller, ranks, measured, of_targets = best
+    spread = spread_deviation(model, smaller, structures, progress) if _members(model) else None
     made: dict[str, Any] = {}
     if measured:
         made |= {"tolerance": tolerance, "deviation": asdict(measured)}
+    if spread:
+        made["spread_deviation"] = asdict(spread)
     if of_targets:
         changes = {name: asdict(own) for name, own in of_targets.items()}
         made |= {"target_tolerance": target_tolerance, "target_deviation": changes}
     costs = _mean_cost(model), _mean_cost(smaller)
     smaller = smaller.with_record(provenance=record | {"compression": made})
-    return Compression(smaller, measured, of_targets, ranks, costs)
+    return Compression(smaller, measured, of_targets, spread, ranks, costs)
+
+
+def _members(model: Model) -> int:
+    return model.uncertainty.n_members if model.uncertainty else 0
 
 
 def _terms_of_features(model: Model) -> list[int]:
@@ -116,12 +131,18 @@ def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
     gradients = dict[tuple[int, int], dict[str, np.ndarray]]()
     for t in _terms_of_features(model):
         for a, points in model.sparse_points(t).items():
-            own = {}
+            own, coupling = {}, model.terms[t]["delta"] ** 2 * _coupling(model, t)
             for prefix in ("", *(f"target{h}." for h in range(len(model.targets)))):
                 weights = model.arrays.get(f"{prefix}term{t}.weights.{a}", np.zeros(1))
                 if np.any(weights):
-                    factors = model.terms[t]["delta"] ** 2 * weights * _coupling(model, t)
+                    factors = weights * coupling
                     own[prefix] = _triangle(_gradients(points, factors, model.terms[t]))
+            for c in range(_members(model)):  # one after the other: they are many
+                factors = model.arrays[f"members.term{t}.weights.{a}"][c] * coupling
+                R = _triangle(_gradients(points, factors, model.terms[t]))
+                if "members" in own:
+                    R = np.asarray(np.linalg.qr(np.concatenate([own["members"], R]), mode="r"))
+                own["members"] = R
             if own:
                 gradients[t, a] = own
     sizes: dict[str, float] = {}  # of the gradients of energies, under "", and targets
@@ -130,7 +151,8 @@ def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
             sizes[prefix] = float(np.hypot(sizes.get(prefix, 0.0), np.linalg.norm(R)))
     unit, projections = sizes.get("", 1.0), {}
     for (t, a), own in gradients.items():
-        scaled = [R if prefix == "" else unit / sizes[prefix] * R for prefix, R in own.items()]
+        as_they_are = ("", "members")
+        scaled = [R if p in as_they_are else unit / sizes[p] * R for p, R in own.items()]
         R_g = (
             np.asarray(np.linalg.qr(np.concatenate(scaled), mode="r")) if scaled[1:] else scaled[0]
         )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potential.model.evaluation import evaluate_structures
+from potential.measures import FORCES
+from potential.model.evaluation import evaluate_structures, naming
 from potential.model.model import Model
 from potential.model.result import Evaluation
 from potential.runtime.progress import Progress
@@ -35,6 +36,16 @@ class TargetDeviation:
     largest: float
     rms: float
     relative: float  # the largest over the RMS of the values less the means of species
+
+
+@dataclass(frozen=True)
+class SpreadDeviation:
+    """Absolute differences of the predicted errors of components of forces, by the committees of
+    two models, and the RMS of the first one's; eV/Å."""
+
+    largest: float
+    rms: float
+    predicted_rms: float
 
 
 class Measure:
@@ -92,6 +103,31 @@ def deviation(
     return Deviation(
         float(np.abs(forces).max()), float(np.sqrt(np.mean(forces**2))), max(energy), max(virial)
     )
+
+
+def spread_deviation(
+    model: Model, other: Model, structures: Sequence[Structure], progress: Progress
+) -> SpreadDeviation:
+    """Of two models with committees on the structures."""
+    before, after = (
+        _predicted_errors(own, structures, progress, what)
+        for own, what in ((model, "spread, reference"), (other, "spread"))
+    )
+    change = np.abs(after - before)
+    return SpreadDeviation(float(change.max(initial=0)), _rms(change), _rms(before))
+
+
+def _predicted_errors(
+    model: Model, structures: Sequence[Structure], progress: Progress, what: str
+) -> np.ndarray:
+    """Of all components of forces, by the committee, eV/Å."""
+    found = [np.zeros(0)]
+    for structure in progress(structures, what):
+        with naming(structure):
+            own = model.evaluate(structure, targets=False, uncertainty=(FORCES,)).uncertainty
+        assert own is not None and own.forces_uncertainty is not None
+        found.append(np.ravel(own.forces_uncertainty))
+    return np.concatenate(found)
 
 
 def _rms(values: np.ndarray) -> float:
