@@ -24,6 +24,7 @@ def find_program(name):
 
 
 PREFIX = "/tmp/soap-gpr-test-"
+NESTED = "/tmp/ipi_"  # of sockets in another force field, whatever sockets_prefix says
 INPUT = """
 <simulation verbosity="low" floatformat="%26.17e" sockets_prefix="{prefix}">
   <output prefix="out">
@@ -114,12 +115,12 @@ class Run:
             self.process.kill()
         self.process.wait()
         self.log.close()
-        for left in (self.name, f"{self.name}-base"):
-            Path(PREFIX + left).unlink(missing_ok=True)
+        for left in (PREFIX + self.name, *(NESTED + self.name + own for own in ("", "-base"))):
+            Path(left).unlink(missing_ok=True)
 
-    def connect(self, suffix=""):
+    def connect(self, prefix=PREFIX, suffix=""):
         if self.mode == "unix":
-            return connect_unix(self.name + suffix, PREFIX, HANG)
+            return connect_unix(self.name + suffix, prefix, HANG)
         return connect_tcp("localhost", self.port, HANG)
 
     def wait(self):
@@ -182,15 +183,15 @@ def read_binary(path, n_frames):
 
 
 @contextlib.contextmanager
-def client_threads(run, evaluators, suffix=""):
+def client_threads(run, evaluators, prefix=PREFIX, suffix=""):
     """Serve ``run`` by clients in threads; afterwards they must have ended without an error.
 
-    suffix: what follows the address of the run."""
+    prefix, suffix: what stands around the name of the run in the address."""
     errors, clients = [], []
 
     def serve(evaluator):
         try:
-            clients.append(Client(run.connect(suffix), evaluator))
+            clients.append(Client(run.connect(prefix, suffix), evaluator))
             clients[-1].run()
         except Exception as error:
             errors.append(error)

@@ -7,12 +7,16 @@ import subprocess
 
 import numpy as np
 import pytest
-from ipi_runs import Run, client_threads, find_program, read_binary
+from ipi_runs import NESTED, Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
 from uncertain import with_members
 
 from ipi_driver.evaluation import Evaluator
-from ipi_driver.units import BOHR_PER_ANGSTROM, HARTREE_PER_EV
+from ipi_driver.units import (
+    BOHR_PER_ANGSTROM,
+    HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
+    HARTREE_PER_EV,
+)
 from potential.errors import SoapGprError
 
 BASELINE = 0.002  # hartree
@@ -52,13 +56,13 @@ def test_extras_are_the_values_of_python(committee):
     own = committee.evaluate(atoms, uncertainty=("forces",)).uncertainty
     unit = HARTREE_PER_EV
     np.testing.assert_allclose(found["committee_pot"], unit * own.committee_energies, rtol=1e-9)
-    members = unit / BOHR_PER_ANGSTROM * own.committee_forces.reshape(4, -1)
+    members = HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM * own.committee_forces.reshape(4, -1)
     np.testing.assert_allclose(found["committee_force"], members, rtol=1e-9, atol=1e-12)
     virials = unit * own.committee_virials
     np.testing.assert_allclose(found["committee_virial"], virials, rtol=1e-9, atol=1e-12)
     sigma = unit * own.energies_uncertainty
     np.testing.assert_allclose(found["energies_uncertainty"], sigma, rtol=1e-9)
-    sigma = unit / BOHR_PER_ANGSTROM * own.forces_uncertainty
+    sigma = HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM * own.forces_uncertainty
     np.testing.assert_allclose(found["forces_uncertainty"], sigma, rtol=1e-9)
     # i-PI takes the mean of the members in the place of these
     assert np.mean(found["committee_pot"]) == pytest.approx(energy, rel=1e-12)
@@ -92,8 +96,8 @@ def test_weighted_baseline(tmp_path, water, committee):
     with Run(tmp_path, water, forcefield=forcefield, outputs=outputs) as run:
         members = Evaluator(committee, water, uncertainty=("forces",))
         with (
-            client_threads(run, [Evaluator(base, water)], "-base"),
-            client_threads(run, [members]),
+            client_threads(run, [Evaluator(base, water)], NESTED, "-base"),
+            client_threads(run, [members], NESTED),
         ):
             run.wait()
     rows = np.loadtxt(tmp_path / "out.properties")
