@@ -52,7 +52,7 @@ def run_set(own: CalibrationSet, arguments: argparse.Namespace) -> dict[str, Any
     """Qualities, areas under the curve and times of one set."""
     frames, other = own.read(arguments.data)
     train, test = divide(frames, own, arguments.seed)
-    settings = {"terms": [own.term], "noise": own.noise, "baseline": own.baseline}
+    settings = {"terms": [own.term], "noise": own.noise}
     plain, plain_seconds = timed_fit(settings, train, test)
     asked = settings | {"uncertainty": {"committee": N_MEMBERS}}
     result, seconds = timed_fit(asked, train, test)

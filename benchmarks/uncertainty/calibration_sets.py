@@ -21,41 +21,46 @@ Frames = list[ase.Atoms]
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """One set: how its frames are read and divided, and what is outside of it.
+    """One set: how its frames are read, and what is outside of it.
 
-    read: the frames, training and held-out ones together, and those of another phase. hot: K of
-    the dynamics that give frames of another temperature. bond: elements whose bond is broken.
+    read: training and held-out frames together, and by their kinds those that are neither. hot:
+    K of the dynamics that give frames of another temperature, None where the set has such. bond:
+    elements whose bond is broken.
     """
 
-    read: Callable[[Path], tuple[Frames, Frames]]
+    read: Callable[[Path], tuple[Frames, dict[str, Frames]]]
     n_train: int
     n_test: int
     term: dict[str, Any]
     noise: dict[str, float]
-    hot: float
+    hot: float | None
     bond: tuple[str, str]
-    baseline: dict[str, Any]
 
 
-def _water(data: Path) -> tuple[Frames, Frames]:
+def _water(data: Path) -> tuple[Frames, dict[str, Frames]]:
     liquid = ase.io.read(data / "water_PBE0TS/train.xyz", ":")
     gas = ase.io.read(data / "water_dimers_MP2/amoeba300K_1000.xyz", "::20")
-    return liquid, gas
+    return liquid, {"phase": gas}
 
 
-def _silicon(data: Path) -> tuple[Frames, Frames]:
-    frames = [
-        atoms
-        for name in ("train", "test")
-        for atoms in ase.io.read(data / f"mlearn_Si/{name}.xyz", ":")
-    ]
-    surfaces = [atoms for atoms in frames if atoms.info["config_type"] == "Surface"]
-    return [atoms for atoms in frames if atoms.info["config_type"] != "Surface"], surfaces
+def _silicon(data: Path) -> tuple[Frames, dict[str, Frames]]:
+    """Crystals up to 1518 K and strained ones; outside are hotter ones, which melt, and those with
+    surfaces and vacancies."""
+    found: dict[str, Frames] = {"crystal": [], "temperature": [], "phase": []}
+    for name in ("train", "test"):
+        for atoms in ase.io.read(data / f"mlearn_Si/{name}.xyz", ":"):
+            defect = atoms.info["config_type"] in ("Surface", "Vacancy")
+            kind = "temperature" if _is_hot(atoms) else "phase" if defect else "crystal"
+            found[kind].append(atoms)
+    return found.pop("crystal"), found
 
 
-def _molecule(data: Path) -> tuple[Frames, Frames]:
-    frames = ase.io.read(data / "acetylacetone/train_300K.xyz", ":")
-    return frames, []
+def _is_hot(atoms: ase.Atoms) -> bool:
+    return any(f" {kelvin} K" in atoms.info.get("description", "") for kelvin in (2530, 3374))
+
+
+def _molecule(data: Path) -> tuple[Frames, dict[str, Frames]]:
+    return ase.io.read(data / "acetylacetone/train_300K.xyz", ":"), {}
 
 
 SETS = {
@@ -63,31 +68,28 @@ SETS = {
         _water,
         n_train=80,
         n_test=60,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
         noise={"energy_per_atom": 0.001, "force": 0.05},
         hot=1000.0,
         bond=("O", "H"),
-        baseline={},
     ),
     "silicon": CalibrationSet(
         _silicon,
-        n_train=140,
-        n_test=60,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        n_train=73,
+        n_test=48,
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
         noise={"energy_per_atom": 0.002, "force": 0.05},
-        hot=4000.0,
+        hot=None,
         bond=("Si", "Si"),
-        baseline={},
     ),
     "acetylacetone": CalibrationSet(
         _molecule,
         n_train=200,
         n_test=200,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 500},
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
         noise={"energy_per_atom": 0.0005, "force": 0.02},
         hot=1500.0,
         bond=("C", "H"),
-        baseline={},
     ),
 }
 
@@ -99,14 +101,15 @@ def divide(frames: Frames, own: CalibrationSet, seed: int) -> tuple[Frames, Fram
     return [frames[k] for k in order[:n]], [frames[k] for k in order[n : n + own.n_test]]
 
 
-def outside(own: CalibrationSet, test: Frames, other: Frames, calculator, seed: int):
-    """Frames outside of the training set, by kind: of another temperature (dynamics with the
-    model), with a broken bond, of another phase."""
-    found = {
-        "temperature": hot_frames(test[0], own.hot, calculator, seed),
-        "dissociated": [broken(atoms, own.bond, k) for k, atoms in enumerate(test[:40])],
-    }
-    return found | ({"phase": other} if other else {})
+def outside(
+    own: CalibrationSet, test: Frames, other: dict[str, Frames], calculator, seed: int
+) -> dict[str, Frames]:
+    """Frames outside of the training set, by kind: of another temperature (where the set has none,
+    by dynamics with the model), with a broken bond, of another phase."""
+    found = {"dissociated": [broken(atoms, own.bond, k) for k, atoms in enumerate(test[:40])]}
+    if own.hot is not None:
+        found["temperature"] = hot_frames(test[0], own.hot, calculator, seed)
+    return found | other
 
 
 def hot_frames(start: ase.Atoms, kelvin: float, calculator, seed: int) -> Frames:
@@ -116,7 +119,7 @@ def hot_frames(start: ase.Atoms, kelvin: float, calculator, seed: int) -> Frames
     atoms.calc = calculator
     MaxwellBoltzmannDistribution(atoms, temperature_K=kelvin, rng=rng)
     dynamics = Langevin(
-        atoms, 0.5 * units.fs, temperature_K=kelvin, friction=0.05 / units.fs, rng=rng
+        atoms, 0.5 * units.fs, temperature_K=kelvin, friction=0.05 / units.fs, rng=rng, fixcm=False
     )
     dynamics.run(200)
     frames = []

@@ -74,8 +74,10 @@ def _plot(own: dict[str, Any], kind: str, colors: Sequence[tuple[str, str]]) -> 
     unit = UNITS.get(kind, "")
     axes.set_xlabel(f"predicted error of {kind}, σ ({unit})", color=INK)
     axes.set_ylabel(f"actual error ({unit})", color=INK)
+    narrow = reach[1] < 100 * reach[0]  # then whole decades are too few labels, else enough
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if axis is axes.xaxis else (1.0,)))
+        several = narrow and axis is axes.xaxis
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if several else (1.0,)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
     if len(colors) > 1:
