@@ -10,6 +10,7 @@ from ase.io import read
 from ase.md.verlet import VelocityVerlet
 from models import random_model, random_structure
 from uncertain import with_members
+from variances import variance_model
 
 from potential import SoapGprCalculator
 from potential.errors import SoapGprError
@@ -86,6 +87,18 @@ def test_uncertainty_is_what_the_model_says():
         np.testing.assert_array_equal(always.results[name], getattr(own, name))
     mean = always.results["committee_forces"].mean(axis=0)
     np.testing.assert_allclose(mean, atoms.get_forces(), atol=1e-12)
+
+
+def test_uncertainty_by_the_variance():
+    model, *_ = variance_model(random_model())
+    atoms = random_structure([8, 1, 1] * 3, seed=4)
+    own = model.evaluate(atoms, uncertainty=("variance",)).uncertainty
+    calculator = SoapGprCalculator(model)
+    for name in ("energies_uncertainty", "deviations", "rigidities", "grades"):
+        found = calculator.get_property(name, atoms)
+        np.testing.assert_array_equal(found, getattr(own, name))
+    with pytest.raises(PropertyNotImplementedError):
+        calculator.get_property("energy_uncertainty", atoms)
 
 
 def test_uncertainty_that_the_model_lacks_is_refused(model):

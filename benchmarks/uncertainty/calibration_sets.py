@@ -25,7 +25,7 @@ class CalibrationSet:
 
     read: training and held-out frames together, and by their kinds those that are neither. hot:
     K of the dynamics that give frames of another temperature, None where the set has such. bond:
-    elements whose bond is broken.
+    elements whose bond is broken, None: any.
     """
 
     read: Callable[[Path], tuple[Frames, dict[str, Frames]]]
@@ -34,7 +34,7 @@ class CalibrationSet:
     term: dict[str, Any]
     noise: dict[str, float]
     hot: float | None
-    bond: tuple[str, str]
+    bond: tuple[str, str] | None
 
 
 def _water(data: Path) -> tuple[Frames, dict[str, Frames]]:
@@ -63,6 +63,16 @@ def _molecule(data: Path) -> tuple[Frames, dict[str, Frames]]:
     return ase.io.read(data / "acetylacetone/train_300K.xyz", ":"), {}
 
 
+def _alloys(data: Path) -> tuple[Frames, dict[str, Frames]]:
+    """Solid solutions of two of Mo, Nb, Ta and W; outside are elements at 3000 K and surfaces."""
+    found: dict[str, Frames] = {"SS": [], "AIMD": [], "Surface": []}
+    for atoms in ase.io.read(data / "MoNbTaW/train.xyz", ":"):
+        kind = atoms.info["config_type"].split("_")[1]
+        if kind in found and (kind != "AIMD" or ":3000-" in atoms.info.get("notes", "")):
+            found[kind].append(atoms)
+    return found["SS"], {"temperature": found["AIMD"][::4], "phase": found["Surface"]}
+
+
 SETS = {
     "water": CalibrationSet(
         _water,
@@ -81,6 +91,15 @@ SETS = {
         noise={"energy_per_atom": 0.002, "force": 0.05},
         hot=None,
         bond=("Si", "Si"),
+    ),
+    "alloys": CalibrationSet(
+        _alloys,
+        n_train=250,
+        n_test=100,
+        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "zeta": 4, "n_sparse": 300},
+        noise={"energy_per_atom": 0.002, "force": 0.05},
+        hot=None,
+        bond=None,
     ),
     "acetylacetone": CalibrationSet(
         _molecule,
@@ -129,14 +148,15 @@ def hot_frames(start: ase.Atoms, kelvin: float, calculator, seed: int) -> Frames
     return frames
 
 
-def broken(atoms: ase.Atoms, bond: tuple[str, str], seed: int) -> ase.Atoms:
+def broken(atoms: ase.Atoms, bond: tuple[str, str] | None, seed: int) -> ase.Atoms:
     """The frame with one atom drawn away from its nearest partner by half to all of the bond."""
     rng = np.random.default_rng(seed)
-    first = rng.choice([k for k, name in enumerate(atoms.symbols) if name == bond[1]])
-    partners = [k for k, name in enumerate(atoms.symbols) if name == bond[0] and k != first]
-    distances = atoms.get_distances(first, partners, mic=bool(atoms.pbc.any()))
-    partner = partners[int(np.argmin(distances))]
+    names = atoms.get_chemical_symbols()
+    first = int(rng.choice([k for k, name in enumerate(names) if not bond or name == bond[1]]))
+    partners = [k for k, name in enumerate(names) if k != first and (not bond or name == bond[0])]
+    periodic = bool(atoms.pbc.any())
+    partner = partners[int(np.argmin(atoms.get_distances(first, partners, mic=periodic)))]
     pulled = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    d = atoms.get_distance(partner, first, mic=bool(atoms.pbc.any()), vector=True)
+    d = atoms.get_distance(partner, first, mic=periodic, vector=True)
     pulled.positions[first] += rng.uniform(0.5, 1.0) * d
     return pulled

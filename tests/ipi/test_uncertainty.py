@@ -10,6 +10,7 @@ import pytest
 from ipi_runs import NESTED, Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
 from uncertain import with_members
+from variances import variance_model
 
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import (
@@ -74,6 +75,18 @@ def test_extras_are_the_values_of_python(committee):
 def test_energies_alone(committee):
     *_, found = extras_of(committee, random_structure([8, 1, 1]), ("energies",))
     assert set(found) == {"committee_pot", "energies_uncertainty"}
+
+
+def test_variances():
+    model, *_ = variance_model(random_model())
+    atoms = random_structure([8, 1, 1] * 3, seed=1)
+    *_, found = extras_of(model, atoms, ("variance",))
+    own = model.evaluate(atoms, uncertainty=("variance",)).uncertainty
+    sigma = HARTREE_PER_EV * own.energies_uncertainty
+    np.testing.assert_allclose(found["energies_uncertainty"], sigma, rtol=1e-9)
+    np.testing.assert_allclose(found["rigidities"], own.rigidities / HARTREE_PER_EV**2, rtol=1e-9)
+    np.testing.assert_allclose(found["grades"], own.grades, rtol=1e-9)
+    assert set(found) == {"energies_uncertainty", "rigidities", "grades"}
 
 
 def test_what_the_model_lacks_is_refused(committee):

@@ -10,6 +10,7 @@ from lammps_runs import KCAL_PER_EV, assert_agrees, measure, python, run_lammps,
 from models import body_order_model, product_model, random_model, random_structure
 from targets import with_targets
 from uncertain import with_members
+from variances import variance_model
 
 TYPES = {8: 1, 1: 2}
 VALUES = """\
@@ -185,6 +186,33 @@ dump_modify label skip v_skip sort id
 fix stop all halt 2 v_s_max > {stop} error soft message yes
 run 6
 """
+
+
+OF_ENERGIES = """\
+fix u all pair 1 soap/gpr energy_uncertainty 1 variance 1 rigidity 1 grade 1
+fix half all adapt 1 pair soap/gpr scale * * v_half
+variable half equal 0.5
+dump out all custom 1 dump.txt id f_u[1] f_u[2] f_u[3] f_u[4]
+dump_modify out sort id format float %.17g
+run 0
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("make", [random_model, body_order_model])
+def test_variances_are_those_of_python(tmp_path, atoms, make, ranks):
+    """Of a potential at half its strength: grades stay, rigidities are of half the energy."""
+    model, *_ = variance_model(make())
+    write_data(tmp_path / "atoms.data", atoms, TYPES)
+    model.save(tmp_path / "model.sgpr")
+    done = run_lammps(tmp_path, setup(atoms, TYPES) + OF_ENERGIES, ranks=ranks)
+    assert done.returncode == 0, done.stdout
+    own = model.evaluate(atoms, uncertainty=("variance",)).uncertainty
+    ((sigma, others),) = of_atoms(tmp_path)
+    assert_close(sigma, 0.5 * own.energies_uncertainty)
+    assert_close(others[:, 0], (0.5 * own.deviations) ** 2)
+    np.testing.assert_allclose(others[:, 1], own.rigidities / 0.25, rtol=1e-9)
+    assert_close(others[:, 2], own.grades)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
