@@ -33,17 +33,34 @@ UNCERTAINTY = """\
 [uncertainty]
 calibration = 4
 """
+COMMITTEE = (
+    UNCERTAINTY
+    + """\
+committee = 4
+variance = false
+"""
+)
 SELECT = """\
 [select]
 n = 3
 """
 
 
-def write_loop(folder, *, loop=LOOP, samplers=POOL, select=SELECT, label=EMT, more="", n_pool=12):
+def write_loop(
+    folder,
+    *,
+    loop=LOOP,
+    samplers=POOL,
+    select=SELECT,
+    label=EMT,
+    more="",
+    n_pool=12,
+    fit=UNCERTAINTY,
+):
     """loop.toml, fit.toml and their data in a folder; returns the name of the first."""
     for seed, (name, n) in enumerate({"train": 4, "test": 3, "pool": n_pool}.items(), start=1):
         (folder / f"{name}.xyz").write_text(_frames(n, seed))
-    (folder / "fit.toml").write_text(small_toml(20) + UNCERTAINTY)
+    (folder / "fit.toml").write_text(small_toml(20) + fit)
     path = Path(folder) / "loop.toml"
     path.write_text("\n".join([loop, samplers, select, label, more]))
     return str(path)

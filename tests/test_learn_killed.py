@@ -95,7 +95,7 @@ import ase.io
 from ase.calculators.emt import EMT
 (atoms,) = ase.io.read(sys.argv[1], ":")
 with open("asked.txt", "a") as stream:
-    print(atoms.info["source"], file=stream)
+    print(atoms.info["selected_from"], file=stream)
 if len(Path("asked.txt").read_text().splitlines()) == 2:
     loop = os.getppid()
     if Path(f"/proc/{loop}/comm").read_text().strip() in ("sh", "dash", "bash"):

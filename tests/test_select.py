@@ -142,7 +142,7 @@ def test_frames_are_written_with_their_measures(run, folder, monkeypatch, by, un
     assert len(frames) == len(written["selected"]) == 4
     pool, model = ase.io.read("pool.xyz", ":"), Model.load("model.sgpr")
     for atoms, row in zip(frames, written["selected"], strict=True):
-        source = atoms.info["source"]
+        source = atoms.info["selected_from"]
         assert row["frame"] == source and re.search(rf"^{source} ", out, re.MULTILINE)
         original = pool[int(source.partition("#")[2])]
         assert np.allclose(atoms.positions, original.positions)
