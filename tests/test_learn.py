@@ -16,8 +16,6 @@ from potential.active_learning.state import locked
 from potential.cli import main
 from potential.model import Model
 
-pytestmark = pytest.mark.check
-
 TWO, MORE = LOOP.replace("1", "2"), LOOP.replace("1", "5")
 RANDOM = """\
 [[samplers]]
@@ -50,6 +48,7 @@ def energies(path):
     return [atoms.get_potential_energy() for atoms in ase.io.read(path, ":")]
 
 
+@pytest.mark.check
 def test_loop_labels_what_it_selected_and_fits_all_of_it(tmp_path, learn):
     write_loop(tmp_path, loop=TWO)
     out = learn()
@@ -362,6 +361,7 @@ def test_calculations_that_fail_are_left_out_and_none_at_all_is_an_error(tmp_pat
     assert states(tmp_path)[1]["label"]["labels"] == 6
 
 
+@pytest.mark.check
 def test_two_loops_cannot_work_in_one_folder(tmp_path, learn):
     write_loop(tmp_path)
     with locked(tmp_path / "loop"):

@@ -12,8 +12,6 @@ from loops import LOOP, POOL, states, write_loop
 
 from potential.model import Model
 
-pytestmark = pytest.mark.check
-
 CALCULATOR = """\
 from pathlib import Path
 from ase.calculators.emt import EMT
@@ -71,6 +69,7 @@ def assert_same(folder, whole):
         assert a["report"] == b["report"]
 
 
+@pytest.mark.check
 def test_loop_that_is_killed_after_every_other_file_labels_everything_once(tmp_path, whole):
     folder = tmp_path / "killed"
     n = until_done(prepared(folder), after=2)
