@@ -9,6 +9,9 @@ from pathlib import Path
 import ase.io
 from training_data import emt_frames, small_toml
 
+# Tables of few functions: most of the time of so small a fit is spent on them.
+TERM = small_toml(20).replace("n_max = 4", "n_max = 2").replace("l_max = 3", "l_max = 1")
+
 POOL = """\
 [[samplers]]
 kind = "pool"
@@ -33,17 +36,34 @@ UNCERTAINTY = """\
 [uncertainty]
 calibration = 4
 """
+COMMITTEE = (
+    UNCERTAINTY
+    + """\
+committee = 4
+variance = false
+"""
+)
 SELECT = """\
 [select]
 n = 3
 """
 
 
-def write_loop(folder, *, loop=LOOP, samplers=POOL, select=SELECT, label=EMT, more="", n_pool=12):
+def write_loop(
+    folder,
+    *,
+    loop=LOOP,
+    samplers=POOL,
+    select=SELECT,
+    label=EMT,
+    more="",
+    n_pool=12,
+    fit=UNCERTAINTY,
+):
     """loop.toml, fit.toml and their data in a folder; returns the name of the first."""
     for seed, (name, n) in enumerate({"train": 4, "test": 3, "pool": n_pool}.items(), start=1):
         (folder / f"{name}.xyz").write_text(_frames(n, seed))
-    (folder / "fit.toml").write_text(small_toml(20) + UNCERTAINTY)
+    (folder / "fit.toml").write_text(TERM + fit)
     path = Path(folder) / "loop.toml"
     path.write_text("\n".join([loop, samplers, select, label, more]))
     return str(path)

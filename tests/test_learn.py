@@ -8,15 +8,13 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT as Emt
-from loops import FILE, LOOP, POOL, states, write_loop
+from loops import COMMITTEE, FILE, LOOP, POOL, states, write_loop
 from training_data import small_toml, write_frames
 
 from potential.active_learning import loop
 from potential.active_learning.state import locked
 from potential.cli import main
 from potential.model import Model
-
-pytestmark = pytest.mark.check
 
 TWO, MORE = LOOP.replace("1", "2"), LOOP.replace("1", "5")
 RANDOM = """\
@@ -50,6 +48,7 @@ def energies(path):
     return [atoms.get_potential_energy() for atoms in ase.io.read(path, ":")]
 
 
+@pytest.mark.check
 def test_loop_labels_what_it_selected_and_fits_all_of_it(tmp_path, learn):
     write_loop(tmp_path, loop=TWO)
     out = learn()
@@ -69,7 +68,7 @@ def test_loop_labels_what_it_selected_and_fits_all_of_it(tmp_path, learn):
         assert after.get_potential_energy() == pytest.approx(before.get_potential_energy())
         assert np.allclose(after.get_forces(), before.get_forces(), atol=1e-6)
         assert np.allclose(after.get_stress(), before.get_stress(), atol=1e-6)
-        assert after.info["source"] == before.info["source"]
+        assert after.info["selected_from"] == before.info["selected_from"]
         assert set(after.arrays) == {"numbers", "positions"}, "no column is taken for a label"
     row = found[1]["report"]
     assert set(row["test"]["errors"]["all"]) >= {"energy", "force", "stress"}
@@ -88,12 +87,32 @@ def test_loop_that_is_done_changes_nothing_and_goes_on_when_asked_for_more(tmp_p
     assert len(sources) == len(set(sources)) == 6
 
 
+def test_committee_selects_by_forces_and_is_held_against_new_labels(tmp_path, learn):
+    write_loop(tmp_path, fit=COMMITTEE)
+    learn()
+    state = states(tmp_path)[1]
+    assert state["select"]["uncertainty"] == {"what": "largest force sigma", "unit": "eV/Å"}
+    model = Model.load(tmp_path / "loop/generation_000/model.sgpr")
+    labelled = ase.io.read(tmp_path / "loop/generation_001/labelled.xyz", ":")
+    found = [model.evaluate(atoms, uncertainty=("forces",)) for atoms in labelled]
+    sigma = np.array([own.uncertainty.forces_uncertainty for own in found])
+    error = [own.forces - atoms.get_forces() for own, atoms in zip(found, labelled, strict=True)]
+    new = state["report"]["new"]["calibration"]
+    assert new["inside_1"] == pytest.approx(np.mean(np.abs(error) < sigma))
+    assert new["inside_2"] == pytest.approx(np.mean(np.abs(error) < 2 * sigma))
+    assert new["force_sigma"] == pytest.approx(np.sqrt(np.mean(sigma**2)), rel=1e-4)
+    largest = np.linalg.norm(sigma, axis=2).max(axis=1)
+    chosen = [own["uncertainty"] for own in state["select"]["selected"]]
+    np.testing.assert_allclose(chosen, largest, rtol=1e-4)
+    assert state["report"]["test"]["calibration"]["count"] == 72
+
+
 def test_page_has_a_row_for_each_generation(tmp_path, learn):
-    write_loop(tmp_path)
+    write_loop(tmp_path, fit=COMMITTEE)
     learn()
     page = (tmp_path / "loop" / "report.html").read_text()
     rows = re.findall(r"<tr><td>(\d+)</td>", page)
-    assert rows == ["0", "1"] and page.count("<figure>") == 2
+    assert rows == ["0", "1"] and page.count("<figure>") == 3
     assert "http" not in re.sub(r'src="data:[^"]*"', "", page)
     error = 1e3 * states(tmp_path)[1]["report"]["test"]["errors"]["all"]["force"]["rmse"]
     assert f"<td>{error:.4g}</td>" in page
@@ -222,7 +241,7 @@ from ase.calculators.emt import EMT
 frames = ase.io.read(sys.argv[1], ":")
 for atoms in frames:
     with open("asked.txt", "a") as stream:
-        print(atoms.info["source"], file=stream)
+        print(atoms.info["selected_from"], file=stream)
     atoms.calc = EMT()
     atoms.get_stress()
 ase.io.write(sys.argv[2], frames, format="extxyz")
@@ -342,6 +361,7 @@ def test_calculations_that_fail_are_left_out_and_none_at_all_is_an_error(tmp_pat
     assert states(tmp_path)[1]["label"]["labels"] == 6
 
 
+@pytest.mark.check
 def test_two_loops_cannot_work_in_one_folder(tmp_path, learn):
     write_loop(tmp_path)
     with locked(tmp_path / "loop"):

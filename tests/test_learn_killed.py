@@ -12,8 +12,6 @@ from loops import LOOP, POOL, states, write_loop
 
 from potential.model import Model
 
-pytestmark = pytest.mark.check
-
 CALCULATOR = """\
 from pathlib import Path
 from ase.calculators.emt import EMT
@@ -71,6 +69,7 @@ def assert_same(folder, whole):
         assert a["report"] == b["report"]
 
 
+@pytest.mark.check
 def test_loop_that_is_killed_after_every_other_file_labels_everything_once(tmp_path, whole):
     folder = tmp_path / "killed"
     n = until_done(prepared(folder), after=2)
@@ -95,7 +94,7 @@ import ase.io
 from ase.calculators.emt import EMT
 (atoms,) = ase.io.read(sys.argv[1], ":")
 with open("asked.txt", "a") as stream:
-    print(atoms.info["source"], file=stream)
+    print(atoms.info["selected_from"], file=stream)
 if len(Path("asked.txt").read_text().splitlines()) == 2:
     loop = os.getppid()
     if Path(f"/proc/{loop}/comm").read_text().strip() in ("sh", "dash", "bash"):

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """loop.toml: what is wrong in any place of it is one sentence, before anything runs."""
 
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
 import pytest
 from loops import EMT, FILE, LOOP, POOL, SELECT, write_loop
 from training_data import small_toml
 
-from potential.active_learning.settings import load_loop
+from potential.active_learning.settings import load_loop, parse_loop
 from potential.cli import main
+from potential.cli.learn import EXAMPLE
 
 pytestmark = pytest.mark.check
 
+ROOT = Path(__file__).parents[1]
 RANDOM = '[[samplers]]\nkind = "random"\nstructures = ["pool.xyz"]\n'
 LAMMPS = """\
 [[samplers]]
@@ -178,3 +185,14 @@ def test_sections_that_have_defaults_may_be_absent(tmp_path):
     found = load_loop(write_loop(tmp_path, select=""))
     assert found.select.n == 20 and found.limits.uncertainty is None
     assert SELECT not in (tmp_path / "loop.toml").read_text()
+
+
+def test_examples_of_the_documents_are_valid():
+    page = ROOT / "docs/active_learning.md"
+    if not page.exists():
+        pytest.skip("the documents are not here")
+    (block,) = re.findall(r"^```\n(\[loop\].*?)^```$", page.read_text(), re.M | re.S)
+    help_text = EXAMPLE.partition("loop.toml:\n")[2].partition("\nexamples:")[0]
+    for text in (block, textwrap.dedent(help_text)):
+        found = parse_loop(tomllib.loads(text))
+        assert found.samplers[0].kind == "lammps" and found.label.kind == "calculator"

@@ -17,7 +17,7 @@ from potential.structures.label_names import LabelKeys, LabelNames, choose_names
 from potential.structures.read import unlabelled
 from potential.structures.structure import Structure, structure_from_atoms
 
-SOURCE, CONFIG_TYPE = "source", "config_type"
+SOURCE, CONFIG_TYPE = "selected_from", "config_type"
 ENERGY, FORCES, VIRIAL = "energy", "forces", "virial"
 SAME = 1e-3  # Å: atoms of one structure in two files are closer than this
 _RESULTS = ("energy", "free_energy", "forces", "stress")  # what ASE keeps in a calculator

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from potential.reports.page import Page
 from potential.reports.plots import COLORS, INK, figure
@@ -125,7 +127,7 @@ def _calibration(states: Sequence[State]) -> tuple[Figure, str] | None:
         axes.axhline(100 * level, color=color, linewidth=0.8)
     if not axes.get_legend_handles_labels()[1]:
         return None
-    axes.set_xlabel("generation", color=INK)
+    _of_generations(axes)
     axes.set_ylabel("force components within, %", color=INK)
     axes.legend(fontsize=8, frameon=False)
     return fig, "Calibration; lines are those of a normal distribution"
@@ -146,11 +148,17 @@ def _doubts(states: Sequence[State]) -> tuple[Figure, str] | None:
         right = axes.twinx()
         right.bar(numbers, counts, width=0.4, color=COLORS[3], alpha=0.3)
         right.set_ylabel("unphysical events (bars)", color=INK)
+        right.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_yscale("log")
-    axes.set_xlabel("generation", color=INK)
+    _of_generations(axes)
     axes.set_ylabel(f"{what}, {unit}", color=INK)
     axes.legend(fontsize=8, frameon=False)
     return fig, "Uncertainty of the sampled structures"
+
+
+def _of_generations(axes: Axes) -> None:
+    axes.set_xlabel("generation", color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _calibrated(state: State, of: str, name: str) -> float | None:

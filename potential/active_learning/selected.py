@@ -10,12 +10,13 @@ from typing import Any
 import ase
 import numpy as np
 
+from potential.active_learning.frames import SOURCE
 from potential.active_learning.selection import Selection
 from potential.runtime.text_table import text_table
 from potential.structures.structure import Structure
 from potential.uncertainty.of_structures import RANKED, Measured
 
-SOURCE, MEASURE, SCORE = "source", "uncertainty_measure", "uncertainty"
+MEASURE, SCORE = "uncertainty_measure", "uncertainty"
 SHOWN = 20  # rows of the table
 
 
@@ -30,8 +31,8 @@ class Selected:
     selection: Selection
 
     def chosen_frames(self) -> list[ase.Atoms]:
-        """The frames as they are, with info ``source`` (file#index), ``uncertainty_measure``,
-        ``uncertainty`` (what ranked it) and the columns of ``Measured``."""
+        """The frames as they are, with info ``selected_from`` (file#index), ``uncertainty_measure``
+        and ``uncertainty``, which ranked it, and the columns of ``Measured``."""
         return [self._frame(k) for k in self.selection.chosen.tolist()]
 
     def _frame(self, k: int) -> ase.Atoms:

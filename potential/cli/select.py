@@ -17,8 +17,8 @@ examples:
 
 The most uncertain structures, and of these the most different from each other and from those of
 --train. -o keeps all that the frames have and adds energy_uncertainty, energies_uncertainty,
-forces_uncertainty or rigidities and grades, in eV and A, and the source. docs/active_learning.md
-has the rest.
+forces_uncertainty or rigidities and grades, in eV and A, and where each is from.
+docs/active_learning.md has the rest.
 """
 MOST = 1_000_000
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import ase
 
-from potential.active_learning.frames import ENERGY, FORCES, VIRIAL, Labelling, labels_in
+from potential.active_learning.frames import ENERGY, FORCES, VIRIAL, Labelling, labels_in, source_of
 from potential.active_learning.label.labeller import Failed, Labeller
 from potential.active_learning.settings import CalculatorSettings
 from potential.errors import SoapGprError
@@ -35,7 +35,7 @@ class CalculatorLabeller(Labeller):
     def _labelled(self, frame: ase.Atoms) -> ase.Atoms:
         atoms = frame.copy()
         atoms.calc = self._calculator
-        source = str(frame.info.get("source", "structure"))
+        source = source_of(frame)
         try:
             self._calculate(atoms)
             found = labels_in(atoms, source)
