@@ -74,6 +74,9 @@ def test_quality_is_what_its_words_say():
     expected = spearmanr(np.abs(own.error), own.sigma).statistic
     assert found.spearman == pytest.approx(expected)
     assert spearman(own.sigma, -own.sigma) == pytest.approx(-1.0)
+    assert found.ideal_spearman == pytest.approx(found.spearman, abs=0.1)  # these are Gaussian
+    same = Predicted(own.error, 1.0 + 1e-6 * own.sigma, own.correction, own.config_type)
+    assert abs(quality(same, 1.0).ideal_spearman) < 0.2
     levels = np.arange(0.05, 1.0, 0.05)
     inside = [np.mean(np.abs(z) < norm.ppf(0.5 + 0.5 * p)) for p in levels]
     assert found.calibration_error == pytest.approx(np.mean(np.abs(inside - levels)))

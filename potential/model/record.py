@@ -170,7 +170,7 @@ _QUALITY = _table(
     dict.fromkeys(
         (
             *("count", "scale", "inside_1", "inside_2"),
-            *("calibration_error", "spearman", "nll", "nll_unscaled"),
+            *("calibration_error", "spearman", "ideal_spearman", "nll", "nll_unscaled"),
         ),
         _number,
     ),

@@ -23,17 +23,8 @@ LEAST_SPREAD = 1e-3  # of the mean: below it are zeros by symmetry, whose errors
 MOST_POINTS = 400  # of a plot that the record keeps
 LEAST_COUNT = 3  # of errors, from which a scale can be found
 HEAD = (
-    "measure",
-    "of",
-    "on",
-    "count",
-    "scale",
-    "< 1σ",
-    "< 2σ",
-    "ECE",
-    "Spearman",
-    "NLL",
-    "unscaled",
+    *("measure", "of", "on", "count", "scale", "< 1σ", "< 2σ", "ECE"),
+    *("Spearman", "ideal", "NLL", "unscaled"),
 )
 TRAIN, TEST = "train", "test"
 ON = {TRAIN: "left-out blocks", TEST: "test"}  # data in words
@@ -75,6 +66,7 @@ class Quality:
     inside_2: float  # below two; 0.954
     calibration_error: float  # mean difference of fractions inside from nominal ones
     spearman: float  # rank correlation of predicted and actual size
+    ideal_spearman: float  # that of Gaussian errors of just these standard deviations
     nll: float  # mean negative log-likelihood, scaled
     nll_unscaled: float
 
@@ -100,6 +92,7 @@ def quality(own: Predicted, scale: float) -> Quality:
         float(np.mean(ratio < 2)),
         float(np.mean(np.abs(inside - LEVELS))),
         spearman(np.abs(own.error), own.sigma),
+        spearman(np.abs(np.random.default_rng(0).normal(size=len(ratio))) * own.sigma, own.sigma),
         likelihood(own.error, scale * own.sigma),
         likelihood(own.error, own.sigma),
     )
@@ -200,7 +193,7 @@ def quality_rows(record: dict[str, Any]) -> list[tuple[str, ...]]:
                         *(measure, kind, ON.get(data, data), str(own["count"])),
                         *(f"{own['scale']:.3g}", *inside),
                         f"{100 * own['calibration_error']:.1f} %",
-                        f"{own['spearman']:.2f}",
+                        *(f"{own[key]:.2f}" for key in ("spearman", "ideal_spearman")),
                         *(f"{own[key]:.2f}" for key in ("nll", "nll_unscaled")),
                     )
                 )
