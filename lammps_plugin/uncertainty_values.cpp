@@ -17,7 +17,7 @@ const char *const kNames[] = {"energy_uncertainty", "force_uncertainty", "varian
 void UncertaintyValues::set_up(const soap_gpr::Model &model) {
   *this = UncertaintyValues();
   of_model_ = model.uncertainty();
-  n_members_ = of_model_.n_members;
+  n_members_ = model.has_potential() ? of_model_.n_members : 0;  // else of targets alone
   begin(0, 0, false);  // fix pair asks before there are atoms
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from potential.errors import SoapGprError
 
-ENERGIES, FORCES, VARIANCE = "energies", "forces", "variance"
-MEASURES = (ENERGIES, FORCES, VARIANCE)
+ENERGIES, FORCES, VARIANCE, TARGETS = "energies", "forces", "variance", "targets"
+MEASURES = (ENERGIES, FORCES, VARIANCE, TARGETS)
 
 
 def require_measures(wanted: Collection[str]) -> None:

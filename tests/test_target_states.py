@@ -157,11 +157,11 @@ def test_factor_of_other_targets_is_refused(bare, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda values, arrays: arrays.pop("T0.0"),
+        lambda values, arrays: arrays.pop("T0.0.0"),
         lambda values, arrays: values.pop("targets"),
-        lambda values, arrays: values.update(targets=[[7, 0, 3]]),
-        lambda values, arrays: values.update(targets=[[0, 5, 3]]),
-        lambda values, arrays: arrays.update({"T0.0": arrays["T0.0"][:-1]}),
+        lambda values, arrays: values.update(targets=[[7, 0, 0, 3]]),
+        lambda values, arrays: values.update(targets=[[0, 5, 0, 3]]),
+        lambda values, arrays: arrays.update({"T0.0.0": arrays["T0.0.0"][:-1]}),
     ],
 )
 def test_damaged_factor_is_one_sentence(bare, tmp_path, change):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tomli_w
 from interrupting import Interrupting
-from targets import SITE, labelled
 from test_fit_ranks import run_fit
 from training_data import emt_frames, small_settings, write_fit, write_frames
 
@@ -264,27 +263,11 @@ def test_wrong_settings_are_one_sentence(folder, changes, message):
     assert "\n" not in str(caught.value)
 
 
-def test_derivatives_and_models_without_a_potential_are_refused(folder):
+def test_derivatives_are_refused(folder):
     settings = settings_in(folder)
     settings["terms"] = [TERMS[0] | {"sparse_basis": "derivatives"}]
     with pytest.raises(SoapGprError, match='sparse_basis = "derivatives", expected sparse envir'):
         fit(settings, progress=False)
-    settings = settings_in(folder)
-    settings["data"] = {"train": [write_frames(folder / "sites.xyz", labelled(6, 1, labels=()))]}
-    settings["targets"] = [SITE]
-    with pytest.raises(
-        SoapGprError, match=r"\[uncertainty\]: found no energies, forces or virials"
-    ):
-        fit(settings, progress=False)
-
-
-def test_targets_have_no_measures_which_is_said_once(folder):
-    settings = settings_in(folder) | {"targets": [SITE]}
-    settings["data"] = {"train": [write_frames(folder / "labelled.xyz", labelled(8, 1))]}
-    made = fit(settings, progress=False)
-    said = [text for text in made.warnings if "[uncertainty]" in text]
-    assert said == ["[uncertainty]: measures are of the potential alone; [[targets]] have none"]
-    assert made.model.uncertainty.n_members == 4 and made.model.targets[0].name == "site"
 
 
 def test_refit_has_no_measures_of_the_old_fit(folder):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models with a committee of random members."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from potential.model.uncertainty import Scales, Uncertainty
@@ -32,6 +34,31 @@ def with_members(model, n_members=4, seed=0, size=0.1):
 def kind_of_arrays(entry):
     """Beginning of the names of the arrays that members have of a term."""
     return "table." if entry["kind"] in ("pair", "triplet") else "weights."
+
+
+def with_target_members(model, n_members=4, seed=7, size=0.1):
+    """The model with members, of its potential as ``with_members`` unless it has some, that have
+    its targets too: weights deviate by N(0, size²). Scales of the targets differ, those of atoms by
+    species."""
+    if model.has_potential and model.uncertainty is None:
+        model = with_members(model, n_members)
+    rng = np.random.default_rng(seed)
+    arrays, scales = dict(model.arrays), {}
+    for h, target in enumerate(model.targets):
+        if target.kernel is not None:
+            continue
+        of = tuple(1.5 + h + a for a in range(len(model.species)))
+        scales[target.name] = of if target.per_atom else of[0]
+        for name in [name for name in arrays if name.startswith(f"target{h}.term")]:
+            own = size * rng.normal(size=(n_members, *arrays[name].shape))
+            arrays[f"members.{name}"] = own - own.mean(axis=0)
+    measures = replace(model.uncertainty or Uncertainty(n_members), targets=scales)
+    return model.with_targets(
+        model.targets,
+        {name: own for name, own in arrays.items() if "target" in name},
+        potential=model.has_potential,
+        uncertainty=measures,
+    )
 
 
 def member(model, c):

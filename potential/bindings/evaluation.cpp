@@ -51,13 +51,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// What is wanted beside energies.
 struct Wanted {
   bool forces = false, targets = false;
-  bool members = false, variance = false;  ///< of the uncertainty
+  bool members = false, variance = false, target_members = false;  ///< of the uncertainty
   int term = -1;
 };
 
 /// Energies, and when wanted forces and virials, per atom; empty when not.
 struct Result {
-  std::vector<double> energy, force, virial, target, members, variance, rigidity;
+  std::vector<double> energy, force, virial, target, members, variance, rigidity, target_members;
 
   Result(Evaluator &evaluator, const EnvironmentArrays &arrays, const Wanted &wanted,
          Profile *profile = nullptr)
@@ -67,7 +67,10 @@ struct Result {
         target(wanted.targets ? evaluator.model().targets().size() * energy.size() : 0),
         members(wanted.members ? n_members(evaluator) * energy.size() : 0),
         variance(wanted.variance ? energy.size() : 0),
-        rigidity(variance.size()) {
+        rigidity(variance.size()),
+        target_members(wanted.target_members
+                           ? n_members(evaluator) * n_targets(evaluator) * energy.size()
+                           : 0) {
     const bool forces = wanted.forces;
     const Environments environments = arrays.environments(evaluator.model());
     const std::size_t n_pairs = arrays.neighbor.size();
@@ -80,6 +83,8 @@ struct Result {
     if (!target.empty()) outputs.targets = target.data();
     members.reserve(wanted.members);  // not null where there are no members, but an error
     if (wanted.members) outputs.members = members.data();
+    target_members.reserve(wanted.target_members);
+    if (wanted.target_members) outputs.target_members = target_members.data();
     if (wanted.variance) {
       outputs.variance = variance.data();
       outputs.rigidity = rigidity.data();
@@ -98,6 +103,9 @@ struct Result {
     if (profile) profile->scatter += seconds_since(start);
   }
 
+  static std::size_t n_targets(const Evaluator &evaluator) {
+    return evaluator.model().targets().size();
+  }
   static std::size_t n_members(const Evaluator &evaluator) {
     return evaluator.model().uncertainty().n_members;
   }
@@ -184,17 +192,17 @@ nb::tuple member_forces(Evaluator &evaluator, const EnvironmentArrays &arrays, s
 }
 
 nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term,
-                   bool targets, bool members, bool variance) {
+                   bool targets, bool members, bool variance, bool target_members) {
   Result result = [&] {
     nb::gil_scoped_release release;
-    return Result(evaluator, arrays, {forces, targets, members, variance, term});
+    return Result(evaluator, arrays, {forces, targets, members, variance, target_members, term});
   }();
   const std::size_t n = arrays.species.size();
   const std::size_t n_targets = targets ? evaluator.model().targets().size() : 0;
   Array energy = to_numpy(std::move(result.energy), {n});
   Array target = to_numpy(std::move(result.target), {n_targets, n});
   nb::object force = nb::none(), virial = nb::none(), member = nb::none();
-  nb::object variances = nb::none(), rigidity = nb::none();
+  nb::object variances = nb::none(), rigidity = nb::none(), of_target_members = nb::none();
   if (forces) {
     force = nb::cast(to_numpy(std::move(result.force), {n, 3}));
     virial = nb::cast(to_numpy(std::move(result.virial), {n, 3, 3}));
@@ -205,7 +213,12 @@ nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool f
     variances = nb::cast(to_numpy(std::move(result.variance), {n}));
     rigidity = nb::cast(to_numpy(std::move(result.rigidity), {n}));
   }
-  return nb::make_tuple(energy, force, virial, target, member, variances, rigidity);
+  if (target_members)
+    of_target_members =
+        nb::cast(to_numpy(std::move(result.target_members),
+                          {Result::n_targets(evaluator), Result::n_members(evaluator), n}));
+  return nb::make_tuple(energy, force, virial, target, member, variances, rigidity,
+                        of_target_members);
 }
 
 /// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
@@ -260,7 +273,8 @@ void bind_evaluation(nb::module_ &m) {
       .def(nb::init<Model, int>(), "model"_a, "n_threads"_a = 1,
            nb::call_guard<nb::gil_scoped_release>())
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1,
-           "targets"_a = false, "members"_a = false, "variance"_a = false)
+           "targets"_a = false, "members"_a = false, "variance"_a = false,
+           "target_members"_a = false)
       .def("member_forces", &member_forces, "environments"_a, "bytes"_a = std::size_t(1) << 28)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 

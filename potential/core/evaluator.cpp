@@ -121,16 +121,30 @@ void check_targets(const std::vector<Target> &targets, const Environments &envir
         throw Error("a value of the target " + target.name + " is not finite");
 }
 
+/// Zeros, of atoms that have a value.
+void begin_target_members(const ModelData &data, const Environments &environments, double *values) {
+  for (const Target &target : data.targets)
+    for (std::size_t c = 0; c < data.uncertainty.n_members; ++c)
+      for (std::size_t i = 0; i < environments.n_atoms; ++i)
+        *values++ = 0 * target.mean[environments.species[i]];
+}
+
 /// Throws Error when the model has not what is asked for; zeros in its place else.
-void begin_uncertainty(const Uncertainty &own, std::size_t n_atoms, std::size_t n_pairs,
+void begin_uncertainty(const ModelData &data, const Environments &environments,
                        const Outputs &outputs) {
-  if ((outputs.members || outputs.member_f_ij) && own.n_members == 0)
+  const Uncertainty &own = data.uncertainty;
+  const std::size_t n_atoms = environments.n_atoms, n_pairs = environments.offset[n_atoms];
+  const bool of_energies = own.n_members && data.has_potential;
+  if ((outputs.members || outputs.member_f_ij) && !of_energies)
     throw Error("the model has no committee: fit it with [uncertainty] committee");
   if ((outputs.variance || outputs.rigidity) && !own.has_variance)
     throw Error("the model has no variance: fit it with [uncertainty] variance = true");
+  if (outputs.target_members && own.target_scales.empty())
+    throw Error("the model has no committee of targets: fit it with [uncertainty] committee");
   if (outputs.members) std::fill_n(outputs.members, own.n_members * n_atoms, 0.0);
   if (outputs.member_f_ij && n_pairs)
     std::fill_n(&outputs.member_f_ij[0][0], 3 * own.n_members * n_pairs, 0.0);
+  if (outputs.target_members) begin_target_members(data, environments, outputs.target_members);
 }
 
 }  // namespace
@@ -246,7 +260,7 @@ void Evaluator::evaluate(const Environments &environments, const Outputs &wanted
             outputs.term < 0 ? targets[h].mean[environments.species[i]] : 0;
     if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
     if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
-    begin_uncertainty(state_->model.uncertainty(), n_atoms, n_pairs, outputs);
+    begin_uncertainty(state_->model.data(), environments, outputs);
     state_->evaluate(environments, outputs);
   } catch (const std::bad_alloc &) {
     throw Error("an evaluation of " + std::to_string(n_atoms) + " atoms with " +

@@ -69,6 +69,9 @@ struct Uncertainty {
   bool has_variance = false;                      ///< whether there are variances and rigidities
   double variance_scale = 1, rigidity_scale = 1;  ///< for energies
   std::vector<double> edges;  ///< [species] eV, largest deviation of environments in training
+  /// [n_targets][species] of the committee's targets; empty: they have none. Those of a kernel
+  /// between structures have no numbers.
+  std::vector<std::vector<double>> target_scales;
 };
 
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.
@@ -98,6 +101,8 @@ struct Outputs {
   double (*member_f_ij)[3] = nullptr;  ///< [n_members][n_pairs] -∂δε_c,i/∂r_ij, eV/Å
   double *variance = nullptr;          ///< [n_atoms] σ²_i of eq. (25h), eV²
   double *rigidity = nullptr;          ///< [n_atoms] of eq. (25k), 1/eV²
+  /// [n_targets][n_members][n_atoms] δτ_c,i of eq. (25n), in units of the targets.
+  double *target_members = nullptr;
 };
 
 struct ModelData;

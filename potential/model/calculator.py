@@ -10,7 +10,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from potential.measures import FORCES, require_served
 from potential.model.model import Model
-from potential.model.uncertainty import RESULTS, measures_of
+from potential.model.uncertainty import measures_of
 from potential.runtime.parallel import thread_count
 from potential.structures.labels import volume_of
 
@@ -33,8 +33,9 @@ class SoapGprCalculator(Calculator):
     property that needs another is calculated when it is asked for. They are energy_uncertainty,
     energies_uncertainty (N,), forces_uncertainty (N, 3), of a committee also committee_energies
     (C,), committee_forces (C, N, 3) and committee_virials (C, 3, 3), and of the variance
-    deviations, rigidities and grades (N,), as in ``MeasuredUncertainty``. Raises SoapGprError for a
-    measure that the model lacks.
+    deviations, rigidities and grades (N,), as in ``MeasuredUncertainty``; of a target the
+    committee's standard deviation, its name and ``_uncertainty``. Raises SoapGprError for a measure
+    that the model lacks.
     """
 
     implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
@@ -53,7 +54,7 @@ class SoapGprCalculator(Calculator):
         names = [target.name for target in self.model.targets]
         of_potential = type(self).implemented_properties if self.model.has_potential else []
         require_served(uncertainty, self.model.uncertainty)
-        self._measures = measures_of(RESULTS, self.model.uncertainty)
+        self._measures = measures_of(None, self.model.uncertainty)
         self.uncertainty = frozenset(uncertainty)
         self.implemented_properties = [  # type: ignore[misc]
             *of_potential,
@@ -85,10 +86,8 @@ class SoapGprCalculator(Calculator):
             atoms, forces=wants_forces, uncertainty=wanted, n_threads=self.n_threads
         )
         self.results = dict(result.properties)
-        for name in self._measures if result.uncertainty else ():
-            value = getattr(result.uncertainty, name)
-            if value is not None:
-                self.results[name] = value
+        if result.uncertainty:
+            self.results |= result.uncertainty.results
         if not self.model.has_potential:
             return
         self.results |= {

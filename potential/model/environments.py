@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from potential import _core
+from potential.structures.beads import species_of
 from potential.structures.neighbors import NeighborList
 
 
@@ -50,3 +52,12 @@ class Environments(_core.Environments):
         species = self.species[np.concatenate([[i], of.astype(np.int64)])]
         own = NeighborList(offset, np.arange(1, n + 1, dtype=np.uint64), r_ij)
         return Environments(species, own)
+
+
+def geometry_of(atoms, positions=None, cell=None, pbc=None) -> tuple[Any, Any, Any, Any]:
+    """Numbers, positions, cell and pbc from the arguments of ``Model.evaluate``."""
+    if positions is not None:
+        return atoms, positions, cell, False if pbc is None else pbc
+    if cell is not None or pbc is not None or not hasattr(atoms, "positions"):
+        raise TypeError("expected a structure alone, or numbers and positions")
+    return species_of(atoms), atoms.positions, atoms.cell, atoms.pbc

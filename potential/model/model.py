@@ -17,21 +17,20 @@ import numpy as np
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.measures import FORCES, VARIANCE, of_members, require_measures
-from potential.model.environments import Environments
+from potential.measures import FORCES, TARGETS, VARIANCE, of_members, require_measures
+from potential.model.environments import Environments, geometry_of
 from potential.model.record import read_record
 from potential.model.result import Evaluation
 from potential.model.structure_targets import KernelTarget
-from potential.model.targets import Target, properties, targets_of
+from potential.model.targets import Target, member_properties, properties, targets_of
 from potential.model.uncertainty import MeasuredUncertainty, Uncertainty, uncertainty_of
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
-from potential.structures.beads import species_of
 from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
-_TARGET = re.compile(r"target\d+\.")  # arrays of a target
+_TARGET = re.compile(r"(members\.)?target\d+\.")  # arrays of a target
 _UNCERTAINTY = re.compile(r"(members|variance)\.")  # of the measures of errors
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
@@ -221,17 +220,23 @@ class Model:
         arrays: Mapping[str, np.ndarray],
         *,
         potential: bool = True,
+        uncertainty: Uncertainty | None = None,
     ) -> Self:
         """The same model with these properties beside the energy and their arrays
         (docs/model_file.md) in the place of any before.
 
-        potential: whether its energies are those of a fit and not zeros. Raises SoapGprError.
+        potential: whether its energies are those of a fit and not zeros; uncertainty: its measures,
+        of targets too, by default those that it has, without any of targets. Raises SoapGprError.
         """
         metadata, kept = self._contents
-        metadata = {key: own for key, own in metadata.items() if key != "potential"}
+        others = ("potential", "uncertainty")
+        metadata = {key: own for key, own in metadata.items() if key not in others}
         metadata["targets"] = json.dumps([target.entry() for target in targets])
         if not potential:
             metadata["potential"] = "none"
+        own = uncertainty or replace(self.uncertainty or Uncertainty(), targets={})
+        if own.measures:
+            metadata["uncertainty"] = json.dumps(own.entry())
         kept = {name: array for name, array in kept.items() if not _TARGET.match(name)}
         return type(self).from_arrays(metadata, {**kept, **arrays})
 
@@ -300,10 +305,11 @@ class Model:
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
         pbc a bool or three, by default False. uncertainty: any of "energies" and "forces" of the
-        members of a committee, and "variance", of atoms, with their rigidity. n_threads as
-        ``parallel.thread_count`` takes it. Raises SoapGprError for a measure that the model lacks,
-        an unknown species, coincident atoms, anything that is not finite, a column of weights that
-        a target needs and the atoms lack, and as ``neighbor_list``.
+        members of a committee, "variance", of atoms, with their rigidity, and "targets" of the
+        members, which asks for targets as well. n_threads as ``parallel.thread_count`` takes it.
+        Raises SoapGprError for a measure that the model lacks, an unknown species, coincident
+        atoms, anything that is not finite, a column of weights that a target needs and the atoms
+        lack, and as ``neighbor_list``.
         """
         environments = self.environments(atoms, positions, cell, pbc)
         return self.evaluate_environments(
@@ -331,15 +337,11 @@ class Model:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         require_measures(uncertainty)
         only = -1 if term is None else range(len(self.terms))[term]
-        with_targets = targets and term is None and bool(self.targets)
-        *found, of_atoms, members, variances, rigidities = evaluators[n_threads].evaluate(
-            environments,
-            forces,
-            only,
-            with_targets,
-            of_members(uncertainty),
-            VARIANCE in uncertainty,
-        )
+        asked = of_members(uncertainty), VARIANCE in uncertainty, TARGETS in uncertainty
+        with_targets = (targets or asked[2]) and term is None and bool(self.targets)
+        *found, of_atoms, members, variances, rigidities, of_targets = evaluators[
+            n_threads
+        ].evaluate(environments, forces, only, with_targets, *asked)
         if not self.has_potential:  # zeros would be taken for energies and forces
             found = [x if x is None else np.full_like(x, np.nan) for x in found]
         energies, of_forces, virials = found
@@ -351,6 +353,8 @@ class Model:
         if not uncertainty or self.uncertainty is None:
             return evaluation
         of_forces, of_virials = None, None
+        if of_targets is not None:
+            of_targets = member_properties(self.targets, of_targets, *about)
         if FORCES in uncertainty:
             of_forces, of_virials = evaluators[n_threads].member_forces(environments)
         measured = MeasuredUncertainty(
@@ -362,20 +366,13 @@ class Model:
             of_virials,
             variances,
             rigidities,
+            values,
+            of_targets,
         )
         return replace(evaluation, uncertainty=measured)
 
     def __reduce__(self):
         return type(self), (self.to_bytes(),)
-
-
-def geometry_of(atoms, positions=None, cell=None, pbc=None) -> tuple[Any, Any, Any, Any]:
-    """Numbers, positions, cell and pbc from the arguments of ``Model.evaluate``."""
-    if positions is not None:
-        return atoms, positions, cell, False if pbc is None else pbc
-    if cell is not None or pbc is not None or not hasattr(atoms, "positions"):
-        raise TypeError("expected a structure alone, or numbers and positions")
-    return species_of(atoms), atoms.positions, atoms.cell, atoms.pbc
 
 
 def _reason(error: OSError) -> str:

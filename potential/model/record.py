@@ -180,15 +180,21 @@ _POINTS = _table(
     dict.fromkeys(("predicted", "actual"), _list_of(_number)) | {"config_type": _list_of(_text)},
     required=True,
 )
-_UNCERTAINTY = _table(
-    {
-        "blocks": _number,
-        "kind": _text,
-        "quality": _each(_each(_each(_QUALITY))),
-        "points": _table({"data": _text, "measures": _each(_each(_POINTS))}, required=True),
-    },
-    required=True,
-)
+_CALIBRATED = {
+    "quality": _each(_each(_each(_QUALITY))),
+    "points": _table({"data": _text, "measures": _each(_each(_POINTS))}, required=True),
+}
+_OF_TARGETS = _table(_CALIBRATED | {"units": _each(_text)}, required=True)
+
+
+def _uncertainty(value: Any, where: str) -> None:
+    """Of a model without a potential there is that of targets alone."""
+    alone = isinstance(value, dict) and "targets" in value and "quality" not in value
+    of_potential = {} if alone else _CALIBRATED
+    _table({"blocks": _number, "kind": _text, **of_potential}, required=True)(value, where)
+    _table({"targets": _OF_TARGETS})(value, where)
+
+
 _CHECKS = {
     "settings": _table(
         {
@@ -212,7 +218,7 @@ _CHECKS = {
             "term_shares": _SHARES,
             "terms": _list_of(_ADAPTED),
             "compression": _compression,
-            "uncertainty": _UNCERTAINTY,
+            "uncertainty": _uncertainty,
             "seconds": _each(_number),
             "warnings": _list_of(_text),
         }

@@ -115,6 +115,21 @@ def atom_weights(
     return np.ones(len(species)) if weights is None else np.array(weights)[species]
 
 
+def member_properties(
+    targets: Sequence[Target],
+    of_atoms: np.ndarray,
+    species: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """What members of a committee deviate by, (C, N) or (C,), by the names of the targets that they
+    have; of_atoms (n_targets, C, N), the rest as of ``Target.value``."""
+    return {
+        target.name: np.array([target.value(own, species, columns) for own in members])
+        for target, members in zip(targets, of_atoms, strict=True)
+        if target.kernel is None
+    }
+
+
 def properties(
     targets: Sequence[Target],
     of_atoms: np.ndarray,

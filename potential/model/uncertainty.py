@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from potential.measures import ENERGIES, FORCES, VARIANCE
+from potential.measures import ENERGIES, FORCES, TARGETS, VARIANCE
 
 # Names of what can be asked for, and the measures of which one gives it.
 RESULTS = {
@@ -25,6 +26,9 @@ RESULTS = {
 }
 
 
+TargetScale = float | tuple[float, ...]  # of structures; of atoms, by places of their species
+
+
 @dataclass(frozen=True)
 class Scales:
     """Factors that make standard deviations the errors seen on data that were not fitted."""
@@ -38,7 +42,9 @@ class Uncertainty:
     """The measures that a model file has, from its metadata; None for those that it lacks.
 
     n_members: of the committee, 0 without one. edges: eV by places in the list of species, the
-    largest σ_i among the environments of training, unscaled.
+    largest σ_i among the environments of training, unscaled. targets: scales of those that the
+    members have too, of atoms by places in the list of species; a model without a potential has
+    these alone.
     """
 
     n_members: int = 0
@@ -46,21 +52,27 @@ class Uncertainty:
     variance: Scales | None = None
     rigidity: Scales | None = None
     edges: tuple[float, ...] = ()
+    targets: Mapping[str, TargetScale] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What can be asked for, of MEASURES."""
         of_committee = (ENERGIES, FORCES) if self.committee else ()
-        return of_committee + ((VARIANCE,) if self.variance else ())
+        of_variance = (VARIANCE,) if self.variance else ()
+        return of_committee + of_variance + ((TARGETS,) if self.targets else ())
 
     def entry(self) -> dict:
         """What the metadata of the model file have of it."""
         own: dict[str, dict] = {}
+        if self.committee or self.targets:
+            own["committee"] = {"n_members": self.n_members}
         if self.committee:
-            own["committee"] = {"n_members": self.n_members, "scales": vars(self.committee)}
+            own["committee"]["scales"] = vars(self.committee)
         if self.variance and self.rigidity:
             own["variance"] = {"scales": vars(self.variance), "edges": list(self.edges)}
             own["rigidity"] = {"scales": vars(self.rigidity)}
+        if self.targets:
+            own["targets"] = {name: {"scale": scale} for name, scale in self.targets.items()}
         return own
 
 
@@ -69,9 +81,14 @@ def uncertainty_of(metadata: Mapping[str, str]) -> Uncertainty | None:
     if "uncertainty" not in metadata:
         return None
     entry = json.loads(metadata["uncertainty"])
-    scales = {name: Scales(**own["scales"]) for name, own in entry.items()}
+    of_targets = {
+        name: tuple(own["scale"]) if isinstance(own["scale"], list) else own["scale"]
+        for name, own in entry.pop("targets", {}).items()
+    }
+    scales = {name: Scales(**own["scales"]) for name, own in entry.items() if "scales" in own}
     n_members = entry.get("committee", {}).get("n_members", 0)
-    return Uncertainty(n_members, **scales, edges=tuple(entry.get("variance", {}).get("edges", ())))
+    edges = tuple(entry.get("variance", {}).get("edges", ()))
+    return Uncertainty(n_members, **scales, edges=edges, targets=of_targets)
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,9 @@ class MeasuredUncertainty:
     member_virials: np.ndarray | None = None  # (C, 3, 3), symmetric
     variances: np.ndarray | None = None  # (N,) eV²
     rigidities: np.ndarray | None = None  # (N,) 1/eV²
+    # of targets by their names, in their units: of the model, and of members, (C, N) or (C,)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    member_properties: Mapping[str, np.ndarray] | None = None
 
     @property
     def energy_uncertainty(self) -> float | None:
@@ -129,6 +149,14 @@ class MeasuredUncertainty:
             return None
         return self.of_model.committee.force * _spread(self.member_forces)
 
+    @property
+    def results(self) -> dict[str, Any]:
+        """By name, what of RESULTS was asked for, and the standard deviations of targets."""
+        found = {name: getattr(self, name) for name in RESULTS}
+        of_targets = self.properties_uncertainty or {}
+        found |= {result_of_target(name): own for name, own in of_targets.items()}
+        return {name: own for name, own in found.items() if own is not None}
+
     # Of the members with the scale of energies, so that each of them is one potential surface.
 
     @property
@@ -152,6 +180,31 @@ class MeasuredUncertainty:
             return None
         return self.potential[2] + self._scaled(self.member_virials)
 
+    @property
+    def properties_uncertainty(self) -> dict[str, Any] | None:
+        """Standard deviations of targets by their names, in their units: (N,) of atoms, nan for
+        those that have none, or one number of the structure."""
+        if self.member_properties is None:
+            return None
+        return {
+            name: self._target_scale(name) * _spread(own)
+            for name, own in self.member_properties.items()
+        }
+
+    @property
+    def committee_properties(self) -> dict[str, np.ndarray] | None:
+        """(C, N) or (C,) of the members, scaled; their mean is the model's own value."""
+        if self.member_properties is None:
+            return None
+        return {
+            name: self.properties[name] + self._target_scale(name) * own
+            for name, own in self.member_properties.items()
+        }
+
+    def _target_scale(self, name: str) -> Any:
+        scale = self.of_model.targets[name]
+        return np.array(scale)[self.species] if isinstance(scale, tuple) else scale
+
     def _scaled(self, deviations: np.ndarray) -> np.ndarray:
         assert self.of_model.committee is not None
         return self.of_model.committee.energy * deviations
@@ -162,13 +215,20 @@ def _spread(deviations: np.ndarray) -> np.ndarray:
     return np.sqrt((deviations**2).sum(axis=0) / (len(deviations) - 1))
 
 
-def measures_of(names: Collection[str], of_model: Uncertainty | None) -> dict[str, str]:
-    """The measure that gives each of these RESULTS, of those that the model has; other names and
-    what it cannot give are left out."""
-    served = of_model.measures if of_model else ()
-    found = {}
-    for name in names:
-        own = [measure for measure in RESULTS.get(name, ()) if measure in served]
+def result_of_target(name: str) -> str:
+    """What results call the standard deviation of a target."""
+    return f"{name}_uncertainty"
+
+
+def measures_of(names: Collection[str] | None, of_model: Uncertainty | None) -> dict[str, str]:
+    """The measure that gives each of these results, of those that the model has; other names and
+    what it cannot give are left out. None: all of them."""
+    if of_model is None:
+        return {}
+    known = RESULTS | {result_of_target(name): (TARGETS,) for name in of_model.targets}
+    served, found = of_model.measures, dict[str, str]()
+    for name in known if names is None else names:
+        own = [measure for measure in known.get(name, ()) if measure in served]
         if own:
             found[name] = own[0]
     return found

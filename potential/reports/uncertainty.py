@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from potential.model import Model
 from potential.reports.page import Page
 from potential.reports.plots import INK, OTHERS, figure, palette
-from potential.uncertainty.calibration import HEAD, ON, UNITS, quality_rows
+from potential.uncertainty.calibration import HEAD, ON, UNITS, parts, quality_rows
 
 _OF = {"energy": "energy of a structure", "force": "component of a force"}
 
@@ -21,7 +21,7 @@ _OF = {"energy": "energy of a structure", "force": "component of a force"}
 def add_uncertainty(page: Page, model: Model) -> None:
     """What the fit found of the measures that the model has; nothing without any."""
     record = model.metadata["provenance"].get("uncertainty")
-    if model.uncertainty is None or not record or not record["quality"]:
+    if model.uncertainty is None or not record or not parts(record):
         return
     page.heading("Predicted against actual errors")
     page.text(
@@ -32,21 +32,23 @@ def add_uncertainty(page: Page, model: Model) -> None:
         "of a Gaussian."
     )
     page.table(HEAD, quality_rows(record), text_columns=(0, 1, 2))
-    shown = record["points"]
-    on = ON.get(shown["data"], shown["data"])
-    everything = [kinds for measures in shown["measures"].values() for kinds in measures.values()]
-    colors = palette([name for own in everything for name in own["config_type"]])
+    shown = [
+        (part["points"]["data"], measure, kind, part.get("units", UNITS).get(kind, ""), own)
+        for part in parts(record)
+        for measure, kinds in part["points"]["measures"].items()
+        for kind, own in kinds.items()
+    ]
+    colors = palette([name for *_, own in shown for name in own["config_type"]])
     page.figures(
         (
-            _plot(own, kind, colors),
-            f"{measure.capitalize()}: {_OF.get(kind, kind)}, {on} structures",
+            _plot(own, kind, unit, colors),
+            f"{measure.capitalize()}: {_OF.get(kind, kind)}, {ON.get(data, data)} structures",
         )
-        for measure, kinds in shown["measures"].items()
-        for kind, own in kinds.items()
+        for data, measure, kind, unit, own in shown
     )
 
 
-def _plot(own: dict[str, Any], kind: str, colors: Sequence[tuple[str, str]]) -> Figure:
+def _plot(own: dict[str, Any], kind: str, unit: str, colors: Sequence[tuple[str, str]]) -> Figure:
     """Actual against predicted sizes on logarithmic axes, with lines at σ and 2σ."""
     fig, axes = figure()
     predicted, actual = np.array(own["predicted"]), np.array(own["actual"])
@@ -71,9 +73,9 @@ def _plot(own: dict[str, Any], kind: str, colors: Sequence[tuple[str, str]]) -> 
             label=group,
         )
     axes.set(xscale="log", yscale="log", xlim=reach)
-    unit = UNITS.get(kind, "")
-    axes.set_xlabel(f"predicted error of {kind}, σ ({unit})", color=INK)
-    axes.set_ylabel(f"actual error ({unit})", color=INK)
+    in_unit = f" ({unit})" if unit else ""
+    axes.set_xlabel(f"predicted error of {kind}, σ{in_unit}", color=INK)
+    axes.set_ylabel(f"actual error{in_unit}", color=INK)
     narrow = reach[1] < 100 * reach[0]  # then whole decades are too few labels, else enough
     for axis in (axes.xaxis, axes.yaxis):
         several = narrow and axis is axes.xaxis

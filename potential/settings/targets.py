@@ -134,6 +134,8 @@ class TargetSettings(Settings):
             raise self.error("name", "a word of letters, digits and _")
         if self.name in _TAKEN - (_PER_ATOM if self.per_atom else _OF_STRUCTURES):
             raise self.error("name", "another one, as it has a meaning of its own")
+        if self.name.endswith("_uncertainty"):
+            raise self.error("name", "another one, as results call errors of others so")
         if self.per_atom and not self.extensive:
             raise self.error("extensive", "nothing with per_atom = true")
         if not self.per_atom and self.species:

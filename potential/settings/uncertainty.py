@@ -28,7 +28,8 @@ class UncertaintySettings(Settings):
             0,
             256,
             limit="0, or from 4 on",
-            help="members, each fitted to half of the blocks; 0: no committee",
+            help="members, each fitted to half of the blocks, of energies and forces and of "
+            "`[[targets]]`; 0: no committee",
         ),
     )
     variance: bool = setting(

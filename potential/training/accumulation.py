@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from dataclasses import replace
+from functools import partial
 
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -46,12 +46,8 @@ def accumulate(
 
     with ranks.together():
         warning = add_all(qrs, added, len(mine), choice, checkpoint)
-    n_rows = sum(ranks.all_gather(sum(qr.n_rows for qr in qrs)))
-    triangles = [_of_all_ranks(qr, ranks) for qr in qrs]
-    said = said_on(ranks, warning)
-    if blocks is None:
-        return Triangle(triangles[0], n_rows, said)
-    return Triangle.of_blocks(triangles, n_rows, said)
+    triangle = of_all_ranks(qrs, ranks, blocks is not None)
+    return replace(triangle, warnings=said_on(ranks, warning))
 
 
 def share_of(
@@ -61,10 +57,14 @@ def share_of(
     return [structures[k] for k in ranks.share(structures, lambda s: row_cost(s, model.cutoff))]
 
 
-def _of_all_ranks(qr: StreamingQR, ranks: Ranks) -> np.ndarray:
-    R = qr.finish()
-    ranks.combine(R, lambda other: merge(R, other))
-    return R
+def of_all_ranks(qrs: Sequence[StreamingQR], ranks: Ranks, by_block: bool) -> Triangle:
+    """The triangle of all rows, on the first rank, and by_block those of the blocks, or else there
+    is one."""
+    n_rows, triangles = sum(ranks.all_gather(sum(qr.n_rows for qr in qrs))), []
+    for qr in qrs:
+        triangles.append(R := qr.finish())
+        ranks.combine(R, partial(merge, R))
+    return Triangle.of_blocks(triangles, n_rows) if by_block else Triangle(triangles[0], n_rows)
 
 
 def said_on(ranks: Ranks, warning: str) -> list[str]:

@@ -58,8 +58,8 @@ class Blocks:
             self.sizes[self.of[unit]] += n
 
     def __getitem__(self, structure: Structure) -> int:
-        """The block of a structure that was dealt."""
-        return self.of[_unit(self.kind, structure)]
+        """The block of a structure that was dealt; 0 for others, of which nothing is fitted."""
+        return self.of.get(_unit(self.kind, structure), 0)
 
     def agrees(self, settings: UncertaintySettings) -> bool:
         """Whether these are the blocks that the settings ask for."""
@@ -84,16 +84,30 @@ _LEAST = 4  # blocks, of which two are in each half
 
 def dealt(settings: FitSettings, structures: Sequence[Structure]) -> Blocks | None:
     """The blocks of the structures that are fitted, None without [uncertainty]. Raises SoapGprError
-    when there are fewer than blocks, or none as there is no potential."""
+    when there are fewer than blocks."""
     if settings.uncertainty is None:
         return None
+    own, others = _in_two(settings, structures)
+    blocks = Blocks.dealt(settings.uncertainty, own or others, f"{settings.file}: ")
+    if own:
+        blocks.add(others)
+    return blocks
+
+
+def add_to(blocks: Blocks, settings: FitSettings, structures: Sequence[Structure]) -> None:
+    """Deal more structures, in the order of ``dealt``."""
+    for some in _in_two(settings, structures):
+        blocks.add(some)
+
+
+def _in_two(
+    settings: FitSettings, structures: Sequence[Structure]
+) -> tuple[list[Structure], list[Structure]]:
+    """Those that the potential is fitted to, which are dealt first, so that labels of [[targets]]
+    alone do not change their blocks; and those that have such labels alone."""
     own = fitted(settings, structures)
-    if not own:
-        raise SoapGprError(
-            f"{settings.file}: [uncertainty]: found no energies, forces or virials to fit, "
-            "expected them: [[targets]] have no measures of their errors"
-        )
-    return Blocks.dealt(settings.uncertainty, own, f"{settings.file}: ")
+    known = set(map(id, own))
+    return own, [s for s in structures if s.targets and id(s) not in known]
 
 
 def fitted(settings: FitSettings, structures: Sequence[Structure]) -> list[Structure]:

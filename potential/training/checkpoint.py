@@ -174,6 +174,8 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
     if settings.uncertainty is not None:  # what of it decides blocks
         own = settings.uncertainty
         kept["uncertainty"] = {"blocks": own.blocks, "n_blocks": own.n_blocks}
+        if settings.targets:
+            kept["uncertainty"]["members"] = own.committee > 0
     named = ("key", "column", "unit")
     targets = [{k: v for k, v in own.items() if k not in named} for own in values["targets"]]
     return kept | {"targets": targets, "extra_species": list(settings.data.extra_species)}

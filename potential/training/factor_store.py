@@ -2,20 +2,20 @@
 """A fit's triangular factors on disk: other noise, other e0 or more data need no old rows again.
 
 There is one factor of [A C y] for each config_type and label, and with [uncertainty] for each block
-of structures, before division by the levels
-in [noise]; C are compositions, so that targets can move to another e0 (see ``extended_rows``).
-[[targets]] have theirs beside them (see ``TargetFactors``).
+of structures, before division by the levels in [noise]; C are compositions, so that targets can
+move to another e0 (see ``extended_rows``). [[targets]] have theirs beside them, see
+``TargetFactors``.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,23 +30,24 @@ from potential.structures.digests import structure_digest
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
 from potential.training.accumulation import share_of
-from potential.training.blocks import Blocks, dealt, fitted
+from potential.training.blocks import Blocks, add_to, dealt
 from potential.training.checkpoint import nameless, pack_choice, read_choice
 from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
 from potential.training.rows import extended_rows
-from potential.training.target_factors import Key, TargetFactors, collapsed, width
+from potential.training.target_factors import TargetFactors, collapsed, width
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior
 from potential.training.target_problem import TargetProblem
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 6  # of the file
+_FORMAT = 7  # of the file
 
 Part = tuple[str, str, int]  # config_type, label and block
-Of = TypeVar("Of", Part, Key)  # of rows
+TargetPart = tuple[int, int, int]  # a group, the species of atoms, the block
+Of = TypeVar("Of", Part, TargetPart)  # of rows
 
 
 def factor_bytes(
@@ -66,6 +67,7 @@ def factor_bytes(
     widths += [width(own) + 1 for own in of_targets for _ in range(own.n_levels)]
     more = sum(min(n, n_rows // n_blocks + 1) * n for n_rows in groups.values())
     more *= n_blocks if n_blocks > 1 else 0
+    more += (n_blocks - 1) * sum((width(own) + 1) ** 2 * own.n_levels for own in of_targets)
     return 8 * (more + sum(n * (n + BUFFER_ROWS) for n in widths))
 
 
@@ -80,8 +82,8 @@ class FactorStore:
         self.blocks: Blocks | None = None
         self.triangles: dict[Part, np.ndarray] = {}  # without rows of zeros at the end
         self._n_rows: dict[Part, int] = {}
-        self.target_triangles: dict[Key, np.ndarray] = {}
-        self._n_target_rows: dict[Key, int] = {}
+        self.target_triangles: dict[TargetPart, np.ndarray] = {}
+        self._n_target_rows: dict[TargetPart, int] = {}
         self._members: Counter[str] = Counter()
         self._settings = settings
         values = nameless(settings)
@@ -122,12 +124,12 @@ class FactorStore:
         self.choice, model = choice, choice.model
         plain, problem = replace(settings, noise=UNIT_NOISE), TargetProblem(model, settings)
         if self.blocks is not None:
-            self.blocks.add(fitted(plain, structures))
+            add_to(self.blocks, plain, structures)
         elif not self._members:
             self.blocks = dealt(plain, structures)
-        of_targets = TargetFactors(problem.groups)
         mine = share_of(ranks, structures, model)
         parts: dict[Part, tuple[np.ndarray, int]] = {}
+        of_targets: dict[TargetPart, tuple[np.ndarray, int]] = {}
 
         def rows_of(structure: Structure):
             found = problem.rows(structure) if structure.targets else []
@@ -140,27 +142,36 @@ class FactorStore:
             waiting = progress(sorted(mine, key=self._block), "regression")
             for b, of_block in groupby(waiting, key=self._block):
                 qrs: dict[tuple[str, str], StreamingQR] = {}
+                factors = TargetFactors(problem.groups)
                 for structure, rows, found in ordered_map(rows_of, of_block):
                     for own in label_rows(structure):
                         qr = qrs.setdefault((own.group, own.label), StreamingQR(self._n_columns))
                         qr.add(rows[own.rows, :-1], rows[own.rows, -1])
-                    of_targets.add(found)
+                    factors.add(found)
                 for (group, label), qr in qrs.items():
                     parts[group, label, b] = self._kept(qr.finish(), qr.n_rows), qr.n_rows
+                for (g, a), qr in factors.streams.items():
+                    of_targets[g, a, b] = self._kept(qr.finish(), qr.n_rows), qr.n_rows
         self._members.update(structure_digest(structure).hex() for structure in structures)
-        nothing = np.zeros((0, self._n_columns + 1)), 0
+        self._take_in(self.triangles, self._n_rows, parts, lambda part: self._n_columns, ranks)
+        into = self.target_triangles, self._n_target_rows
+        self._take_in(*into, of_targets, lambda part: width(problem.groups[part[0]]), ranks)
+
+    def _take_in(
+        self,
+        triangles: dict[Of, np.ndarray],
+        counts: dict[Of, int],
+        parts: dict[Of, tuple[np.ndarray, int]],
+        n_columns: Callable[[Of], int],
+        ranks: Ranks,
+    ) -> None:
+        """Merge the triangles and numbers of new rows of all ranks into those there are, on the
+        first."""
         for part in sorted({part for found in ranks.all_gather(list(parts)) for part in found}):
+            nothing = np.zeros((0, n_columns(part) + 1)), 0
             triangle, n_rows = parts.pop(part, nothing)
-            triangle = _square(triangle)
-            _take_in(self.triangles, self._n_rows, part, triangle, n_rows, ranks)
-            self.triangles[part] = self._kept(self.triangles[part], self._n_rows[part])
-        streams = of_targets.streams
-        keys = sorted({key for found in ranks.all_gather(list(streams)) for key in found})
-        for key in keys:
-            empty = width(problem.groups[key[0]])
-            qr = streams.pop(key) if key in streams else StreamingQR(empty)
-            into = self.target_triangles, self._n_target_rows
-            _take_in(*into, key, qr.finish(), qr.n_rows, ranks)
+            _take_in(triangles, counts, part, _square(triangle), n_rows, ranks)
+            triangles[part] = self._kept(triangles[part], counts[part])
 
     @property
     def _n_columns(self) -> int:
@@ -168,9 +179,7 @@ class FactorStore:
         return self.choice.model.n_weights + len(self.choice.model.species)
 
     def _block(self, structure: Structure) -> int:
-        if self.blocks is None or not structure.has_potential_labels:
-            return 0
-        return self.blocks[structure]
+        return 0 if self.blocks is None else self.blocks[structure]
 
     def _kept(self, R: np.ndarray, n_rows: int) -> np.ndarray:
         """With blocks there are many triangles of few rows: without those that are zero."""
@@ -195,16 +204,22 @@ class FactorStore:
         return whole if settings.uncertainty else replace(whole, blocks=[])
 
     def of_targets(
-        self, problem: TargetProblem, priors: Sequence[Prior]
-    ) -> tuple[list[np.ndarray], list[int]]:
-        """Triangles of the rows of each group of [[targets]], and numbers of labels."""
-        triangles, counts = [], []
+        self, problem: TargetProblem, priors: Sequence[Prior], by_block: bool
+    ) -> list[Triangle]:
+        """The triangle of the rows of each group of [[targets]], and of those of its blocks."""
+        n_blocks = self.blocks.n_blocks if self.blocks else 1
+        found = []
         for g, group in enumerate(problem.groups):
-            own = sorted((key[1], R) for key, R in self.target_triangles.items() if key[0] == g)
-            triangles.append(collapsed(group, own, priors[problem.number(group)]))
+            parts: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(n_blocks)]
+            for (h, a, b), R in sorted(self.target_triangles.items(), key=lambda item: item[0]):
+                if h == g:
+                    parts[b].append((a, R))
             n_rows = sum(n for key, n in self._n_target_rows.items() if key[0] == g)
-            counts.append(n_rows if group.n_weights else 0)
-        return triangles, counts
+            prior = priors[problem.number(group)]
+            own = [collapsed(group, of_block, prior) for of_block in parts]
+            triangle = Triangle.of_blocks(own, n_rows if group.n_weights else 0)
+            found.append(triangle if by_block else replace(triangle, blocks=[]))
+        return found
 
     def save(self) -> str:
         """Write the file in one step; returns why that was impossible, which is not worth the fit,
@@ -219,7 +234,7 @@ class FactorStore:
             "targets": [[*key, self._n_target_rows[key]] for key in sorted(self.target_triangles)],
         }
         arrays = {f"R{k}": self.triangles[group] for k, group in enumerate(groups)}
-        arrays |= {f"T{g}.{a}": R for (g, a), R in self.target_triangles.items()}
+        arrays |= {f"T{g}.{a}.{b}": R for (g, a, b), R in self.target_triangles.items()}
         own_values, own_arrays = pack_choice(self.choice)
         try:
             write_state(self.path, _KIND, values | own_values, own_arrays | arrays)
@@ -244,19 +259,23 @@ class FactorStore:
             for k, (group, label, b, n_rows) in enumerate(values["groups"]):
                 part = str(group), str(label), places[b]
                 self._n_rows[part] = int(n_rows)
-                kept = None if self.blocks is None else int(n_rows)
+                kept = self._n_kept(n_rows)
                 self.triangles[part] = _checked(arrays[f"R{k}"], n_columns, kept)
             groups = TargetProblem(model, self._settings).groups if values["targets"] else []
-            for g, a, n_rows in values["targets"]:
+            for g, a, b, n_rows in values["targets"]:
                 own = groups[range(len(groups))[g]]
-                R = _checked(arrays[f"T{g}.{a}"], width(own))
-                self.target_triangles[g, range(own.n_species)[a]] = R
-                self._n_target_rows[g, a] = int(n_rows)
+                R = _checked(arrays[f"T{g}.{a}.{b}"], width(own), self._n_kept(n_rows))
+                self.target_triangles[g, range(own.n_species)[a], places[b]] = R
+                self._n_target_rows[g, a, b] = int(n_rows)
             if any(label not in LABELS for _, label, _ in self.triangles):
                 raise ValueError("labels")
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise damaged(self.path, _KIND) from None
         self._require_blocks()
+
+    def _n_kept(self, n_rows: Any) -> int | None:
+        """What ``_checked`` is told of rows that ``_kept`` has left."""
+        return None if self.blocks is None else int(n_rows)
 
     def _require_blocks(self) -> None:
         """Raise SoapGprError when [uncertainty] needs other blocks than those of the factor."""

@@ -33,7 +33,7 @@ from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.training.accumulation import accumulate, said_on
 from potential.training.baseline import isolated_atom_energies
-from potential.training.blocks import dealt
+from potential.training.blocks import Blocks, dealt
 from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path, digest
 from potential.training.choice import Choice, common_choice
 from potential.training.data import FitData, read_fit_data, require_known_species
@@ -43,6 +43,7 @@ from potential.training.memory import keeps_factor, require_possible
 from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
+from potential.training.target_uncertainty import require_committee, unmeasured_targets
 from potential.training.targets import fit_targets
 from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
 
@@ -124,7 +125,6 @@ def _fit(
     settings, ordered = replace(settings, data=data.files), data.ordered
     state = None
     if not has_potential(settings, ordered):
-        dealt(settings, ordered)  # refuses [uncertainty]
         return _fit_targets_alone(settings, data, ranks, progress, checkpoint, factor, seconds)
     store = None
     if factor is None:
@@ -161,7 +161,7 @@ def _fit(
             measured = with_uncertainty(FullFit(*of, ranks, progress, kept))
         model, warnings = measured.model, warnings + measured.warnings
         regression |= {"uncertainty": measured.record}
-    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)
+    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store, blocks)
     return _finished(steps, model, warnings, regression)
 
 
@@ -177,6 +177,7 @@ class _Steps:
     choice: Choice
     state: Checkpoint | None = None
     store: FactorStore | None = None
+    blocks: Blocks | None = None
 
 
 def _fit_targets_alone(
@@ -195,9 +196,11 @@ def _fit_targets_alone(
             "the factor that the model keeps, which has nothing of [[targets]]"
         )
     require_no_maps(settings)
-    state, store, said = None, None, list[str]()
+    require_committee(settings)
+    state, store, said, blocks = None, None, list[str](), dealt(settings, data.ordered)
     if factor:
         store, choice, said = _stored(factor, settings, data.ordered, ranks, progress, seconds)
+        blocks = store.blocks
     else:
         state = _checkpoint(checkpoint, settings, data.ordered, ranks)
         with _timed(seconds, "sparse points"):
@@ -208,7 +211,7 @@ def _fit_targets_alone(
             )
     warnings = [*data.warnings, *choice.warnings, *said]
     warnings.append("the model has targets and no potential")
-    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store)
+    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store, blocks)
     return _finished(steps, choice.model, warnings)
 
 
@@ -233,8 +236,12 @@ def _finished(
             choice=steps.choice,
             checkpoint=steps.state and steps.state.targets,
             store=steps.store,
+            blocks=steps.blocks,
+            test=data.test,
         )
     model, warnings = fitted.model, warnings + fitted.warnings
+    warnings += unmeasured_targets(settings)
+    measured = (regression or {}).get("uncertainty", {}) | fitted.uncertainty
     with _timed(seconds, "errors"):
         errors = {
             name: _errors(model, structures, ranks, progress, f"{words} errors")
@@ -252,6 +259,7 @@ def _finished(
             | (regression or {})
             | _record_of_targets(fitted.records, errors)
             | shares
+            | ({"uncertainty": measured} if measured else {})
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
     )

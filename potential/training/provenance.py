@@ -24,6 +24,7 @@ from potential.terms import terms_of
 from potential.training.data import FitData
 from potential.training.regression import Solution
 from potential.uncertainty.calibration import format_quality
+from potential.uncertainty.calibration import parts as measured_parts
 from potential.version import package_version
 
 
@@ -98,7 +99,7 @@ def summary(model: Model) -> str:
     if shares and len(shares["terms"]) == len(model.terms):
         parts.append(["", format_shares(model, shares)])
     measured = record.get("uncertainty")
-    if measured and measured["quality"]:
+    if measured and measured_parts(measured):
         parts.append(["", format_quality(measured)])
     parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
     return "\n".join(line for part in parts for line in part)
@@ -228,7 +229,7 @@ def _uncertainty_lines(model: Model, record: dict[str, Any]) -> list[str]:
     own, measured = model.uncertainty, record.get("uncertainty")
     if own is None:
         return []
-    measures = [f"committee of {own.n_members}"] if own.committee else []
+    measures = [f"committee of {own.n_members}"] if own.n_members else []
     measures += ["variance", "rigidity"] if own.variance else []
     text = f"{'Uncertainty':<14s} {', '.join(measures)}"
     if measured:

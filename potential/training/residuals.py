@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from potential.runtime.parallel import ordered_map
+from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
 from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure
@@ -22,6 +23,7 @@ from potential.uncertainty.calibration import (
     RIGIDITY,
     VARIANCE,
     Predicted,
+    spread,
 )
 from potential.uncertainty.projected_process import NotFollowed, norms
 
@@ -42,6 +44,13 @@ class Fit:
     weights: np.ndarray
     members: np.ndarray | None
     T: np.ndarray | None
+
+
+def joined(ranks: Ranks, found: list[Found]) -> Found:
+    """Of all structures of all ranks."""
+    everything = [own for part in ranks.all_gather(found) for own in part]
+    keys = sorted({key for own in everything for key in own})
+    return {key: Predicted.joined([own[key] for own in everything if key in own]) for key in keys}
 
 
 class Residuals:
@@ -85,8 +94,7 @@ class Residuals:
             own = np.flatnonzero(is_kind)
             if fit.members is not None and len(own):
                 n = len(fit.members)
-                spread = np.std(rows[own] @ fit.members.T, axis=1, ddof=1)
-                add(COMMITTEE, kind, own, spread, (n - 3) / (n - 1))
+                add(COMMITTEE, kind, own, spread(rows[own] @ fit.members.T), (n - 3) / (n - 1))
             if fit.T is None or self._left is None or not len(own):
                 continue
             own, left = self._beyond(structure, kind, rows, used, own)

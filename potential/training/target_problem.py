@@ -115,15 +115,21 @@ class TargetProblem:
     ) -> dict[str, np.ndarray]:
         """Arrays of one target by the weights of its groups, zero for other sets, when it has this
         place among the targets of a model."""
-        target, arrays = self.settings.targets[h], {f"target{place}.mean": prior.mean}
-        for t in terms_used(target, self.settings.terms):
+        return {f"target{place}.mean": prior.mean} | self.weight_arrays(h, weights, place)
+
+    def weight_arrays(
+        self, h: int, weights: Mapping[int, np.ndarray], place: int
+    ) -> dict[str, np.ndarray]:
+        """Those of ``arrays_of`` for the sparse sets; of weights (..., n_weights), (..., M)."""
+        arrays, lead = dict[str, np.ndarray](), next(iter(weights.values())).shape[:-1]
+        for t in terms_used(self.settings.targets[h], self.settings.terms):
             for a, points in self.model.sparse_points(t).items():
-                arrays[f"target{place}.term{t}.weights.{a}"] = np.zeros(len(points))
+                arrays[f"target{place}.term{t}.weights.{a}"] = np.zeros((*lead, len(points)))
         for g, own in weights.items():
             begin = 0
             for t, a in self.groups[g].sets:
                 end = begin + len(self.model.sparse_points(t)[a])
-                arrays[f"target{place}.term{t}.weights.{a}"] = own[begin:end].copy()
+                arrays[f"target{place}.term{t}.weights.{a}"] = own[..., begin:end].copy()
                 begin = end
         return arrays
 

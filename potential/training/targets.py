@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,25 +16,35 @@ from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings, TargetSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
-from potential.training.accumulation import add_all, said_on
+from potential.training.accumulation import add_all, of_all_ranks, said_on
+from potential.training.blocks import Blocks
 from potential.training.checkpoint import Checkpoint
 from potential.training.choice import Choice
 from potential.training.factor_store import FactorStore
 from potential.training.memory import require_memory
-from potential.training.regression import BUFFER_ROWS, StreamingQR, merge
+from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle
 from potential.training.structure_targets import fit_kernel_target
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior, asked_species
 from potential.training.target_problem import TargetProblem
+from potential.training.target_uncertainty import (
+    Fits,
+    PartFits,
+    has_members,
+    measured_targets,
+    part_fits,
+)
 
 
 @dataclass(frozen=True)
 class TargetFit:
-    """The model with its targets, what its record says of each, and warnings."""
+    """The model with its targets, what its record says of each and of their uncertainty, and
+    warnings."""
 
     model: TrainingModel
     records: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    uncertainty: dict[str, Any] = field(default_factory=dict)
 
 
 def fit_targets(
@@ -49,12 +58,15 @@ def fit_targets(
     choice: Choice | None = None,
     checkpoint: Checkpoint | None = None,
     store: FactorStore | None = None,
+    blocks: Blocks | None = None,
+    test: Sequence[Structure] = (),
 ) -> TargetFit:
     """The model with the weights of all [[targets]]; its own stay as they are.
 
     potential: whether its own weights were fitted; choice: what a checkpoint, used as in
-    ``accumulate``, keeps of it; store: has the rows of all structures. Raises SoapGprError for
-    anything a user can put right, and as ``accumulate``.
+    ``accumulate``, keeps of it; store: has the rows of all structures; blocks of these, for the
+    committee of [uncertainty], whose errors test structures show. Raises SoapGprError for anything
+    a user can put right, and as ``accumulate``.
     """
     if not settings.targets:
         return TargetFit(model)
@@ -65,17 +77,16 @@ def fit_targets(
     }
     problem = TargetProblem(model, settings)
     places = [h for h in range(len(settings.targets)) if h not in kernels]  # of the others
+    blocks = blocks if has_members(settings) else None
+    n_blocks = blocks.n_blocks if blocks else 1
     with ranks.together():
         priors = problem.priors(structures)
         if places:
-            require_target_memory(problem.groups, structures, ranks.size)
+            require_target_memory(problem.groups, structures, ranks.size, n_blocks=n_blocks)
     said = [text for own in kernels.values() for text in own.warnings]
-    if store:
-        found = ranks.from_first(
-            lambda: _solved(problem, priors, *store.of_targets(problem, priors))
-        )
-    else:
-        triangles, counts, more = _accumulate(
+    triangles = list[Triangle]()
+    if store is None:
+        triangles, more = _accumulate(
             problem,
             priors,
             structures,
@@ -83,10 +94,15 @@ def fit_targets(
             progress,
             choice or Choice(model),
             checkpoint if places else None,
+            blocks,
         )
         said += more
-        found = ranks.from_first(lambda: _solved(problem, priors, triangles, counts))
-    weights, counts = found
+
+    def solved() -> tuple[list[np.ndarray], list[int], list[PartFits]]:
+        own = store.of_targets(problem, priors, blocks is not None) if store else triangles
+        return _solved(problem, priors, own, blocks)
+
+    weights, counts, parts = ranks.from_first(solved)
     arrays = problem.arrays(priors, weights, places)
     targets = dict(zip(places, problem.targets, strict=True))
     records = {
@@ -95,9 +111,17 @@ def fit_targets(
     }
     for h, fitted in kernels.items():
         targets[h], records[h], arrays = fitted.target, fitted.record, arrays | fitted.arrays
-    changed = model.with_targets([targets[h] for h in sorted(targets)], arrays, potential=potential)
-    alone = [_alone(own, model.species) for own in problem.groups if not own.n_weights]
-    return TargetFit(changed, [records[h] for h in sorted(records)], alone + said)
+    said += [_alone(own, model.species) for own in problem.groups if not own.n_weights]
+    measures, record = model.uncertainty, dict[str, Any]()
+    if blocks is not None:
+        full = Fits(problem, priors, weights, parts)
+        measured = measured_targets(full, places, blocks, (structures, test), ranks, progress)
+        measures = measured.added_to(model.uncertainty)
+        arrays, record, said = arrays | measured.arrays, measured.record, said + measured.warnings
+    changed = model.with_targets(
+        [targets[h] for h in sorted(targets)], arrays, potential=potential, uncertainty=measures
+    )
+    return TargetFit(changed, [records[h] for h in sorted(records)], said, record)
 
 
 def _alone(group: Group, species: Sequence[int]) -> str:
@@ -108,15 +132,18 @@ def _alone(group: Group, species: Sequence[int]) -> str:
 def _solved(
     problem: TargetProblem,
     priors: Sequence[Prior],
-    triangles: Sequence[np.ndarray],
-    counts: list[int],
-) -> tuple[list[np.ndarray], list[int]]:
-    """Weights of each group, and numbers of labels."""
-    weights = [
-        problem.weights(own, R, priors[problem.number(own)])
-        for own, R in zip(problem.groups, triangles, strict=True)
-    ]
-    return weights, counts
+    triangles: Sequence[Triangle],
+    blocks: Blocks | None,
+) -> tuple[list[np.ndarray], list[int], list[PartFits]]:
+    """Weights of each group, numbers of labels, and with blocks the fits to some of these; their
+    triangles are used up."""
+    weights, parts = [], []
+    for group, own in zip(problem.groups, triangles, strict=True):
+        prior = priors[problem.number(group)]
+        weights.append(problem.weights(group, own.R, prior))
+        if blocks is not None:
+            parts.append(part_fits(problem, group, own, prior))
+    return weights, [own.n_rows for own in triangles], parts
 
 
 def _accumulate(
@@ -127,41 +154,47 @@ def _accumulate(
     progress: Progress,
     choice: Choice,
     checkpoint: Checkpoint | None,
-) -> tuple[list[np.ndarray], list[int], list[str]]:
-    """Triangles, those of all ranks on the first, numbers of labels, and warnings."""
+    blocks: Blocks | None,
+) -> tuple[list[Triangle], list[str]]:
+    """The triangle of each group, and with blocks those of each of these, which are those of all
+    ranks on the first; warnings."""
     structures = [s for s in structures if s.targets] if problem.groups else []
     mine = [structures[k] for k in ranks.share(structures, len)]
-    qrs = [StreamingQR(own.n_weights) for own in problem.groups]
+    n_blocks = blocks.n_blocks if blocks else 1
+    qrs = [[StreamingQR(own.n_weights) for _ in range(n_blocks)] for own in problem.groups]
+    everything = [qr for own in qrs for qr in own]
 
     def rows_of(structure: Structure):
         pairs = zip(problem.groups, problem.rows(structure), strict=True)
-        return [own.weighted(rows, priors[problem.number(own)]) for own, rows in pairs]
+        found = [own.weighted(rows, priors[problem.number(own)]) for own, rows in pairs]
+        return blocks[structure] if blocks else 0, found
 
     def added(done: int) -> Iterator[None]:
-        for found in ordered_map(rows_of, progress(mine[done:], "targets")):
-            for group, qr, (rows, labels) in zip(problem.groups, qrs, found, strict=True):
+        for b, found in ordered_map(rows_of, progress(mine[done:], "targets")):
+            for group, own, (rows, labels) in zip(problem.groups, qrs, found, strict=True):
                 if group.n_weights:
-                    qr.add(rows, labels)
+                    own[b].add(rows, labels)
             yield
 
     with ranks.together():
-        warning = add_all(qrs, added, len(mine), choice, checkpoint)
-    triangles = [qr.finish() for qr in qrs]
-    for R in triangles:
-        ranks.combine(R, partial(merge, R))
-    counts = [sum(ranks.all_gather(qr.n_rows)) for qr in qrs]
-    return triangles, counts, said_on(ranks, warning)
+        warning = add_all(everything, added, len(mine), choice, checkpoint)
+    triangles = [of_all_ranks(own, ranks, blocks is not None) for own in qrs]
+    return triangles, said_on(ranks, warning)
 
 
 def require_target_memory(
-    groups: Sequence[Group], structures: Sequence[Structure], n_ranks: int, more: int = 0
+    groups: Sequence[Group],
+    structures: Sequence[Structure],
+    n_ranks: int,
+    more: int = 0,
+    n_blocks: int = 1,
 ) -> None:
-    """Raise SoapGprError when the triangles, which are there together, and as many bytes more do
-    not fit, or when there are no sparse points at all."""
+    """Raise SoapGprError when the triangles, of each of the blocks, which are there together, and
+    as many bytes more do not fit, or when there are no sparse points at all."""
     sizes = [own.n_weights for own in groups]
     if not sum(sizes):
         raise SoapGprError("[[targets]]: found no sparse points in the terms, expected some")
-    triangles = 8 * sum(n**2 + BUFFER_ROWS * n for n in sizes)
+    triangles = 8 * n_blocks * sum(n**2 + BUFFER_ROWS * n for n in sizes)
     require_memory(max(sizes), max(map(len, structures)), triangles + more, n_ranks)
 
 

@@ -28,10 +28,11 @@ from potential.training.residuals import (
     Fit,
     Found,
     Residuals,
+    joined,
 )
 from potential.training.rows import KeptRows
-from potential.uncertainty.calibration import COMMITTEE, RIGIDITY, VARIANCE, Calibration, Predicted
-from potential.uncertainty.committee import deviations, halves, member_arrays
+from potential.uncertainty.calibration import COMMITTEE, RIGIDITY, VARIANCE, Calibration
+from potential.uncertainty.committee import deviations, drawn, member_arrays
 from potential.uncertainty.projected_process import NotFollowed, edges, inverse, variance_arrays
 from potential.uncertainty.whitened import WhitenedBlocks
 
@@ -112,22 +113,18 @@ def with_uncertainty(problem: FullFit) -> Measured:
         calibration.scales(RIGIDITY) if own.variance else None,
         seen,
     )
-    said = ["[uncertainty]: measures are of the potential alone; [[targets]] have none"]
-    warnings = calibration.warnings + said * bool(settings.targets)
     record = {"blocks": blocks.n_blocks, "kind": blocks.kind} | calibration.record
-    return Measured(model.with_uncertainty(measures, arrays), record, warnings)
+    return Measured(model.with_uncertainty(measures, arrays), record, calibration.warnings)
 
 
 def _members(
     own: UncertaintySettings, first: WhitenedBlocks | None, n_blocks: int, ranks: Ranks
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (2 C, M) of the C members, and of as many more, and the blocks (2 C, n_blocks) that
-    they have: half of them, C, have not seen a block, so that the scale is found on spreads over as
-    many members as those of the model."""
+    they have."""
     if own.committee == 0:
         return np.zeros((0, 0)), np.zeros((0, n_blocks), dtype=bool)
-    seeds = np.random.SeedSequence(own.seed).spawn(2)
-    has = np.concatenate([halves(n_blocks, own.committee, seed) for seed in seeds])
+    has = drawn(n_blocks, own.committee, own.seed)
 
     def weights() -> np.ndarray:
         assert first is not None
@@ -168,10 +165,4 @@ def _calibration(
     with ranks.together():
         fit = Fit(problem.weights, of_model, T)
         tested = residuals.of(test[ranks.rank :: ranks.size], fit)
-    return Calibration(_joined(ranks, found), _joined(ranks, tested))
-
-
-def _joined(ranks: Ranks, found: list[Found]) -> dict[tuple[str, str], Predicted]:
-    everything = [own for part in ranks.all_gather(found) for own in part]
-    keys = sorted({key for own in everything for key in own})
-    return {key: Predicted.joined([own[key] for own in everything if key in own]) for key in keys}
+    return Calibration(joined(ranks, found), joined(ranks, tested))

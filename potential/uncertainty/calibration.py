@@ -43,12 +43,13 @@ class Predicted:
     config_type: np.ndarray  # of names
 
     @classmethod
-    def joined(cls, parts: Sequence[Predicted]) -> Predicted:
-        """Those of several structures, without what is zero by symmetry."""
+    def joined(cls, parts: Sequence[Predicted], least: float = LEAST_SPREAD) -> Predicted:
+        """Those of several structures, without what is zero by symmetry, below ``least`` of the
+        root mean square."""
         columns = zip(*(_arrays(own) for own in parts), strict=True)
         own = cls(*(np.concatenate(arrays) for arrays in columns))
         mean = math.sqrt(float(np.mean(own.sigma**2))) if len(own.sigma) else 0.0
-        kept = own.sigma > LEAST_SPREAD * mean
+        kept = own.sigma > least * mean
         return cls(*(array[kept] for array in _arrays(own)))
 
 
@@ -69,6 +70,11 @@ class Quality:
     ideal_spearman: float  # that of Gaussian errors of just these standard deviations
     nll: float  # mean negative log-likelihood, scaled
     nll_unscaled: float
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """Standard deviation (n,) over members (n, n_members)."""
+    return np.std(values, axis=1, ddof=1)
 
 
 def scales(own: Predicted) -> tuple[float, float]:
@@ -112,38 +118,19 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 ByMeasure = Mapping[tuple[str, str], Predicted]  # by measure and kind
 
 
-class Calibration:
-    """Scales found on the left-out blocks of training, and their quality there and on test
-    structures."""
+class Calibrated:
+    """Scales, and their quality on the left-out blocks of training and on test structures.
 
-    def __init__(self, left_out: ByMeasure, tested: ByMeasure):
-        known = {key: own for key, own in left_out.items() if len(own.error) >= LEAST_COUNT}
-        self._scales = {key: scales(own) for key, own in known.items()}
-        self._data = {TRAIN: known, TEST: tested}
+    found: by measure and kind, as ``scales``.
+    """
 
-    def scales(self, measure: str) -> Scales:
-        """Of one measure; what no errors of its kind are known of has the other kind's."""
-        found = {
-            kind: self._scales[measure, kind][0]
-            for kind in KINDS
-            if (measure, kind) in self._scales
-        }
-        energy, force = (found.get(kind, next(iter(found.values()), 1.0)) for kind in KINDS)
-        return Scales(energy, force)
-
-    @property
-    def warnings(self) -> list[str]:
-        """What scales could not be found."""
-        missing = [k for k in KINDS if not any(kind == k for _, kind in self._scales)]
-        words = {ENERGY: "energies of structures", FORCE: "components of forces"}
-        if len(missing) == len(KINDS):
-            return ["[uncertainty]: too few energies and forces for a scale: errors are not scaled"]
-        other = {ENERGY: FORCE, FORCE: ENERGY}
-        return [
-            f"[uncertainty]: too few {words[kind]} were fitted for a scale: that of "
-            f"{words[other[kind]]} is taken"
-            for kind in missing
-        ]
+    def __init__(
+        self,
+        found: Mapping[tuple[str, str], tuple[float, float]],
+        left_out: ByMeasure,
+        tested: ByMeasure,
+    ):
+        self._scales, self._data = found, {TRAIN: left_out, TEST: tested}
 
     @property
     def record(self) -> dict[str, Any]:
@@ -170,6 +157,39 @@ class Calibration:
         return {"likely_scales": likely, "quality": of, "points": points}
 
 
+class Calibration(Calibrated):
+    """Scales found on the left-out blocks of training, and their quality there and on test
+    structures."""
+
+    def __init__(self, left_out: ByMeasure, tested: ByMeasure):
+        known = {key: own for key, own in left_out.items() if len(own.error) >= LEAST_COUNT}
+        super().__init__({key: scales(own) for key, own in known.items()}, known, tested)
+
+    def scales(self, measure: str) -> Scales:
+        """Of one measure; what no errors of its kind are known of has the other kind's."""
+        found = {
+            kind: self._scales[measure, kind][0]
+            for kind in KINDS
+            if (measure, kind) in self._scales
+        }
+        energy, force = (found.get(kind, next(iter(found.values()), 1.0)) for kind in KINDS)
+        return Scales(energy, force)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What scales could not be found."""
+        missing = [k for k in KINDS if not any(kind == k for _, kind in self._scales)]
+        words = {ENERGY: "energies of structures", FORCE: "components of forces"}
+        if len(missing) == len(KINDS):
+            return ["[uncertainty]: too few energies and forces for a scale: errors are not scaled"]
+        other = {ENERGY: FORCE, FORCE: ENERGY}
+        return [
+            f"[uncertainty]: too few {words[kind]} were fitted for a scale: that of "
+            f"{words[other[kind]]} is taken"
+            for kind in missing
+        ]
+
+
 def _points(own: Predicted, scale: float) -> dict[str, list]:
     """No more than MOST_POINTS of them, evenly taken, of four digits."""
     taken = slice(None, None, -(-len(own.error) // MOST_POINTS))
@@ -181,10 +201,17 @@ def _points(own: Predicted, scale: float) -> dict[str, list]:
     }
 
 
+def parts(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of what a model has on record, that of the potential and that of targets, as ``Calibrated``
+    returned them, if they have a quality."""
+    return [own for own in (record, record.get("targets", {})) if own.get("quality")]
+
+
 def quality_rows(record: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Rows under HEAD of what ``Calibration.record`` returns, as shown to people."""
+    """Rows under HEAD of what a model has on record, as shown to people."""
     rows = []
-    for data, measures in record["quality"].items():
+    everything = [item for own in parts(record) for item in own["quality"].items()]
+    for data, measures in everything:
         for measure, kinds in measures.items():
             for kind, own in kinds.items():
                 inside = (f"{100 * own[key]:.1f} %" for key in ("inside_1", "inside_2"))

@@ -26,6 +26,13 @@ def halves(n_blocks: int, n_members: int, seed: int | np.random.SeedSequence) ->
     return has
 
 
+def drawn(n_blocks: int, n_members: int, seed: int) -> np.ndarray:
+    """(2 n_members, n_blocks) the halves of the members, and of as many more: half of them all have
+    not seen a block, so that scales are found on spreads over as many members as the model has."""
+    seeds = np.random.SeedSequence(seed).spawn(2)
+    return np.concatenate([halves(n_blocks, n_members, own) for own in seeds])
+
+
 def deviations(weights: np.ndarray) -> np.ndarray:
     """d_c (n_members, M) of members' weights: the mean of the members is then the full fit."""
     return weights - weights.mean(axis=0)

@@ -22,6 +22,7 @@ struct SparseSet {
   std::vector<std::size_t> targets;    ///< places of those that the term has a part in, eq. (23)
   std::vector<double> target_weights;  ///< [targets][size] units of the targets per eV²
   std::vector<double> members;         ///< [n_members][size] of the weights, or empty
+  std::vector<double> target_members;  ///< [targets][n_members][size] of theirs, or empty
 };
 
 /// Which products are features.

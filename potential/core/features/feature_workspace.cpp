@@ -41,14 +41,6 @@ int capacity(const FeatureLayout &layout, std::size_t choice) {
   return std::max(kLanes, int(std::min<std::size_t>(kBlock, room / kLanes * kLanes)));
 }
 
-/// rows[row(k)][centre] += values[k][n]
-template <class Row>
-void add_rows(std::size_t n_columns, const double *values, const std::size_t *centers, int n,
-              std::size_t n_atoms, Row row, double *rows) {
-  for (std::size_t k = 0; k < n_columns; ++k)
-    for (int i = 0; i < n; ++i) rows[row(k) * n_atoms + centers[i]] += values[k * n + i];
-}
-
 }  // namespace
 
 /// Of one choice of features.
@@ -58,9 +50,11 @@ class FeatureWorkspaces::Workspace {
       : size(capacity(layout, choice)),
         block_(layout.make_block(size, choice)),
         g_(std::size_t(size) * block_->n_features()),
-        scratch_(kernel_scratch(layout, choice, size)),
-        targets_(size * most(layout, choice, [](const auto &sum) { return sum.n_targets(); })),
-        members_(size * most(layout, choice, [](const auto &sum) { return sum.n_members(); })) {}
+        scratch_(kernel_scratch(layout, choice, size)) {
+    for (int kind = 0; kind < kColumnKinds; ++kind)
+      columns_[kind].resize(
+          size * most(layout, choice, [kind](const auto &sum) { return sum.n_columns(kind); }));
+  }
 
   /// Of no more centres than `size`.
   void evaluate(const KernelSum &sum, const Environments &environments, const std::size_t *centers,
@@ -76,7 +70,7 @@ class FeatureWorkspaces::Workspace {
                          const Outputs &outputs, Stopwatch &watch);
 
   std::unique_ptr<FeatureBlock> block_;
-  AlignedVector g_, scratch_, targets_, members_;
+  AlignedVector g_, scratch_, columns_[kColumnKinds];
   AlignedVector slopes_, gradients_;  ///< grow when forces of members are asked for
 };
 
@@ -113,17 +107,16 @@ void FeatureWorkspaces::Workspace::add_sums(const KernelSum &sum, const KernelSu
                                             const std::size_t *centers,
                                             const KernelColumns *kernels, const Outputs &outputs) {
   double energies[kBlock] = {};
-  const std::size_t n_targets = outputs.targets ? sum.n_targets() : 0;
-  const std::size_t n_members = outputs.members ? sum.n_members() : 0;
-  std::fill_n(targets_.begin(), n_targets * own.n, 0.0);
-  std::fill_n(members_.begin(), n_members * own.n, 0.0);
   KernelSum::Sums sums;
+  for (int kind = 0; kind < kColumnKinds; ++kind)
+    if (column_output(outputs, kind) && sum.n_columns(kind)) {
+      sums.columns[kind] = columns_[kind].data();
+      std::fill_n(sums.columns[kind], std::size_t(sum.n_columns(kind)) * own.n, 0.0);
+    }
   sums.energy = energies;
   sums.kernels = kernels;
   if (outputs.f_ij) sums.g = g_.data();
-  if (n_targets) sums.targets = targets_.data();
-  if (n_members) sums.members = members_.data();
-  if (outputs.member_f_ij && sum.n_members()) {
+  if (outputs.member_f_ij && sum.n_columns(kMembers)) {
     const std::size_t size = sum.slopes_size(own.n);
     slopes_.resize(std::max(slopes_.size(), size));
     if (size) sums.slopes = slopes_.data();
@@ -131,20 +124,19 @@ void FeatureWorkspaces::Workspace::add_sums(const KernelSum &sum, const KernelSu
   sum.add(own, scratch_.data(), sums);
   const std::size_t n_atoms = environments.n_atoms;
   for (int i = 0; i < own.n; ++i) outputs.energies[centers[i]] += energies[i];
-  add_rows(
-      n_targets, targets_.data(), centers, own.n, n_atoms,
-      [&](std::size_t k) { return sum.target(k); }, outputs.targets);
-  add_rows(
-      n_members, members_.data(), centers, own.n, n_atoms, [](std::size_t k) { return k; },
-      outputs.members);
+  for (int kind = 0; kind < kColumnKinds; ++kind)
+    for (int k = 0; sums.columns[kind] && k < sum.n_columns(kind); ++k) {
+      double *row = column_output(outputs, kind) + sum.row(kind, k) * n_atoms;
+      for (int i = 0; i < own.n; ++i) row[centers[i]] += sums.columns[kind][k * own.n + i];
+    }
 }
 
 void FeatureWorkspaces::Workspace::add_member_forces(const KernelSum &sum,
                                                      const KernelSum::Centers &own,
                                                      std::size_t n_pairs, const Outputs &outputs,
                                                      Stopwatch &watch) {
-  for (int first = 0; first < sum.n_members(); first += kEnergies) {
-    const int n = std::min(kEnergies, sum.n_members() - first);
+  for (int first = 0; first < sum.n_columns(kMembers); first += kEnergies) {
+    const int n = std::min(kEnergies, sum.n_columns(kMembers) - first);
     const std::size_t size = sum.gradient_size(own.n);
     gradients_.resize(std::max(gradients_.size(), n * size));
     sum.member_gradients(first, n, own, scratch_.data(), slopes_.data(), gradients_.data());

@@ -66,6 +66,63 @@ void read_members(Arrays &arrays, ModelData &data) {
   }
 }
 
+/// Of a target, for the sparse sets of one term.
+void read_target_members(Arrays &arrays, const std::string &name, std::size_t target,
+                         std::size_t n_members, std::vector<SparseSet> &sets) {
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    SparseSet &set = sets[s];
+    const auto own =
+        read_deviations(arrays, name + std::to_string(s), {std::size_t(set.size)}, n_members);
+    const auto place = std::find(set.targets.begin(), set.targets.end(), target);
+    if (place != set.targets.end()) {
+      set.target_members.resize(set.targets.size() * own.size());
+      std::copy(own.begin(), own.end(),
+                set.target_members.begin() + (place - set.targets.begin()) * own.size());
+    } else if (std::any_of(own.begin(), own.end(), [](double w) { return w != 0; })) {
+      throw Error("array 'members." + name + std::to_string(s) +
+                  "' holds deviations from weights that are all zero");
+    }
+  }
+}
+
+/// A list of one number for each species.
+std::vector<double> read_by_species(Entry &entry, const char *key, std::size_t n_species) {
+  std::vector<double> values;
+  for (const json &value : entry.list(key)) values.push_back(value.get<double>());
+  const auto fits = [](double value) { return value >= 0 && value <= kMostScale; };
+  if (values.size() != n_species || !std::all_of(values.begin(), values.end(), fits))
+    throw Error(entry.where() + " has " + key + " that are not one number from 0 for each species");
+  return values;
+}
+
+/// Factors for standard deviations of a target's values, by species.
+std::vector<double> read_target_scale(Entry entry, const Target &target, std::size_t n_species) {
+  const auto scales = target.per_atom
+                          ? read_by_species(entry, "scale", n_species)
+                          : std::vector<double>(n_species, entry.number("scale", 0, kMostScale));
+  entry.finish();
+  return scales;
+}
+
+/// Of all targets of sums over sparse points.
+void read_target_members(Arrays &arrays, Entry entry, ModelData &data) {
+  for (std::size_t h = 0; h < data.targets.size(); ++h) {
+    const Target &target = data.targets[h];
+    data.uncertainty.target_scales.emplace_back();
+    if (target.of_kernel) continue;
+    data.uncertainty.target_scales.back() =
+        read_target_scale(entry.object(target.name.c_str()), target, data.species.size());
+    for (std::size_t t = 0; t < data.terms.size(); ++t) {
+      const std::string name =
+          "target" + std::to_string(h) + ".term" + std::to_string(t) + ".weights.";
+      std::vector<SparseSet> *sets = sparse_sets(data.terms[t]);
+      if (sets && arrays.has(name + "0"))
+        read_target_members(arrays, name, h, data.uncertainty.n_members, *sets);
+    }
+  }
+  entry.finish();
+}
+
 /// Factors for standard deviations of energies and forces.
 void read_scales(Entry entry, double &energy, double *force) {
   energy = entry.number("energy", 0, kMostScale);
@@ -74,45 +131,39 @@ void read_scales(Entry entry, double &energy, double *force) {
   entry.finish();
 }
 
-/// Largest deviations of environments in training.
-std::vector<double> read_edges(const json &list, std::size_t n_species, const std::string &where) {
-  std::vector<double> edges;
-  for (const json &edge : list) edges.push_back(edge.get<double>());
-  const auto fits = [](double edge) { return edge >= 0 && edge <= kMostScale; };
-  if (edges.size() != n_species || !std::all_of(edges.begin(), edges.end(), fits))
-    throw Error(where + " has edges that are not one number from 0 for each species");
-  return edges;
-}
-
 }  // namespace
 
 void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                       ModelData &data) {
   const auto text = metadata.find("uncertainty");
   if (text == metadata.end()) return;
-  if (!data.has_potential)
-    throw Error("the model file has an uncertainty of energies and no potential");
   const json values = parse_json(text->second, "uncertainty");
   Entry entry(values, "the uncertainty of the model file");
   Uncertainty &own = data.uncertainty;
   if (entry.has("committee")) {
     Entry committee = entry.object("committee");
     own.n_members = committee.count("n_members", 2, kMaxMembers);
-    read_scales(committee.object("scales"), own.energy_scale, &own.force_scale);
+    if (data.has_potential) {
+      read_scales(committee.object("scales"), own.energy_scale, &own.force_scale);
+      read_members(arrays, data);
+    }
     committee.finish();
-    read_members(arrays, data);
+    if (entry.has("targets")) read_target_members(arrays, entry.object("targets"), data);
   }
   if (entry.has("variance")) {
+    if (!data.has_potential) throw Error("the model file has variances and no potential");
     Entry variance = entry.object("variance"), rigidity = entry.object("rigidity");
     read_scales(variance.object("scales"), own.variance_scale, nullptr);
     read_scales(rigidity.object("scales"), own.rigidity_scale, nullptr);
-    own.edges = read_edges(variance.list("edges"), data.species.size(), variance.where());
+    own.edges = read_by_species(variance, "edges", data.species.size());
     variance.finish();
     rigidity.finish();
     own.has_variance = true;
     read_variance(arrays, data);
   }
   entry.finish();
+  if (!data.has_potential && own.target_scales.empty())
+    throw Error("the model file has an uncertainty of energies and no potential");
   if (own.n_members == 0 && !own.has_variance) throw Error(entry.where() + " names no measure");
 }
 

@@ -81,9 +81,22 @@ KernelSum::KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_featur
     : kernel_(kernel),
       sparse_(sparse),
       n_features_(n_features),
-      targets_(kernel, sparse, sparse.target_weights),
-      members_(kernel, sparse, sparse.members) {
+      columns_{{{kernel, sparse, sparse.target_weights},
+                {kernel, sparse, sparse.members},
+                {kernel, sparse, sparse.target_members}}} {
   if (collapses(kernel, sparse)) collapsed_ = collapsed_sum(kernel, sparse, sparse.weights.data());
+}
+
+int KernelSum::n_columns() const {
+  int n = 0;
+  for (int kind = 0; kind < kColumnKinds; ++kind) n += n_columns(kind);
+  return n;
+}
+
+double *KernelSum::sums_of(const KernelPanel &panel, int kind) const {
+  double *sums = panel.sums;
+  for (int k = 0; k < kind; ++k) sums += std::size_t(n_columns(k)) * panel.width;
+  return sums;
 }
 
 std::size_t KernelSum::scratch_size(int n) const {
@@ -91,7 +104,7 @@ std::size_t KernelSum::scratch_size(int n) const {
 }
 
 std::size_t KernelSum::slopes_size(int n) const {
-  return members_.collapsed_gradients() ? 0 : std::size_t(padded(n)) * sparse_.size;
+  return columns_[kMembers].collapsed_gradients() ? 0 : std::size_t(padded(n)) * sparse_.size;
 }
 
 std::size_t KernelSum::gradient_size(int n) const { return padded(n) * std::size_t(sparse_.rank); }
@@ -117,17 +130,18 @@ void KernelSum::load_centers(const Centers &centers, double *scratch, const Sums
     load_coupling(sparse_, panel);
     if (!sparse_.projection.empty()) project(sparse_, n_features_, false, panel);
     if (sums.g) std::fill_n(panel.h, std::size_t(panel.width) * sparse_.rank, 0.0);
-    if (sums.targets || sums.members)
-      std::fill_n(panel.sums, std::size_t(panel.width) * n_columns(), 0.0);
+    for (int kind = 0; kind < kColumnKinds; ++kind)
+      if (sums.columns[kind])
+        std::fill_n(sums_of(panel, kind), std::size_t(panel.width) * n_columns(kind), 0.0);
   }
 }
 
 void KernelSum::add_collapsed(const Centers &centers, double *scratch, const Sums &sums) const {
   for (int first = 0; first < centers.n; first += kPanelWidth) {
     const KernelPanel panel = panel_at(first, centers, scratch);
-    if (sums.targets && targets_.collapsed()) targets_.add_collapsed(panel, panel.sums);
-    if (sums.members && members_.collapsed())
-      members_.add_collapsed(panel, panel.sums + std::size_t(n_targets()) * panel.width);
+    for (int kind = 0; kind < kColumnKinds; ++kind)
+      if (sums.columns[kind] && columns_[kind].collapsed())
+        columns_[kind].add_collapsed(panel, sums_of(panel, kind));
     collapsed_gradient(kernel_.integer_zeta(), sparse_, collapsed_.data(), panel);
     add_energies(kernel_.zeta, sparse_.rank, panel, sums.energy);
   }
@@ -145,17 +159,16 @@ void KernelSum::add_tile(int begin, int n, const KernelPanel &panel, const Sums 
   const std::size_t rank = sparse_.rank;
   const double *points = &sparse_.points[begin * rank];
   panel_product<false>(panel.width, n, sparse_.rank, {points, rank, 1}, panel.y, panel.k);
-  if (sums.targets || sums.members || sums.slopes || sums.kernels) {
+  if (sums.has_columns() || sums.slopes || sums.kernels) {
     double *slopes = sums.slopes;
     if (slopes)
       slopes += std::size_t(panel.begin) * sparse_.size + std::size_t(begin) * panel.width;
     evaluate_kernels(kernel_, sparse_, begin, n, panel, slopes);
   }
   if (sums.kernels) keep_kernels(begin, n, panel, *sums.kernels);
-  if (sums.targets) targets_.columns.add_tile(begin, n, panel.width, panel.values, panel.sums);
-  if (sums.members)
-    members_.columns.add_tile(begin, n, panel.width, panel.values,
-                              panel.sums + std::size_t(n_targets()) * panel.width);
+  for (int kind = 0; kind < kColumnKinds; ++kind)
+    if (sums.columns[kind])
+      columns_[kind].columns.add_tile(begin, n, panel.width, panel.values, sums_of(panel, kind));
   if (!sums.energy) return;
   const double *weights = &sparse_.weights[begin];
   if (sparse_.coupling.empty()) {
@@ -186,11 +199,12 @@ void KernelSum::finish_gradient(const Centers &centers, double *scratch, double 
 void KernelSum::hand_out(const Centers &centers, double *scratch, const Sums &sums) const {
   for (int first = 0; first < centers.n; first += kPanelWidth) {
     const KernelPanel panel = panel_at(first, centers, scratch);
-    for (int c = 0; c < n_columns(); ++c) {
-      double *rows = c < n_targets() ? sums.targets : sums.members;
-      const int row = c < n_targets() ? c : c - n_targets();
-      for (int i = 0; rows && i < panel.size; ++i)
-        rows[row * centers.n + first + i] += panel.sums[c * panel.width + i];
+    for (int kind = 0; kind < kColumnKinds; ++kind) {
+      const double *own = sums_of(panel, kind);
+      double *rows = sums.columns[kind];
+      for (int c = 0; rows && c < n_columns(kind); ++c)
+        for (int i = 0; i < panel.size; ++i)
+          rows[c * centers.n + first + i] += own[c * panel.width + i];
     }
   }
 }
@@ -202,19 +216,18 @@ void KernelSum::add(const Centers &centers, double *scratch, const Sums &sums) c
     add_collapsed(centers, scratch, sums);
     of_points.energy = of_points.g = nullptr;
   }
-  if (targets_.collapsed()) of_points.targets = nullptr;
-  if (members_.collapsed()) of_points.members = nullptr;
-  if (of_points.energy || of_points.targets || of_points.members || of_points.slopes ||
-      of_points.kernels)
+  for (int kind = 0; kind < kColumnKinds; ++kind)
+    if (columns_[kind].collapsed()) of_points.columns[kind] = nullptr;
+  if (of_points.energy || of_points.has_columns() || of_points.slopes || of_points.kernels)
     add_points(centers, scratch, of_points);
   if (sums.g) finish_gradient(centers, scratch, nullptr, sums.g);
-  if (sums.targets || sums.members) hand_out(centers, scratch, sums);
+  if (sums.has_columns()) hand_out(centers, scratch, sums);
 }
 
 void KernelSum::member_gradients(int first, int count, const Centers &centers, double *scratch,
                                  const double *slopes, double *h) const {
   const std::size_t rank = sparse_.rank, size = gradient_size(centers.n);
-  const bool collapsed = members_.collapsed_gradients();
+  const bool collapsed = columns_[kMembers].collapsed_gradients();
   if (!collapsed) std::fill_n(h, count * size, 0.0);
   const auto for_panels = [&](const auto &visit) {
     for (int c = 0; c < count; ++c)
@@ -223,13 +236,13 @@ void KernelSum::member_gradients(int first, int count, const Centers &centers, d
   };
   if (collapsed)
     return for_panels([this](int member, const KernelPanel &panel) {
-      members_.collapsed_gradient(member, panel);
+      columns_[kMembers].collapsed_gradient(member, panel);
     });
   for (int begin = 0; begin < sparse_.size; begin += kKernelTile) {
     const int n = std::min(kKernelTile, sparse_.size - begin);
     for_panels([&](int member, const KernelPanel &panel) {
       const double *own = slopes + panel.begin * sparse_.size + std::size_t(begin) * panel.width;
-      members_.columns.weigh(member, begin, n, panel.width, own, panel.k);
+      columns_[kMembers].columns.weigh(member, begin, n, panel.width, own, panel.k);
       panel_product<true>(panel.width, sparse_.rank, n, {&sparse_.points[begin * rank], 1, rank},
                           panel.k, panel.h);
     });

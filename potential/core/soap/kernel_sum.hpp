@@ -6,6 +6,9 @@
 // p̂_i = p_i / |u_i| here, eq. (5j). Targets and members are further sums with weights of their own.
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "soap/column_sums.hpp"
 
 namespace soap_gpr {
@@ -29,12 +32,15 @@ class KernelSum {
   };
   /// What is asked for: null is not computed.
   struct Sums {
-    double *energy = nullptr;   ///< [n] += ε
-    double *g = nullptr;        ///< [n][n_features] = ∂ε/∂p of the unnormalised power spectrum
-    double *targets = nullptr;  ///< [n_targets()][n] += the sums with the weights of targets
-    double *members = nullptr;  ///< [n_members()][n] += and of members
-    double *slopes = nullptr;   ///< [slopes_size(n)] for member_gradients
+    double *energy = nullptr;  ///< [n] += ε
+    double *g = nullptr;       ///< [n][n_features] = ∂ε/∂p of the unnormalised power spectrum
+    double *columns[kColumnKinds] = {};  ///< of a kind [n_columns(kind)][n] += the sums with these
+    double *slopes = nullptr;            ///< [slopes_size(n)] for member_gradients
     const KernelColumns *kernels = nullptr;  ///< = k(i, m)
+
+    bool has_columns() const {
+      return std::any_of(columns, columns + kColumnKinds, [](double *own) { return own; });
+    }
   };
 
   /// scratch[scratch_size(n)].
@@ -51,13 +57,14 @@ class KernelSum {
   std::size_t slopes_size(int n) const;
   std::size_t gradient_size(int n) const;
   bool empty() const { return sparse_.size == 0; }
-  int n_targets() const { return targets_.columns.n; }
-  int n_members() const { return members_.columns.n; }
-  /// The place among the targets of the model of one of those.
-  std::size_t target(std::size_t k) const { return sparse_.targets[k]; }
+  int n_columns(int kind) const { return columns_[kind].columns.n; }
+  /// As ``column_row``.
+  std::size_t row(int kind, std::size_t column) const { return column_row(sparse_, kind, column); }
 
  private:
-  int n_columns() const { return n_targets() + n_members(); }
+  int n_columns() const;
+  /// Where a panel has the sums of a kind, one after the other.
+  double *sums_of(const KernelPanel &panel, int kind) const;
   KernelPanel panel_at(int first, const Centers &centers, double *scratch) const;
   /// With its gradient in this h, when given.
   KernelPanel panel_at(int first, const Centers &centers, double *scratch, double *h) const;
@@ -71,7 +78,7 @@ class KernelSum {
   const SparseSet &sparse_;
   int n_features_;
   AlignedVector collapsed_;  ///< empty when the sum over sparse points is the cheaper form
-  ColumnSums targets_, members_;
+  std::array<ColumnSums, kColumnKinds> columns_;
 };
 
 }  // namespace soap_gpr

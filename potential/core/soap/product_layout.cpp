@@ -14,8 +14,7 @@ namespace soap_gpr {
 
 namespace {
 
-WeightColumns targets(const SparseSet &set) { return {set, set.target_weights}; }
-WeightColumns members(const SparseSet &set) { return {set, set.members}; }
+WeightColumns members(const SparseSet &set) { return {set, kMembers}; }
 
 }  // namespace
 
@@ -65,8 +64,11 @@ ProductWorkspace::ProductWorkspace(const ProductLayout &layout) : layout_(layout
   }
   g_.resize(most * kPanelWidth);
   std::size_t n_columns = 0;
-  for (const SparseSet &set : layout.term.factors[0].sparse)
-    n_columns = std::max(n_columns, std::size_t(targets(set).n + members(set).n));
+  for (const SparseSet &set : layout.term.factors[0].sparse) {
+    std::size_t own = 0;
+    for (int kind = 0; kind < kColumnKinds; ++kind) own += WeightColumns(set, kind).n;
+    n_columns = std::max(n_columns, own);
+  }
   sums_.resize(n_columns * kPanelWidth);
   kernels_.resize(n_columns ? kKernelTile * kPanelWidth : 0);
 }
@@ -98,7 +100,7 @@ void ProductWorkspace::evaluate_panel(const Environments &environments, const st
     const int n_points = std::min(kKernelTile, set.size - begin);
     multiply_tile(species, begin, n_points, width);
     if (kernels) store_kernels(*kernels, first, begin, n_points, width);
-    if (outputs.targets || outputs.members || member_forces)
+    if (outputs.targets || outputs.members || outputs.target_members || member_forces)
       add_columns(set, begin, n_points, width, outputs);
     add_tile(species, begin, n_points, width, gradient, energies);
   }
@@ -150,12 +152,12 @@ void ProductWorkspace::add_member_gradient(std::size_t f, int species, int membe
 void ProductWorkspace::hand_out(const SparseSet &set, std::size_t n_atoms,
                                 const std::size_t *centers, int n, const Outputs &outputs) const {
   const double *sums = sums_.data();
-  const auto add = [&](int n_columns, const auto &row, double *rows) {
-    for (int k = 0; k < n_columns; ++k, sums += padded(n))
-      for (int i = 0; rows && i < n; ++i) rows[row(k) * n_atoms + centers[i]] += sums[i];
-  };
-  add(targets(set).n, [&](int k) { return set.targets[k]; }, outputs.targets);
-  add(members(set).n, [](int k) { return std::size_t(k); }, outputs.members);
+  for (int kind = 0; kind < kColumnKinds; ++kind) {
+    double *rows = column_output(outputs, kind);
+    for (int k = 0; k < WeightColumns(set, kind).n; ++k, sums += padded(n))
+      for (int i = 0; rows && i < n; ++i)
+        rows[column_row(set, kind, k) * n_atoms + centers[i]] += sums[i];
+  }
 }
 
 const double *ProductWorkspace::points(std::size_t factor, int species, int begin) const {
@@ -196,11 +198,12 @@ void ProductWorkspace::add_columns(const SparseSet &set, int begin, int n_points
       for (std::size_t f = 0; slopes && f < blocks_.size(); ++f)
         store(&slopes_[f][std::size_t(begin) * width + at], x[f]);
     }
-  const WeightColumns of_targets = targets(set);
-  if (outputs.targets) of_targets.add_tile(begin, n_points, width, kernels_.data(), sums_.data());
-  if (outputs.members)
-    members(set).add_tile(begin, n_points, width, kernels_.data(),
-                          sums_.data() + std::size_t(of_targets.n) * width);
+  double *sums = sums_.data();
+  for (int kind = 0; kind < kColumnKinds; ++kind) {
+    const WeightColumns own(set, kind);
+    if (column_output(outputs, kind)) own.add_tile(begin, n_points, width, kernels_.data(), sums);
+    sums += std::size_t(own.n) * width;
+  }
 }
 
 void ProductWorkspace::add_tile(int species, int begin, int n_points, int width, bool gradient,

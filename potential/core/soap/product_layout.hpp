@@ -61,7 +61,7 @@ class ProductWorkspace {
   std::vector<std::unique_ptr<FeatureBlock>> blocks_;  ///< [factor]
   std::vector<AlignedVector> p_hat_, g_hat_, dot_;     ///< [factor] panels, centres side by side
   AlignedVector g_;                                    ///< [centre][n_features] of one factor
-  AlignedVector kernels_, sums_;       ///< of a tile; [targets, then members of the set][width]
+  AlignedVector kernels_, sums_;       ///< of a tile; [columns of the set, kind by kind][width]
   std::vector<AlignedVector> slopes_;  ///< [factor][points][width] where forces of members ask
 };
 

@@ -1,14 +1,40 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Further weights of the points of a sparse set: those of targets, docs/theory.md eq. (23), or of
-// the members of a committee, eq. (25c).
+// Further weights of the points of a sparse set: those of targets, docs/theory.md eq. (23), of the
+// members of a committee, eq. (25c), and of what these say of targets, eq. (25n).
 #pragma once
 
 #include "base/block_product.hpp"
 #include "features/feature_term.hpp"
+#include "soap_gpr.hpp"
 
 namespace soap_gpr {
 
+enum ColumnKind { kTargets, kMembers, kTargetMembers, kColumnKinds };
+
+inline const std::vector<double> &column_weights(const SparseSet &set, int kind) {
+  return kind == kTargets   ? set.target_weights
+         : kind == kMembers ? set.members
+                            : set.target_members;
+}
+
+/// Where the sums over a column of a set go: a row of the output of its kind, which follows.
+inline std::size_t column_row(const SparseSet &set, int kind, std::size_t column) {
+  if (kind == kMembers) return column;
+  if (kind == kTargets) return set.targets[column];
+  const std::size_t n_members = set.target_members.size() / (set.targets.size() * set.size);
+  return set.targets[column / n_members] * n_members + column % n_members;
+}
+
+/// [rows][n_atoms], or null.
+inline double *column_output(const Outputs &outputs, int kind) {
+  return kind == kTargets   ? outputs.targets
+         : kind == kMembers ? outputs.members
+                            : outputs.target_members;
+}
+
 struct WeightColumns {
+  WeightColumns(const SparseSet &sparse, int kind)
+      : WeightColumns(sparse, column_weights(sparse, kind)) {}
   /// all[n][size of the set], which outlives the object.
   WeightColumns(const SparseSet &sparse, const std::vector<double> &all)
       : n(sparse.size ? int(all.size() / sparse.size) : 0),
