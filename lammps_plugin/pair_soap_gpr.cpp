@@ -67,8 +67,8 @@ void PairSoapGpr::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
   if (!evaluator_)
     error->all(FLERR,
-               "pair_coeff of pair_style soap/gpr was given after the set-up of the run: leave out "
-               "'pre no'");
+               "pair_coeff of pair_style soap/gpr was given after the set-up of the run: "
+               "leave out 'pre no'");
   check_scale();
   presence_.update(*list);
   const bool with_targets = targets_.begin(atom->nlocal, eflag_global);
@@ -92,19 +92,18 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     for (std::size_t i : block_.center) scale_of_center_.push_back(Tally{this}.scale(i));
     uncertainty_.add(environments, scale_of_center_);
   }
-  if (with_targets && targets_.n_of_structures()) targets_.finish(world, global_parts_.data());
+  if (with_targets) targets_.finish(world, global_parts_.data());
   if (uncertainty_.has_ghost_forces()) comm->reverse_comm(this, uncertainty_.comm_reverse());
   uncertainty_.finish(world, &global_parts_[targets_.n_of_structures()]);
 }
 
 // LAMMPS tallies energies for others too, and forces of all members are dear.
 bool PairSoapGpr::globals_wanted() const {
-  const auto computes = modify->get_compute_by_style("^pair$");
-  return std::any_of(computes.begin(), computes.end(),
-                     [this](Compute *own) { return own->matchstep(update->ntimestep); });
+  for (Compute *own : modify->get_compute_by_style("^pair$"))
+    if (own->matchstep(update->ntimestep)) return true;
+  return false;
 }
 
-// Forces of members on ghosts, on their way home.
 int PairSoapGpr::pack_reverse_comm(int n, int first, double *buffer) {
   return uncertainty_.pack_forces(n, first, buffer);
 }
@@ -331,7 +330,6 @@ void PairSoapGpr::init_style() {
                "or import it with --clusters corrected");
   warn_if_masses_are_in_another_order(lmp, mapped_);
   presence_.set_up(mapped_.species_of_type);
-
   const int n_threads = std::max(1, comm->nthreads);
   if (!evaluator_ || n_threads != n_threads_) {
     evaluator_ = std::make_unique<soap_gpr::Evaluator>(*mapped_.model, n_threads);
@@ -366,8 +364,8 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
   if (strcmp(name, "scale") == 0) return scale_;
   dim = 0;
   require_served(name);
-  int *const of_target = targets_.flag(name);
-  return of_target ? of_target : uncertainty_.flag(name);
+  if (int *of_target = targets_.flag(name)) return of_target;
+  return uncertainty_.flag(name);
 }
 
 // Targets and uncertainties of atoms by their names, for fix pair.
@@ -392,11 +390,10 @@ double PairSoapGpr::memory_usage() {
   const Block &b = block_;
   double bytes = Pair::memory_usage() + presence_.memory_usage() + targets_.memory_usage() +
                  uncertainty_.memory_usage();
+  const std::size_t n_indices = b.center.capacity() + b.offset.capacity() + b.neighbor.capacity();
   bytes += sizeof(int) * (b.species.capacity() + b.neighbor_species.capacity());
-  bytes +=
-      sizeof(std::size_t) * (b.center.capacity() + b.offset.capacity() + b.neighbor.capacity());
-  bytes += sizeof(double) * b.energy.capacity();
-  bytes += 3 * sizeof(double) * (b.r_ij.capacity() + b.f_ij.capacity());
+  bytes += sizeof(std::size_t) * n_indices;
+  bytes += sizeof(double) * (b.energy.capacity() + 3 * (b.r_ij.capacity() + b.f_ij.capacity()));
   bytes += sizeof(soap_gpr::Transfer) * b.transfer.capacity();
   bytes += sizeof(Neighbor) * b.found.capacity();
   return bytes;

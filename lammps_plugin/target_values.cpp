@@ -48,6 +48,7 @@ void TargetValues::add(const std::vector<std::size_t> &center, const int *specie
 }
 
 void TargetValues::finish(MPI_Comm world, double *parts) const {
+  if (structures_.empty()) return;
   std::vector<double> totals;
   for (const OfStructure &own : structures_) totals.push_back(own.weight);
   MPI_Allreduce(MPI_IN_PLACE, totals.data(), int(totals.size()), MPI_DOUBLE, MPI_SUM, world);

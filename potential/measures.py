@@ -34,3 +34,8 @@ def require_served(wanted: Collection[str], of_model: Any) -> None:
 def of_members(wanted: Collection[str]) -> bool:
     """Whether energies of the members are among these measures: their forces come with them."""
     return ENERGIES in wanted or FORCES in wanted
+
+
+def result_of_target(name: str) -> str:
+    """What results call the standard deviation of a target."""
+    return f"{name}_uncertainty"

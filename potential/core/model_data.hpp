@@ -57,9 +57,9 @@ struct ModelData {
   std::vector<double> e0;    ///< [species] eV
   std::vector<Term> terms;   ///< in the order of the file
   double cutoff = 0;
-  std::vector<Target> targets;  ///< their weights are with the sparse sets
-  bool has_potential = true;    ///< whether the terms were fitted to energies or forces
-  Uncertainty uncertainty;      ///< its members are with the sparse sets and functions
+  std::vector<Target> targets;       ///< their weights are with the sparse sets
+  bool has_potential = true;         ///< whether the terms were fitted to energies or forces
+  Uncertainty uncertainty;           ///< its members are with the sparse sets and functions
   std::optional<Variance> variance;  ///< what that takes, where the uncertainty has it
 };
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from potential.measures import ENERGIES, FORCES, TARGETS, VARIANCE
+from potential.measures import ENERGIES, FORCES, TARGETS, VARIANCE, result_of_target
 
 # Names of what can be asked for, and the measures of which one gives it.
 RESULTS = {
@@ -213,11 +213,6 @@ class MeasuredUncertainty:
 def _spread(deviations: np.ndarray) -> np.ndarray:
     """Standard deviation over members (C, ...) whose mean is zero."""
     return np.sqrt((deviations**2).sum(axis=0) / (len(deviations) - 1))
-
-
-def result_of_target(name: str) -> str:
-    """What results call the standard deviation of a target."""
-    return f"{name}_uncertainty"
 
 
 def measures_of(names: Collection[str] | None, of_model: Uncertainty | None) -> dict[str, str]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ipi_runs import NESTED, Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
-from uncertain import with_members
+from targets import with_targets
+from uncertain import with_members, with_target_members
 from variances import variance_model
 
 from ipi_driver.evaluation import Evaluator
@@ -87,6 +88,17 @@ def test_variances():
     np.testing.assert_allclose(found["rigidities"], own.rigidities / HARTREE_PER_EV**2, rtol=1e-9)
     np.testing.assert_allclose(found["grades"], own.grades, rtol=1e-9)
     assert set(found) == {"energies_uncertainty", "rigidities", "grades"}
+
+
+def test_targets():
+    model = with_target_members(with_targets(random_model()))
+    atoms = random_structure([8, 1, 1] * 3, seed=1)
+    *_, found = extras_of(model, atoms, ("targets",))
+    own = model.evaluate(atoms, uncertainty=("targets",)).uncertainty.properties_uncertainty
+    assert set(found) == {t.name for t in model.targets} | {f"{name}_uncertainty" for name in own}
+    charges = found["charge_uncertainty"]
+    np.testing.assert_allclose(charges, own["charge"], rtol=1e-9)
+    assert found["gap_uncertainty"] == pytest.approx(own["gap"], rel=1e-9)
 
 
 def test_what_the_model_lacks_is_refused(committee):

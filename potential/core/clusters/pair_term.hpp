@@ -35,9 +35,9 @@ void add_pair_term(const PairTerm &term, const Environments &environments, std::
                    const std::size_t *centers, int n, const Outputs &outputs);
 
 /// Adds what members of a committee deviate by: energies and forces, those that are asked for.
-void add_pair_members(const PairTerm &term, const Environments &environments,
-                      std::size_t n_species, std::size_t n_members, const std::size_t *centers,
-                      int n, const Outputs &outputs);
+void add_pair_members(const PairTerm &term, const Environments &environments, std::size_t n_species,
+                      std::size_t n_members, const std::size_t *centers, int n,
+                      const Outputs &outputs);
 
 /// Rows of one structure whose product with the knots of one function gives its energy, forces and
 /// virial: rows[1 + 3 n_atoms + 6][3 n_knots], or only the first without gradients.
