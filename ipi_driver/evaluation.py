@@ -168,7 +168,7 @@ def uncertainty_extras(found) -> dict:
     }
     values = {name: unit * value for name, (value, unit) in units.items() if value is not None}
     of_targets = found.properties_uncertainty or {}
-    return values | {f"{name}_uncertainty": value for name, value in of_targets.items()}
+    return values | {result_of_target(name): value for name, value in of_targets.items()}
 
 
 def _json(properties) -> bytes:
