@@ -10,7 +10,7 @@ from kernel_targets import with_kernel_target
 from models import body_order_model, random_model, random_structure, structure_rows
 from numerical import numerical_forces, numerical_virial
 from targets import ALL_KINDS, BY_COLUMN, with_targets
-from uncertain import with_members
+from uncertain import with_members, with_target_members
 
 from potential import Model, SoapGprError
 from potential.cli import main
@@ -115,6 +115,23 @@ def with_all_targets():
 @pytest.fixture(scope="module")
 def smaller_with_targets(with_all_targets):
     return compress(with_all_targets, structures(), 1e-3, target_tolerance=1e-2)
+
+
+@pytest.mark.parametrize("potential", [True, False])
+def test_members_of_targets_are_kept(potential):
+    model = with_target_members(with_targets(many_points(), potential=potential))
+    found = compress(model, structures(), 1e-1, target_tolerance=0.3)
+    assert found.ranks and found.model.uncertainty == model.uncertainty
+    for before, after in zip(*(errors_of_targets(m) for m in (model, found.model)), strict=True):
+        assert before.keys() == after.keys()
+        for name, sigma in before.items():
+            np.testing.assert_allclose(after[name], sigma, rtol=0, atol=np.nanmax(sigma))
+
+
+def errors_of_targets(model):
+    """By structures and names."""
+    own = [model.evaluate(s, uncertainty=("targets",)).uncertainty for s in structures()]
+    return [one.properties_uncertainty for one in own]
 
 
 def test_targets_agree_within_their_tolerance(with_all_targets, smaller_with_targets):

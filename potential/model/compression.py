@@ -118,7 +118,9 @@ def compress(
 
 
 def _members(model: Model) -> int:
-    return model.uncertainty.n_members if model.uncertainty else 0
+    """Of the committee of energies."""
+    own = model.uncertainty
+    return own.n_members if own and own.committee else 0
 
 
 def _terms_of_features(model: Model) -> list[int]:

@@ -57,7 +57,8 @@ class Measure:
         self._spreads = {}
         if model.targets:
             zero = {n: np.zeros_like(w) for n, w in model.arrays.items() if _WEIGHTS.match(n)}
-            means = self._evaluated(model.with_arrays(zero), "means of targets")
+            flat = model.without_uncertainty().with_arrays(zero)  # no deviations from zeros
+            means = self._evaluated(flat, "means of targets")
             self._spreads = {k: _rms(d) for k, d in self._differences(means).items()}
 
     def __call__(
