@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Loops in a process of their own that kills itself: as kill -9 does, at the n-th file written."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
+from multiprocessing import forkserver
 from pathlib import Path
 
 _SERVER = multiprocessing.get_context("forkserver")
@@ -16,6 +19,8 @@ _SERVER.set_forkserver_preload(
 def learn(path, *, before=0, after=0):
     """Run a loop; returns its exit code, or -9 where it was killed before or after it had put the
     n-th file in its place."""
+    with contextlib.chdir(tempfile.gettempdir()):  # in a checkout it would find sources alone
+        forkserver.ensure_running()
     process = _SERVER.Process(target=_learn, args=(path, before, after))
     process.start()
     process.join()
