@@ -80,7 +80,7 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     soap_gpr::Outputs outputs = block_.outputs();
     if (with_targets) outputs.targets = targets_.buffer(environments.n_atoms);
     if (!mapped_.model->has_potential()) outputs.f_ij = nullptr;
-    uncertainty_.ask(environments, outputs);
+    const bool with_uncertainty = uncertainty_.ask(environments, outputs);
     try {
       evaluator_->evaluate(environments, outputs);
     } catch (const soap_gpr::Error &e) {
@@ -88,6 +88,7 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     }
     soap_gpr::scatter(environments, outputs, Tally{this});
     if (with_targets) targets_.add(block_.center, environments.species);
+    if (!with_uncertainty) continue;
     scale_of_center_.clear();
     for (std::size_t i : block_.center) scale_of_center_.push_back(Tally{this}.scale(i));
     uncertainty_.add(environments, scale_of_center_);
@@ -102,14 +103,6 @@ bool PairSoapGpr::globals_wanted() const {
   for (Compute *own : modify->get_compute_by_style("^pair$"))
     if (own->matchstep(update->ntimestep)) return true;
   return false;
-}
-
-int PairSoapGpr::pack_reverse_comm(int n, int first, double *buffer) {
-  return uncertainty_.pack_forces(n, first, buffer);
-}
-
-void PairSoapGpr::unpack_reverse_comm(int n, int *list, double *buffer) {
-  uncertainty_.add_forces(n, list, buffer);
 }
 
 soap_gpr::Environments PairSoapGpr::Block::environments() const {

@@ -34,8 +34,13 @@ class PairSoapGpr : public Pair {
   double init_one(int i, int j) override;
   void *extract(const char *name, int &dim) override;
   void *extract_peratom(const char *name, int &n_columns) override;
-  int pack_reverse_comm(int n, int first, double *buffer) override;
-  void unpack_reverse_comm(int n, int *list, double *buffer) override;
+  // Forces of members on ghosts, on their way home.
+  int pack_reverse_comm(int n, int first, double *buffer) override {
+    return uncertainty_.pack_forces(n, first, buffer);
+  }
+  void unpack_reverse_comm(int n, int *list, double *buffer) override {
+    uncertainty_.add_forces(n, list, buffer);
+  }
   double memory_usage() override;
 
  private:

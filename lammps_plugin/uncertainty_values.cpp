@@ -29,6 +29,7 @@ bool UncertaintyValues::serves(Measure measure) const {
 void UncertaintyValues::begin(std::size_t n_local, std::size_t n_all, bool of_structures) {
   n_local_ = n_local;
   for (int m = 0; m < kMeasures; ++m) {
+    if (!serves(Measure(m))) continue;
     OfAtoms &own = of_atoms_[m];
     const std::size_t n = std::max<std::size_t>(1, n_local), width = m == kForce ? 3 : 1;
     own.values.assign(n * width, std::numeric_limits<double>::quiet_NaN());
@@ -44,7 +45,7 @@ void UncertaintyValues::begin(std::size_t n_local, std::size_t n_all, bool of_st
   if (forces_wanted_) member_forces_.assign(3 * n_members_ * n_all, 0.0);
 }
 
-void UncertaintyValues::ask(const soap_gpr::Environments &environments,
+bool UncertaintyValues::ask(const soap_gpr::Environments &environments,
                             soap_gpr::Outputs &outputs) {
   const std::size_t n = environments.n_atoms;
   if (energies_wanted_) {
@@ -61,6 +62,7 @@ void UncertaintyValues::ask(const soap_gpr::Environments &environments,
     outputs.variance = variance_.data();
     outputs.rigidity = rigidity_.data();
   }
+  return energies_wanted_ || forces_wanted_ || variance_wanted_;
 }
 
 /// Standard deviation over members whose mean is zero.

@@ -24,8 +24,8 @@ class UncertaintyValues {
 
   /// Before a step with so many atoms, ghosts included in n_all.
   void begin(std::size_t n_local, std::size_t n_all, bool of_structures);
-  /// Where the core writes those of a block.
-  void ask(const soap_gpr::Environments &environments, soap_gpr::Outputs &outputs);
+  /// Where the core writes those of a block; whether anything is asked for.
+  bool ask(const soap_gpr::Environments &environments, soap_gpr::Outputs &outputs);
   /// Takes up those of a block; scale: of every centre, energy units per eV.
   void add(const soap_gpr::Environments &environments, const std::vector<double> &scale);
   /// Whether the forces of members have to be brought home before `finish`.

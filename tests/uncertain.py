@@ -7,6 +7,7 @@ import numpy as np
 
 from potential.model.uncertainty import Scales, Uncertainty
 from potential.terms import TrainingModel
+from potential.uncertainty.committee import member_arrays
 
 SCALES = Scales(energy=1.5, force=2.5)
 
@@ -17,23 +18,10 @@ def with_members(model, n_members=4, seed=0, size=0.1):
     rng = np.random.default_rng(seed)
     own = rng.normal(size=(n_members, trained.n_weights))
     own -= own.mean(axis=0)
-    arrays, begin = {}, 0
-    for term in trained.own_terms:
-        end = begin + term.n_weights
-        scale = size * _rms(term)
-        members = [term.weight_arrays(scale * row) for row in own[:, begin:end]]
-        kept = [name for name in members[0] if name.startswith(kind_of_arrays(term.entry))]
-        arrays |= {
-            f"members.term{term.index}.{name}": np.stack([member[name] for member in members])
-            for name in kept
-        }
-        begin = end
-    return model.with_uncertainty(Uncertainty(n_members, committee=SCALES), arrays)
-
-
-def kind_of_arrays(entry):
-    """Beginning of the names of the arrays that members have of a term."""
-    return "table." if entry["kind"] in ("pair", "triplet") else "weights."
+    sizes = [size * _rms(term) for term in trained.own_terms]
+    own *= np.repeat(sizes, [term.n_weights for term in trained.own_terms])
+    measures = Uncertainty(n_members, committee=SCALES)
+    return model.with_uncertainty(measures, member_arrays(trained, own))
 
 
 def with_target_members(model, n_members=4, seed=7, size=0.1):

@@ -125,11 +125,10 @@ def independent(
 
     def predicted(atoms, chosen) -> Predicted:
         """Of forces, whose mean predicts: the correction is that of Imbalzano et al. (2021)."""
-        own, n = forces(atoms, chosen), len(chosen)
+        own = forces(atoms, chosen)
         error = (own.mean(axis=0) - atoms.get_forces()).ravel()
-        correction = np.full(len(error), (n - 3) / (n - 1))
         sigma = own.std(axis=0, ddof=1).ravel()
-        return Predicted(error, sigma, correction, np.full(len(error), "all"))
+        return Predicted.of_structure(error, sigma, "all", len(chosen))
 
     seen = []
     for k in rng.permutation(len(train))[: arguments.calibration]:

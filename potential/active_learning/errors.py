@@ -11,8 +11,7 @@ import numpy as np
 
 from potential.measures import FORCES
 from potential.model import Evaluation, Model
-from potential.model.evaluation import naming
-from potential.runtime.parallel import ordered_map
+from potential.model.evaluation import evaluate_structures
 from potential.runtime.progress import Progress, silent
 from potential.scores import metrics
 from potential.structures.structure import Structure
@@ -28,12 +27,9 @@ def errors_of(
         return {}
     measures = model.uncertainty.measures if model.uncertainty else ()
     committee = {FORCES}.intersection(measures)
-
-    def evaluate(structure: Structure) -> Evaluation:
-        with naming(structure):
-            return model.evaluate(structure, targets=False, uncertainty=committee)
-
-    found = list(ordered_map(evaluate, progress(structures, "errors")))
+    found = evaluate_structures(
+        model, structures, progress, "errors", targets=False, uncertainty=committee
+    )
     said: dict[str, Any] = {"errors": metrics.plain(metrics.errors(structures, found))}
     if committee:
         said["calibration"] = _calibration(structures, found)
@@ -50,9 +46,8 @@ def _calibration(
         sigma: Any = own.uncertainty and own.uncertainty.forces_uncertainty
         if structure.forces is not None and sigma is not None:
             known = np.isfinite(structure.forces)
-            error, own_sigma = (own.forces - structure.forces)[known], sigma[known]
-            ones = np.ones(len(error))
-            parts.append(Predicted(error, own_sigma, ones, np.full(len(error), "")))
+            error = (own.forces - structure.forces)[known]
+            parts.append(Predicted.of_structure(error, sigma[known], structure.config_type))
     if not parts:
         return None
     joined = Predicted.joined(parts)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from potential.errors import SoapGprError
@@ -31,16 +31,19 @@ def evaluate_structures(
     *,
     labels_only: bool = False,
     targets: bool = True,
+    uncertainty: Collection[str] = (),
 ) -> list[Evaluation]:
     """One Evaluation per structure; errors name the structure.
 
     labels_only: without forces and virials of structures that have no such labels, for errors.
-    targets: with the further properties of the model.
+    targets: with the further properties of the model; uncertainty: measures of ``Model.evaluate``.
     """
 
     def evaluate(structure: Structure) -> Evaluation:
         forces = not labels_only or structure.forces is not None or structure.virial is not None
         with naming(structure):
-            return model.evaluate(structure, forces=forces, targets=targets)
+            return model.evaluate(
+                structure, forces=forces, targets=targets, uncertainty=uncertainty
+            )
 
     return list(ordered_map(evaluate, progress(structures, what)))

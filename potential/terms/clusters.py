@@ -93,6 +93,10 @@ class ClusterTerm(SparseTerm):
         n_species = len(self.model.species)
         return {f"table.{a}": self.table(self.entry, n_species, a, points, weights)}
 
+    def evaluated_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        own = self.weight_arrays(weights)
+        return {name: array for name, array in own.items() if name.startswith("table.")}
+
     @property
     def description(self) -> str:
         kind, cutoff, length_scale, delta = (

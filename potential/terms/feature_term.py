@@ -122,6 +122,9 @@ class FeatureTerm(SparseTerm):
     def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
         return [_core.soap_rows(self.model.core, self.index, environments, gradients)]
 
+    def serves(self, a: int, center: int) -> bool:
+        return a == center or "centers" in self.entry
+
     def atom_rows(self, environments: Environments) -> np.ndarray:
         return _core.kernel_rows(self.model.core, self.index, environments)
 

@@ -21,7 +21,7 @@ from potential.model import Environments
 from potential.runtime.progress import Progress, silent
 from potential.settings import PairTermSettings
 from potential.structures.structure import Structure
-from potential.terms.clusters import ClusterTerm, pair_names, shortest_distances
+from potential.terms.clusters import ClusterTerm, pair_names, pairs, shortest_distances
 from potential.terms.term import Draft, Entry
 
 TOLERANCE = 1e-10  # error of the spline of a kernel, relative to its largest value
@@ -98,6 +98,9 @@ class PairTerm(ClusterTerm):
         own = self.model.core, self.index, p
         rows = np.concatenate([_core.function_rows(*own, center, False) for center in centers])
         return rows @ _knots(self.entry, p, points)
+
+    def serves(self, a: int, center: int) -> bool:
+        return center in pairs(len(self.model.species))[a]
 
     def of_points(self, p: int) -> dict[str, np.ndarray]:
         knots = _knots(self.entry, p, self.sparse_points[p])

@@ -141,6 +141,10 @@ class Term(ABC):
     def weight_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Arrays of the file, by their names after ``term{t}.``, that the weights change."""
 
+    def evaluated_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Those of ``weight_arrays`` that an evaluation reads."""
+        return self.weight_arrays(weights)
+
     def atom_rows(self, environments: Environments) -> np.ndarray:
         """Rows (N, n_weights) whose product with the weights is the energy of each atom, eV."""
         return np.zeros((len(environments), 0))
@@ -206,6 +210,10 @@ class SparseTerm(Term):
     @abstractmethod
     def names(species: Sequence[int]) -> list[str]:
         """Names of the sparse sets, such as Si or Si-O, in the order of the file."""
+
+    @abstractmethod
+    def serves(self, a: int, center: int) -> bool:
+        """Whether energies of atoms of the species ``center`` depend on the sparse set a."""
 
     @abstractmethod
     def kernel(self, a: int, points: np.ndarray, out: np.ndarray) -> None:

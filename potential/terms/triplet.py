@@ -100,6 +100,9 @@ class TripletTerm(ClusterTerm):
         own, axes = (self.model.core, self.index, p), _axes(self.entry, points)
         return np.concatenate([_core.triplet_rows(*own, one, *axes, False) for one in centers])
 
+    def serves(self, a: int, center: int) -> bool:
+        return triplets(len(self.model.species))[a][0] == center
+
     def of_points(self, p: int) -> dict[str, np.ndarray]:
         axes = _axes(self.entry, self.sparse_points[p])
         return dict(zip(("first", "second", "third"), axes, strict=True))

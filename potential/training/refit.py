@@ -13,7 +13,12 @@ from potential.training.provenance import made_now, solved
 from potential.training.regression import solve
 
 _NOT_OF_THE_REFIT = (
-    *("train_errors", "test_errors", "term_shares", "uncertainty", "seconds", "ranks"),
+    "train_errors",
+    "test_errors",
+    "term_shares",
+    "uncertainty",
+    "seconds",
+    "ranks",
 )
 
 

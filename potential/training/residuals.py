@@ -86,22 +86,21 @@ class Residuals:
         found: Found = {}
         kinds = {ENERGY: used == 0, FORCE: (used > 0) & (used < n_rows(len(structure)) - 6)}
 
-        def add(measure: str, kind: str, own: np.ndarray, sigma: np.ndarray, factor: float) -> None:
-            types = np.full(len(own), structure.config_type, dtype=object)
-            found[measure, kind] = Predicted(error[own], sigma, np.full(len(own), factor), types)
+        def predicted(own: np.ndarray, sigma: np.ndarray, n: int | None = None) -> Predicted:
+            return Predicted.of_structure(error[own], sigma, structure.config_type, n)
 
         for kind, is_kind in kinds.items():
             own = np.flatnonzero(is_kind)
             if fit.members is not None and len(own):
-                n = len(fit.members)
-                add(COMMITTEE, kind, own, spread(rows[own] @ fit.members.T), (n - 3) / (n - 1))
+                sigma = spread(rows[own] @ fit.members.T)
+                found[COMMITTEE, kind] = predicted(own, sigma, len(fit.members))
             if fit.T is None or self._left is None or not len(own):
                 continue
             own, left = self._beyond(structure, kind, rows, used, own)
             if len(own):
                 posterior = norms(rows[own] @ fit.T)
-                add(VARIANCE, kind, own, np.sqrt(left + posterior), 1.0)
-                add(RIGIDITY, kind, own, np.sqrt(posterior), 1.0)
+                found[VARIANCE, kind] = predicted(own, np.sqrt(left + posterior))
+                found[RIGIDITY, kind] = predicted(own, np.sqrt(posterior))
         return found
 
     def _beyond(

@@ -176,14 +176,14 @@ def _found(
                 continue
             weights, members = fit_of(structure, g)
             error = rows.y - rows.C @ fits.priors[h].mean - rows.K @ weights
-            sigma, n = spread(rows.K @ members.T), len(members)
+            sigma = spread(rows.K @ members.T)
             kinds = kinds_of(problem.targets[h], problem.model.species)
             for a in np.unique(rows.species).tolist():
                 of = rows.species == a
-                types = np.full(of.sum(), structure.config_type, dtype=object)
-                factor = np.full(of.sum(), (n - 3) / (n - 1))
                 kind = kinds[a if group.target.per_atom else 0]
-                own[COMMITTEE, kind] = Predicted(error[of], sigma[of], factor, types)
+                own[COMMITTEE, kind] = Predicted.of_structure(
+                    error[of], sigma[of], structure.config_type, len(members)
+                )
         return own
 
     with ranks.together():

@@ -43,6 +43,16 @@ class Predicted:
     config_type: np.ndarray  # of names
 
     @classmethod
+    def of_structure(
+        cls, error: np.ndarray, sigma: np.ndarray, config_type: str, n_members: int | None = None
+    ) -> Predicted:
+        """Of one structure; n_members: that each sigma is the spread of, None where it is no
+        spread."""
+        factor = 1.0 if n_members is None else (n_members - 3) / (n_members - 1)
+        types = np.full(len(error), config_type, dtype=object)
+        return cls(error, sigma, np.full(len(error), factor), types)
+
+    @classmethod
     def joined(cls, parts: Sequence[Predicted], least: float = LEAST_SPREAD) -> Predicted:
         """Those of several structures, without what is zero by symmetry, below ``least`` of the
         root mean square."""

@@ -45,8 +45,7 @@ def member_arrays(model: TrainingModel, deviations: np.ndarray) -> dict[str, np.
     for term in model.own_terms:
         own = deviations[:, begin : begin + term.n_weights]
         begin += term.n_weights
-        made = [term.weight_arrays(row) for row in own]
-        evaluated = [name for name in made[0] if name.startswith("table.")] or made[0]
-        for name in evaluated:
+        made = [term.evaluated_arrays(row) for row in own]
+        for name in made[0]:
             arrays[f"members.term{term.index}.{name}"] = np.stack([one[name] for one in made])
     return arrays

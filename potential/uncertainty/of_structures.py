@@ -12,7 +12,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.measures import ENERGIES, FORCES
 from potential.measures import VARIANCE as VARIANCES
-from potential.model import Model
+from potential.model import Environments, Model
 from potential.model.evaluation import naming
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -75,7 +75,8 @@ def structure_uncertainty(model: Model, structure: Structure, by: str) -> Measur
     """
     wanted = (ENERGIES, FORCES) if by == COMMITTEE else (VARIANCES,)
     with naming(structure):
-        found: Any = model.evaluate(structure, targets=False, uncertainty=wanted).uncertainty
+        environments = model.environments(structure)
+        found = _found(model, environments, wanted)
     if by == COMMITTEE:
         info = {"energy_uncertainty": found.energy_uncertainty}
         names = ("energies_uncertainty", "forces_uncertainty")
@@ -86,23 +87,28 @@ def structure_uncertainty(model: Model, structure: Structure, by: str) -> Measur
     if by == RIGIDITY:
         scales: Any = model.uncertainty
         arrays["energies_uncertainty"] = scales.rigidity.energy / np.sqrt(found.rigidities)
-        arrays |= _rigidities_of_terms(model, structure)
+        arrays |= _rigidities_of_terms(model, environments)
     return Measured(float(arrays["energies_uncertainty"].max()), {}, arrays)
 
 
-def _rigidities_of_terms(model: Model, structure: Structure) -> dict[str, np.ndarray]:
+def _found(
+    model: Model, environments: Environments, wanted: Sequence[str], term: int | None = None
+) -> Any:
+    """Measures without the forces of the model itself."""
+    return model.evaluate_environments(
+        environments, forces=False, targets=False, uncertainty=wanted, term=term
+    ).uncertainty
+
+
+def _rigidities_of_terms(model: Model, environments: Environments) -> dict[str, np.ndarray]:
     """LPR (N,) of what each term says, the others taken for known; empty for one term alone."""
     fitted = [t for t in range(len(model.terms)) if model.sparse_points(t)]
     if len(fitted) < 2:
         return {}
-    environments = model.environments(structure)
-    found: dict[str, np.ndarray] = {}
-    for t in fitted:
-        own: Any = model.evaluate_environments(
-            environments, forces=False, targets=False, uncertainty=(VARIANCES,), term=t
-        ).uncertainty
-        found[f"rigidities_{t + 1}"] = own.rigidities
-    return found
+    return {
+        f"rigidities_{t + 1}": _found(model, environments, (VARIANCES,), t).rigidities
+        for t in fitted
+    }
 
 
 def structure_uncertainties(

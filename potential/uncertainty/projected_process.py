@@ -18,12 +18,10 @@ from potential.settings import SolverSettings
 from potential.structures.label_table import FORCE
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
-from potential.terms.clusters import ClusterTerm, pairs, triplets
+from potential.terms.clusters import ClusterTerm
 from potential.terms.feature_term import FeatureTerm
-from potential.terms.pair import PairTerm
 from potential.terms.prior import prior_factor
-from potential.terms.term import Term
-from potential.terms.triplet import TripletTerm
+from potential.terms.term import SparseTerm
 from potential.uncertainty.prior import prior_atoms, prior_energy, prior_forces
 
 
@@ -31,7 +29,7 @@ from potential.uncertainty.prior import prior_atoms, prior_energy, prior_forces
 class SparseSet:
     """A sparse set of a term among the columns of the weights."""
 
-    term: Term
+    term: SparseTerm
     a: int  # its number in the term
     columns: slice
 
@@ -41,24 +39,18 @@ def sparse_sets(model: TrainingModel) -> list[SparseSet]:
     found, begin = [], 0
     for term in model.own_terms:
         for a, points in model.sparse_points(term.index).items():
-            found.append(SparseSet(term, a, slice(begin, begin + len(points))))
+            if isinstance(term, SparseTerm):
+                found.append(SparseSet(term, a, slice(begin, begin + len(points))))
             begin += len(points)
     return found
 
 
 def columns_of_center(model: TrainingModel, a: int) -> np.ndarray:
     """The columns of weights that the energy of an atom of species a may depend on."""
-    n = len(model.species)
-
-    def seen(own: SparseSet) -> bool:
-        if isinstance(own.term, PairTerm):
-            return a in pairs(n)[own.a]
-        if isinstance(own.term, TripletTerm):
-            return triplets(n)[own.a][0] == a
-        return own.a == a or "centers" in own.term.entry
-
     found = [
-        np.arange(own.columns.start, own.columns.stop) for own in sparse_sets(model) if seen(own)
+        np.arange(own.columns.start, own.columns.stop)
+        for own in sparse_sets(model)
+        if own.term.serves(own.a, a)
     ]
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
