@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=MEASURES,
         metavar="MEASURE",
         help="energies, forces (of the members of the model's committee, as <ffcommittee> with "
-        "<parse_json> reads them), variance (of atoms) and targets go into the extras",
+        "<parse_json> reads them), variance (of atoms), targets and targets_variance (of those of "
+        "atoms) go into the extras",
     )
     parser.add_argument(
         "--batch",

@@ -15,7 +15,7 @@ from ipi_driver.units import (
     HARTREE_PER_EV,
 )
 from potential.errors import SoapGprError
-from potential.measures import require_served, result_of_target
+from potential.measures import require_served
 from potential.species import LAST_ELEMENT, bead_names, symbol
 from potential.structures.beads import species_of
 from potential.structures.read import read_atoms
@@ -151,7 +151,7 @@ def uncertainty_extras(found) -> dict:
     committee_pot (C,), committee_force (C, 3N) and committee_virial (C, 3, 3): of the members, all
     with the scale of energies, so that each of them is one potential surface. energies_uncertainty
     (N,), forces_uncertainty (N, 3), and rigidities (N,) in 1/hartree² and grades (N,). Of targets
-    ``<name>_uncertainty``, in their units.
+    ``<name>_uncertainty``, ``<name>_rigidity`` and ``<name>_grade``, in their units.
     """
     forces = found.committee_forces
     units = {
@@ -167,8 +167,7 @@ def uncertainty_extras(found) -> dict:
         "grades": (found.grades, 1.0),
     }
     values = {name: unit * value for name, (value, unit) in units.items() if value is not None}
-    of_targets = found.properties_uncertainty or {}
-    return values | {result_of_target(name): value for name, value in of_targets.items()}
+    return values | found.of_targets
 
 
 def _json(properties) -> bytes:

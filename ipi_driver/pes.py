@@ -24,7 +24,8 @@ class SoapGprDriver(Dummy_driver):
     model : path of a model file (*.sgpr)
     template : path of a structure that ASE reads, with the species in i-PI's order
     n_threads : threads for each evaluation
-    uncertainty : energies, forces, variance and targets, those wanted separated by blanks
+    uncertainty : energies, forces, variance, targets and targets_variance, those wanted
+        separated by blanks
     verbose, verbosity, ... : accepted because i-PI passes them; nothing is ever printed
 
     Raises SoapGprError for a wrong file at construction and for numbers that are not finite.

@@ -9,7 +9,8 @@ from typing import Any
 from potential.errors import SoapGprError
 
 ENERGIES, FORCES, VARIANCE, TARGETS = "energies", "forces", "variance", "targets"
-MEASURES = (ENERGIES, FORCES, VARIANCE, TARGETS)
+TARGETS_VARIANCE = "targets_variance"
+MEASURES = (ENERGIES, FORCES, VARIANCE, TARGETS, TARGETS_VARIANCE)
 
 
 def require_measures(wanted: Collection[str]) -> None:
@@ -39,3 +40,13 @@ def of_members(wanted: Collection[str]) -> bool:
 def result_of_target(name: str) -> str:
     """What results call the standard deviation of a target."""
     return f"{name}_uncertainty"
+
+
+def rigidity_of_target(name: str) -> str:
+    """What results call the prediction rigidity of a target."""
+    return f"{name}_rigidity"
+
+
+def grade_of_target(name: str) -> str:
+    """What results call the extrapolation grade of a target."""
+    return f"{name}_grade"

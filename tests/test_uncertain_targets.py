@@ -141,11 +141,9 @@ def test_record_and_warnings(result, alone):
     assert record.keys() == {"blocks", "kind", "targets"}
     assert alone.model.uncertainty.measures == ("targets",)
     both = fit(settings(SITE, variance=True), train=labelled(6, 1), progress=False)
-    said = [text for text in both.warnings if "[[targets]]" in text]
-    assert said == [
-        "[uncertainty]: variances are of energies, [[targets]] have the committee alone"
-    ]
-    assert both.model.uncertainty.measures == ("energies", "forces", "variance", "targets")
+    assert not any("[[targets]]" in text for text in both.warnings)
+    measures = ("energies", "forces", "variance", "targets", "targets_variance")
+    assert both.model.uncertainty.measures == measures
 
 
 def test_few_labels_of_a_species_take_the_scale_of_all(train):
@@ -250,16 +248,11 @@ def test_commands_print_and_plot_it(alone, tmp_path, capsys):
 
 def test_what_has_no_measure_is_said(train):
     frames = labelled(6, 1, labels=BARE)
-    with pytest.raises(SoapGprError, match=r"\[uncertainty\]: found no committee and no energies"):
-        fit(settings(committee=0, variance=True), train=frames, progress=False)
     kernel = AVERAGE | {"kernel": {"pooling": "mean"}}
     with pytest.raises(SoapGprError, match="found targets of kernels between structures and no en"):
         fit(settings(kernel), train=frames, progress=False)
     made = fit(settings(SITE, kernel), train=train, progress=False)
     assert made.model.uncertainty.targets.keys() == {"site"}
-    assert any("kernels between structures have no committee: average" in t for t in made.warnings)
+    assert any("kernels between structures have none: average" in t for t in made.warnings)
     evaluated = made.model.evaluate(train[0], uncertainty=("targets",))
     assert evaluated.uncertainty.properties_uncertainty.keys() == {"site"}
-    made = fit(settings(committee=0, variance=True), train=train, progress=False)
-    assert "targets" not in made.model.uncertainty.measures
-    assert any("[[targets]] have no measure" in text for text in made.warnings)

@@ -52,12 +52,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 struct Wanted {
   bool forces = false, targets = false;
   bool members = false, variance = false, target_members = false;  ///< of the uncertainty
+  bool target_variance = false;
   int term = -1;
 };
 
 /// Energies, and when wanted forces and virials, per atom; empty when not.
 struct Result {
   std::vector<double> energy, force, virial, target, members, variance, rigidity, target_members;
+  std::vector<double> target_variance, target_rigidity;
 
   Result(Evaluator &evaluator, const EnvironmentArrays &arrays, const Wanted &wanted,
          Profile *profile = nullptr)
@@ -70,7 +72,9 @@ struct Result {
         rigidity(variance.size()),
         target_members(wanted.target_members
                            ? n_members(evaluator) * n_targets(evaluator) * energy.size()
-                           : 0) {
+                           : 0),
+        target_variance(wanted.target_variance ? n_targets(evaluator) * energy.size() : 0),
+        target_rigidity(target_variance.size()) {
     const bool forces = wanted.forces;
     const Environments environments = arrays.environments(evaluator.model());
     const std::size_t n_pairs = arrays.neighbor.size();
@@ -88,6 +92,11 @@ struct Result {
     if (wanted.variance) {
       outputs.variance = variance.data();
       outputs.rigidity = rigidity.data();
+    }
+    target_variance.reserve(wanted.target_variance);
+    if (wanted.target_variance) {
+      outputs.target_variance = target_variance.data();
+      outputs.target_rigidity = target_rigidity.data();
     }
     if (!f_ij.empty()) outputs.f_ij = reinterpret_cast<double(*)[3]>(f_ij.data());
     if (!transfers.empty()) outputs.transfers = transfers.data();
@@ -192,10 +201,12 @@ nb::tuple member_forces(Evaluator &evaluator, const EnvironmentArrays &arrays, s
 }
 
 nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool forces, int term,
-                   bool targets, bool members, bool variance, bool target_members) {
+                   bool targets, bool members, bool variance, bool target_members,
+                   bool target_variance) {
   Result result = [&] {
     nb::gil_scoped_release release;
-    return Result(evaluator, arrays, {forces, targets, members, variance, target_members, term});
+    return Result(evaluator, arrays,
+                  {forces, targets, members, variance, target_members, target_variance, term});
   }();
   const std::size_t n = arrays.species.size();
   const std::size_t n_targets = targets ? evaluator.model().targets().size() : 0;
@@ -217,8 +228,14 @@ nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool f
     of_target_members =
         nb::cast(to_numpy(std::move(result.target_members),
                           {Result::n_targets(evaluator), Result::n_members(evaluator), n}));
+  nb::object target_variances = nb::none(), target_rigidity = nb::none();
+  if (target_variance) {
+    const std::size_t n_all = Result::n_targets(evaluator);
+    target_variances = nb::cast(to_numpy(std::move(result.target_variance), {n_all, n}));
+    target_rigidity = nb::cast(to_numpy(std::move(result.target_rigidity), {n_all, n}));
+  }
   return nb::make_tuple(energy, force, virial, target, member, variances, rigidity,
-                        of_target_members);
+                        of_target_members, target_variances, target_rigidity);
 }
 
 /// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
@@ -274,7 +291,7 @@ void bind_evaluation(nb::module_ &m) {
            nb::call_guard<nb::gil_scoped_release>())
       .def("evaluate", &evaluate, "environments"_a, "forces"_a = true, "term"_a = -1,
            "targets"_a = false, "members"_a = false, "variance"_a = false,
-           "target_members"_a = false)
+           "target_members"_a = false, "target_variance"_a = false)
       .def("member_forces", &member_forces, "environments"_a, "bytes"_a = std::size_t(1) << 28)
       .def("profile", &profile, "environments"_a, "forces"_a = true);
 

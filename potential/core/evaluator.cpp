@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 #include <new>
 
 #include "base/stopwatch.hpp"
@@ -121,6 +122,12 @@ void check_targets(const std::vector<Target> &targets, const Environments &envir
         throw Error("a value of the target " + target.name + " is not finite");
 }
 
+/// nan: what has a number gets it.
+void begin_target_variance(const ModelData &data, std::size_t n_atoms, double *values) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  if (values) std::fill_n(values, data.targets.size() * n_atoms, none);
+}
+
 /// Zeros, of atoms that have a value.
 void begin_target_members(const ModelData &data, const Environments &environments, double *values) {
   for (const Target &target : data.targets)
@@ -141,6 +148,10 @@ void begin_uncertainty(const ModelData &data, const Environments &environments,
     throw Error("the model has no variance: fit it with [uncertainty] variance = true");
   if (outputs.target_members && own.target_scales.empty())
     throw Error("the model has no committee of targets: fit it with [uncertainty] committee");
+  if ((outputs.target_variance || outputs.target_rigidity) && own.target_variance_scales.empty())
+    throw Error("the model has no variance of targets: fit it with [uncertainty] variance = true");
+  begin_target_variance(data, n_atoms, outputs.target_variance);
+  begin_target_variance(data, n_atoms, outputs.target_rigidity);
   if (outputs.members) std::fill_n(outputs.members, own.n_members * n_atoms, 0.0);
   if (outputs.member_f_ij && n_pairs)
     std::fill_n(&outputs.member_f_ij[0][0], 3 * own.n_members * n_pairs, 0.0);
@@ -202,7 +213,7 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
       evaluate_cluster_block(data, data.terms[t], environments, block, variance, outputs);
   }
   Stopwatch watch(outputs.profile);
-  if (variance.work) variance.work->finish(outputs);
+  if (variance.work) variance.work->finish(outputs, environments.n_atoms);
   watch.lap(&Profile::kernel);
 }
 

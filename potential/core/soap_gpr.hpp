@@ -72,6 +72,10 @@ struct Uncertainty {
   /// [n_targets][species] of the committee's targets; empty: they have none. Those of a kernel
   /// between structures have no numbers.
   std::vector<std::vector<double>> target_scales;
+  /// The same of variances and rigidities, and [n_targets][species] the largest deviations of
+  /// environments in training, in units of the targets; empty: they have none. Those of values of
+  /// structures, which take all their atoms together, are not for this library.
+  std::vector<std::vector<double>> target_variance_scales, target_rigidity_scales, target_edges;
 };
 
 /// Where the time of evaluations went, seconds added up over threads, blocks and terms.
@@ -103,6 +107,9 @@ struct Outputs {
   double *rigidity = nullptr;          ///< [n_atoms] of eq. (25k), 1/eV²
   /// [n_targets][n_members][n_atoms] δτ_c,i of eq. (25n), in units of the targets.
   double *target_members = nullptr;
+  /// [n_targets][n_atoms] of eq. (25p), in units² of the targets and 1/units²; nan for atoms and
+  /// targets that have none.
+  double *target_variance = nullptr, *target_rigidity = nullptr;
 };
 
 struct ModelData;

@@ -33,8 +33,9 @@ class SoapGprCalculator(Calculator):
     property that needs another is calculated when it is asked for. They are energy_uncertainty,
     energies_uncertainty (N,), forces_uncertainty (N, 3), of a committee also committee_energies
     (C,), committee_forces (C, N, 3) and committee_virials (C, 3, 3), and of the variance
-    deviations, rigidities and grades (N,), as in ``MeasuredUncertainty``; of a target the
-    committee's standard deviation, its name and ``_uncertainty``. Raises SoapGprError for a measure
+    deviations, rigidities and grades (N,), as in ``MeasuredUncertainty``; of a target its
+    standard deviation, its name and ``_uncertainty``, by the committee or else of atoms by the
+    variance, which has ``_rigidity`` and ``_grade`` too. Raises SoapGprError for a measure
     that the model lacks.
     """
 

@@ -17,12 +17,25 @@ import numpy as np
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.measures import FORCES, TARGETS, VARIANCE, of_members, require_measures
+from potential.measures import (
+    FORCES,
+    TARGETS,
+    TARGETS_VARIANCE,
+    VARIANCE,
+    of_members,
+    require_measures,
+)
 from potential.model.environments import Environments, geometry_of
 from potential.model.record import read_record
 from potential.model.result import Evaluation
 from potential.model.structure_targets import KernelTarget
-from potential.model.targets import Target, member_properties, properties, targets_of
+from potential.model.targets import (
+    Target,
+    member_properties,
+    properties,
+    targets_of,
+    values_of_atoms,
+)
 from potential.model.uncertainty import MeasuredUncertainty, Uncertainty, uncertainty_of
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import thread_count
@@ -30,7 +43,7 @@ from potential.structures.neighbors import in_order, neighbor_list
 from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
-_TARGET = re.compile(r"(members\.)?target\d+\.")  # arrays of a target
+_TARGET = re.compile(r"((members|variance)\.)?target\d+\.")  # arrays of a target
 _UNCERTAINTY = re.compile(r"(members|variance)\.")  # of the measures of errors
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
@@ -305,8 +318,9 @@ class Model:
         atoms: an ``ase.Atoms`` or anything else with numbers, positions, cell and pbc; or atomic
         numbers (N,), then with positions (N, 3) Å, cell (3, 3) Å with rows as cell vectors or None,
         pbc a bool or three, by default False. uncertainty: any of "energies" and "forces" of the
-        members of a committee, "variance", of atoms, with their rigidity, and "targets" of the
-        members, which asks for targets as well. n_threads as ``parallel.thread_count`` takes it.
+        members of a committee, "variance", of atoms, with their rigidity, "targets" of the members,
+        which asks for targets as well, and "targets_variance", of targets of atoms with their
+        rigidity. n_threads as ``parallel.thread_count`` takes it.
         Raises SoapGprError for a measure that the model lacks, an unknown species, coincident
         atoms, anything that is not finite, a column of weights that a target needs and the atoms
         lack, and as ``neighbor_list``.
@@ -337,11 +351,12 @@ class Model:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         require_measures(uncertainty)
         only = -1 if term is None else range(len(self.terms))[term]
-        asked = of_members(uncertainty), VARIANCE in uncertainty, TARGETS in uncertainty
+        measures = VARIANCE, TARGETS, TARGETS_VARIANCE
+        asked = of_members(uncertainty), *(measure in uncertainty for measure in measures)
         with_targets = (targets or asked[2]) and term is None and bool(self.targets)
-        *found, of_atoms, members, variances, rigidities, of_targets = evaluators[
-            n_threads
-        ].evaluate(environments, forces, only, with_targets, *asked)
+        evaluator = evaluators[n_threads]
+        made = evaluator.evaluate(environments, forces, only, with_targets, *asked)
+        found, of_atoms, members, variances, rigidities, of_targets = list(made[:3]), *made[3:8]
         if not self.has_potential:  # zeros would be taken for energies and forces
             found = [x if x is None else np.full_like(x, np.nan) for x in found]
         energies, of_forces, virials = found
@@ -356,7 +371,7 @@ class Model:
         if of_targets is not None:
             of_targets = member_properties(self.targets, of_targets, *about)
         if FORCES in uncertainty:
-            of_forces, of_virials = evaluators[n_threads].member_forces(environments)
+            of_forces, of_virials = evaluator.member_forces(environments)
         measured = MeasuredUncertainty(
             self.uncertainty,
             environments.species,
@@ -368,6 +383,7 @@ class Model:
             rigidities,
             values,
             of_targets,
+            *(own if own is None else values_of_atoms(self.targets, own) for own in made[8:]),
         )
         return replace(evaluation, uncertainty=measured)
 

@@ -130,6 +130,15 @@ def member_properties(
     }
 
 
+def values_of_atoms(targets: Sequence[Target], of_atoms: np.ndarray) -> dict[str, np.ndarray]:
+    """(N,) by the names of those targets of atoms that the core has; of_atoms (n_targets, N)."""
+    return {
+        target.name: own
+        for target, own in zip(targets, of_atoms, strict=True)
+        if target.per_atom and target.kernel is None
+    }
+
+
 def properties(
     targets: Sequence[Target],
     of_atoms: np.ndarray,

@@ -5,12 +5,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from potential.measures import ENERGIES, FORCES, TARGETS, VARIANCE, result_of_target
+from potential.measures import (
+    ENERGIES,
+    FORCES,
+    TARGETS,
+    TARGETS_VARIANCE,
+    VARIANCE,
+    grade_of_target,
+    result_of_target,
+    rigidity_of_target,
+)
 
 # Names of what can be asked for, and the measures of which one gives it.
 RESULTS = {
@@ -38,13 +47,28 @@ class Scales:
 
 
 @dataclass(frozen=True)
+class TargetVariance:
+    """Of one target: scales of the deviations by its variance and by its rigidity, and of targets
+    of atoms the largest deviations in training, by places in the list of species, unscaled."""
+
+    scale: TargetScale
+    rigidity: TargetScale
+    edges: tuple[float, ...] = ()
+
+    def entry(self) -> dict:
+        """What the metadata of the model file have of it."""
+        edges = {"edges": list(self.edges)} if self.edges else {}
+        return {"variance": {"scale": self.scale} | edges, "rigidity": {"scale": self.rigidity}}
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """The measures that a model file has, from its metadata; None for those that it lacks.
 
     n_members: of the committee, 0 without one. edges: eV by places in the list of species, the
     largest σ_i among the environments of training, unscaled. targets: scales of those that the
-    members have too, of atoms by places in the list of species; a model without a potential has
-    these alone.
+    members have too, of atoms by places in the list of species; target_variances: of those that
+    have variances. A model without a potential has these two alone.
     """
 
     n_members: int = 0
@@ -53,13 +77,21 @@ class Uncertainty:
     rigidity: Scales | None = None
     edges: tuple[float, ...] = ()
     targets: Mapping[str, TargetScale] = field(default_factory=dict)
+    target_variances: Mapping[str, TargetVariance] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What can be asked for, of MEASURES."""
         of_committee = (ENERGIES, FORCES) if self.committee else ()
         of_variance = (VARIANCE,) if self.variance else ()
-        return of_committee + of_variance + ((TARGETS,) if self.targets else ())
+        of_targets = (TARGETS,) if self.targets else ()
+        of_atoms = (TARGETS_VARIANCE,) if self.of_atoms else ()
+        return of_committee + of_variance + of_targets + of_atoms
+
+    @property
+    def of_atoms(self) -> list[str]:
+        """The targets whose variances can be asked for, those of atoms."""
+        return [name for name, own in self.target_variances.items() if own.edges]
 
     def entry(self) -> dict:
         """What the metadata of the model file have of it."""
@@ -73,6 +105,8 @@ class Uncertainty:
             own["rigidity"] = {"scales": vars(self.rigidity)}
         if self.targets:
             own["targets"] = {name: {"scale": scale} for name, scale in self.targets.items()}
+        for name, of_target in self.target_variances.items():
+            own.setdefault("targets", {}).setdefault(name, {}).update(of_target.entry())
         return own
 
 
@@ -81,14 +115,26 @@ def uncertainty_of(metadata: Mapping[str, str]) -> Uncertainty | None:
     if "uncertainty" not in metadata:
         return None
     entry = json.loads(metadata["uncertainty"])
-    of_targets = {
-        name: tuple(own["scale"]) if isinstance(own["scale"], list) else own["scale"]
-        for name, own in entry.pop("targets", {}).items()
-    }
+    of_targets, of_variances = dict[str, TargetScale](), dict[str, TargetVariance]()
+    for name, own in entry.pop("targets", {}).items():
+        if "scale" in own:
+            of_targets[name] = _target_scale(own)
+        if "variance" in own:
+            of_variances[name] = TargetVariance(
+                _target_scale(own["variance"]),
+                _target_scale(own["rigidity"]),
+                tuple(own["variance"].get("edges", ())),
+            )
     scales = {name: Scales(**own["scales"]) for name, own in entry.items() if "scales" in own}
     n_members = entry.get("committee", {}).get("n_members", 0)
     edges = tuple(entry.get("variance", {}).get("edges", ()))
-    return Uncertainty(n_members, **scales, edges=edges, targets=of_targets)
+    own = Uncertainty(n_members, **scales, edges=edges)  # type: ignore[arg-type]
+    return replace(own, targets=of_targets, target_variances=of_variances)
+
+
+def _target_scale(entry: Mapping[str, Any]) -> TargetScale:
+    scale = entry["scale"]
+    return tuple(scale) if isinstance(scale, list) else scale
 
 
 @dataclass(frozen=True)
@@ -111,6 +157,9 @@ class MeasuredUncertainty:
     # of targets by their names, in their units: of the model, and of members, (C, N) or (C,)
     properties: Mapping[str, Any] = field(default_factory=dict)
     member_properties: Mapping[str, np.ndarray] | None = None
+    # (N,) by the names of targets of atoms, in units² and 1/units²; nan of atoms without a value
+    target_variances: Mapping[str, np.ndarray] | None = None
+    target_rigidities: Mapping[str, np.ndarray] | None = None
 
     @property
     def energy_uncertainty(self) -> float | None:
@@ -151,11 +200,19 @@ class MeasuredUncertainty:
 
     @property
     def results(self) -> dict[str, Any]:
-        """By name, what of RESULTS was asked for, and the standard deviations of targets."""
+        """By name, what of RESULTS was asked for, and what of targets."""
         found = {name: getattr(self, name) for name in RESULTS}
-        of_targets = self.properties_uncertainty or {}
-        found |= {result_of_target(name): own for name, own in of_targets.items()}
-        return {name: own for name, own in found.items() if own is not None}
+        return {name: own for name, own in found.items() if own is not None} | self.of_targets
+
+    @property
+    def of_targets(self) -> dict[str, Any]:
+        """By name, standard deviations, rigidities and grades of targets, what was asked for."""
+        made = (
+            (result_of_target, self.properties_uncertainty),
+            (rigidity_of_target, self.target_rigidities),
+            (grade_of_target, self.target_grades),
+        )
+        return {named(name): own for named, values in made for name, own in (values or {}).items()}
 
     # Of the members with the scale of energies, so that each of them is one potential surface.
 
@@ -183,12 +240,33 @@ class MeasuredUncertainty:
     @property
     def properties_uncertainty(self) -> dict[str, Any] | None:
         """Standard deviations of targets by their names, in their units: (N,) of atoms, nan for
-        those that have none, or one number of the structure."""
+        those that have none, or one number of the structure; by the committee if it was asked for,
+        else by the variance."""
         if self.member_properties is None:
+            return self.target_deviations
+        return {
+            name: self._by_species(self.of_model.targets[name]) * _spread(own)
+            for name, own in self.member_properties.items()
+        }
+
+    @property
+    def target_deviations(self) -> dict[str, np.ndarray] | None:
+        """(N,) standard deviations of targets of atoms by the variance."""
+        if self.target_variances is None:
             return None
         return {
-            name: self._target_scale(name) * _spread(own)
-            for name, own in self.member_properties.items()
+            name: self._by_species(self.of_model.target_variances[name].scale) * np.sqrt(own)
+            for name, own in self.target_variances.items()
+        }
+
+    @property
+    def target_grades(self) -> dict[str, np.ndarray] | None:
+        """(N,) extrapolation grades by targets of atoms, as ``grades``."""
+        if self.target_variances is None:
+            return None
+        return {
+            name: np.sqrt(own) / self._by_species(self.of_model.target_variances[name].edges)
+            for name, own in self.target_variances.items()
         }
 
     @property
@@ -197,13 +275,12 @@ class MeasuredUncertainty:
         if self.member_properties is None:
             return None
         return {
-            name: self.properties[name] + self._target_scale(name) * own
+            name: self.properties[name] + self._by_species(self.of_model.targets[name]) * own
             for name, own in self.member_properties.items()
         }
 
-    def _target_scale(self, name: str) -> Any:
-        scale = self.of_model.targets[name]
-        return np.array(scale)[self.species] if isinstance(scale, tuple) else scale
+    def _by_species(self, values: TargetScale) -> Any:
+        return np.array(values)[self.species] if isinstance(values, tuple) else values
 
     def _scaled(self, deviations: np.ndarray) -> np.ndarray:
         assert self.of_model.committee is not None
@@ -221,6 +298,9 @@ def measures_of(names: Collection[str] | None, of_model: Uncertainty | None) -> 
     if of_model is None:
         return {}
     known = RESULTS | {result_of_target(name): (TARGETS,) for name in of_model.targets}
+    for name in of_model.of_atoms:
+        known[result_of_target(name)] = (TARGETS, TARGETS_VARIANCE)
+        known[rigidity_of_target(name)] = known[grade_of_target(name)] = (TARGETS_VARIANCE,)
     served, found = of_model.measures, dict[str, str]()
     for name in known if names is None else names:
         own = [measure for measure in known.get(name, ()) if measure in served]

@@ -43,7 +43,7 @@ from potential.training.memory import keeps_factor, require_possible
 from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
-from potential.training.target_uncertainty import require_committee, unmeasured_targets
+from potential.training.target_uncertainty import require_measure, unmeasured_targets
 from potential.training.targets import fit_targets
 from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
 
@@ -196,7 +196,7 @@ def _fit_targets_alone(
             "the factor that the model keeps, which has nothing of [[targets]]"
         )
     require_no_maps(settings)
-    require_committee(settings)
+    require_measure(settings)
     state, store, said, blocks = None, None, list[str](), dealt(settings, data.ordered)
     if factor:
         store, choice, said = _stored(factor, settings, data.ordered, ranks, progress, seconds)

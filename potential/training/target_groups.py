@@ -6,7 +6,7 @@ not meet in any row, and each such group has a triangle of its own (docs/theory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Rows:
     C: np.ndarray  # (n, n_species) what the mean of each species adds to the labels
     y: np.ndarray  # (n,) labels
     species: np.ndarray  # (n,) whose noise they have, places in the list of the model
+    # (n,) places of the atoms of targets of atoms
+    atoms: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Group:
         C = np.eye(self.n_species)[species]
         if self.target.per_atom:
             used = np.isfinite(y) & np.isin(species, self.species)
-            return Rows(K[used], C[used], y[used], species[used])
+            return Rows(K[used], C[used], y[used], species[used], np.flatnonzero(used))
         if len(y):
             w = atom_weights(self.weights, species, structure.arrays)  # eq. (23g)
             total = 1.0 if self.target.extensive else w.sum()

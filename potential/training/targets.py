@@ -30,7 +30,7 @@ from potential.training.target_problem import TargetProblem
 from potential.training.target_uncertainty import (
     Fits,
     PartFits,
-    has_members,
+    has_measures,
     measured_targets,
     part_fits,
 )
@@ -77,12 +77,14 @@ def fit_targets(
     }
     problem = TargetProblem(model, settings)
     places = [h for h in range(len(settings.targets)) if h not in kernels]  # of the others
-    blocks = blocks if has_members(settings) else None
+    blocks = blocks if has_measures(settings) else None
     n_blocks = blocks.n_blocks if blocks else 1
     with ranks.together():
         priors = problem.priors(structures)
         if places:
-            require_target_memory(problem.groups, structures, ranks.size, n_blocks=n_blocks)
+            own = settings.uncertainty
+            together = 2 * n_blocks if blocks and own and own.variance else n_blocks
+            require_target_memory(problem.groups, structures, ranks.size, n_blocks=together)
     said = [text for own in kernels.values() for text in own.warnings]
     triangles = list[Triangle]()
     if store is None:

@@ -97,12 +97,16 @@ class PriorKernel:
         return self._delta2 * self._coupling[np.ix_(species, species)]
 
 
-def prior_energy(model: Model, term: int, environments: Environments) -> float:
-    """Prior variance in eV² of the total energy of a term."""
+def prior_energy(
+    model: Model, term: int, environments: Environments, weights: np.ndarray | None = None
+) -> float:
+    """Prior variance in eV² of the total energy of a term, or of a sum over atoms with these
+    weights (N,)."""
     kernel, X = PriorKernel(model, term), features_of(model, term, environments)
     species = environments.species
     groups = _groups(kernel, species)
-    return sum(float(kernel.between(X[own], species[own]).sum()) for own in groups)
+    w = np.ones(len(species)) if weights is None else weights
+    return sum(float(w[own] @ kernel.between(X[own], species[own]) @ w[own]) for own in groups)
 
 
 def prior_atoms(model: Model, term: int, environments: Environments) -> np.ndarray:

@@ -58,6 +58,14 @@ def columns_of_center(model: TrainingModel, a: int) -> np.ndarray:
 def variance_arrays(model: TrainingModel, R: np.ndarray, U: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays of the model file (docs/model_file.md) from the triangle R (M, M) of the regression
     with its prior, and U (M, M) of the prior."""
+    arrays = prior_arrays(model, U)
+    for a in range(len(model.species)):
+        arrays[f"variance.posterior.{a}"] = posterior(R, columns_of_center(model, a))
+    return arrays
+
+
+def prior_arrays(model: TrainingModel, U: np.ndarray) -> dict[str, np.ndarray]:
+    """Those of them that say nothing of the regression."""
     arrays = {}
     for own in sparse_sets(model):
         name = f"term{own.term.index}.{own.a}"
@@ -66,8 +74,6 @@ def variance_arrays(model: TrainingModel, R: np.ndarray, U: np.ndarray) -> dict[
         elif isinstance(own.term, ClusterTerm):
             made = own.term.of_points(own.a)
             arrays |= {f"variance.{kind}.{name}": array for kind, array in made.items()}
-    for a in range(len(model.species)):
-        arrays[f"variance.posterior.{a}"] = posterior(R, columns_of_center(model, a))
     return arrays
 
 
@@ -137,12 +143,12 @@ class ProjectedProcess:
             float(of_rows[0]) + left.energy(environments, rows[0]),
             left.atoms(environments, of_atoms) + posterior,
             of_forces,
-            float(_rigidity(of_rows[:1])[0]),
-            _rigidity(posterior),
+            float(rigidity(of_rows[:1])[0]),
+            rigidity(posterior),
         )
 
 
-def _rigidity(posterior: np.ndarray) -> np.ndarray:
+def rigidity(posterior: np.ndarray) -> np.ndarray:
     """Eq. (25k); inf where all kernels are zero."""
     with np.errstate(divide="ignore"):
         return 1.0 / posterior
@@ -152,30 +158,34 @@ class NotFollowed:
     """Prior variance that kernels have beyond what the sparse points follow: the brackets of
     eq. (25h), (25j), never below zero; none of pairs and triplets, whose points are everywhere.
 
-    U (M, M): the triangle of the prior.
+    U (M, M): the triangle of the prior; None: that of the ``prior_arrays`` of the model.
     """
 
-    def __init__(self, model: TrainingModel, U: np.ndarray):
+    def __init__(self, model: TrainingModel, U: np.ndarray | None = None):
         self._model = model
         self._sets: dict[int, list[tuple[slice, np.ndarray]]] = {}
         for own in sparse_sets(model):
             if isinstance(own.term, FeatureTerm):
-                V = inverse(U[own.columns, own.columns])
+                if U is None:
+                    V = model.arrays[f"variance.prior.term{own.term.index}.{own.a}"].T
+                else:
+                    V = inverse(U[own.columns, own.columns])
                 self._sets.setdefault(own.term.index, []).append((own.columns, V))
 
     def energy(self, environments: Environments, row: np.ndarray) -> float:
         """eV² of the total energy; row (M,) of the design matrix."""
-        return float(self._sum(row[None], lambda t: prior_energy(self._model, t, environments))[0])
+        return float(self.of(row[None], lambda t: prior_energy(self._model, t, environments))[0])
 
     def atoms(self, environments: Environments, rows: np.ndarray) -> np.ndarray:
         """(N,) eV² of the energies of atoms; rows (N, M) of ``atom_rows``."""
-        return self._sum(rows, lambda t: prior_atoms(self._model, t, environments))
+        return self.of(rows, lambda t: prior_atoms(self._model, t, environments))
 
     def forces(self, environments: Environments, rows: np.ndarray, atoms: np.ndarray) -> np.ndarray:
         """(3 n,) eV²/Å² of the forces on these atoms (n,); rows (3 n, M) of the design matrix."""
-        return self._sum(rows, lambda t: prior_forces(self._model, t, environments, atoms).ravel())
+        return self.of(rows, lambda t: prior_forces(self._model, t, environments, atoms).ravel())
 
-    def _sum(self, rows: np.ndarray, prior: Callable[[int], Any]) -> np.ndarray:
+    def of(self, rows: np.ndarray, prior: Callable[[int], Any]) -> np.ndarray:
+        """Of any linear functionals with these rows (n, M) and prior variances (n,) by terms."""
         total = np.zeros(len(rows))
         for t, sets in self._sets.items():
             followed = sum(norms(rows[:, columns] @ V) for columns, V in sets)

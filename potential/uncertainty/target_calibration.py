@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Scales of the committees of targets, those of atoms by species (docs/theory.md eq. 25o)."""
+"""Scales of the measures of targets, those of atoms by species (docs/theory.md eq. 25o)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from potential.model.targets import Target
 from potential.structures.structure import symbol
 from potential.uncertainty.calibration import (
-    COMMITTEE,
     LEAST_COUNT,
     ByMeasure,
     Calibrated,
@@ -33,11 +32,12 @@ def kinds_of(target: Target, species: Sequence[int]) -> dict[int, str]:
 
 
 class TargetCalibration(Calibrated):
-    """Scales found on the left-out blocks of training, and their quality there and on test
-    structures; species: of the model."""
+    """Scales of these measures found on the left-out blocks of training, and their quality there
+    and on test structures; species: of the model."""
 
     def __init__(
         self,
+        measures: Sequence[str],
         targets: Sequence[Target],
         species: Sequence[int],
         left_out: ByMeasure,
@@ -45,25 +45,27 @@ class TargetCalibration(Calibrated):
     ):
         self._units: dict[str, str] = {}
         self.warnings: list[str] = []
-        self.scales: dict[str, float | tuple[float, ...]] = {}  # by the names of the targets
+        # by measures and the names of the targets
+        self.scales: dict[str, dict[str, float | tuple[float, ...]]] = {}
         by_kind: dict[tuple[str, str], tuple[float, float]] = {}
-        for target in targets:
-            kinds = kinds_of(target, species)
-            found = self._found(target, kinds, left_out)
-            by_kind |= {(COMMITTEE, kind): own for kind, own in found.items()}
-            self._units |= dict.fromkeys(kinds.values(), target.unit)
-            own = [found.get(kinds.get(a, ""), (1.0, 1.0))[0] for a in range(len(species))]
-            self.scales[target.name] = tuple(own) if target.per_atom else own[0]
+        for measure in measures:
+            for target in targets:
+                kinds = kinds_of(target, species)
+                found = self._found(measure, target, kinds, left_out)
+                by_kind |= {(measure, kind): own for kind, own in found.items()}
+                self._units |= dict.fromkeys(kinds.values(), target.unit)
+                own = [found.get(kinds.get(a, ""), (1.0, 1.0))[0] for a in range(len(species))]
+                scale = tuple(own) if target.per_atom else own[0]
+                self.scales.setdefault(measure, {})[target.name] = scale
+        self.warnings = list(dict.fromkeys(self.warnings))  # the same of all measures
         super().__init__(by_kind, left_out, tested)
 
     def _found(
-        self, target: Target, kinds: Mapping[int, str], left_out: ByMeasure
+        self, measure: str, target: Target, kinds: Mapping[int, str], left_out: ByMeasure
     ) -> dict[str, tuple[float, float]]:
         """As ``scales``, by kind; nothing where there are too few errors."""
         own = {
-            kind: left_out[COMMITTEE, kind]
-            for kind in kinds.values()
-            if (COMMITTEE, kind) in left_out
+            kind: left_out[measure, kind] for kind in kinds.values() if (measure, kind) in left_out
         }
         total = sum(len(one.error) for one in own.values())
         if total < LEAST_COUNT:

@@ -31,8 +31,10 @@ void read_targets(Arrays &arrays, const std::map<std::string, std::string> &meta
 /// What the metadata say of uncertainty, and the members' parts of the terms that are there.
 void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                       ModelData &data);
-/// What the variance takes beside the terms, which are there.
+/// What the variance takes beside the terms, which are there, and of energies if these have one.
 void read_variance(Arrays &arrays, ModelData &data);
+/// And beside that of target h.
+void read_target_variance(Arrays &arrays, std::size_t h, ModelData &data);
 
 // What terms of features share.
 

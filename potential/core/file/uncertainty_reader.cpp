@@ -96,31 +96,59 @@ std::vector<double> read_by_species(Entry &entry, const char *key, std::size_t n
 }
 
 /// Factors for standard deviations of a target's values, by species.
-std::vector<double> read_target_scale(Entry entry, const Target &target, std::size_t n_species) {
-  const auto scales = target.per_atom
-                          ? read_by_species(entry, "scale", n_species)
-                          : std::vector<double>(n_species, entry.number("scale", 0, kMostScale));
-  entry.finish();
-  return scales;
+std::vector<double> read_target_scale(Entry &entry, const Target &target, std::size_t n_species) {
+  return target.per_atom ? read_by_species(entry, "scale", n_species)
+                         : std::vector<double>(n_species, entry.number("scale", 0, kMostScale));
 }
 
-/// Of all targets of sums over sparse points.
-void read_target_members(Arrays &arrays, Entry entry, ModelData &data) {
+/// The deviations of target h from its weights.
+void read_target_members(Arrays &arrays, std::size_t h, ModelData &data) {
+  for (std::size_t t = 0; t < data.terms.size(); ++t) {
+    const std::string name =
+        "target" + std::to_string(h) + ".term" + std::to_string(t) + ".weights.";
+    std::vector<SparseSet> *sets = sparse_sets(data.terms[t]);
+    if (sets && arrays.has(name + "0"))
+      read_target_members(arrays, name, h, data.uncertainty.n_members, *sets);
+  }
+}
+
+/// Scales and edges of the variance and rigidity of a target.
+void read_target_measures(Entry &entry, const Target &target, std::size_t n_species,
+                          Uncertainty &own) {
+  Entry variance = entry.object("variance"), rigidity = entry.object("rigidity");
+  own.target_variance_scales.back() = read_target_scale(variance, target, n_species);
+  own.target_rigidity_scales.back() = read_target_scale(rigidity, target, n_species);
+  if (target.per_atom) own.target_edges.back() = read_by_species(variance, "edges", n_species);
+  variance.finish();
+  rigidity.finish();
+}
+
+/// Of all targets of sums over sparse points, what the first of them has; whether that is a
+/// variance.
+bool read_targets(Arrays &arrays, Entry entry, ModelData &data) {
+  Uncertainty &uncertainty = data.uncertainty;
+  bool has_variance = false;
+  for (const Target &target : data.targets)
+    if (!target.of_kernel && entry.has(target.name.c_str()))
+      has_variance = has_variance || entry.object(target.name.c_str()).has("variance");
   for (std::size_t h = 0; h < data.targets.size(); ++h) {
     const Target &target = data.targets[h];
-    data.uncertainty.target_scales.emplace_back();
+    if (uncertainty.n_members) uncertainty.target_scales.emplace_back();
+    if (has_variance)
+      for (auto *values : {&uncertainty.target_variance_scales, &uncertainty.target_rigidity_scales,
+                           &uncertainty.target_edges})
+        values->emplace_back();
     if (target.of_kernel) continue;
-    data.uncertainty.target_scales.back() =
-        read_target_scale(entry.object(target.name.c_str()), target, data.species.size());
-    for (std::size_t t = 0; t < data.terms.size(); ++t) {
-      const std::string name =
-          "target" + std::to_string(h) + ".term" + std::to_string(t) + ".weights.";
-      std::vector<SparseSet> *sets = sparse_sets(data.terms[t]);
-      if (sets && arrays.has(name + "0"))
-        read_target_members(arrays, name, h, data.uncertainty.n_members, *sets);
+    Entry own = entry.object(target.name.c_str());
+    if (uncertainty.n_members) {
+      uncertainty.target_scales.back() = read_target_scale(own, target, data.species.size());
+      read_target_members(arrays, h, data);
     }
+    if (has_variance) read_target_measures(own, target, data.species.size(), uncertainty);
+    own.finish();
   }
   entry.finish();
+  return has_variance;
 }
 
 /// Factors for standard deviations of energies and forces.
@@ -148,8 +176,9 @@ void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &
       read_members(arrays, data);
     }
     committee.finish();
-    if (entry.has("targets")) read_target_members(arrays, entry.object("targets"), data);
   }
+  const bool of_targets =
+      entry.has("targets") && read_targets(arrays, entry.object("targets"), data);
   if (entry.has("variance")) {
     if (!data.has_potential) throw Error("the model file has variances and no potential");
     Entry variance = entry.object("variance"), rigidity = entry.object("rigidity");
@@ -159,12 +188,18 @@ void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &
     variance.finish();
     rigidity.finish();
     own.has_variance = true;
-    read_variance(arrays, data);
   }
+  if (own.has_variance || of_targets) read_variance(arrays, data);
+  for (std::size_t h = 0; of_targets && h < data.targets.size(); ++h)
+    if (data.targets[h].of_kernel)
+      data.variance->targets.emplace_back();
+    else
+      read_target_variance(arrays, h, data);
   entry.finish();
-  if (!data.has_potential && own.target_scales.empty())
+  if (!data.has_potential && own.target_scales.empty() && !of_targets)
     throw Error("the model file has an uncertainty of energies and no potential");
-  if (own.n_members == 0 && !own.has_variance) throw Error(entry.where() + " names no measure");
+  if (own.n_members == 0 && !own.has_variance && !of_targets)
+    throw Error(entry.where() + " names no measure");
 }
 
 }  // namespace soap_gpr

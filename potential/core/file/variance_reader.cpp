@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The arrays variance.* of a model file, whose shapes follow from the terms.
+#include <cmath>
+
 #include "file/term_readers.hpp"
 
 namespace soap_gpr {
@@ -131,9 +133,36 @@ void read_variance(Arrays &arrays, ModelData &data) {
     for (std::size_t t = 0; t < data.terms.size(); ++t)
       begin.push_back(begin.back() + n_points(variance.terms[t], a, data.species.size()));
     const std::string name = "variance.posterior." + std::to_string(a);
-    variance.posterior.push_back(read_triangle(arrays, name, begin.back()));
+    if (data.uncertainty.has_variance)
+      variance.posterior.push_back(read_triangle(arrays, name, begin.back()));
   }
   data.variance = std::move(variance);
+}
+
+void read_target_variance(Arrays &arrays, std::size_t h, ModelData &data) {
+  const Target &target = data.targets[h];
+  Variance &variance = *data.variance;
+  const std::string name = "variance.target" + std::to_string(h) + ".";
+  const std::size_t n_terms = data.terms.size(), n_species = data.species.size();
+  const std::vector<double> scale = arrays.read(name + "scale", {n_species, n_terms});
+  TargetVariance &own = variance.targets.emplace_back();
+  if (!target.per_atom) {  // of a whole structure: for Python, which has all its atoms together
+    std::size_t size = 0;
+    for (std::size_t t = 0; t < n_terms; ++t)
+      if (arrays.has("target" + std::to_string(h) + ".term" + std::to_string(t) + ".weights.0"))
+        for (const LowerTriangle &set : variance.terms[t].prior) size += set.size();
+    read_triangle(arrays, name + "posterior", size);
+    return;
+  }
+  for (std::size_t a = 0; a < n_species; ++a) {
+    own.prior.emplace_back();
+    for (std::size_t t = 0; t < n_terms; ++t)
+      own.prior[a].push_back(scale[a * n_terms + t] * scale[a * n_terms + t]);
+    own.posterior.emplace_back();
+    if (!std::isnan(target.mean[a]))
+      own.posterior[a] =
+          read_triangle(arrays, name + "posterior." + std::to_string(a), variance.begin[a].back());
+  }
 }
 
 }  // namespace soap_gpr

@@ -119,24 +119,46 @@ void VarianceWorkspace::add_clusters(std::size_t term, const Environments &envir
   }
 }
 
-void VarianceWorkspace::finish(const Outputs &outputs) {
+void VarianceWorkspace::find_left() {
   const std::size_t n = panels_.n_centers();
-  posterior_.assign(padded(int(n)), 0.0);
-  add_squares(variance_.posterior[species_], panels_, 0, posterior_.data());
-  prior_.assign(n, 0.0);
-  for (std::size_t t = 0; outputs.variance && t < own_.size(); ++t) {
+  left_.assign(own_.size(), {});
+  for (std::size_t t = 0; t < own_.size(); ++t) {
     const auto &sets = variance_.terms[t].prior;
     if (sets.empty()) continue;
     const LowerTriangle &V = sets[sets.size() > 1 ? species_ : 0];
     if (V.size() == 0) continue;  // the term says nothing of this species
-    known_.assign(posterior_.size(), 0.0);
+    known_.assign(padded(int(n)), 0.0);
     add_squares(V, panels_, variance_.begin[species_][t], known_.data());
-    for (std::size_t i = 0; i < n; ++i) prior_[i] += std::max(own_[t][i] - known_[i], 0.0);
+    for (std::size_t i = 0; i < n; ++i) left_[t].push_back(std::max(own_[t][i] - known_[i], 0.0));
   }
+}
+
+void VarianceWorkspace::write(const LowerTriangle &P, const double *scales, double *variance,
+                              double *rigidity) {
+  const std::size_t n = panels_.n_centers();
+  posterior_.assign(padded(int(n)), 0.0);
+  add_squares(P, panels_, 0, posterior_.data());
   for (std::size_t i = 0; i < n; ++i) {
-    if (!std::isfinite(prior_[i] + posterior_[i])) throw Error("a variance is not finite");
-    if (outputs.variance) outputs.variance[centers_[i]] = prior_[i] + posterior_[i];
-    if (outputs.rigidity) outputs.rigidity[centers_[i]] = 1 / posterior_[i];
+    double total = posterior_[i];
+    for (std::size_t t = 0; variance && t < left_.size(); ++t)
+      if (!left_[t].empty()) total += scales ? scales[t] * left_[t][i] : left_[t][i];
+    if (!std::isfinite(total)) throw Error("a variance is not finite");
+    if (variance) variance[centers_[i]] = total;
+    if (rigidity) rigidity[centers_[i]] = 1 / posterior_[i];
+  }
+}
+
+void VarianceWorkspace::finish(const Outputs &outputs, std::size_t n_atoms) {
+  if (outputs.variance || outputs.target_variance) find_left();
+  if (outputs.variance || outputs.rigidity)
+    write(variance_.posterior[species_], nullptr, outputs.variance, outputs.rigidity);
+  if (!outputs.target_variance && !outputs.target_rigidity) return;
+  for (std::size_t h = 0; h < variance_.targets.size(); ++h) {
+    const TargetVariance &own = variance_.targets[h];
+    if (own.posterior.empty() || own.posterior[species_].size() == 0) continue;
+    const auto of_target = [&](double *values) { return values ? values + h * n_atoms : nullptr; };
+    write(own.posterior[species_], own.prior[species_].data(), of_target(outputs.target_variance),
+          of_target(outputs.target_rigidity));
   }
 }
 

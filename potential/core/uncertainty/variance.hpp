@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Variance and rigidity of the energies of atoms, docs/theory.md eq. (25h) and (25k), for a block
-// of centres of one species at a time.
+// Variance and rigidity of the energies and targets of atoms, docs/theory.md eq. (25h), (25k) and
+// (25p), for a block of centres of one species at a time.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,9 @@
 
 namespace soap_gpr {
 
-inline bool wants_variance(const Outputs &outputs) { return outputs.variance || outputs.rigidity; }
+inline bool wants_variance(const Outputs &outputs) {
+  return outputs.variance || outputs.rigidity || outputs.target_variance || outputs.target_rigidity;
+}
 
 /// One thread's memory.
 class VarianceWorkspace {
@@ -31,11 +33,16 @@ class VarianceWorkspace {
   const KernelColumns *add_product(std::size_t term, const std::size_t *centers, int n);
   /// For all of them, of a term of pairs or triplets.
   void add_clusters(std::size_t term, const Environments &environments);
-  /// Writes what is asked for; throws Error when a variance is not finite.
-  void finish(const Outputs &outputs);
+  /// Writes what is asked for, for a structure of so many atoms; throws Error when a variance is
+  /// not finite.
+  void finish(const Outputs &outputs, std::size_t n_atoms);
 
  private:
   const KernelColumns *columns(std::size_t term, const std::size_t *centers);
+  /// The brackets of eq. (25h) of all terms.
+  void find_left();
+  /// Adds scale[term] times these to |P k|², and writes both to those that are not null.
+  void write(const LowerTriangle &P, const double *scales, double *variance, double *rigidity);
 
   const ModelData &data_;
   const Variance &variance_;
@@ -45,7 +52,8 @@ class VarianceWorkspace {
   KernelPanels panels_;
   std::vector<std::vector<double>> own_;  ///< [term][centre] k(i, i), of terms of features
   KernelColumns columns_;
-  AlignedVector posterior_, prior_, known_;  ///< [centre]
+  std::vector<std::vector<double>> left_;  ///< [term][centre], empty of other terms
+  AlignedVector posterior_, known_;        ///< [centre]
   AlignedVector scratch_;
   std::vector<double> row_;  ///< kernels of one centre
   std::vector<TripletNeighbor> neighbors_;

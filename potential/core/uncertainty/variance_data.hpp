@@ -31,12 +31,20 @@ struct TermVariance {
   std::vector<TripletTables> triplets;  ///< [function]
 };
 
+/// Of a target of atoms; nothing of the others.
+struct TargetVariance {
+  std::vector<std::vector<double>> prior;  ///< [species][term] s² of eq. (25p), units²/eV²
+  std::vector<LowerTriangle> posterior;    ///< [species] as below, in units/eV²; size 0: no values
+};
+
 struct Variance {
   std::vector<TermVariance> terms;
   /// [species][term] where the kernels of a centre with the points of a term begin among those of
   /// all; their number at the end.
   std::vector<std::vector<std::size_t>> begin;
-  std::vector<LowerTriangle> posterior;  ///< [species] P, |P k|² = kᵀ K̃⁻¹ k
+  /// [species] P, |P k|² = kᵀ K̃⁻¹ k; empty where energies have no variance
+  std::vector<LowerTriangle> posterior;
+  std::vector<TargetVariance> targets;  ///< empty where they have none
 };
 
 }  // namespace soap_gpr

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What fits find of the variances and rigidities of targets (docs/theory.md eq. 25p)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from potential.model import Environments
+from potential.model.targets import atom_weights
+from potential.runtime.parallel import ordered_map
+from potential.runtime.progress import Progress
+from potential.structures.structure import Structure
+from potential.terms import TrainingModel
+from potential.terms.prior import prior_factor
+from potential.training.target_groups import Group, Rows
+from potential.training.target_priors import Prior
+from potential.training.target_problem import TargetProblem
+from potential.uncertainty.calibration import RIGIDITY, VARIANCE
+from potential.uncertainty.projected_process import (
+    NotFollowed,
+    columns_of_center,
+    inverse,
+    norms,
+    posterior,
+    prior_arrays,
+    sparse_sets,
+)
+from potential.uncertainty.target_process import TargetPrior
+
+
+class GroupProcess:
+    """The prior of a group of atoms or of structures, and how its columns lie among all weights.
+
+    s (n_weights,): scales of eq. (23c).
+    """
+
+    def __init__(self, model: TrainingModel, group: Group, s: np.ndarray, left: NotFollowed):
+        self._model, self._group, self._s = model, group, s
+        self._prior = TargetPrior(model, self.scale, left)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """(n_weights,) places among the weights of all sparse sets."""
+        places = {(own.term.index, own.a): own.columns for own in sparse_sets(self._model)}
+        found = [np.arange(places[own].start, places[own].stop) for own in self._group.sets]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """(n_species, n_terms) s of the centres of a species in a term, 0 where they have none."""
+        found, begin = np.zeros((len(self._model.species), len(self._model.terms))), 0
+        for (t, a), columns in zip(self._group.sets, self._group.columns, strict=True):
+            of = list(self._group.species) if "centers" in self._model.terms[t] else [a]
+            if columns.stop > columns.start:
+                found[of, t] = self._s[begin]
+            begin += columns.stop - columns.start
+        return found
+
+    def prior(self, structure: Structure, environments: Environments, rows: Rows) -> np.ndarray:
+        """(n,) variances of the values that these rows are of beyond what the sparse points
+        follow."""
+        kernels = np.zeros((len(rows.K), self._model.n_weights))
+        kernels[:, self.columns] = rows.K
+        if self._group.target.per_atom:
+            return self._prior.of_atoms(environments, kernels, rows.atoms)
+        w = atom_weights(self._group.weights, environments.species, structure.arrays)  # eq. (23g)
+        w = w if self._group.target.extensive else w / w.sum()
+        return np.array([self._prior.of_sum(environments, row, w) for row in kernels])
+
+    def posterior_of(self, a: int, R: np.ndarray) -> np.ndarray:
+        """P (n, n) of the centres of a species for the columns of all weights that they have, with
+        |P k|² the posterior variance; R (n_weights, n_weights): triangle of the regression."""
+        every = columns_of_center(self._model, a)
+        own = np.flatnonzero(np.isin(self.columns, every))
+        P = np.zeros((len(every), len(every)))
+        at = np.searchsorted(every, self.columns[own])
+        P[np.ix_(at, at)] = posterior(R, own) * self._s[own]
+        return P
+
+
+class TargetVariances:
+    """Those of all groups of a problem.
+
+    triangles: of the groups, R (n_weights, n_weights) of their full fits.
+    """
+
+    def __init__(
+        self,
+        problem: TargetProblem,
+        priors: Sequence[Prior],
+        triangles: Sequence[np.ndarray | None],
+    ):
+        model, jitter = problem.model, problem.settings.solver.jitter
+        self._problem, self._triangles = problem, [own for own in triangles if own is not None]
+        self._added = dict[str, np.ndarray]()
+        U = None
+        if model.uncertainty is None or model.uncertainty.variance is None:
+            U = prior_factor(model.kernel_matrix(), jitter)
+            self._added = prior_arrays(model, U)
+        left = NotFollowed(model, U)
+        self._scales = [own.scale(priors[problem.number(own)]) for own in problem.groups]
+        self._groups = [
+            GroupProcess(model, own, s, left)
+            for own, s in zip(problem.groups, self._scales, strict=True)
+        ]
+
+    def T(self, g: int) -> np.ndarray:
+        """(n_weights, n_weights) of the full fit of a group: |row T|² is the posterior variance."""
+        return self._scales[g][:, None] * inverse(self._triangles[g])
+
+    def deviations(
+        self, g: int, structure: Structure, rows: Rows, T: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """(n,) standard deviations, by measure, of the values that these rows are of; T
+        (n_weights, n_weights): |row T|² is the posterior variance."""
+        of_rows = norms(rows.K @ T)
+        environments = self._problem.model.environments(structure)
+        prior = self._groups[g].prior(structure, environments, rows)
+        return {VARIANCE: np.sqrt(of_rows + prior), RIGIDITY: np.sqrt(of_rows)}
+
+    def arrays(self, places: Sequence[int]) -> dict[str, np.ndarray]:
+        """Arrays of the model file for targets with these places among those of the model."""
+        arrays, problem = dict(self._added), self._problem
+        for h, place in enumerate(places):
+            name = f"variance.target{place}"
+            own = problem.groups_of(h)
+            arrays[f"{name}.scale"] = np.max([self._groups[g].scale for g in own], axis=0)
+            for g in own:
+                if not problem.targets[h].per_atom:
+                    arrays[f"{name}.posterior"] = self.T(g).T
+                    continue
+                for a in problem.groups[g].species:
+                    P = self._groups[g].posterior_of(a, self._triangles[g])
+                    arrays[f"{name}.posterior.{a}"] = P
+        return arrays
+
+    def edges(self, structures: Sequence[Structure], progress: Progress) -> np.ndarray:
+        """(n_targets, n_species) largest deviations, not scaled, of the labelled atoms of these
+        structures by targets of atoms. Those without neighbours do not count, as in ``edges`` of
+        energies."""
+        problem = self._problem
+        shape = len(problem.targets), len(problem.model.species)
+        posteriors = [self.T(g) for g in range(len(problem.groups))]
+
+        def largest(structure: Structure) -> np.ndarray:
+            found = np.zeros(shape)
+            for g, rows in enumerate(problem.rows(structure)):
+                h = problem.number(problem.groups[g])
+                if not problem.targets[h].per_atom or not len(rows.y):
+                    continue
+                own = self.deviations(g, structure, rows, posteriors[g])[VARIANCE]
+                np.maximum.at(found[h], rows.species, np.where(rows.K.any(axis=1), own, 0.0))
+            return found
+
+        every = ordered_map(largest, progress(structures, "variances of targets"))
+        return np.max([np.zeros(shape), *every], axis=0)
