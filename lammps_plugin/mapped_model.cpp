@@ -146,18 +146,23 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
 }
 
 void log_uncertainty(LAMMPS *lmp, const MappedModel &mapped, const std::string &measures) {
-  if (measures.empty()) return;
-  for (const soap_gpr::Target &target : mapped.model->targets())
+  std::string of_structures;
+  if (mapped.model->has_potential() && mapped.model->uncertainty().n_members)
+    of_structures = " energy largest_force";
+  for (const soap_gpr::Target &target : mapped.model->targets()) {
+    if (!target.per_atom && !target.of_kernel && !mapped.model->uncertainty().target_scales.empty())
+      of_structures += " " + target.name;
     if ((measures + " ").find(" " + target.name + " ") != std::string::npos)
       lmp->error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +
                                  "' has a target of the name " + target.name +
                                  ", which is that of an uncertainty: fit it under another");
+  }
   if (lmp->comm->me != 0) return;
-  utils::logmesg(lmp, "soap/gpr: uncertainties of atoms for fix pair:" + measures + "\n");
-  if (mapped.model->uncertainty().n_members)
-    utils::logmesg(lmp,
-                   "soap/gpr: uncertainties of the structure for compute pair: energy "
-                   "largest_force\n");
+  if (!measures.empty())
+    utils::logmesg(lmp, "soap/gpr: uncertainties of atoms for fix pair:" + measures + "\n");
+  if (!of_structures.empty())
+    utils::logmesg(
+        lmp, "soap/gpr: uncertainties of the structure for compute pair:" + of_structures + "\n");
 }
 
 bool serves_targets(const MappedModel &mapped) {

@@ -71,14 +71,15 @@ void PairSoapGpr::compute(int eflag, int vflag) {
                "leave out 'pre no'");
   check_scale();
   presence_.update(*list);
-  const bool with_targets = targets_.begin(atom->nlocal, eflag_global);
-  uncertainty_.begin(atom->nlocal, atom->nlocal + atom->nghost, eflag_global && globals_wanted());
+  const bool with_globals = eflag_global && globals_wanted();
+  const bool with_targets = targets_.begin(atom->nlocal, eflag_global, with_globals);
+  uncertainty_.begin(atom->nlocal, atom->nlocal + atom->nghost, with_globals);
   const int block_size = CENTERS_PER_THREAD * n_threads_;
   for (int begin = 0; begin < list->inum; begin += block_size) {
     gather(begin, std::min(begin + block_size, list->inum));
     const soap_gpr::Environments environments = block_.environments();
     soap_gpr::Outputs outputs = block_.outputs();
-    if (with_targets) outputs.targets = targets_.buffer(environments.n_atoms);
+    if (with_targets) targets_.ask(environments.n_atoms, outputs);
     if (!mapped_.model->has_potential()) outputs.f_ij = nullptr;
     const bool with_uncertainty = uncertainty_.ask(environments, outputs);
     try {
@@ -93,12 +94,14 @@ void PairSoapGpr::compute(int eflag, int vflag) {
     for (std::size_t i : block_.center) scale_of_center_.push_back(Tally{this}.scale(i));
     uncertainty_.add(environments, scale_of_center_);
   }
-  if (with_targets) targets_.finish(world, global_parts_.data());
+  double *const values = global_parts_.data();
+  double *const errors = values + targets_.n_of_structures();
+  if (with_targets) targets_.finish(world, values, errors + uncertainty_.n_of_structures());
   if (uncertainty_.has_ghost_forces()) comm->reverse_comm(this, uncertainty_.comm_reverse());
-  uncertainty_.finish(world, &global_parts_[targets_.n_of_structures()]);
+  uncertainty_.finish(world, errors);
 }
 
-// LAMMPS tallies energies for others too, and forces of all members are dear.
+// LAMMPS tallies energies for others too, and members are dear.
 bool PairSoapGpr::globals_wanted() const {
   for (Compute *own : modify->get_compute_by_style("^pair$"))
     if (own->matchstep(update->ntimestep)) return true;
@@ -275,7 +278,8 @@ void PairSoapGpr::coeff(int narg, char **arg) {
   targets_.set_up(*mapped_.model);
   uncertainty_.set_up(*mapped_.model);
   comm_reverse = uncertainty_.comm_reverse();
-  nextra = static_cast<int>(targets_.n_of_structures() + uncertainty_.n_of_structures());
+  nextra = static_cast<int>(targets_.n_of_structures() + uncertainty_.n_of_structures() +
+                            targets_.n_of_errors());
   global_parts_.assign(nextra + 1, 0.0);
   pvector = global_parts_.data();
   const std::vector<int> &species = mapped_.species_of_type;
@@ -285,7 +289,7 @@ void PairSoapGpr::coeff(int narg, char **arg) {
       scale_[i][j] = 1.0;
     }
   log_model(lmp, mapped_);
-  log_uncertainty(lmp, mapped_, uncertainty_.served());
+  log_uncertainty(lmp, mapped_, uncertainty_.served() + targets_.served_errors());
 }
 
 // Without a potential there are no forces, and atoms that nothing else moves would fly apart.
@@ -329,6 +333,8 @@ void PairSoapGpr::init_style() {
     n_threads_ = n_threads;
   }
   neighbor->add_request(this, NeighConst::REQ_FULL);
+  // LAMMPS' buffers are of this size; pair_style hybrid asked before there was a model.
+  force->pair->comm_reverse = std::max(force->pair->comm_reverse, comm_reverse);
 }
 
 double PairSoapGpr::init_one(int i, int j) {
@@ -356,6 +362,7 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
   dim = 2;
   if (strcmp(name, "scale") == 0) return scale_;
   dim = 0;
+  if (!utils::strmatch(name, "_flag$")) return nullptr;  // what others ask of any pair style
   require_served(name);
   if (int *of_target = targets_.flag(name)) return of_target;
   return uncertainty_.flag(name);
@@ -370,12 +377,10 @@ void *PairSoapGpr::extract_peratom(const char *name, int &n_columns) {
 }
 
 void PairSoapGpr::require_served(const char *name) {
-  if (targets_.is_of_kernel(name))
-    error->all(FLERR, std::string("pair_style soap/gpr has no ") + name +
-                          ": it is a target of kernels between whole structures, which LAMMPS "
-                          "does not compute; soap-gpr evaluate does");
-  const std::string missing = uncertainty_.missing(name);
-  if (!missing.empty() && !targets_.flag(name) && !targets_.of_atoms(name))
+  if (targets_.flag(name) || targets_.of_atoms(name)) return;
+  std::string missing = targets_.missing(name);
+  if (missing.empty()) missing = uncertainty_.missing(name);
+  if (!missing.empty())
     error->all(FLERR, std::string("pair_style soap/gpr has no ") + name + ": " + missing);
 }
 

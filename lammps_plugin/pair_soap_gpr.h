@@ -105,7 +105,8 @@ class PairSoapGpr : public Pair {
   TargetValues targets_;
   UncertaintyValues uncertainty_;
   std::vector<double> scale_of_center_;  // of a block, energy units per eV
-  std::vector<double> global_parts_;     // pvector, for compute pair: targets, then uncertainties
+  // pvector, for compute pair: targets, uncertainties of the potential, those of the targets.
+  std::vector<double> global_parts_;
 };
 
 }  // namespace LAMMPS_NS

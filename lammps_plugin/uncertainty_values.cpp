@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "spread.h"
+
 namespace LAMMPS_NS {
 
 namespace {
@@ -65,14 +67,6 @@ bool UncertaintyValues::ask(const soap_gpr::Environments &environments,
   return energies_wanted_ || forces_wanted_ || variance_wanted_;
 }
 
-/// Standard deviation over members whose mean is zero.
-double UncertaintyValues::spread(const double *deviations, std::size_t stride) const {
-  double sum = 0;
-  for (std::size_t c = 0; c < n_members_; ++c)
-    sum += deviations[c * stride] * deviations[c * stride];
-  return std::sqrt(sum / double(n_members_ - 1));
-}
-
 void UncertaintyValues::set(Measure measure, std::size_t atom, double value) {
   if (wants(measure)) of_atoms_[measure].values[atom] = value;
 }
@@ -83,7 +77,7 @@ void UncertaintyValues::add(const soap_gpr::Environments &environments,
   for (std::size_t k = 0; k < n; ++k) {
     const std::size_t i = environments.center[k];
     if (energies_wanted_) {
-      set(kEnergy, i, of_model_.energy_scale * scale[k] * spread(&members_[k], n));
+      set(kEnergy, i, of_model_.energy_scale * scale[k] * spread(&members_[k], n, n_members_));
       for (std::size_t c = 0; c < n_members_; ++c)
         member_energies_[c] += scale[k] * members_[c * n + k];
     }
@@ -133,7 +127,7 @@ void UncertaintyValues::finish(MPI_Comm world, double *parts) {
   for (std::size_t i = 0; forces_wanted_ && i < n_local_; ++i) {
     double squared = 0;
     for (int x = 0; x < 3; ++x) {
-      const double sigma = of_model_.force_scale * spread(member_forces(i) + x, 3);
+      const double sigma = of_model_.force_scale * spread(member_forces(i) + x, 3, n_members_);
       if (wants(kForce)) of_atoms_[kForce].values[3 * i + x] = sigma;
       squared += sigma * sigma;
     }
@@ -144,7 +138,8 @@ void UncertaintyValues::finish(MPI_Comm world, double *parts) {
   MPI_Comm_rank(world, &rank);
   MPI_Allreduce(MPI_IN_PLACE, member_energies_.data(), int(n_members_), MPI_DOUBLE, MPI_SUM, world);
   MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, world);
-  parts[0] = rank == 0 ? of_model_.energy_scale * spread(member_energies_.data(), 1) : 0;
+  parts[0] =
+      rank == 0 ? of_model_.energy_scale * spread(member_energies_.data(), 1, n_members_) : 0;
   parts[1] = rank == 0 ? largest : 0;
 }
 

@@ -59,7 +59,6 @@ class UncertaintyValues {
   double *member_forces(std::size_t atom) { return &member_forces_[3 * n_members_ * atom]; }
   bool wants(Measure measure) const { return of_atoms_[measure].flag; }
   void set(Measure measure, std::size_t atom, double value);
-  double spread(const double *deviations, std::size_t stride) const;
   void add_pair_forces(const soap_gpr::Environments &environments,
                        const std::vector<double> &scale);
 

@@ -12,6 +12,8 @@ from targets import with_targets
 from uncertain import with_members
 from variances import variance_model
 
+from potential import Model
+
 TYPES = {8: 1, 1: 2}
 VALUES = """\
 fix u all pair {every} soap/gpr energy_uncertainty 1 force_uncertainty 1
@@ -106,6 +108,26 @@ def test_triclinic_cell_smaller_than_the_cutoff(tmp_path, committee):
     assert_close(energies, own.energies_uncertainty)
     assert_close(forces, own.forces_uncertainty)
     assert_close(of_structure(output)[0][1], own.energy_uncertainty)
+
+
+def test_members_of_two_models_at_once(tmp_path, atoms, committee):
+    """Beside another potential forces of members come home from ghosts as ever."""
+    with_members(random_model(seed=3), 24).save(tmp_path / "other.sgpr")
+    committee.save(tmp_path / "model.sgpr")
+    write_data(tmp_path / "atoms.data", atoms, TYPES)
+    pair = (
+        "pair_style hybrid/overlay soap/gpr soap/gpr\n"
+        "pair_coeff * * soap/gpr 1 model.sgpr O H\n"
+        "pair_coeff * * soap/gpr 2 other.sgpr O H\n"
+    )
+    for number, model in ((1, committee), (2, Model.load(tmp_path / "other.sgpr"))):
+        lines = script(atoms, pair=pair).replace("soap/gpr energy_", f"soap/gpr:{number} energy_")
+        lines = lines.replace("all pair soap/gpr\n", f"all pair soap/gpr {number}\n")
+        done = run_lammps(tmp_path, lines, ranks=2)
+        assert done.returncode == 0, done.stdout
+        own = expected(model, atoms)
+        assert_close(of_atoms(tmp_path)[0][1], own.forces_uncertainty)
+        assert_close(of_structure(done.stdout)[0][2], largest_force(own))
 
 
 def test_energies_and_forces_stay(tmp_path, atoms, committee):
