@@ -2,6 +2,7 @@
 #include "target_values.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "spread.h"
@@ -10,7 +11,7 @@ namespace LAMMPS_NS {
 
 namespace {
 
-const char *const kEndings[] = {"", "_uncertainty"};
+const char *const kEndings[] = {"", "_uncertainty", "_rigidity", "_grade"};
 
 }  // namespace
 
@@ -28,7 +29,13 @@ void TargetValues::set_up(const soap_gpr::Model &model) {
 }
 
 bool TargetValues::has(Measure measure) const {
-  return measure == kValue || !uncertainty_.target_scales.empty();
+  if (measure == kValue) return true;
+  return has_variance() || (measure == kUncertainty && has_members());
+}
+
+/// The committee goes before.
+bool TargetValues::takes_variance(Measure measure) const {
+  return measure == kRigidity || measure == kGrade || (measure == kUncertainty && !has_members());
 }
 
 bool TargetValues::begin(std::size_t n_atoms, bool of_structures, bool errors_of_structures) {
@@ -55,14 +62,27 @@ void TargetValues::ask(std::size_t n, soap_gpr::Outputs &outputs) {
     buffer_.resize(targets_.size() * n);
     outputs.targets = buffer_.data();
   }
-  if (wanted_[kUncertainty]) {
+  if (wanted_[kUncertainty] && has_members()) {
     members_.resize(targets_.size() * uncertainty_.n_members * n);
     outputs.target_members = members_.data();
   }
+  for (int m = 0; m < kMeasures; ++m)
+    if (wanted_[m] && takes_variance(Measure(m))) {
+      variance_.resize(targets_.size() * n);
+      rigidity_.resize(targets_.size() * n);
+      outputs.target_variance = variance_.data();
+      outputs.target_rigidity = rigidity_.data();
+    }
 }
 
 double TargetValues::value(const OfAtoms &own, std::size_t c, std::size_t n, int species) const {
-  if (own.measure == kValue) return buffer_[own.target * n + c];
+  const std::size_t k = own.target * n + c;
+  if (own.measure == kValue) return buffer_[k];
+  if (own.measure == kRigidity) return rigidity_[k];
+  if (own.measure == kGrade)
+    return std::sqrt(variance_[k]) / uncertainty_.target_edges[own.target][species];
+  if (!has_members())
+    return uncertainty_.target_variance_scales[own.target][species] * std::sqrt(variance_[k]);
   return uncertainty_.target_scales[own.target][species] *
          spread(members(own.target, n) + c, n, uncertainty_.n_members);
 }
@@ -126,9 +146,16 @@ std::string TargetValues::missing(const std::string &name) const {
       if (target.of_kernel)
         return "it is a target of kernels between whole structures, which LAMMPS does not "
                "compute; soap-gpr evaluate does";
-      if (!has(Measure(m)))
-        return "the model has no committee of targets: fit it with [uncertainty] committee";
-      if (!target.per_atom) return "it is of the structure: compute pair has it";
+      if (target.per_atom)
+        return m == kUncertainty
+                   ? "the model has no errors of targets: fit it with [uncertainty] committee or "
+                     "variance"
+                   : "the model has no variance of targets: fit it with [uncertainty] variance = "
+                     "true";
+      if (m > kUncertainty) return "LAMMPS has it of targets of atoms alone; Python has it";
+      return m == kValue || has_members()
+                 ? "it is of the structure: compute pair has it"
+                 : "the model has no committee of targets: fit it with [uncertainty] committee";
     }
   return "";
 }
@@ -141,7 +168,8 @@ std::string TargetValues::served_errors() const {
 }
 
 double TargetValues::memory_usage() const {
-  std::size_t n = buffer_.capacity() + members_.capacity();
+  std::size_t n =
+      buffer_.capacity() + members_.capacity() + variance_.capacity() + rigidity_.capacity();
   for (const OfAtoms &own : atoms_) n += own.values.capacity();
   return sizeof(double) * double(n);
 }

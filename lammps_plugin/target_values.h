@@ -19,7 +19,7 @@ class TargetValues {
 
   std::size_t n_of_structures() const { return structures_.size(); }
   /// How many of these have a standard deviation: all or none.
-  std::size_t n_of_errors() const { return has(kUncertainty) ? structures_.size() : 0; }
+  std::size_t n_of_errors() const { return has_members() ? structures_.size() : 0; }
 
   /// Before a step with so many atoms; whether the core has to compute anything, for an atom's
   /// flag that is set or for values of the structure or their errors.
@@ -44,7 +44,8 @@ class TargetValues {
   double memory_usage() const;
 
  private:
-  enum Measure { kValue, kUncertainty, kMeasures };  // named as the target and after it
+  // named as the target and after it
+  enum Measure { kValue, kUncertainty, kRigidity, kGrade, kMeasures };
   struct OfAtoms {
     std::size_t target;
     Measure measure;
@@ -59,7 +60,10 @@ class TargetValues {
     std::vector<double> members;  // sums of their deviations
   };
 
+  bool has_members() const { return !uncertainty_.target_scales.empty(); }
+  bool has_variance() const { return !uncertainty_.target_variance_scales.empty(); }
   bool has(Measure measure) const;
+  bool takes_variance(Measure measure) const;
   double value(const OfAtoms &own, std::size_t c, std::size_t n, int species) const;
   /// Deviations of members from a target's values, [member][n].
   const double *members(std::size_t target, std::size_t n) const {
@@ -70,9 +74,9 @@ class TargetValues {
   soap_gpr::Uncertainty uncertainty_;
   std::vector<OfAtoms> atoms_;
   std::vector<OfStructure> structures_;
-  bool structures_wanted_ = false, errors_wanted_ = false;  // at this step
-  bool wanted_[kMeasures] = {};                             // of the core
-  std::vector<double> buffer_, members_;                    // of a block, as in Outputs
+  bool structures_wanted_ = false, errors_wanted_ = false;      // at this step
+  bool wanted_[kMeasures] = {};                                 // of the core
+  std::vector<double> buffer_, members_, variance_, rigidity_;  // of a block, as in Outputs
 };
 
 }  // namespace LAMMPS_NS

@@ -10,6 +10,7 @@ from potential.errors import SoapGprError
 
 ENERGIES, FORCES, VARIANCE, TARGETS = "energies", "forces", "variance", "targets"
 TARGETS_VARIANCE = "targets_variance"
+OF_ATOMS = (VARIANCE, TARGETS, TARGETS_VARIANCE)  # with the energies, from one evaluation
 MEASURES = (ENERGIES, FORCES, VARIANCE, TARGETS, TARGETS_VARIANCE)
 
 

@@ -2,6 +2,8 @@
 """Variances and rigidities of targets (docs/theory.md eq. 25p): of atoms in a run, of structures in
 Python, and what fits say of them."""
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -194,3 +196,52 @@ def test_process_of_a_model_without_targets_of_structures_is_refused(train):
     model = fit(settings(SITE), train=train, progress=False).model
     with pytest.raises(SoapGprError, match="found no variance of targets of structures"):
         TargetProcess(model)
+
+
+def test_other_targets_have_no_variance_of_the_old(made):
+    model = made[0].model
+    arrays = {name: own for name, own in model.arrays.items() if name.startswith("target0.")}
+    other = model.with_targets(model.targets[:1], arrays, potential=model.has_potential)
+    left = other.uncertainty.measures if model.has_potential else other.uncertainty
+    assert left == (("variance",) if model.has_potential else None)
+    assert not any(name.startswith("variance.target") for name in other.arrays)
+
+
+def test_wrong_files_are_refused(made):
+    model = made[0].model
+    names = [name for name in model.arrays if name.startswith("variance.target")]
+    assert len(names) == 3 + 2 + 2  # scales of all, of atoms by species, of structures
+    for name in names:
+        with pytest.raises(SoapGprError, match=f"the model file lacks the array '{name}'"):
+            model.without_array(name)
+        longer = np.concatenate([model.arrays[name], model.arrays[name][:1]])
+        with pytest.raises(SoapGprError, match=f"array '{name}' has the unexpected shape"):
+            model.with_arrays({name: longer})
+        if "posterior" in name:
+            full = model.arrays[name].copy()
+            full[0, -1] = 1e-3
+            with pytest.raises(SoapGprError, match=f"'{name}' holds numbers above its diagonal"):
+                model.with_arrays({name: full})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"site": {"variance": {"edges": [1.0]}}}, "has edges that are not one number from 0"),
+        ({"site": {"rigidity": {"scale": -1.0}}}, "scale"),
+        ({"site": {"rigidity": None}}, "rigidity"),
+        ({"average": {"variance": {"edges": [1.0, 1.0]}}}, "unknown key 'edges'"),
+    ],
+)
+def test_wrong_entries_are_refused(made, change, message):
+    model = made[0].model
+    metadata, arrays = model._contents
+    entry = json.loads(metadata["uncertainty"])
+    for name, measures in change.items():
+        for measure, values in measures.items():
+            if values is None:
+                del entry["targets"][name][measure]
+            else:
+                entry["targets"][name][measure] |= values
+    with pytest.raises(SoapGprError, match=message):
+        Model.from_arrays(metadata | {"uncertainty": json.dumps(entry)}, arrays)

@@ -123,6 +123,12 @@ def _members(model: Model) -> int:
     return own.n_members if own and own.committee else 0
 
 
+def _has_variance(model: Model) -> bool:
+    """Of energies or targets."""
+    own = model.uncertainty
+    return own is not None and (own.variance is not None or bool(own.target_variances))
+
+
 def _terms_of_features(model: Model) -> list[int]:
     """Places of the terms whose kernel is a power of products of features."""
     return [t for t, term in enumerate(model.terms) if "zeta" in term]
@@ -213,7 +219,7 @@ def _projected(
             continue
         arrays[f"term{t}.projection.{a}"] = own.A[:, :rank].T
         arrays[f"term{t}.sparse_points.{a}"] = points @ own.B[:, :rank]
-        if model.uncertainty and model.uncertainty.variance:
+        if _has_variance(model):
             # its kernels stay those of all dimensions: the forces need not feel what it is about
             arrays[f"variance.sparse_points.term{t}.{a}"] = points
         ranks[t, model.sparse_set_name(t, a)] = n_features, rank

@@ -17,14 +17,7 @@ import numpy as np
 
 from potential import _core
 from potential.errors import SoapGprError
-from potential.measures import (
-    FORCES,
-    TARGETS,
-    TARGETS_VARIANCE,
-    VARIANCE,
-    of_members,
-    require_measures,
-)
+from potential.measures import FORCES, OF_ATOMS, of_members, require_measures
 from potential.model.environments import Environments, geometry_of
 from potential.model.record import read_record
 from potential.model.result import Evaluation
@@ -44,6 +37,7 @@ from potential.structures.structure import symbol
 
 FORMAT_VERSION = "3"
 _TARGET = re.compile(r"((members|variance)\.)?target\d+\.")  # arrays of a target
+_TARGET_AND_VARIANCE = re.compile(r"variance\.|(members\.)?target\d+\.")
 _UNCERTAINTY = re.compile(r"(members|variance)\.")  # of the measures of errors
 TRIANGLE = "triangle"  # of the regression, as an array of the file: [solver] keep_factor
 
@@ -247,10 +241,12 @@ class Model:
         metadata["targets"] = json.dumps([target.entry() for target in targets])
         if not potential:
             metadata["potential"] = "none"
-        own = uncertainty or replace(self.uncertainty or Uncertainty(), targets={})
+        before = self.uncertainty or Uncertainty()
+        own = uncertainty or replace(before, targets={}, target_variances={})
+        dropped = _TARGET if own.variance or own.target_variances else _TARGET_AND_VARIANCE
         if own.measures:
             metadata["uncertainty"] = json.dumps(own.entry())
-        kept = {name: array for name, array in kept.items() if not _TARGET.match(name)}
+        kept = {name: array for name, array in kept.items() if not dropped.match(name)}
         return type(self).from_arrays(metadata, {**kept, **arrays})
 
     def with_uncertainty(self, own: Uncertainty, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -351,8 +347,7 @@ class Model:
             evaluators[n_threads] = _core.Evaluator(self.core, thread_count(n_threads))
         require_measures(uncertainty)
         only = -1 if term is None else range(len(self.terms))[term]
-        measures = VARIANCE, TARGETS, TARGETS_VARIANCE
-        asked = of_members(uncertainty), *(measure in uncertainty for measure in measures)
+        asked = of_members(uncertainty), *(own in uncertainty for own in OF_ATOMS)
         with_targets = (targets or asked[2]) and term is None and bool(self.targets)
         evaluator = evaluators[n_threads]
         made = evaluator.evaluate(environments, forces, only, with_targets, *asked)

@@ -35,8 +35,8 @@ class UncertaintySettings(Settings):
     variance: bool = setting(
         True,
         Flag(
-            help="whether the model has variances and rigidities; the file then holds matrices "
-            "of (sparse points)², and R as with `keep_factor`"
+            help="whether the model and its `[[targets]]` have variances and rigidities; the file "
+            "then holds matrices of (sparse points)², and R as with `keep_factor`"
         ),
     )
     blocks: str = setting(

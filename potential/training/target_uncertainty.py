@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What [uncertainty] adds to [[targets]]: committees on the blocks of structures, variances, and
-their calibration, each on labels of its own (docs/theory.md eq. 25n to 25q)."""
+their calibration, each on labels of its own (docs/theory.md eq. 25n to 25p)."""
 
 from __future__ import annotations
 

@@ -130,8 +130,8 @@ def test_errors_without_trigger_are_not_numbers(tmp_path, atoms, model):
 @pytest.mark.parametrize(
     ("name", "trigger", "message"),
     [
-        ("charge_uncertainty", 0, "the model has no committee of targets: fit it with [uncert"),
-        ("charge_uncertainty", 1, "the model has no committee of targets: fit it with [uncert"),
+        ("charge_uncertainty", 0, "the model has no errors of targets: fit it with [uncertai"),
+        ("charge_uncertainty", 1, "the model has no errors of targets: fit it with [uncertai"),
         ("gap_uncertainty", 1, "it is a target of kernels between whole structures"),
         ("volume", 0, "it is of the structure: compute pair has it"),
     ],
