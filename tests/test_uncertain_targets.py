@@ -221,11 +221,13 @@ def test_interrupted_fit_goes_on_to_the_same(result, train, test, monkeypatch, t
 def test_two_ranks_make_the_same(train, test, tmp_path):
     write_frames(tmp_path / "train.xyz", train)
     write_frames(tmp_path / "test.xyz", test)
-    own = settings() | {"data": {"train": ["train.xyz"], "test": ["test.xyz"]}}
+    kernel = AVERAGE | {"name": "level", "kernel": {"pooling": "mean"}}
+    own = settings(SITE, kernel, HALF) | {"data": {"train": ["train.xyz"], "test": ["test.xyz"]}}
     (tmp_path / "fit.toml").write_text(tomli_w.dumps(own))
     done = run_fit(tmp_path, "-o", "two.sgpr", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "committee  site Au  left-out blocks" in done.stdout
+    assert "committee  level    left-out blocks" in done.stdout
     expected = fit(tmp_path / "fit.toml", progress=False)  # digits of files, which deal, are fewer
     assert_same_measures(Model.load(tmp_path / "two.sgpr"), expected.model, test)
 
@@ -249,10 +251,14 @@ def test_commands_print_and_plot_it(alone, tmp_path, capsys):
 def test_what_has_no_measure_is_said(train):
     frames = labelled(6, 1, labels=BARE)
     kernel = AVERAGE | {"kernel": {"pooling": "mean"}}
+    variance = {"committee": 0, "variance": True}
     with pytest.raises(SoapGprError, match="found targets of kernels between structures and no en"):
-        fit(settings(kernel), train=frames, progress=False)
-    made = fit(settings(SITE, kernel), train=train, progress=False)
-    assert made.model.uncertainty.targets.keys() == {"site"}
-    assert any("kernels between structures have none: average" in t for t in made.warnings)
-    evaluated = made.model.evaluate(train[0], uncertainty=("targets",))
-    assert evaluated.uncertainty.properties_uncertainty.keys() == {"site"}
+        fit(settings(kernel, **variance), train=frames, progress=False)
+    for more, has, said in (
+        ({"variance": True}, {"site", "average"}, "the committee alone"),
+        (variance, set(), "none"),
+    ):
+        made = fit(settings(SITE, kernel, **more), train=train, progress=False)
+        assert made.model.uncertainty.targets.keys() == has
+        assert made.model.uncertainty.target_variances.keys() == {"site"}
+        assert any(f"between structures have {said}: average" in t for t in made.warnings)

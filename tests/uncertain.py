@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models with a committee of random members."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -33,11 +34,9 @@ def with_target_members(model, n_members=4, seed=7, size=0.1):
     rng = np.random.default_rng(seed)
     arrays, scales = dict(model.arrays), {}
     for h, target in enumerate(model.targets):
-        if target.kernel is not None:
-            continue
         of = tuple(1.5 + h + a for a in range(len(model.species)))
         scales[target.name] = of if target.per_atom else of[0]
-        for name in [name for name in arrays if name.startswith(f"target{h}.term")]:
+        for name in [n for n in arrays if re.match(rf"target{h}\.(term.*)?weights", n)]:
             own = size * rng.normal(size=(n_members, *arrays[name].shape))
             arrays[f"members.{name}"] = own - own.mean(axis=0)
     measures = replace(model.uncertainty or Uncertainty(n_members), targets=scales)

@@ -69,8 +69,8 @@ struct Uncertainty {
   bool has_variance = false;                      ///< whether there are variances and rigidities
   double variance_scale = 1, rigidity_scale = 1;  ///< for energies
   std::vector<double> edges;  ///< [species] eV, largest deviation of environments in training
-  /// [n_targets][species] of the committee's targets; empty: they have none. Those of a kernel
-  /// between structures have no numbers.
+  /// [n_targets][species] of the committee's targets; empty: they have none. Of a kernel between
+  /// structures, whose members are not evaluated here, there may be no numbers.
   std::vector<std::vector<double>> target_scales;
   /// The same of variances and rigidities, and [n_targets][species] the largest deviations of
   /// environments in training, in units of the targets; empty: they have none. Those of values of

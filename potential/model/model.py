@@ -357,14 +357,17 @@ class Model:
         energies, of_forces, virials = found
         about = environments.species, environments.columns
         values = properties(self.targets, of_atoms, *about) if with_targets else {}
+        of_kernels = dict[str, np.ndarray]()  # members' deviations
         for own in self._kernel_targets if with_targets else ():
-            values[own.target.name] = own.value(self, environments)
+            values[own.target.name], members_own = own.value(self, environments)
+            if members_own is not None:
+                of_kernels[own.target.name] = members_own
         evaluation = Evaluation(energies, of_forces, virials, values)
         if not uncertainty or self.uncertainty is None:
             return evaluation
         of_forces, of_virials = None, None
         if of_targets is not None:
-            of_targets = member_properties(self.targets, of_targets, *about)
+            of_targets = member_properties(self.targets, of_targets, *about) | of_kernels
         if FORCES in uncertainty:
             of_forces, of_virials = evaluator.member_forces(environments)
         measured = MeasuredUncertainty(

@@ -33,6 +33,7 @@ class KernelTarget:
     mean: np.ndarray  # (n_species,)
     sparse: Structures
     weights: np.ndarray  # (M,)
+    members: np.ndarray | None = None  # (C, M) deviations of those of a committee
 
     @staticmethod
     def read(target: Target, arrays: Arrays, h: int) -> KernelTarget:
@@ -44,10 +45,11 @@ class KernelTarget:
             arrays[of + "shares"],
             np.concatenate([[0], np.cumsum(arrays[of + "sizes"])]),
         )
-        return KernelTarget(target, arrays[f"target{h}.mean"], sparse, arrays[f"target{h}.weights"])
+        mean, weights = arrays[f"target{h}.mean"], arrays[f"target{h}.weights"]
+        return KernelTarget(target, mean, sparse, weights, arrays.get(f"members.target{h}.weights"))
 
     def arrays(self, h: int) -> dict[str, np.ndarray]:
-        """What ``read`` reads."""
+        """What ``read`` reads, without members."""
         of = f"target{h}.structures."
         return {
             f"target{h}.mean": self.mean,
@@ -58,21 +60,24 @@ class KernelTarget:
             of + "sizes": np.diff(self.sparse.offsets),
         }
 
-    def value(self, model: Model, environments: Environments) -> float:
-        """The property of a structure, eq. (23k), whose environments the model made. Raises
-        SoapGprError where it is not finite, as the core does of others."""
+    def value(self, model: Model, environments: Environments) -> tuple[float, np.ndarray | None]:
+        """The property of a structure, eq. (23k), whose environments the model made, and what the
+        members of a committee deviate by (C,), None without one. Raises SoapGprError where it is
+        not finite, as the core does of others."""
         assert self.target.kernel is not None
         species, columns = environments.species, environments.columns
         mean = self.target.value(self.mean[species], species, columns)
         w = self.target.atom_weights(species, columns)
         if not w.any():
-            return mean
+            row = np.full(len(self.weights), 0 * mean)
+            return mean, None if self.members is None else self.members @ row
         with np.errstate(all="ignore"):
             own = structure_of(model, self.target.kernel, environments, w)
-            found = float(mean + kernel_row(self.target, own, w.sum(), self.sparse) @ self.weights)
+            row = kernel_row(self.target, own, w.sum(), self.sparse)
+            found = float(mean + row @ self.weights)
         if not np.isfinite(found):
             raise SoapGprError(f"a value of the target {self.target.name} is not finite")
-        return found
+        return found, None if self.members is None else self.members @ row
 
 
 def structure_of(

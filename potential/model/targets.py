@@ -121,8 +121,8 @@ def member_properties(
     species: np.ndarray,
     columns: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """What members of a committee deviate by, (C, N) or (C,), by the names of the targets that they
-    have; of_atoms (n_targets, C, N), the rest as of ``Target.value``."""
+    """What members of a committee deviate by, (C, N) or (C,), by the names of targets that are no
+    kernels between structures; of_atoms (n_targets, C, N), the rest as of ``Target.value``."""
     return {
         target.name: np.array([target.value(own, species, columns) for own in members])
         for target, members in zip(targets, of_atoms, strict=True)

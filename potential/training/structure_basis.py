@@ -22,6 +22,7 @@ from potential.settings import TargetSettings
 from potential.settings.target_kernels import DENSITY, FEATURES, N_STRUCTURES
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
+from potential.training.regression import BUFFER_ROWS
 
 # Candidates are thinned until their features are no larger than this.
 CANDIDATE_BYTES = 2**30
@@ -55,9 +56,11 @@ def structure_basis(
     target: Target,
     labelled: Sequence[Structure],
     progress: Progress = silent,
+    n_blocks: int = 1,
 ) -> StructureBasis:
-    """Of all labelled structures, or of those farthest from each other. Raises SoapGprError where
-    they do not fit into memory, have no features, or where a match is not found."""
+    """Of all labelled structures, or of those farthest from each other; n_blocks: triangles of the
+    regression that follows. Raises SoapGprError where they do not fit into memory, have no
+    features, or where a match is not found."""
     assert own.kernel is not None and target.kernel is not None
     asked, there = own.kernel.n_structures, len(labelled)
     wanted, warnings = min(asked or N_STRUCTURES, there), list[str]()
@@ -66,7 +69,7 @@ def structure_basis(
             f"target {own.name}: {there} structures have labels, n_structures = {asked} were "
             "asked for"
         )
-    step = _thinning(model, target, labelled, wanted)
+    step = _thinning(model, target, labelled, wanted, n_blocks)
     if step > 1:
         warnings.append(
             f"target {own.name}: sparse structures are chosen from one in {step} of the "
@@ -94,6 +97,7 @@ def _thinning(
     target: Target,
     labelled: Sequence[Structure],
     wanted: int,
+    n_blocks: int,
 ) -> int:
     """Every which structure is a candidate, of which so many are wanted."""
     assert target.kernel is not None
@@ -101,6 +105,7 @@ def _thinning(
     rows = map(of_pooling.get(target.kernel.pooling, len), labelled)
     each = 8 * model.core.n_features(target.kernel.term) * float(np.mean(list(rows)))  # bytes
     needed, free = 2 * wanted * each + 48 * wanted**2, available_bytes()
+    needed += 8 * (n_blocks - 1) * (wanted + BUFFER_ROWS) * wanted
     if free is not None and needed > free:
         raise SoapGprError(
             f"target {target.name}: {wanted} sparse structures need about {needed / 2**30:.1f} GiB "

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,15 @@ from potential.model.targets import Target, TargetKernel
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
-from potential.settings import FitSettings, KernelTermSettings, TargetSettings
+from potential.settings import FitSettings, KernelTermSettings, TargetSettings, UncertaintySettings
 from potential.settings.target_kernels import REMATCH
 from potential.settings.targets import terms_used
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
-from potential.training.regression import StreamingQR, merge, solve
+from potential.training.accumulation import of_all_ranks
+from potential.training.blocks import Blocks
+from potential.training.part_fits import PartFits
+from potential.training.regression import StreamingQR, Triangle, solve
 from potential.training.structure_basis import (
     StructureBasis,
     structure_basis,
@@ -30,16 +33,79 @@ from potential.training.structure_basis import (
     weights_in,
 )
 from potential.training.target_priors import asked_species, prior_of, weights_of
+from potential.uncertainty.committee import deviations
 
 
-@dataclass(frozen=True)
-class KernelFit:
-    """A target with its arrays, what the record says of it, and warnings."""
+@dataclass(frozen=True, eq=False)
+class KernelProblem:
+    """What there is to be solved for such a target: the weights of the features of its basis."""
 
+    model: TrainingModel
     target: Target
-    arrays: dict[str, np.ndarray]
+    mean: np.ndarray  # (n_species,)
+    sigma: float
+    scale: float
+    basis: StructureBasis
+    labelled: Sequence[Structure]  # of training
+
+    @cached_property
+    def _known(self) -> dict[int, int]:
+        """Which sparse structure a structure of training is."""
+        return {id(self.labelled[k]): m for m, k in enumerate(self.basis.places.tolist())}
+
+    def row(self, structure: Structure) -> np.ndarray:
+        """Features (r,) of a structure, times its size where the target is extensive."""
+        size = weights_in(self.target, self.model, structure).sum()
+        if id(structure) in self._known:
+            own = self.basis.features[self._known[id(structure)]]
+            return own * (size if self.target.extensive else 1.0)
+        with naming(structure):
+            of = training_structure(self.target, self.model, structure)
+            return kernel_row(self.target, of, size, self.basis.sparse) @ self.basis.matrix
+
+    def left(self, structure: Structure) -> float:
+        """Its label less its mean."""
+        return _left(self.model, self.target, self.mean, structure)
+
+    @property
+    def prior(self) -> np.ndarray:
+        """(r, r) of eq. (23n): the weights of the features are independent."""
+        return np.eye(self.basis.matrix.shape[1]) * (self.basis.spread / self.scale**2)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelFit:
+    """A target with its arrays, what the record says of it, and warnings; number: its place in
+    [[targets]]."""
+
+    number: int
+    problem: KernelProblem
+    weights: np.ndarray  # (r,) of the features
+    parts: PartFits | None  # of these too, with blocks
     record: dict[str, Any]
-    warnings: list[str]
+
+    @property
+    def target(self) -> Target:
+        return self.problem.target
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.problem.basis.warnings
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Those of the model file."""
+        basis = self.problem.basis
+        weights = basis.matrix @ self.weights
+        return KernelTarget(self.target, self.problem.mean, basis.sparse, weights).arrays(
+            self.number
+        )
+
+    def member_arrays(self, n_members: int) -> dict[str, np.ndarray]:
+        """Those of the first members of its fits to some of the blocks."""
+        assert self.parts is not None
+        own = deviations(self.parts.members[:n_members]) @ self.problem.basis.matrix.T
+        return {f"members.target{self.number}.weights": own}
 
 
 def fit_kernel_target(
@@ -49,36 +115,43 @@ def fit_kernel_target(
     h: int,
     ranks: Ranks,
     progress: Progress = silent,
+    blocks: Blocks | None = None,
 ) -> KernelFit:
-    """The target number h of the settings, of features that the model has. Raises SoapGprError for
-    anything a user can put right."""
+    """The target number h of the settings, of features that the model has; with blocks of the
+    structures also fits to some of these, for a committee. Raises SoapGprError for anything a user
+    can put right."""
     own = settings.targets[h]
     labelled = [s for s in structures if np.isfinite(s.targets.get(own.name, np.nan))]
+    asked = settings.uncertainty
+    blocks = blocks if asked and asked.committee else None
     with ranks.together():
         prior = prior_of(own, labelled, model.species)
     target = kernel_target(own, settings, model.species)
-    sigma = float(prior.sigma.max())
-    left = _residuals(model, target, prior.mean, labelled)
+    left = np.array([_left(model, target, prior.mean, s) for s in labelled])
     sizes = np.array([weights_in(target, model, s).sum() for s in labelled])
     sizes = sizes if own.extensive else np.ones(len(sizes))
     scale = float(np.sqrt(np.mean((left / sizes) ** 2)))
     if own.scale is not None:
         scale = float(prior.scale.max())
-    basis = ranks.from_first(lambda: structure_basis(model, own, target, labelled, progress))
-    triangle = _accumulate(model, target, basis, labelled, left, sigma, ranks, progress)
-    weights = ranks.from_first(lambda: _weights(triangle, basis, scale))
+    n_blocks = blocks.n_blocks if blocks else 1
+    basis = ranks.from_first(
+        lambda: structure_basis(model, own, target, labelled, progress, n_blocks)
+    )
+    sigma = float(prior.sigma.max())
+    problem = KernelProblem(model, target, prior.mean, sigma, scale, basis, labelled)
+    triangle = _accumulate(problem, ranks, progress, blocks)
+    weights, parts = ranks.from_first(lambda: _solved(problem, triangle, asked if blocks else None))
     names = [symbol(model.species[a]) for a in asked_species(own, model.species)]
     means = prior.mean[asked_species(own, model.species)].tolist()
     record = {
         "name": own.name,
         "labels": len(labelled),
-        "weights": len(weights),
+        "weights": len(basis.sparse),
         "mean": dict(zip(names, means, strict=True)),
         "scale": dict.fromkeys(names, scale),
         "sigma": dict.fromkeys(names, sigma),
     }
-    arrays = KernelTarget(target, prior.mean, basis.sparse, weights).arrays(h)
-    return KernelFit(target, arrays, record, basis.warnings)
+    return KernelFit(h, problem, weights, parts, record)
 
 
 def kernel_target(own: TargetSettings, settings: FitSettings, species: Sequence[int]) -> Target:
@@ -99,56 +172,47 @@ def kernel_target(own: TargetSettings, settings: FitSettings, species: Sequence[
     return Target(own.name, unit, False, own.extensive, weights=weights, kernel=kernel)
 
 
-def _residuals(
-    model: TrainingModel, target: Target, mean: np.ndarray, labelled: Sequence[Structure]
-) -> np.ndarray:
-    """(n,) labels less their means (n_species,)."""
-    found = []
-    for s in labelled:
-        species = model.species_indices(s.numbers)
-        found.append(s.targets[target.name] - target.value(mean[species], species, s.arrays))
-    return np.array(found)
+def _left(model: TrainingModel, target: Target, mean: np.ndarray, structure: Structure) -> float:
+    species = model.species_indices(structure.numbers)
+    own = target.value(mean[species], species, structure.arrays)
+    return float(structure.targets[target.name] - own)
 
 
 def _accumulate(
-    model: TrainingModel,
-    target: Target,
-    basis: StructureBasis,
-    labelled: Sequence[Structure],
-    left: np.ndarray,
-    sigma: float,
-    ranks: Ranks,
-    progress: Progress,
-) -> np.ndarray:
-    """The triangle of the rows of eq. (23n), that of all ranks on the first; those of the sparse
-    structures are there already."""
-    mine = ranks.share(labelled, len)
-    qr = StreamingQR(basis.matrix.shape[1])
-    known = {k: m for m, k in enumerate(basis.places.tolist())}
-
-    def row_of(k: int) -> np.ndarray:
-        size = weights_in(target, model, labelled[k]).sum()
-        if k in known:
-            return basis.features[known[k]] * (size if target.extensive else 1.0)
-        with naming(labelled[k]):
-            own = training_structure(target, model, labelled[k])
-            return kernel_row(target, own, size, basis.sparse) @ basis.matrix
-
+    problem: KernelProblem, ranks: Ranks, progress: Progress, blocks: Blocks | None
+) -> Triangle:
+    """The triangle of the rows of eq. (23n), and with blocks those of each of these, which are
+    those of all ranks on the first; those of the sparse structures are there already."""
+    labelled = problem.labelled
+    mine = [labelled[k] for k in ranks.share(labelled, len)]
+    n_weights = problem.basis.matrix.shape[1]
+    qrs = [StreamingQR(n_weights) for _ in range(blocks.n_blocks if blocks else 1)]
     with ranks.together():
-        rows = ordered_map(row_of, progress(mine, target.name))
-        for k, row in zip(mine, rows, strict=True):
-            qr.add(row[None] / sigma, left[[k]] / sigma)
-    triangle = qr.finish()
-    ranks.combine(triangle, partial(merge, triangle))
-    return triangle
+        rows = ordered_map(problem.row, progress(mine, problem.target.name))
+        for structure, row in zip(mine, rows, strict=True):
+            qr = qrs[blocks[structure] if blocks else 0]
+            qr.add(row[None] / problem.sigma, np.array([problem.left(structure)]) / problem.sigma)
+    return of_all_ranks(qrs, ranks, blocks is not None)
 
 
-def _weights(triangle: np.ndarray, basis: StructureBasis, scale: float) -> np.ndarray:
-    """(M,) of the sparse structures, eq. (23n): the weights of the features are independent."""
-    prior = np.eye(basis.matrix.shape[1]) * (basis.spread / scale**2)
+def _solved(
+    problem: KernelProblem, triangle: Triangle, own: UncertaintySettings | None
+) -> tuple[np.ndarray, PartFits | None]:
+    """Weights (r,) of the features, and with [uncertainty] those of fits to some of the blocks."""
+    prior, name = problem.prior, problem.target.name
     try:
-        return basis.matrix @ solve(triangle, prior, 0.0, overwrite=True).weights
+        weights = solve(triangle.R, prior, 0.0, overwrite=True).weights
     except SoapGprError:
         raise SoapGprError(
-            f"target {basis.name}: the regression has no finite solution, expected a larger noise"
+            f"target {name}: the regression has no finite solution, expected a larger noise"
+        ) from None
+    if own is None:
+        return weights, None
+    try:
+        ones = np.ones(len(weights))
+        return weights, PartFits.solved(triangle, np.sqrt(prior), ones, own, variance=False)
+    except SoapGprError:
+        raise SoapGprError(
+            f"target {name}: the fit to some of the structures, for [uncertainty], is singular, "
+            "expected a larger noise"
         ) from None

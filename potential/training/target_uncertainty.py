@@ -15,20 +15,21 @@ from potential.model.uncertainty import TargetScale, TargetVariance, Uncertainty
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress
 from potential.runtime.ranks import Ranks
-from potential.settings import FitSettings, UncertaintySettings
+from potential.settings import FitSettings
 from potential.structures.structure import Structure
 from potential.terms.prior import prior_factor
 from potential.training.blocks import Blocks, in_fixed_order
+from potential.training.part_fits import PartFits, members_of
 from potential.training.regression import Triangle
 from potential.training.residuals import MOST_TESTED, Found, joined
+from potential.training.structure_targets import KernelFit
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior
 from potential.training.target_problem import TargetProblem
 from potential.training.target_process import TargetVariances
 from potential.uncertainty.calibration import COMMITTEE, RIGIDITY, VARIANCE, Predicted, spread
-from potential.uncertainty.committee import deviations, drawn
+from potential.uncertainty.committee import deviations
 from potential.uncertainty.target_calibration import TargetCalibration, kinds_of
-from potential.uncertainty.whitened import WhitenedBlocks
 
 
 def require_measure(settings: FitSettings) -> None:
@@ -37,29 +38,19 @@ def require_measure(settings: FitSettings) -> None:
     if own is not None and not has_measures(settings):
         raise SoapGprError(
             f"{settings.file}: [uncertainty]: found targets of kernels between structures and no "
-            "energies, forces or virials to fit, expected targets of sums over sparse points, or "
-            "such labels"
+            "energies, forces or virials to fit, expected a committee of these, targets of sums "
+            "over sparse points, or such labels"
         )
 
 
 def unmeasured_targets(settings: FitSettings) -> list[str]:
     """A warning of what [uncertainty] leaves out."""
-    if settings.uncertainty is None:
+    own = settings.uncertainty
+    if own is None or (own.committee and not own.variance):
         return []
+    what = "the committee alone" if own.committee else "none"
     kernels = ", ".join(target.name for target in settings.targets if target.kernel is not None)
-    return [f"[uncertainty]: kernels between structures have none: {kernels}"] * bool(kernels)
-
-
-@dataclass(frozen=True)
-class PartFits:
-    """Fits of a group to some of the blocks: weights in units of the target."""
-
-    members: np.ndarray  # (2 C, n_weights), as ``drawn`` has them
-    without: np.ndarray  # (n_blocks, n_weights) of all blocks but one
-    # With variances, by which |a T|² is that of the row a: of all blocks but one, and R of the
-    # full fit, all in the scales of the weights.
-    T: Sequence[np.ndarray] = ()
-    R: np.ndarray | None = None
+    return [f"[uncertainty]: kernels between structures have {what}: {kernels}"] * bool(kernels)
 
 
 @dataclass(frozen=True)
@@ -92,82 +83,76 @@ class MeasuredTargets:
 def has_measures(settings: FitSettings) -> bool:
     """Whether targets get a committee or variances."""
     own = settings.uncertainty
-    return own is not None and any(t.kernel is None for t in settings.targets)
+    return own is not None and any(t.kernel is None or own.committee for t in settings.targets)
 
 
 def part_fits(problem: TargetProblem, group: Group, triangle: Triangle, prior: Prior) -> PartFits:
-    """triangle: that of the full problem with its prior, and those of the blocks, which are used
-    up."""
-    own, n_blocks, M = problem.settings.uncertainty, len(triangle.blocks), group.n_weights
+    """Of a group; triangle as of ``PartFits.solved``."""
+    own = problem.settings.uncertainty
     assert own is not None
-    has = members_of(own, n_blocks)
-    if M == 0:
-        nothing = [np.zeros((0, 0))] * n_blocks
-        return PartFits(np.zeros((len(has), 0)), np.zeros((n_blocks, 0)), nothing, nothing[0])
-    U = prior_factor(group.kernel_matrix(problem.model), problem.settings.solver.jitter)
-    whitened, s = WhitenedBlocks(triangle.R, U, triangle.blocks), group.scale(prior)
-    members = whitened.committee([np.flatnonzero(row) for row in has]).reshape(-1, M)
-    without = [whitened.without(b, inverse=own.variance) for b in range(n_blocks)]
-    T = [s[:, None] * T for _, T in without if T is not None]
-    R = triangle.R[:M, :M] if own.variance else None
-    return PartFits(s * members, s * np.array([w for w, _ in without]), T, R)
-
-
-def members_of(own: UncertaintySettings, n_blocks: int) -> np.ndarray:
-    """As ``drawn``; none without a committee."""
-    if own.committee == 0:
-        return np.zeros((0, n_blocks), dtype=bool)
-    return drawn(n_blocks, own.committee, own.seed)
+    K_MM = group.kernel_matrix(problem.model)
+    U = prior_factor(K_MM, problem.settings.solver.jitter) if group.n_weights else K_MM
+    return PartFits.solved(triangle, U, group.scale(prior), own, own.variance)
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """A fit of a group that has not seen a structure, and members and T that have not either."""
+class SomeFit:
+    """A fit that has not seen a structure, and members and T that have not either."""
 
     weights: np.ndarray
     members: np.ndarray
     T: np.ndarray | None
 
 
+FitOf = Callable[[Structure, SomeFit, PartFits], SomeFit]  # from the full fit and those to parts
+
+
 def measured_targets(
     fits: Fits,
     places: Sequence[int],
+    kernels: Sequence[KernelFit],
     blocks: Blocks,
     data: tuple[Sequence[Structure], Sequence[Structure]],
     ranks: Ranks,
     progress: Progress,
 ) -> MeasuredTargets:
-    """The measures of all targets, which have these places among those of the model; data:
-    training structures and test structures."""
+    """The measures of all targets, those of ``fits`` with these places among those of the model,
+    and with a committee those of kernels; data: training structures and test structures."""
     problem = fits.problem
     own = problem.settings.uncertainty
     assert own is not None
     C, has = own.committee, members_of(own, blocks.n_blocks)
     variances, of_full = None, list[np.ndarray]()
-    if own.variance:
+    if own.variance and places:
         with ranks.together():
             variances = TargetVariances(problem, fits.priors, [part.R for part in fits.parts])
             of_full = [variances.T(g) for g in range(len(problem.groups))]
+    full = [
+        SomeFit(weights, part.members, None if variances is None else of_full[g])
+        for g, (weights, part) in enumerate(zip(fits.weights, fits.parts, strict=True))
+    ]
 
-    def left_out(structure: Structure, g: int) -> _Fit:
-        b, part = blocks[structure], fits.parts[g]
-        return _Fit(part.without[b], part.members[~has[:, b]], part.T[b] if part.T else None)
+    def left_out(structure: Structure, full: SomeFit, part: PartFits) -> SomeFit:
+        b = blocks[structure]
+        return SomeFit(part.without[b], part.members[~has[:, b]], part.T[b] if part.T else None)
 
-    def of_model(structure: Structure, g: int) -> _Fit:
-        T = None if variances is None else of_full[g]
-        return _Fit(fits.weights[g], fits.parts[g].members[:C], T)
+    def of_model(structure: Structure, full: SomeFit, part: PartFits) -> SomeFit:
+        return SomeFit(full.weights, part.members[:C], full.T)
 
     train, test = data
-    found = [
-        _found(fits, variances, structures, most, of, ranks, progress)
-        for structures, most, of in (
-            (train, own.calibration, left_out),
-            (test, MOST_TESTED, of_model),
-        )
-    ]
-    measures = [COMMITTEE] * bool(C) + [VARIANCE, RIGIDITY] * own.variance
-    calibration = TargetCalibration(measures, problem.targets, problem.model.species, *found)
+    found = []
+    for structures, most, of in (train, own.calibration, left_out), (test, MOST_TESTED, of_model):
+        one = dict(_found(fits, full, variances, structures, most, of, ranks, progress))
+        for kernel in kernels if C else ():
+            one |= _found_of_kernel(kernel, structures, most, of, ranks, progress)
+        found.append(one)
+    measures = {VARIANCE: problem.targets, RIGIDITY: problem.targets} if own.variance else {}
+    if C:
+        measures |= {COMMITTEE: [*problem.targets, *(kernel.target for kernel in kernels)]}
+    calibration = TargetCalibration(measures, problem.model.species, *found)
     arrays = dict[str, np.ndarray]()
+    for kernel in kernels if C else ():
+        arrays |= kernel.member_arrays(C)
     for h, place in enumerate(places if C else ()):
         members = {g: deviations(fits.parts[g].members[:C]) for g in problem.groups_of(h)}
         named = problem.weight_arrays(h, members, place)
@@ -190,21 +175,18 @@ def measured_targets(
 
 def _found(
     fits: Fits,
+    full: Sequence[SomeFit],
     variances: TargetVariances | None,
     structures: Sequence[Structure],
     most: int,
-    fit_of: Callable[[Structure, int], _Fit],
+    fit_of: FitOf,
     ranks: Ranks,
     progress: Progress,
 ) -> Found:
     """Errors, and what each measure says of them, of the labels of each target on so many
-    structures at most, on all ranks; fit_of: the fit that has not seen a structure, by its
-    group."""
+    structures at most, on all ranks."""
     problem, ordered = fits.problem, in_fixed_order(s for s in structures if s.targets)
-    chosen = []
-    for target in problem.targets:
-        labelled = [s for s in ordered if np.isfinite(s.targets.get(target.name, np.nan)).any()]
-        chosen.append(set(map(id, labelled[:most])))
+    chosen = [set(map(id, _labelled(ordered, own.name, most))) for own in problem.targets]
     mine = [s for s in ordered if any(id(s) in own for own in chosen)][ranks.rank :: ranks.size]
 
     def found(structure: Structure) -> Found:
@@ -215,7 +197,7 @@ def _found(
             h = problem.number(group)
             if id(structure) not in chosen[h]:
                 continue
-            fit = fit_of(structure, g)
+            fit = fit_of(structure, full[g], fits.parts[g])
             error = rows.y - rows.C @ fits.priors[h].mean - rows.K @ fit.weights
             sigmas = {COMMITTEE: spread(rows.K @ fit.members.T)} if len(fit.members) else {}
             if variances is not None and fit.T is not None:
@@ -233,3 +215,35 @@ def _found(
 
     with ranks.together():
         return joined(ranks, list(ordered_map(found, progress(mine, "calibration of targets"))))
+
+
+def _found_of_kernel(
+    kernel: KernelFit,
+    structures: Sequence[Structure],
+    most: int,
+    fit_of: FitOf,
+    ranks: Ranks,
+    progress: Progress,
+) -> Found:
+    """As ``_found``, of a target of kernels between structures."""
+    name, part = kernel.target.name, kernel.parts
+    assert part is not None
+    full = SomeFit(kernel.weights, part.members, None)
+    labelled = _labelled(in_fixed_order(structures), name, most)
+
+    def found(structure: Structure) -> Found:
+        fit, row = fit_of(structure, full, part), kernel.problem.row(structure)
+        error = np.array([kernel.problem.left(structure) - row @ fit.weights])
+        n, sigma = len(fit.members), spread(row[None] @ fit.members.T)
+        own = Predicted.of_structure(error, sigma, structure.config_type, n)
+        return {(COMMITTEE, name): own}
+
+    with ranks.together():
+        mine = progress(labelled[ranks.rank :: ranks.size], f"calibration of {name}")
+        return joined(ranks, list(ordered_map(found, mine)))
+
+
+def _labelled(ordered: Sequence[Structure], name: str, most: int) -> list[Structure]:
+    """The first of them that have labels of the target."""
+    own = [s for s in ordered if np.isfinite(s.targets.get(name, np.nan)).any()]
+    return own[:most]

@@ -22,18 +22,13 @@ from potential.training.checkpoint import Checkpoint
 from potential.training.choice import Choice
 from potential.training.factor_store import FactorStore
 from potential.training.memory import require_memory
+from potential.training.part_fits import PartFits
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle
 from potential.training.structure_targets import fit_kernel_target
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior, asked_species
 from potential.training.target_problem import TargetProblem
-from potential.training.target_uncertainty import (
-    Fits,
-    PartFits,
-    has_measures,
-    measured_targets,
-    part_fits,
-)
+from potential.training.target_uncertainty import Fits, has_measures, measured_targets, part_fits
 
 
 @dataclass(frozen=True)
@@ -70,14 +65,14 @@ def fit_targets(
     """
     if not settings.targets:
         return TargetFit(model)
+    blocks = blocks if has_measures(settings) else None
     kernels = {
-        h: fit_kernel_target(model, structures, settings, h, ranks, progress)
+        h: fit_kernel_target(model, structures, settings, h, ranks, progress, blocks)
         for h, own in enumerate(settings.targets)
         if own.kernel is not None
     }
     problem = TargetProblem(model, settings)
     places = [h for h in range(len(settings.targets)) if h not in kernels]  # of the others
-    blocks = blocks if has_measures(settings) else None
     n_blocks = blocks.n_blocks if blocks else 1
     with ranks.together():
         priors = problem.priors(structures)
@@ -117,7 +112,8 @@ def fit_targets(
     measures, record = model.uncertainty, dict[str, Any]()
     if blocks is not None:
         full = Fits(problem, priors, weights, parts)
-        measured = measured_targets(full, places, blocks, (structures, test), ranks, progress)
+        some, data = list(kernels.values()), (structures, test)
+        measured = measured_targets(full, places, some, blocks, data, ranks, progress)
         measures = measured.added_to(model.uncertainty)
         arrays, record, said = arrays | measured.arrays, measured.record, said + measured.warnings
     changed = model.with_targets(

@@ -32,13 +32,12 @@ def kinds_of(target: Target, species: Sequence[int]) -> dict[int, str]:
 
 
 class TargetCalibration(Calibrated):
-    """Scales of these measures found on the left-out blocks of training, and their quality there
-    and on test structures; species: of the model."""
+    """Scales of these measures of these targets found on the left-out blocks of training, and their
+    quality there and on test structures; species: of the model."""
 
     def __init__(
         self,
-        measures: Sequence[str],
-        targets: Sequence[Target],
+        measures: Mapping[str, Sequence[Target]],
         species: Sequence[int],
         left_out: ByMeasure,
         tested: ByMeasure,
@@ -48,7 +47,7 @@ class TargetCalibration(Calibrated):
         # by measures and the names of the targets
         self.scales: dict[str, dict[str, float | tuple[float, ...]]] = {}
         by_kind: dict[tuple[str, str], tuple[float, float]] = {}
-        for measure in measures:
+        for measure, targets in measures.items():
             for target in targets:
                 kinds = kinds_of(target, species)
                 found = self._found(measure, target, kinds, left_out)

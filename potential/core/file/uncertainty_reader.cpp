@@ -112,6 +112,12 @@ void read_target_members(Arrays &arrays, std::size_t h, ModelData &data) {
   }
 }
 
+/// Those of a kernel between structures: checked, and not kept here.
+void check_kernel_members(Arrays &arrays, std::size_t h, std::size_t n_members) {
+  const std::string name = "target" + std::to_string(h) + ".weights";
+  read_deviations(arrays, name, {arrays.read(name, {kAny}).size()}, n_members);
+}
+
 /// Scales and edges of the variance and rigidity of a target.
 void read_target_measures(Entry &entry, const Target &target, std::size_t n_species,
                           Uncertainty &own) {
@@ -123,8 +129,8 @@ void read_target_measures(Entry &entry, const Target &target, std::size_t n_spec
   rigidity.finish();
 }
 
-/// Of all targets of sums over sparse points, what the first of them has; whether that is a
-/// variance.
+/// Of all targets of sums over sparse points, what the first of them has, and of kernels between
+/// structures a committee, which the first files lack; whether there is a variance.
 bool read_targets(Arrays &arrays, Entry entry, ModelData &data) {
   Uncertainty &uncertainty = data.uncertainty;
   bool has_variance = false;
@@ -138,13 +144,17 @@ bool read_targets(Arrays &arrays, Entry entry, ModelData &data) {
       for (auto *values : {&uncertainty.target_variance_scales, &uncertainty.target_rigidity_scales,
                            &uncertainty.target_edges})
         values->emplace_back();
-    if (target.of_kernel) continue;
+    if (target.of_kernel && (!uncertainty.n_members || !entry.has(target.name.c_str()))) continue;
     Entry own = entry.object(target.name.c_str());
     if (uncertainty.n_members) {
       uncertainty.target_scales.back() = read_target_scale(own, target, data.species.size());
-      read_target_members(arrays, h, data);
+      if (target.of_kernel)
+        check_kernel_members(arrays, h, uncertainty.n_members);
+      else
+        read_target_members(arrays, h, data);
     }
-    if (has_variance) read_target_measures(own, target, data.species.size(), uncertainty);
+    if (has_variance && !target.of_kernel)
+      read_target_measures(own, target, data.species.size(), uncertainty);
     own.finish();
   }
   entry.finish();
