@@ -252,7 +252,7 @@ def test_command_labels_in_batches_and_its_failure_is_named(tmp_path, learn):
     write_loop(tmp_path, label=COMMAND + "batch = 2\n")
     (tmp_path / "label.py").write_text("raise SystemExit('error: no licence')")
     err = learn(1)
-    assert "[label] command ended with exit code 1: error: no licence" in err
+    assert "command ended with exit code 1: error: no licence" in err
     (tmp_path / "label.py").write_text(SCRIPT)
     learn()
     asked = (tmp_path / "asked.txt").read_text().splitlines()
@@ -272,7 +272,11 @@ def test_command_labels_in_batches_and_its_failure_is_named(tmp_path, learn):
         ("import shutil, sys; shutil.copy(*sys.argv[1:])", "found no energy, expected energy"),
         (
             SCRIPT.replace("atoms.calc", "atoms.positions += 1; atoms.calc"),
-            "found another structure",
+            "is 1.73 Å away",
+        ),
+        (
+            SCRIPT.replace("atoms.get_stress", "del atoms[0]; atoms.get_stress"),
+            "7 atoms, expected 8",
         ),
         ("import sys; open(sys.argv[2], 'w').write('nonsense')", "output.xyz"),
     ],
@@ -345,6 +349,13 @@ class Moody(EMT):
         if self.every or atoms.symbols.count("Au") == 2:
             raise RuntimeError("no convergence\\nafter 99 steps")
         super().calculate(atoms, *args)
+class Mover(EMT):
+    def calculate(self, atoms, *args):
+        super().calculate(atoms, *args)
+        atoms.positions += 1
+class Leaver(EMT):
+    def calculate(self, atoms, *args):
+        raise SystemExit(3)
 """
 
 
@@ -359,6 +370,17 @@ def test_calculations_that_fail_are_left_out_and_none_at_all_is_an_error(tmp_pat
     out = learn()
     assert out.count("no convergence after 99 steps") == 6
     assert states(tmp_path)[1]["label"]["labels"] == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Mover", "the calculator changed the structure: atom"), ("Leaver", "SystemExit: 3")],
+)
+def test_calculators_that_misbehave_label_nothing(tmp_path, learn, name, words):
+    (tmp_path / "moody.py").write_text(CALCULATOR)
+    write_loop(tmp_path, label=f'[label]\nkind = "calculator"\ncalculator = "moody:{name}"\n')
+    err = learn(1)
+    assert "loop.toml: [label] no structure could be labelled: " in err and words in err
 
 
 @pytest.mark.check

@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ase.io import read, write
 from loops import EMT, FILE, LOOP, POOL, SELECT, write_loop
 from training_data import small_toml
 
 from potential.active_learning.settings import load_loop, parse_loop
 from potential.cli import main
 from potential.cli.learn import EXAMPLE
+from potential.structures.read import unlabelled
 
 pytestmark = pytest.mark.check
 
@@ -31,7 +33,10 @@ WAIT = '[label]\nkind = "wait"\n'
 COMMITTEE = "[uncertainty]\ncommittee = 4\nvariance = false\n"
 ARGUMENTS = "arguments = {colour = 3}\n"
 SCRIPT = "read_data ${data}\npair_coeff * * ${model} Cu Au\ndump d all custom 1 ${output} id\n"
-XML = "<a>${start} ${address} ${output}</a>"
+XML = """\
+<simulation><output prefix="${output}"/>
+<ffsocket mode="unix"><address>${address}</address></ffsocket>
+<file>${start}</file></simulation>"""
 
 
 def test_settings_have_their_defaults_and_folders(tmp_path):
@@ -57,7 +62,7 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         # [loop]
         (dict(loop=""), ["loop.toml: loop: missing"]),
         (dict(loop="[loop]\n"), ["[loop] fit: missing"]),
-        (dict(loop='[loop]\nfit = "no.toml"\n'), ["no.toml: no such file"]),
+        (dict(loop='[loop]\nfit = "no.toml"\n'), ["[loop] fit: ", "no.toml: no such file"]),
         (dict(loop='[loop]\nfit = "pool.xyz"\n'), ["pool.xyz: not valid TOML"]),
         (dict(loop=LOOP + "steps = 3\n"), ["[loop] unknown key 'steps'"]),
         (dict(loop=LOOP.replace("1", "0")), ["[loop] generations: found 0, expected an integer"]),
@@ -66,10 +71,13 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         (dict(loop=LOOP + 'refit = "part"\n'), ['[loop] refit: found "part"', '"factor"']),
         (dict(loop=LOOP + "seed = 1.5\n"), ["[loop] seed: found 1.5"]),
         (dict(loop=LOOP + 'folder = ""\n'), ["[loop] folder: found"]),
-        (dict(loop=LOOP + 'folder = "pool.xyz"\n'), ["pool.xyz"]),
-        (dict(loop=LOOP + 'model = "no.sgpr"\n'), ["no.sgpr: cannot read the model file"]),
-        (dict(loop=LOOP + 'model = "pool.xyz"\n'), ["pool.xyz: "]),
-        (dict(loop=LOOP + 'test = "no.xyz"\n'), ["no.xyz: found nothing"]),
+        (dict(loop=LOOP + 'folder = "pool.xyz"\n'), ["[loop] folder: found the file", "pool.xyz"]),
+        (dict(loop=LOOP + 'folder = "pool.xyz/a"\n'), ["[loop] folder: found the file"]),
+        (dict(loop=LOOP + 'model = "no.sgpr"\n'), ["[loop] model: ", "cannot read the model file"]),
+        (dict(loop=LOOP + 'model = "pool.xyz"\n'), ["[loop] model: ", "pool.xyz: "]),
+        (dict(loop=LOOP + 'test = "no.xyz"\n'), ["[loop] test: ", "no.xyz: found nothing"]),
+        (dict(loop=LOOP + 'test = "bare.xyz"\n'), ["[loop] test: ", "found no energies"]),
+        (dict(loop=LOOP + 'test = "."\n'), ["[loop] test: ", ": found a folder, expected an"]),
         (dict(loop="loop = 3\n"), ["[loop] found 3, expected a table"]),
         # [[samplers]]
         (dict(samplers=""), ["samplers: missing"]),
@@ -78,7 +86,16 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         (dict(samplers='[[samplers]]\nkind = "pol"\n'), ["[[samplers]] kind", "mean 'pool'"]),
         (dict(samplers='[[samplers]]\nkind = "pool"\n'), ["[[samplers]] structures: missing"]),
         (dict(samplers=POOL + "runs = 2\n"), ["[[samplers]] unknown key 'runs'"]),
-        (dict(samplers=POOL.replace("pool.xyz", "no.xyz")), ["no.xyz: found nothing"]),
+        (dict(samplers=POOL.replace("pool.", "no.")), ["structures: ", "no.xyz: found nothing"]),
+        (
+            dict(samplers=POOL.replace('"pool.xyz"', "")),
+            ["structures: found [], expected at least"],
+        ),
+        (dict(samplers=RANDOM + "rattle = 0\n"), ["[[samplers]] rattle: found 0 Å, expected more"]),
+        (
+            dict(samplers=RANDOM.replace("pool", "flat") + "strain = 0.1\n"),
+            ["[[samplers]] strain: found 0.1 and", "flat.xyz#0, which is not periodic"],
+        ),
         (
             dict(samplers=POOL + RANDOM + "rattle = -1\n"),
             ["[[samplers]] number 2 rattle: found -1"],
@@ -100,7 +117,13 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
         (dict(samplers=LAMMPS + "temperature = [300]\n"), ["input: found no ${temperature} in"]),
         (dict(samplers=LAMMPS, script="${data} ${output}"), ["input: found no ${model} in"]),
         (dict(samplers=LAMMPS, script=SCRIPT + "${temperature}"), ["temperature: missing, and"]),
+        (dict(samplers=LAMMPS.replace('"Au"', '"Ag"')), ["species: found Ag, expected species of"]),
         (dict(samplers=IPI, xml="<a>${start}</a>"), ["input: found no ${address} in"]),
+        (
+            dict(samplers=IPI, xml=XML.replace("</ff", "</f")),
+            ["is not XML: mismatched tag"],
+        ),
+        (dict(samplers=IPI, xml=XML.replace("unix", "inet")), ['found no <ffsocket mode="unix">']),
         (dict(samplers=IPI, xml=XML + "${colour}"), ["input: found ${colour} in", "${seed}"]),
         (dict(samplers=IPI + "clients = 0\n"), ["[[samplers]] clients: found 0"]),
         # [select] and [limits]
@@ -127,13 +150,23 @@ def test_dry_run_says_what_would_be_done(tmp_path, capsys):
             dict(label=EMT.replace("ase.calculators.emt:EMT", "builtins:int") + ARGUMENTS),
             ["[label] arguments: builtins:int does not take them: ", "colour"],
         ),
-        (dict(label=FILE.replace("pool", "none")), ["none.xyz: found nothing"]),
+        (
+            dict(label=EMT.replace("ase.calculators.emt:EMT", "builtins:int")),
+            ["[label] calculator: found int from builtins:int, expected a calculator"],
+        ),
+        (
+            dict(label=EMT.replace("ase.calculators.emt:EMT", "math:pi")),
+            ["[label] calculator: math:pi is no class or function"],
+        ),
+        (dict(label=FILE.replace("pool", "none")), ["structures: ", "none.xyz: found nothing"]),
+        (dict(label=FILE.replace("pool", "bare")), ["[label] structures: ", "found no labels"]),
         (dict(label=COMMAND.replace("{input}", "")), ["[label] command: found", "{input}"]),
         (dict(label=COMMAND + "batch = 0\n"), ["[label] batch: found 0"]),
         (dict(label=WAIT + 'format = "none"\n'), ['[label] format: found "none"']),
         (dict(label=WAIT + 'result = "a/b"\n'), ["[label] result: found", "without a folder"]),
         (dict(label=WAIT + 'result = "input.xyz"\n'), ["[label] result", "another name"]),
         (dict(label=WAIT + 'copy = "INCAR"\n'), ["[label] copy", "INCAR"]),
+        (dict(label=WAIT + 'input = "a.xyz"\ncopy = "a.xyz"\n'), ["[label] copy", "another name"]),
         (dict(label=EMT.replace("label", "labels")), ["unknown key 'labels'", "mean 'label'"]),
         (dict(loop="[loop\n"), ["loop.toml: not valid TOML"]),
     ],
@@ -144,6 +177,9 @@ def test_wrong_input_is_one_sentence(tmp_path, capsys, parts, words):
     (tmp_path / "input.xml").write_text(xml)
     path = write_loop(tmp_path, **parts)
     (tmp_path / "other.xyz").write_text((tmp_path / "pool.xyz").read_text().replace("Au", "Ag"))
+    frame = unlabelled(read(tmp_path / "pool.xyz"))
+    for name, frame.pbc in {"bare": True, "a": True, "flat": False}.items():
+        write(tmp_path / f"{name}.xyz", frame, format="extxyz")
     code = main(["learn", path])
     captured = capsys.readouterr()
     lines = [line for line in captured.err.splitlines() if "warning:" not in line]
@@ -155,14 +191,12 @@ def test_wrong_input_is_one_sentence(tmp_path, capsys, parts, words):
 @pytest.mark.parametrize(
     ("by", "table", "words"),
     [
-        ("", "", "found none with"),
-        ('by = "committee"\n', "[uncertainty]\n", "whose [uncertainty] lacks a committee"),
+        ('by = "committee"\n', "[uncertainty]\n", "lacks a committee"),
         (
             'by = "variance"\n',
             COMMITTEE,
             "variance = true",
         ),
-        ('by = "rigidity"\n', "", "whose [uncertainty] lacks variance = true"),
     ],
 )
 def test_fit_without_the_measure_is_refused(tmp_path, capsys, by, table, words):
@@ -170,7 +204,24 @@ def test_fit_without_the_measure_is_refused(tmp_path, capsys, by, table, words):
     (tmp_path / "fit.toml").write_text(small_toml(20) + table)
     assert main(["learn", path]) == 1
     err = capsys.readouterr().err
-    assert "[select] by: found" in err and words in err and "'random'" in err
+    assert "[select] by: found" in err and words in err and '"random"' in err
+
+
+@pytest.mark.parametrize("by", ["", 'by = "rigidity"\n'])
+def test_fit_without_uncertainty_is_refused(tmp_path, capsys, by):
+    assert main(["learn", write_loop(tmp_path, select=SELECT + by, fit="")]) == 1
+    err = capsys.readouterr().err
+    assert "[loop] fit: found no [uncertainty] in " in err and 'or [select] by = "random"' in err
+
+
+def test_model_to_begin_with_needs_the_measure_before_anything_runs(tmp_path, capsys):
+    path = write_loop(tmp_path, loop=LOOP + 'model = "model.sgpr"\n', fit="")
+    assert main(["fit", str(tmp_path / "fit.toml"), "-o", str(tmp_path / "model.sgpr")]) == 0
+    write_loop(tmp_path, loop=LOOP + 'model = "model.sgpr"\n')
+    assert main(["learn", path]) == 1
+    err = capsys.readouterr().err
+    assert "loop.toml: [loop] model: " in err and "found no measure of uncertainty" in err
+    assert not (tmp_path / "loop").exists()
 
 
 def test_random_choice_cannot_stop_by_an_uncertainty(tmp_path, capsys):

@@ -40,16 +40,30 @@ def source_of(atoms: ase.Atoms) -> str:
 def is_same(a: ase.Atoms, b: ase.Atoms) -> bool:
     """Whether they have the same atoms in the same order at the same places, but for rounding and
     for lattice vectors."""
-    if len(a) != len(b) or (a.numbers != b.numbers).any() or (a.pbc != b.pbc).any():
-        return False
+    return not difference(a, b)
+
+
+def difference(a: ase.Atoms, b: ase.Atoms) -> str:
+    """What b has other than a, in words, or nothing where ``is_same``."""
+    if len(a) != len(b):
+        return f"{len(b)} atoms, expected {len(a)}"
+    if (a.numbers != b.numbers).any():
+        k = int(np.flatnonzero(a.numbers != b.numbers)[0])
+        return f"{b.symbols[k]} as atom {k}, expected {a.symbols[k]}"
+    if (a.pbc != b.pbc).any():
+        return f"pbc {b.pbc.tolist()}, expected {a.pbc.tolist()}"
     moves = a.positions - b.positions
     if a.pbc.any():
         if np.abs(a.cell.array - b.cell.array).max() > SAME:
-            return False
+            return "another cell"
         cell = a.cell.complete().array
         shifts = np.round(np.linalg.solve(cell.T, moves.T).T)
         moves = moves - (shifts * a.pbc) @ cell
-    return bool(np.abs(moves).max() <= SAME)
+    lengths = np.linalg.norm(moves, axis=1)
+    if lengths.max() <= SAME:
+        return ""
+    k = int(lengths.argmax())
+    return f"atom {k} is {lengths[k]:.3g} Å away, expected the same atoms in the same order"
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from potential.active_learning.choose import choose
 from potential.active_learning.errors import errors_of
 from potential.active_learning.label.labeller import Labels, Waiting, label_all
 from potential.active_learning.plan import Plan
-from potential.active_learning.report import write_report
+from potential.active_learning.report import errors_shown, write_report
 from potential.active_learning.sample.runs import sample, sampled_frames
 from potential.active_learning.settings.loop import FACTOR
 from potential.active_learning.state import Generation, generations_in, locked
 from potential.model import Model
 from potential.runtime.progress import Progress, silent
+from potential.schema import Place
 from potential.scores.predictions import write_frames
 from potential.structures.read import read_data_set, read_frames, read_geometries
 from potential.structures.structure import Structure
@@ -163,7 +164,8 @@ def _label(loop: _Loop, generation: Generation) -> None:
     beads = loop.plan.fit.data.beads
     frames = [atoms for atoms, _ in read_frames([str(generation.selected)], beads)]
     labels = Labels(generation.labels, len(frames))
-    label_all(loop.plan.labeller, frames, labels, loop.progress)
+    with Place(loop.plan.settings.file, "label").naming():
+        label_all(loop.plan.labeller, frames, labels, loop.progress)
     found, failures = labels.frames(), labels.failures()
     for line in failures:
         loop.say(f"generation {generation.number}: no label: {line}")
@@ -209,6 +211,9 @@ def _report(loop: _Loop, generation: Generation, previous: Generation | None) ->
         ).structures
         record["new"] = errors_of(Model.load(previous.model), new, loop.progress)
     generation.finish("report", record)
+    for of, name in (("test", "test structures"), ("new", "new labels, by the model before")):
+        if shown := errors_shown(generation.state, of):
+            loop.say(f"generation {generation.number}: RMSE of {name}: {shown}")
 
 
 def _completed(loop: _Loop, generation: Generation) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from potential.structures.read import read_data_set
 from potential.structures.structure import Structure
 from potential.training.data import FitData, read_fit_data, require_known_species
 from potential.training.extra_species import known_species
-from potential.uncertainty.of_structures import COMMITTEE, RIGIDITY, VARIANCE
+from potential.uncertainty.of_structures import COMMITTEE, RIGIDITY, VARIANCE, measure_of
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,18 @@ def plan_of(settings: LoopSettings) -> Plan:
 
     Raises SoapGprError for anything a user can put right.
     """
-    fit = load_settings(settings.loop.fit)
+    place = Place(settings.file, "loop")
+    with place.at("fit").naming():
+        fit = load_settings(settings.loop.fit)
     _require_measure(settings, fit)
-    specs = settings.loop.test or fit.data.test
-    fit = replace(fit, data=replace(fit.data, test=()))
+    _require_folder(settings.folder, place.at("folder"))
+    fit, specs = replace(fit, data=replace(fit.data, test=())), fit.data.test
     data = read_fit_data(fit)
-    test = _test(settings, fit, data, specs)
+    if settings.loop.test:
+        with place.at("test").naming():
+            test = _test(fit, data, settings.loop.test)
+    else:
+        test = _test(fit, data, specs)
     labelling = Labelling.as_in(data.ordered, data.names)
     labeller = _labeller(settings.label, Place(settings.file, "label"), labelling, fit.data.beads)
     known = Known(known_species(fit.data, data.ordered), fit.data.beads)
@@ -91,7 +98,11 @@ def plan_of(settings: LoopSettings) -> Plan:
         _sampler(own, settings.place_of(k), known) for k, own in enumerate(settings.samplers)
     ]
     if settings.loop.model:
-        require_known_species(Model.load(settings.loop.model).species, data.ordered)
+        with place.at("model").naming():
+            model = Model.load(settings.loop.model)
+            require_known_species(model.species, data.ordered)
+            if settings.select.by != RANDOM:
+                measure_of(model, settings.loop.model, settings.select.by)
     return Plan(
         settings,
         fit,
@@ -108,22 +119,33 @@ def plan_of(settings: LoopSettings) -> Plan:
 def _require_measure(settings: LoopSettings, fit: FitSettings) -> None:
     """Raise SettingError where the models of the fit have no measure to select by."""
     by, own = settings.select.by, fit.uncertainty
+    if by != RANDOM and own is None:
+        raise Place(settings.file, "loop", key="fit").says(
+            f"found no [uncertainty] in {settings.loop.fit}, expected the table there, or "
+            f'[select] by = "{RANDOM}"'
+        )
     committee = own is not None and own.committee > 0
     variance = own is not None and own.variance
     has = {COMMITTEE: committee, VARIANCE: variance, RIGIDITY: variance}
-    if by == RANDOM or (by is None and own is not None) or has.get(by or ""):
+    if by is None or by == RANDOM or has[by]:
         return
-    place = Place(settings.file, "select", key="by")
-    wanted = {COMMITTEE: "a committee", None: "one"}.get(by, "variance = true")
-    raise place.says(
-        f"found {'none' if by is None else repr(by)} with {settings.loop.fit}, whose [uncertainty] "
-        f"lacks {wanted}, expected it there, or {RANDOM!r}"
+    raise Place(settings.file, "select", key="by").says(
+        f'found "{by}", and [uncertainty] in {settings.loop.fit} lacks '
+        f"{'a committee' if by == COMMITTEE else 'variance = true'}, expected it there, or "
+        f'"{RANDOM}"'
     )
 
 
-def _test(
-    settings: LoopSettings, fit: FitSettings, data: FitData, specs: Sequence[str]
-) -> list[Structure]:
+def _require_folder(folder: Path, place: Place) -> None:
+    """Raise SettingError where the folder of the loop is a file, or is below one."""
+    there = next(own for own in (folder, *folder.parents) if own.exists())
+    if not there.is_dir():
+        raise place.says(f"found the file {there}, expected a folder, or none yet")
+    if not os.access(there, os.W_OK):
+        raise place.says(f"{there} cannot be written to, expected another folder")
+
+
+def _test(fit: FitSettings, data: FitData, specs: Sequence[str]) -> list[Structure]:
     if not specs:
         return []
     found = read_data_set(
@@ -158,4 +180,5 @@ def _labeller(
             return CommandLabeller(settings, place, labelling)
         case of_loop.WaitSettings():
             return WaitingLabeller(settings, place, labelling)
-    return FileLabeller(cast(of_loop.FileLabelSettings, settings), beads)
+    with place.at("structures").naming():
+        return FileLabeller(cast(of_loop.FileLabelSettings, settings), labelling.names, beads)

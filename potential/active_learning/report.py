@@ -63,6 +63,16 @@ def error(state: State, label: str, of: str = "test") -> float | None:
     return UNITS[label][2] * found["rmse"] if found else None
 
 
+def errors_shown(state: State, of: str) -> str:
+    """Root mean square errors with their units, or nothing."""
+    found = {label: error(state, label, of) for label in ("energy", "force")}
+    return ", ".join(
+        f"{label} {value:.4g} {UNITS[label][1]}"
+        for label, value in found.items()
+        if value is not None
+    )
+
+
 def _columns(states: Sequence[State]) -> list[tuple[str, Callable[[State], str]]]:
     total = dict(zip((state["generation"] for state in states), labels(states), strict=True))
     energy, force = (UNITS[label][1] for label in ("energy", "force"))
@@ -149,7 +159,8 @@ def _doubts(states: Sequence[State]) -> tuple[Figure, str] | None:
         right.bar(numbers, counts, width=0.4, color=COLORS[3], alpha=0.3)
         right.set_ylabel("unphysical events (bars)", color=INK)
         right.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_yscale("log")
+    if all(state["select"]["largest_uncertainty"] > 0 for state in known):
+        axes.set_yscale("log")
     _of_generations(axes)
     axes.set_ylabel(f"{what}, {unit}", color=INK)
     axes.legend(fontsize=8, frameon=False)

@@ -77,8 +77,10 @@ class Selected:
         n, twice = len(self.selection.chosen), len(self.selection.duplicates)
         head = (
             f"{n} of {values['pool']} structures, from the {values['candidates']} with the largest "
-            f"uncertainty by {self.by}, without {twice} near-duplicates"
+            f"uncertainty by {self.by}"
         )
+        if twice:
+            head += f", less {twice} that are near-duplicates"
         rows = [
             [
                 own["frame"],

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +52,17 @@ class Place:
     def error(self, found: Any, expected: str) -> SettingError:
         """The error for a value that is not what is expected."""
         return self.says(f"found {shown(found)}, expected {expected}")
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Errors of what the key names, such as a file that cannot be read, say where it is named;
+        those that have a place already stay as they are."""
+        try:
+            yield
+        except SettingError:
+            raise
+        except SoapGprError as error:
+            raise self.says(str(error)) from None
 
 
 class SettingError(SoapGprError):

@@ -214,7 +214,8 @@ def expand(spec: str) -> list[tuple[str, str]]:
     files = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
     if not files:
         expected = "a matching file" if glob.has_magic(name) else "an existing file"
-        raise SoapGprError(f"{name}: found nothing, expected {expected}")
+        there = "a folder" if os.path.isdir(name) else "nothing"
+        raise SoapGprError(f"{name}: found {there}, expected {expected}")
     return [(path, index) for path in files]
 
 

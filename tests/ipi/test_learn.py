@@ -6,7 +6,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from loops import LOOP, states, write_loop
+from loops import COMMITTEE, LOOP, states, write_loop
 
 from potential.active_learning import loop
 from potential.cli import main
@@ -52,9 +52,11 @@ def sockets():
     return set(Path("/tmp").glob("ipi_soap-gpr-learn-*"))
 
 
-def test_beads_of_a_run_are_sampled_and_labelled(tmp_path, capsys):
+@pytest.mark.parametrize("prefix", ["", "/tmp/ipi_soap-gpr-learn-own_"])
+def test_beads_of_a_run_are_sampled_and_labelled(tmp_path, capsys, prefix):
     before = sockets()
-    (tmp_path / "input.xml").write_text(INPUT)
+    own = f'<simulation sockets_prefix="{prefix}"' if prefix else "<simulation"
+    (tmp_path / "input.xml").write_text(INPUT.replace("<simulation", own))
     assert main(["learn", write_loop(tmp_path, loop=LOOP, samplers=SAMPLER)]) == 0
     frames = ase.io.read(next(tmp_path.glob("loop/generation_001/sample/*/*/frames.xyz")), ":")
     assert len(frames) == 6, "two beads at three times"
@@ -71,8 +73,21 @@ def test_beads_of_a_run_are_sampled_and_labelled(tmp_path, capsys):
 
 def test_run_that_fails_is_one_sentence_and_leaves_no_socket(tmp_path, capsys):
     before = sockets()
-    (tmp_path / "input.xml").write_text(INPUT.replace("<forces>", "<forced>"))
+    (tmp_path / "input.xml").write_text(INPUT.replace("timestep", "time_step"))
     assert main(["learn", write_loop(tmp_path, loop=LOOP, samplers=SAMPLER)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "i-pi.log: i-PI wrote no structure: " in last
+    assert "[[samplers]] input: " in last and "input.xml: i-PI wrote no structure: " in last
+    assert "time_step" in last and "i-pi.log" in last, "the last line of what i-PI says"
     assert sockets() == before
+
+
+def test_committee_of_i_pi_gets_the_forces_of_members(tmp_path, capsys):
+    text = INPUT.replace(
+        '<ffsocket name="model"',
+        '<ffcommittee name="model">\
+<parse_json>True</parse_json><ffsocket name="members"',
+    )
+    (tmp_path / "input.xml").write_text(text.replace("</ffsocket>", "</ffsocket></ffcommittee>"))
+    path = write_loop(tmp_path, loop=LOOP, samplers=SAMPLER, fit=COMMITTEE)
+    assert main(["learn", path]) == 0
+    assert states(tmp_path)[1]["sample"]["structures"] == 6

@@ -83,6 +83,23 @@ def test_error_before_the_first_structure_is_one_sentence(tmp_path, capsys):
     err, folder = learn(tmp_path, script, capsys, "temperature = [300]\n", code=1)
     last = err.splitlines()[-1]
     assert str(folder / "run_000/lammps.log") in last and "Unrecognized fix style" in last
+    assert "loop.toml: [[samplers]] input: " in last
+
+
+@pytest.mark.parametrize(
+    ("dump", "words"),
+    [
+        ("custom 10 ${output} id element\n", "No atomic positions found"),
+        ("custom 10 ${output} id x y z\n", "Cannot determine atom types"),
+        ("xyz 10 ${output}\n", "found no text of LAMMPS' dump custom"),
+    ],
+)
+def test_dump_that_cannot_be_read_is_one_sentence(tmp_path, capsys, dump, words):
+    script = SCRIPT.replace("custom 10 ${output} id element xu yu zu\n", dump)
+    script = "\n".join(line for line in script.splitlines() if "dump_modify" not in line)
+    err, _ = learn(tmp_path, script + "\nrun 0\n", capsys, "temperature = [300]\n", code=1)
+    last = err.splitlines()[-1]
+    assert "[[samplers]] input: " in last and "frames.dump: " in last and words in last
 
 
 def test_runs_on_two_ranks(tmp_path, capsys):

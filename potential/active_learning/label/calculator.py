@@ -12,7 +12,15 @@ from typing import Any
 
 import ase
 
-from potential.active_learning.frames import ENERGY, FORCES, VIRIAL, Labelling, labels_in, source_of
+from potential.active_learning.frames import (
+    ENERGY,
+    FORCES,
+    VIRIAL,
+    Labelling,
+    difference,
+    labels_in,
+    source_of,
+)
 from potential.active_learning.label.labeller import Failed, Labeller
 from potential.active_learning.settings import CalculatorSettings
 from potential.errors import SoapGprError
@@ -39,12 +47,16 @@ class CalculatorLabeller(Labeller):
         try:
             self._calculate(atoms)
             found = labels_in(atoms, source)
+            if other := difference(frame, atoms):
+                raise Failed(f"{source}: the calculator changed the structure: {other}")
+        except Failed:
+            raise
         except (KeyboardInterrupt, MemoryError):
             raise
         except SoapGprError as error:  # labels that are not finite
             raise Failed(str(error)) from None
-        except Exception as error:  # of others' code: what it raises when it does not converge
-            text = " ".join(str(error).split()) or type(error).__name__
+        except (Exception, SystemExit) as error:  # of others' code, when it does not converge
+            text = " ".join(f"{type(error).__name__}: {error}".split())
             raise Failed(f"{source}: {text[:500]}") from None
         return self._labelling.frame(frame, found, source)
 
@@ -75,9 +87,16 @@ def _made(settings: CalculatorSettings, place: Place) -> Any:
         ) from None
     finally:
         sys.path.pop(0)
+    if not callable(found):
+        raise place.at("calculator").says(f"{settings.calculator} is no class or function")
     try:
-        return found(**settings.arguments)
+        made = found(**settings.arguments)
     except Exception as error:
         raise place.at("arguments").says(
             f"{settings.calculator} does not take them: {error}"
         ) from None
+    if not hasattr(made, "get_potential_energy"):
+        raise place.at("calculator").says(
+            f"found {type(made).__name__} from {settings.calculator}, expected a calculator of ASE"
+        )
+    return made

@@ -70,6 +70,6 @@ class CommandLabeller(Labeller):
                 pass_fds=(lock,),
             ).returncode
         if code:
-            raise SoapGprError(f"{log}: [label] command ended with exit code {code}: {reason(log)}")
+            raise SoapGprError(f"{log}: command ended with exit code {code}: {reason(log)}")
         if not paths[OUTPUT].exists():
-            raise SoapGprError(f"{log}: [label] command wrote no {paths[OUTPUT]}: {reason(log)}")
+            raise SoapGprError(f"{log}: command wrote no {paths[OUTPUT]}: {reason(log)}")

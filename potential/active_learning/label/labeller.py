@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ase
 
-from potential.active_learning.frames import Labelling, is_same, labels_in
+from potential.active_learning.frames import Labelling, difference, labels_in
 from potential.errors import SoapGprError
 from potential.runtime.output import atomic_file
 from potential.runtime.progress import Progress, silent
@@ -121,7 +121,9 @@ def read_labelled(path: Path, frames: Sequence[ase.Atoms], labelling: Labelling)
         raise SoapGprError(f"{path}: found {len(found)} structures, expected {len(frames)}")
     labelled = []
     for atoms, (own, source) in zip(frames, found, strict=True):
-        if not is_same(atoms, own):
-            raise SoapGprError(f"{source}: found another structure than the one to be labelled")
+        if other := difference(atoms, own):
+            raise SoapGprError(
+                f"{source}: found another structure than the one to be labelled: {other}"
+            )
         labelled.append(labelling.frame(atoms, labels_in(own, source), source))
     return labelled

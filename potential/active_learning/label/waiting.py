@@ -11,7 +11,7 @@ import ase
 import ase.io
 from ase.io.formats import ioformats
 
-from potential.active_learning.frames import Labelling, bare, is_same, labels_in
+from potential.active_learning.frames import Labelling, bare, difference, labels_in
 from potential.active_learning.label.labeller import Labeller, Waiting
 from potential.active_learning.settings import WaitSettings
 from potential.errors import SoapGprError
@@ -30,6 +30,10 @@ class WaitingLabeller(Labeller):
         for path in settings.copy:
             if not Path(path).is_file():
                 raise place.at("copy").says(f"found no file {path}, expected one")
+            if Path(path).name in (settings.input, settings.result):
+                raise place.at("copy").says(
+                    f"found {path}, expected another name than that of input and result"
+                )
 
     def label(self, frames: Sequence[ase.Atoms], folders: Sequence[Path]) -> list[ase.Atoms]:
         return [self._one(atoms, folder) for atoms, folder in zip(frames, folders, strict=True)]
@@ -41,8 +45,8 @@ class WaitingLabeller(Labeller):
                 self._write(atoms, folder)
             raise Waiting(str(folder.parent / "*" / self._settings.result))
         found, source = read_frames([f"{result}@-1"])[0]
-        if not is_same(atoms, found):
-            raise SoapGprError(f"{source}: found another structure than that of the input")
+        if other := difference(atoms, found):
+            raise SoapGprError(f"{source}: found another structure than that of the input: {other}")
         return self._labelling.frame(atoms, labels_in(found, source), source)
 
     def _write(self, atoms: ase.Atoms, folder: Path) -> None:
@@ -53,10 +57,12 @@ class WaitingLabeller(Labeller):
         target = folder / self._settings.input
         try:
             with atomic_file(target) as temporary:
-                ase.io.write(temporary, bare(atoms), format=self._settings.format)
+                own = self._settings
+                ase.io.write(temporary, bare(atoms), format=own.format, **own.arguments)
         except SoapGprError:
             raise
         except Exception as error:  # of ASE's writers, which want arguments or a certain cell
             raise SoapGprError(
-                f"{target}: cannot be written as {self._settings.format}: {error}"
+                f"{target}: cannot be written as {self._settings.format}, which may want other "
+                f"arguments: {type(error).__name__}: {error}"
             ) from None

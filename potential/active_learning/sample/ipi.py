@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import ase
 import ase.io
@@ -48,7 +49,8 @@ class IpiSampler(Sampler):
                 f"found ${{{unknown[0]}}} in {self._input.path}, expected "
                 + ", ".join(f"${{{name}}}" for name in _NAMES)
             )
-        self._starts = Starts(settings.structures, known, place)
+        self._prefix, self._committee = _socket_of(self._input, place.at("input"))
+        self._place, self._starts = place, Starts(settings.structures, known, place)
         self._ipi = require_program("i-pi", "ipi", place)
         self.n_runs = settings.runs
 
@@ -57,12 +59,13 @@ class IpiSampler(Sampler):
         folder = task.folder
         ase.io.write(folder / "start.xyz", start, format="extxyz")
         address = f"soap-gpr-learn-{os.getpid()}-{next(_count)}"
-        (folder / _SOCKET).write_text(address)
+        (folder / _SOCKET).write_text(self._prefix + address)
         values = {START: "start.xyz", ADDRESS: address, SEED: str(task.seed), OUTPUT: _OUTPUT}
         text = self._input.filled(values | temperature_of(self._settings, task.run))
         (folder / "input.xml").write_text(text, "utf-8")
         client = [sys.executable, "-m", "potential.cli", "drive", str(task.model.resolve())]
         client += ["--template", "start.xyz", "--unix", address, "--timeout", "inf"]
+        client += ["--prefix", self._prefix, *self._committee]
         commands: dict[Path, list[str]] = {folder / _LOG: [self._ipi, "input.xml"]}
         commands |= {folder / f"drive_{k}.log": client for k in range(self._settings.clients)}
         try:
@@ -73,17 +76,42 @@ class IpiSampler(Sampler):
         why = reason(failed) if failed else ""
         frames = read_trajectories(folder, start)
         if not frames:
-            why = why or "its output has to be positions under ${output}"
-            raise SoapGprError(f"{failed or folder / _LOG}: i-PI wrote no structure: {why}")
+            why = why or "its output has to be positions in xyz files under ${output}"
+            raise self._place.at("input").says(
+                f"{self._input.path}: i-PI wrote no structure: {why} ({failed or folder / _LOG})"
+            )
         if failed:
             return Sampled(frames, events=[STOPPED], said=f"{failed}: {why}")
         return Sampled(frames)
 
 
+def _socket_of(own: Input, place: Place) -> tuple[str, list[str]]:
+    """What is in front of the address of the one socket of an input, and what its clients are
+    asked for. Raises SettingError where there is none that they can serve."""
+    try:
+        root = ElementTree.fromstring(own.text)
+    except ElementTree.ParseError as error:
+        raise place.says(f"{own.path} is not XML: {error}") from None
+    placeholder = f"${{{ADDRESS}}}"
+    sockets = [
+        socket
+        for socket in root.iter("ffsocket")
+        if socket.findtext("address", "").strip() == placeholder
+    ]
+    if len(sockets) != 1 or sockets[0].get("mode", "inet").strip() != "unix":
+        raise place.says(
+            f'found no <ffsocket mode="unix"> alone with <address>{placeholder}</address> in '
+            f"{own.path}, expected one"
+        )
+    if sockets[0] in list(root.iterfind(".//ffcommittee/ffsocket")):  # where i-PI has no prefix
+        return PREFIX, ["--uncertainty", "forces"]
+    return root.get("sockets_prefix", PREFIX), []
+
+
 def remove_socket(folder: Path) -> None:
     """Of a run that was ended in this folder, if one is left."""
     with contextlib.suppress(FileNotFoundError):
-        Path(PREFIX + (folder / _SOCKET).read_text()).unlink()
+        Path((folder / _SOCKET).read_text()).unlink()
 
 
 def read_trajectories(folder: Path, start: ase.Atoms) -> list[ase.Atoms]:

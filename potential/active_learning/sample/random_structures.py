@@ -25,6 +25,12 @@ class RandomSampler(Sampler):
 
     def __init__(self, settings: RandomSettings, place: Place, known: Known):
         self._settings, self._starts = settings, Starts(settings.structures, known, place)
+        flat = next((a for a in self._starts.frames if not a[0].pbc.all()), None)
+        if settings.strain and flat:
+            raise place.at("strain").says(
+                f"found {settings.strain:g} and {flat[1]}, which is not periodic in all "
+                "directions, expected 0 for it: a sampler of its own"
+            )
         self.n_runs = settings.runs
 
     def run(self, task: Task) -> Sampled:

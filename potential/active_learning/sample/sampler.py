@@ -73,7 +73,8 @@ class Known:
     def read(self, specs: Sequence[str], place: Place) -> list[tuple[ase.Atoms, str]]:
         """Frames of files with their sources. Raises SoapGprError for files that cannot be read,
         and for a structure that has other species, with the place of the sampler."""
-        found = read_frames(specs, self.beads)
+        with place.at("structures").naming():
+            found = read_frames(specs, self.beads)
         for atoms, source in found:
             other = set(species_of(atoms).tolist()) - set(self.species)
             if other:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from potential.active_learning.settings.values import Arguments, kind
+from potential.active_learning.settings.values import Arguments, SomeFiles, kind
 from potential.schema import Files, Integer, Settings, Text, setting
 from potential.schema.settings import REQUIRED
 
@@ -75,6 +75,9 @@ class WaitSettings(LabelSettings):
         Text(help="name of the file written for each structure, in a folder of its own"),
     )
     format: str = setting("extxyz", Text(help="its format, as `ase.io.write` names them"))
+    arguments: Mapping[str, Any] = setting(
+        {}, Arguments(help="what `ase.io.write` is called with beside, by name")
+    )
     result: str = setting(
         "result.xyz",
         Text(help="name of the file in the same folder to wait for, which `ase.io` reads"),
@@ -96,7 +99,7 @@ class FileLabelSettings(LabelSettings):
     kind: str = _kind("file")
     structures: tuple[str, ...] = setting(
         REQUIRED,
-        Files(help="labelled structures, under the names of `[data] train`", required=True),
+        SomeFiles(help="labelled structures, under the names of `[data] train`"),
     )
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from potential.active_learning.settings.values import Elements, kind
-from potential.schema import File, Files, Integer, Items, Number, Settings, setting
+from potential.active_learning.settings.values import Elements, SomeFiles, kind
+from potential.schema import File, Integer, Items, Number, Settings, setting
 from potential.schema.settings import REQUIRED
 
 MOST_RUNS, MOST_STRUCTURES, MOST_STEPS, MOST_PROCESSES = 1000, 1_000_000, 1_000_000, 1000
@@ -21,7 +21,7 @@ def _kind(name: str) -> Any:
 def _structures() -> Any:
     return setting(
         REQUIRED,
-        Files(help="structures that runs start from, one at random for each run", required=True),
+        SomeFiles(help="structures that runs start from, one at random for each run"),
     )
 
 
@@ -41,10 +41,9 @@ class PoolSettings(SamplerSettings):
     kind: str = _kind("pool")
     structures: tuple[str, ...] = setting(
         REQUIRED,
-        Files(
+        SomeFiles(
             help="files of structures, whose labels are not looked at; those that were selected "
-            "are left out of later generations",
-            required=True,
+            "are left out of later generations"
         ),
     )
 
@@ -64,7 +63,8 @@ class RandomSettings(SamplerSettings):
         Number(
             least=0,
             most=0.5,
-            help="standard deviation of the strain components of cells of three vectors",
+            help="standard deviation of the strain components, of structures that are periodic in "
+            "all directions",
         ),
     )
     steps: int = setting(
@@ -73,6 +73,10 @@ class RandomSettings(SamplerSettings):
     every: int = setting(
         10, Integer(1, MOST_STEPS, help="steps between two frames of it; the last is always kept")
     )
+
+    def check(self) -> None:
+        if not (self.rattle or self.strain or self.steps):
+            raise self.error("rattle", "more than 0, or strain or steps: nothing changes else")
 
 
 @dataclass(frozen=True, kw_only=True)

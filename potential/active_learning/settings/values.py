@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from potential.schema import Choice, Place
+from potential.schema import Choice, Files, Place
 from potential.schema.settings import as_table
 from potential.schema.values import Value
 from potential.species import is_element
@@ -30,6 +30,19 @@ class Elements(Value):
     @property
     def expected(self) -> str:
         return 'a list of different chemical symbols such as ["O", "H"]'
+
+
+@dataclass(frozen=True, kw_only=True)
+class SomeFiles(Files):
+    """Names of files, one at least."""
+
+    required: bool = True
+
+    def check(self, value: Any, place: Place) -> tuple[str, ...]:
+        found = super().check(value, place)
+        if not found:
+            raise place.error(value, "at least one file name")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
