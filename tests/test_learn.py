@@ -8,7 +8,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT as Emt
-from loops import COMMITTEE, FILE, LOOP, POOL, states, write_loop
+from loops import COMMITTEE, FILE, LOOP, POOL, SELECT, states, write_loop
 from training_data import small_toml, write_frames
 
 from potential.active_learning import loop
@@ -124,6 +124,8 @@ def test_page_has_a_row_for_each_generation(tmp_path, learn):
         (dict(loop=MORE + "labels = 5\n"), "stopped: 5 structures were labelled", [0, 3, 2]),
         (dict(loop=LOOP + "uncertainty = 1e6\n"), "no structure is more uncertain than", [0]),
         (dict(loop=MORE, n_pool=4), "no structure was sampled that is left to label", [0, 3, 1]),
+        (dict(select=SELECT + "threshold = 9\n"), "most uncertain are near-duplicates of", [0]),
+        (dict(more="[limits]\nuncertainty = 1e-9\n"), "more uncertain than [limits]", [0]),
     ],
 )
 def test_loop_stops_where_it_is_told_to(tmp_path, learn, changes, why, n):
@@ -270,10 +272,7 @@ def test_command_labels_in_batches_and_its_failure_is_named(tmp_path, learn):
         ("", "command wrote no"),
         ("import shutil, sys; shutil.copy('pool.xyz', sys.argv[2])", "expected 1"),
         ("import shutil, sys; shutil.copy(*sys.argv[1:])", "found no energy, expected energy"),
-        (
-            SCRIPT.replace("atoms.calc", "atoms.positions += 1; atoms.calc"),
-            "is 1.73 Å away",
-        ),
+        (SCRIPT.replace("atoms.calc", "atoms.positions += 1; atoms.calc"), "is 1.73 Å away"),
         (
             SCRIPT.replace("atoms.get_stress", "del atoms[0]; atoms.get_stress"),
             "7 atoms, expected 8",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from potential.active_learning.choose import choose
+from potential.active_learning.choose import Chosen, choose
 from potential.active_learning.errors import errors_of
 from potential.active_learning.label.labeller import Labels, Waiting, label_all
 from potential.active_learning.plan import Plan
@@ -120,6 +120,7 @@ def _generation(loop: _Loop, generation: Generation) -> str | None:
             distance=settings.limits.distance,
             taken=loop.taken,
             say=loop.say,
+            progress=loop.progress,
         )
         generation.finish("sample", record)
         loop.say(f"generation {number}: sampled {_counted(record)}")
@@ -141,7 +142,7 @@ def _generation(loop: _Loop, generation: Generation) -> str | None:
             progress=loop.progress,
         )
         if not chosen.frames:
-            return f"generation {number}: no structure is left to label"
+            return f"generation {number}: no structure is left to label: {_none_chosen(chosen)}"
         write_frames(generation.selected, chosen.frames)
         generation.finish("select", chosen.record)
         loop.say(f"generation {number}: selected {len(chosen.frames)} of {len(pool)} structures")
@@ -231,6 +232,13 @@ def _training(loop: _Loop) -> list[Structure]:
     files = [str(path) for path in loop.labelled]
     beads = loop.plan.fit.data.beads
     return [*loop.plan.start, *(read_geometries(files, beads) if files else [])]
+
+
+def _none_chosen(chosen: Chosen) -> str:
+    """Why, in words."""
+    if (n := chosen.record.get("candidates")) is None:
+        return "all are more uncertain than [limits] uncertainty"
+    return f"the {n} most uncertain are near-duplicates of training structures"
 
 
 def _counted(record: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from potential.active_learning.loop import learn
     from potential.active_learning.plan import plan_of
     from potential.active_learning.settings import load_loop
-    from potential.runtime.progress import bar
+    from potential.runtime.progress import bar, say
 
     settings = load_loop(args.settings)
     plan = plan_of(settings)
@@ -59,13 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(plan.text())
         return 0
-    why = learn(plan, say=_say, progress=bar)
-    _say(f"stopped: {why}")
+    why = learn(plan, say=say, progress=bar)
+    say(f"stopped: {why}")
     print(f"soap-gpr: wrote {plan.folder / 'report.html'}", file=sys.stderr)
     return 0
-
-
-def _say(line: str) -> None:
-    from potential.runtime.printable import printable
-
-    print(printable(line), flush=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 
 from tqdm import tqdm
 
+from potential.runtime.printable import printable
+
 Progress = Callable[[Iterable, str], Iterable]
 
 
@@ -27,3 +29,9 @@ def bar(items: Iterable, what: str) -> Iterable:
         dynamic_ncols=True,
         bar_format="{desc:>24s} {bar:30} {n_fmt}/{total_fmt} {remaining} left",
     )
+
+
+def say(line: str) -> None:
+    """A line on standard output at once, above bars that are there."""
+    tqdm.write(printable(line), file=sys.stdout)
+    sys.stdout.flush()

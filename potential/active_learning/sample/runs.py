@@ -18,6 +18,7 @@ from potential.active_learning.physical import EVENTS, fault
 from potential.active_learning.sample.ipi import remove_socket
 from potential.active_learning.sample.sampler import Sampled, Sampler, Task
 from potential.active_learning.state import Generation, write_json
+from potential.runtime.progress import Progress, silent
 from potential.scores.predictions import write_frames
 from potential.structures.read import read_frames
 
@@ -34,6 +35,7 @@ def sample(
     distance: float,
     taken: Collection[str],
     say: Callable[[str], None],
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Run what has not run yet; returns the numbers of structures and events.
 
@@ -41,20 +43,20 @@ def sample(
     """
     counts: Counter[str] = Counter()
     n_frames = 0
-    for s, sampler in enumerate(samplers):
-        for run in range(sampler.n_runs):
-            folder = generation.samples / f"{s + 1}_{sampler.kind}" / f"run_{run:03d}"
-            if not (folder / _RECORD).exists():
-                _clear(folder)
-                own = _seed(seed, generation.number, s, run)
-                found = sampler.run(Task(run, folder, model, own, taken))
-                name = f"generation {generation.number}, {sampler.kind} {s + 1}, run {run}"
-                _keep(found, folder, name, distance)
-                if found.said:
-                    say(f"{name}: {found.said}")
-            record = json.loads((folder / _RECORD).read_text("utf-8"))
-            counts.update(record["events"])
-            n_frames += record["structures"]
+    runs = [(s, own, run) for s, own in enumerate(samplers) for run in range(own.n_runs)]
+    for s, sampler, run in progress(runs, "runs"):
+        folder = generation.samples / f"{s + 1}_{sampler.kind}" / f"run_{run:03d}"
+        if not (folder / _RECORD).exists():
+            _clear(folder)
+            own = _seed(seed, generation.number, s, run)
+            found = sampler.run(Task(run, folder, model, own, taken))
+            name = f"generation {generation.number}, {sampler.kind} {s + 1}, run {run}"
+            _keep(found, folder, name, distance)
+            if found.said:
+                say(f"{name}: {found.said}")
+        record = json.loads((folder / _RECORD).read_text("utf-8"))
+        counts.update(record["events"])
+        n_frames += record["structures"]
     events = {name: counts[name] for name in EVENTS if counts[name]}
     return {"structures": n_frames, "events": events}
 
