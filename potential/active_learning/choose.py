@@ -83,6 +83,9 @@ def _at_random(pool: Sequence[tuple[ase.Atoms, str]], n: int, seed: int) -> Chos
         "by": RANDOM,
         "pool": len(pool),
         "events": {},
-        "selected": [{"frame": pool[k][1]} for k in places.tolist()],
+        "selected": [
+            {"frame": pool[k][1], "config_type": pool[k][0].info.get("config_type", "default")}
+            for k in places.tolist()
+        ],
     }
     return Chosen(frames, record)

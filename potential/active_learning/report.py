@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from potential.uncertainty.of_structures import RANKED
 from potential.version import package_version
 
 State = dict[str, Any]
+Column = tuple[str, Callable[[State], str]]
 _LEVELS = {"inside_1": 0.6827, "inside_2": 0.9545}  # of a normal distribution
 
 
@@ -27,15 +30,15 @@ def write_report(path: Path, states: Sequence[State], title: str) -> None:
     page = Page(title, f"{last['generation']} generations, {labels(states)[-1]} new labels")
     page.cards(_cards(states))
     page.heading("Generations")
+    _table(page, _columns(states), states)
+    page.heading("Errors")
     page.text(
-        "Errors are on the test structures. Columns of new structures are on those that the "
-        "generation labelled, by the model before it, which had not seen them: they were selected "
-        "as they are uncertain."
+        "Root mean square errors on the test structures. Columns of new structures are on those "
+        "that the generation labelled, by the model before it, which had not seen them: they were "
+        "selected as they are uncertain."
     )
-    head = [name for name, _ in _columns(states)]
-    rows = [[cell(state) for _, cell in _columns(states)] for state in states]
-    page.table(head, rows, text_columns=())
-    figures = [own for own in (_errors(states), _calibration(states), _doubts(states)) if own]
+    _table(page, _columns_of_errors(states), states)
+    figures = [own for own in (draw(states) for draw in _PLOTS) if own]
     if figures:
         page.heading("Course of the loop")
         page.figures(figures)
@@ -44,6 +47,11 @@ def write_report(path: Path, states: Sequence[State], title: str) -> None:
         page.details("Warnings of the fits", "\n".join(warnings))
     page.footer(f"Written by soap-gpr {package_version()}.")
     page.write(path)
+
+
+def _table(page: Page, columns: Sequence[Column], states: Sequence[State]) -> None:
+    rows = [[cell(state) for _, cell in columns] for state in states]
+    page.table([name for name, _ in columns], rows, text_columns=())
 
 
 def labels(states: Sequence[State]) -> list[int]:
@@ -73,25 +81,47 @@ def errors_shown(state: State, of: str) -> str:
     )
 
 
-def _columns(states: Sequence[State]) -> list[tuple[str, Callable[[State], str]]]:
+def _columns(states: Sequence[State]) -> list[Column]:
+    """What was done; events and failures where there are any."""
+    total = dict(zip((state["generation"] for state in states), labels(states), strict=True))
+    found: list[Column] = [
+        ("generation", lambda own: str(own["generation"])),
+        ("sampled", lambda own: str(own["sample"]["structures"])),
+        ("largest uncertainty", lambda own: _number(own["select"].get("largest_uncertainty"))),
+        ("selected", _selected),
+        ("labels", lambda own: str(total[own["generation"]])),
+    ]
+    if any(state["label"]["failed"] for state in states):
+        found.insert(4, ("without label", lambda own: str(len(own["label"]["failed"]))))
+    if any(sum(events(state).values()) for state in states):
+        found.insert(2, ("unphysical", _events))
+    return found
+
+
+def _events(state: State) -> str:
+    return ", ".join(f"{n} {name}" for name, n in events(state).items())
+
+
+def _columns_of_errors(states: Sequence[State]) -> list[Column]:
     total = dict(zip((state["generation"] for state in states), labels(states), strict=True))
     energy, force = (UNITS[label][1] for label in ("energy", "force"))
     return [
         ("generation", lambda own: str(own["generation"])),
-        ("sampled", lambda own: str(own["sample"]["structures"])),
-        ("unphysical", lambda own: ", ".join(f"{n} {name}" for name, n in events(own).items())),
-        ("largest uncertainty", lambda own: _number(own["select"].get("largest_uncertainty"))),
-        ("labelled", lambda own: str(own["label"]["labels"])),
-        ("without label", lambda own: str(len(own["label"]["failed"]))),
         ("labels", lambda own: str(total[own["generation"]])),
-        (f"energy RMSE, {energy}", lambda own: _number(error(own, "energy"))),
-        (f"force RMSE, {force}", lambda own: _number(error(own, "force"))),
-        ("within 1 σ, %", lambda own: _percent(own, "test", "inside_1")),
-        ("within 2 σ, %", lambda own: _percent(own, "test", "inside_2")),
-        (f"new: force RMSE, {force}", lambda own: _number(error(own, "force", "new"))),
-        (f"new: force σ, {force}", lambda own: _sigma(own, "new")),
-        ("new: within 1 σ, %", lambda own: _percent(own, "new", "inside_1")),
+        (f"energy, {energy}", lambda own: _number(error(own, "energy"))),
+        (f"force, {force}", lambda own: _number(error(own, "force"))),
+        ("< 1σ, %", lambda own: _percent(own, "test", "inside_1")),
+        ("< 2σ, %", lambda own: _percent(own, "test", "inside_2")),
+        (f"new: force, {force}", lambda own: _number(error(own, "force", "new"))),
+        (f"new: σ, {force}", lambda own: _sigma(own, "new")),
+        ("new: < 1σ, %", lambda own: _percent(own, "new", "inside_1")),
     ]
+
+
+def _selected(state: State) -> str:
+    """Structures of each config_type that were selected."""
+    kinds = Counter(own.get("config_type", "") for own in state["select"]["selected"])
+    return ", ".join(f"{n} {kind}".strip() for kind, n in sorted(kinds.items()))
 
 
 def _cards(states: Sequence[State]) -> list[tuple[str, str, str, str]]:
@@ -123,6 +153,24 @@ def _errors(states: Sequence[State]) -> tuple[Figure, str] | None:
     axes.set_ylabel("RMSE on test structures", color=INK)
     axes.legend(fontsize=8, frameon=False)
     return fig, "Errors on the test structures against the number of new labels"
+
+
+def _errors_by_kind(states: Sequence[State]) -> tuple[Figure, str] | None:
+    found = [own["report"].get("test", {}).get("errors", {}) for own in states]
+    kinds = [kind for kind, own in found[-1].items() if kind != ALL and "force" in own]
+    if len(kinds) < 2:
+        return None
+    fig, axes = figure()
+    _, unit, factor = UNITS["force"]
+    shown = sorted(kinds, key=lambda kind: -found[-1][kind]["force"]["count"])
+    for kind, color in zip(shown, cycle(COLORS), strict=False):
+        values = [factor * own[kind]["force"]["rmse"] for own in found]
+        axes.plot(labels(states), values, "o-", color=color, label=kind)
+    axes.set_yscale("log")
+    axes.set_xlabel("new labels", color=INK)
+    axes.set_ylabel(f"force RMSE on test structures, {unit}", color=INK)
+    axes.legend(fontsize=8, frameon=False)
+    return fig, "Errors of forces by config_type"
 
 
 def _calibration(states: Sequence[State]) -> tuple[Figure, str] | None:
@@ -189,3 +237,6 @@ def _percent(state: State, of: str, name: str) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
+
+
+_PLOTS = (_errors, _errors_by_kind, _calibration, _doubts)
