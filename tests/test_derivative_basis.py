@@ -8,7 +8,7 @@ from numerical import numerical_forces, numerical_virial
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
-from potential.model import Model
+from potential.model import TRIANGLE, Model
 from potential.structures.label_table import VOIGT
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
@@ -18,6 +18,7 @@ from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
 from potential.training.regression import StreamingQR, solve
+from potential.uncertainty import ProjectedProcess
 
 TRICLINIC = [[5.1, 0, 0], [1.3, 4.4, 0], [-1, 1, 5]]
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]  # smaller than the cutoff
@@ -187,6 +188,9 @@ def test_fit_beside_other_terms_keeps_what_a_refit_needs(tmp_path):
     loaded = TrainingModel(plain.model.to_bytes())
     assert loaded.n_weights == 144 and loaded.kernel_matrix().shape == (144, 144)
     assert "Weights        at most 154" in estimate(settings)
+    with_triangle = plain.model.with_arrays({TRIANGLE: np.eye(145)})
+    with pytest.raises(SoapGprError, match='sparse_basis = "derivatives" in the model'):
+        ProjectedProcess(with_triangle)
 
 
 def targets_of_emt():

@@ -121,6 +121,11 @@ class ProjectedProcess:
                 "found no triangular factor in the model, expected one: fit with [uncertainty] "
                 "variance = true"
             )
+        if any("sparse_basis" in term for term in model.terms):
+            raise SoapGprError(
+                'found a term with sparse_basis = "derivatives" in the model, whose sparse points '
+                "change with the weights, expected none: it has no variances"
+            )
         self.model = TrainingModel(model.to_bytes())
         jitter = model.metadata["settings"].get("solver", {}).get("jitter", SolverSettings.jitter)
         U = prior_factor(self.model.kernel_matrix(), jitter)
