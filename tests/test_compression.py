@@ -122,10 +122,21 @@ def test_members_of_targets_are_kept(potential):
     model = with_target_members(with_targets(many_points(), potential=potential))
     found = compress(model, structures(), 1e-1, target_tolerance=0.3)
     assert found.ranks and found.model.uncertainty == model.uncertainty
-    for before, after in zip(*(errors_of_targets(m) for m in (model, found.model)), strict=True):
-        assert before.keys() == after.keys()
-        for name, sigma in before.items():
-            np.testing.assert_allclose(after[name], sigma, rtol=0, atol=np.nanmax(sigma))
+    before, after = (errors_of_targets(m) for m in (model, found.model))
+    kept = found.model.metadata["provenance"]["compression"]["target_spread_deviation"]
+    assert kept.keys() == found.target_spreads.keys() == before[0].keys()
+    assert (found.spread is not None) == potential
+    for name, own in found.target_spreads.items():
+        sigma, change = (
+            np.concatenate([np.ravel(x) for x in values])
+            for values in (
+                [one[name] for one in before],
+                [b[name] - a[name] for a, b in zip(before, after, strict=True)],
+            )
+        )
+        assert own.largest == pytest.approx(np.nanmax(np.abs(change)), abs=1e-12)
+        assert own.predicted_rms == pytest.approx(np.sqrt(np.nanmean(sigma**2)))
+        assert 0 < own.rms < 0.3 * own.predicted_rms
 
 
 def errors_of_targets(model):

@@ -123,6 +123,7 @@ def test_scale_is_of_structures_that_no_weight_has_seen(results, test, name):
 def test_value_and_spread_of_few_sparse_structures(train, test):
     """The committee does not change the fit, and has numbers of the sparse structures alone."""
     own = asked(GAP, VOLUME, pooling="mean", n_structures=8)
+    own["uncertainty"] = COMMITTEE | {"variance": True}
     made = fit(own, train=train, test=test, progress=False)
     assert made.model.arrays["members.target0.weights"].shape == (C, 8)
     plain = fit({k: v for k, v in own.items() if k != "uncertainty"}, train=train, progress=False)
@@ -134,7 +135,19 @@ def test_value_and_spread_of_few_sparse_structures(train, test):
     counts = {k: v["count"] for k, v in record["quality"]["train"]["committee"].items()}
     assert counts == {"volume": 20, "gap": 20}
     assert record["quality"]["test"]["committee"]["gap"]["count"] == 6
-    assert not any("[uncertainty]" in text for text in made.warnings)
+    of_volume = made.model.uncertainty.target_variances
+    assert of_volume.keys() == {"volume"}
+    said = [text for text in made.warnings if "[uncertainty]" in text]
+    assert said == ["[uncertainty]: kernels between structures have the committee alone: gap"]
+
+
+def test_variance_is_not_theirs(train, results):
+    """Asked for beside the committee it changes nothing but a warning."""
+    target, kernel = KERNELS["gap"]
+    own = asked(target, **kernel) | {"uncertainty": COMMITTEE | {"variance": True}}
+    made = fit(own, train=train, progress=False)
+    assert made.model.uncertainty == results["gap"].model.uncertainty
+    assert any("have the committee alone: gap" in text for text in made.warnings)
 
 
 def test_noise_without_a_size_is_one_sentence(train):

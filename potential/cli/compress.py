@@ -88,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
         largest = f"{change.largest:.2g} {target.unit}".rstrip()
         share = f"{change.relative:.1g} of its spread about the means"
         print(printable(f"  {target.name}  {largest} (RMS {change.rms:.2g}), {share}"))
+        if errors := result.target_spreads.get(target.name):
+            largest = f"{errors.largest:.2g} {target.unit}".rstrip()
+            text = f"(RMS {errors.rms:.2g}), of {errors.predicted_rms:.2g} RMS"
+            print(printable(f"  {target.name}'s predicted error by the committee {largest} {text}"))
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.model, args.output)]
     print(f"soap-gpr: wrote {args.output}, {sizes[1]:.1f} of {sizes[0]:.1f} MiB", file=sys.stderr)
     return 0

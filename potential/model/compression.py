@@ -7,13 +7,14 @@ follow from the singular values of D^(1/2) C^(1/2), energies in eV, as in balanc
 (Moore, IEEE Trans. Autom. Control 26, 17 (1981)). Both covariances are those of the sparse points;
 the tolerance is held by measuring forces. Targets depend on p̂ as the energy does: the D of each is
 added to that of the energy, scaled so that over all sparse sets it is as large. Deviations of the
-members of a committee are energies too: their D are added as they are.
+members of a committee are energies and targets too: their D are added with the same scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from potential.model.deviations import (
     Measure,
     SpreadDeviation,
     TargetDeviation,
-    spread_deviation,
+    spread_deviations,
 )
 from potential.model.model import TRIANGLE, Model
 from potential.runtime.progress import Progress, silent
@@ -32,6 +33,7 @@ from potential.selection.rows import power
 from potential.structures.structure import Structure
 
 TARGET_TOLERANCE = 1e-4
+_MEMBERS = "members"
 _CHUNK = 1000  # sparse points whose gradients are in memory at a time
 
 
@@ -42,7 +44,8 @@ class Compression:
     model: Model
     deviation: Deviation | None  # None without a potential
     targets: dict[str, TargetDeviation]
-    spread: SpreadDeviation | None  # None without a committee
+    spread: SpreadDeviation | None  # of forces; None without a committee of the potential
+    target_spreads: dict[str, SpreadDeviation]  # of targets with a committee
     ranks: dict[tuple[int, str], tuple[int, int]]  # (term, sparse set by its name): dimensions
     costs: tuple[float, float]  # multiplications of the kernels of one atom, mean over species
 
@@ -103,7 +106,7 @@ def compress(
             "keep the model, or allow a larger tolerance"
         )
     smaller, ranks, measured, of_targets = best
-    spread = spread_deviation(model, smaller, structures, progress) if _members(model) else None
+    spread, spreads = spread_deviations(model, smaller, structures, progress)
     made: dict[str, Any] = {}
     if measured:
         made |= {"tolerance": tolerance, "deviation": asdict(measured)}
@@ -112,15 +115,11 @@ def compress(
     if of_targets:
         changes = {name: asdict(own) for name, own in of_targets.items()}
         made |= {"target_tolerance": target_tolerance, "target_deviation": changes}
+    if spreads:
+        made["target_spread_deviation"] = {name: asdict(own) for name, own in spreads.items()}
     costs = _mean_cost(model), _mean_cost(smaller)
     smaller = smaller.with_record(provenance=record | {"compression": made})
-    return Compression(smaller, measured, of_targets, spread, ranks, costs)
-
-
-def _members(model: Model) -> int:
-    """Of the committee of energies."""
-    own = model.uncertainty
-    return own.n_members if own and own.committee else 0
+    return Compression(smaller, measured, of_targets, spread, spreads, ranks, costs)
 
 
 def _has_variance(model: Model) -> bool:
@@ -141,16 +140,14 @@ def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
         for a, points in model.sparse_points(t).items():
             own, coupling = {}, model.terms[t]["delta"] ** 2 * _coupling(model, t)
             for prefix in ("", *(f"target{h}." for h in range(len(model.targets)))):
-                weights = model.arrays.get(f"{prefix}term{t}.weights.{a}", np.zeros(1))
+                name = f"{prefix}term{t}.weights.{a}"
+                weights = model.arrays.get(name, np.zeros(1))
+                members = model.arrays.get(f"members.{name}", np.zeros((0, 1)))
                 if np.any(weights):
-                    factors = weights * coupling
-                    own[prefix] = _triangle(_gradients(points, factors, model.terms[t]))
-            for c in range(_members(model)):  # one after the other: they are many
-                factors = model.arrays[f"members.term{t}.weights.{a}"][c] * coupling
-                R = _triangle(_gradients(points, factors, model.terms[t]))
-                if "members" in own:
-                    R = np.asarray(np.linalg.qr(np.concatenate([own["members"], R]), mode="r"))
-                own["members"] = R
+                    own[prefix] = _triangle(_gradients(points, weights * coupling, model.terms[t]))
+                if np.any(members):
+                    each = (_gradients(points, d * coupling, model.terms[t]) for d in members)
+                    own[prefix + _MEMBERS] = _joined(map(_triangle, each))
             if own:
                 gradients[t, a] = own
     sizes: dict[str, float] = {}  # of the gradients of energies, under "", and targets
@@ -159,13 +156,21 @@ def _all_projections(model: Model) -> dict[tuple[int, int], _Projection]:
             sizes[prefix] = float(np.hypot(sizes.get(prefix, 0.0), np.linalg.norm(R)))
     unit, projections = sizes.get("", 1.0), {}
     for (t, a), own in gradients.items():
-        as_they_are = ("", "members")
-        scaled = [R if p in as_they_are else unit / sizes[p] * R for p, R in own.items()]
-        R_g = (
-            np.asarray(np.linalg.qr(np.concatenate(scaled), mode="r")) if scaled[1:] else scaled[0]
-        )
-        projections[t, a] = _balanced(model.sparse_points(t)[a], R_g)
+        scaled = []
+        for prefix, R in own.items():
+            of = prefix.removesuffix(_MEMBERS)
+            scaled.append(unit / sizes[of] * R if of else R)
+        projections[t, a] = _balanced(model.sparse_points(t)[a], _joined(scaled))
     return projections
+
+
+def _joined(triangles: Iterable[np.ndarray]) -> np.ndarray:
+    """R of the sum of RᵀR, one after the other: they may be many."""
+
+    def joined(R: np.ndarray, more: np.ndarray) -> np.ndarray:
+        return np.asarray(np.linalg.qr(np.concatenate([R, more]), mode="r"))
+
+    return reduce(joined, triangles)
 
 
 def _coupling(model: Model, t: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from potential.measures import FORCES
+from potential.measures import FORCES, TARGETS
 from potential.model.evaluation import evaluate_structures, naming
 from potential.model.model import Model
 from potential.model.result import Evaluation
@@ -40,8 +40,8 @@ class TargetDeviation:
 
 @dataclass(frozen=True)
 class SpreadDeviation:
-    """Absolute differences of the predicted errors of components of forces, by the committees of
-    two models, and the RMS of the first one's; eV/Å."""
+    """Absolute differences of the predicted errors of components of forces, eV/Å, or of values of a
+    target, by the committees of two models, and the RMS of the first one's."""
 
     largest: float
     rms: float
@@ -106,29 +106,41 @@ def deviation(
     )
 
 
-def spread_deviation(
+def spread_deviations(
     model: Model, other: Model, structures: Sequence[Structure], progress: Progress
-) -> SpreadDeviation:
-    """Of two models with committees on the structures."""
+) -> tuple[SpreadDeviation | None, dict[str, SpreadDeviation]]:
+    """Of forces, None without a committee of the potential, and of targets that have one, by their
+    names; models with the same measures on the structures."""
     before, after = (
         _predicted_errors(own, structures, progress, what)
         for own, what in ((model, "spread, reference"), (other, "spread"))
     )
-    change = np.abs(after - before)
-    return SpreadDeviation(float(change.max(initial=0)), _rms(change), _rms(before))
+    found = {}
+    for name, values in before.items():
+        change = np.abs(after[name] - values)
+        found[name] = SpreadDeviation(float(change.max(initial=0)), _rms(change), _rms(values))
+    return found.pop("", None), found
 
 
 def _predicted_errors(
     model: Model, structures: Sequence[Structure], progress: Progress, what: str
-) -> np.ndarray:
-    """Of all components of forces, by the committee, eV/Å."""
-    found = [np.zeros(0)]
-    for structure in progress(structures, what):
+) -> dict[str, np.ndarray]:
+    """By the committee, of all components of forces, eV/Å, under "", and of all values of targets
+    by their names."""
+    measures = model.uncertainty.measures if model.uncertainty else ()
+    asked = [measure for measure in (FORCES, TARGETS) if measure in measures]
+    found: dict[str, list[np.ndarray]] = {}
+    for structure in progress(structures, what) if asked else ():
         with naming(structure):
-            own = model.evaluate(structure, targets=False, uncertainty=(FORCES,)).uncertainty
-        assert own is not None and own.forces_uncertainty is not None
-        found.append(np.ravel(own.forces_uncertainty))
-    return np.concatenate(found)
+            own = model.evaluate(structure, targets=False, uncertainty=asked).uncertainty
+        assert own is not None
+        values = dict(own.properties_uncertainty or {})
+        if own.forces_uncertainty is not None:
+            values[""] = own.forces_uncertainty
+        for name, each in values.items():
+            found.setdefault(name, []).append(np.ravel(each))
+    joined = {name: np.concatenate(parts) for name, parts in found.items()}
+    return {name: own[np.isfinite(own)] for name, own in joined.items()}
 
 
 def _rms(values: np.ndarray) -> float:
