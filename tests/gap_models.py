@@ -2,11 +2,11 @@
 """Small GAP potentials, trained by gap_fit in a temporary folder, and what QUIP says of them."""
 
 import functools
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -55,11 +55,24 @@ def _listed(value, n_species) -> str:
 def gap_fit_program() -> str:
     """Path of gap_fit; skips the test without quippy-ase."""
     pytest.importorskip("quippy", reason="quippy-ase is not installed")
-    beside = Path(sys.executable).with_name("gap_fit")
-    found = str(beside) if beside.exists() else shutil.which("gap_fit")
+    spec = importlib.util.find_spec("quippy")
+    inside = Path(spec.origin).with_name("gap_fit")  # what the script of that name starts
+    found = str(inside) if inside.exists() else shutil.which("gap_fit")
     if not found:
         pytest.skip("gap_fit is not installed")
     return found
+
+
+def quip_potential(xml: Path, arguments="", **options):
+    """QUIP's, read once from a file that stays as it is."""
+    return _read(str(xml), Path(xml).read_bytes(), arguments, tuple(options.items()))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(xml: str, content: bytes, arguments: str, options: tuple[tuple[str, str], ...]):
+    from quippy.potential import Potential
+
+    return Potential(arguments, param_filename=xml, **dict(options))
 
 
 def train(folder, gap: str, species=(6, 14), extra=(), **files: str) -> Path:
@@ -153,12 +166,10 @@ def structures(species=(6, 14), isolated=True) -> dict[str, ase.Atoms]:
 
 def assert_same(model, xml, atoms: ase.Atoms, energy=1e-8, other=1e-6, label=None) -> None:
     """Energy relative, per-atom energies and forces (eV, eV/Å) and virial as QUIP has them."""
-    from quippy.potential import Potential
-
     atoms = atoms.copy()
     if not atoms.pbc.any():
         atoms.cell = [40.0, 40.0, 40.0]  # QUIP wants a cell
-    quip = Potential(f"xml_label={label}" if label else "", param_filename=str(xml))
+    quip = quip_potential(xml, f"xml_label={label}" if label else "")
     quip.calculate(atoms, ["energy", "forces", "stress", "energies"])
     found = model.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
     wanted = quip.results

@@ -7,7 +7,16 @@ import ase
 import ase.io
 import numpy as np
 import pytest
-from gap_models import CLUSTERS, PAIR, SOAP, TRIPLET, structures, train, turbo
+from gap_models import (
+    CLUSTERS,
+    PAIR,
+    SOAP,
+    TRIPLET,
+    quip_potential,
+    structures,
+    train,
+    turbo,
+)
 
 from potential.cli import main
 from potential.errors import SoapGprError
@@ -43,13 +52,11 @@ MODELS = {
 
 def variances(xml, atoms, regularisation):
     """QUIP's, (N,) eV²."""
-    from quippy.potential import Potential
-
     atoms = atoms.copy()
     if not atoms.pbc.any():
         atoms.cell = [40.0, 40.0, 40.0]  # QUIP wants a cell
     arguments = f"local_gap_variance gap_variance_regularisation={regularisation}"
-    quip = Potential(param_filename=str(xml), calc_args=arguments)
+    quip = quip_potential(xml, calc_args=arguments)
     quip.calculate(atoms, ["energy"])
     return quip.extra_results["atoms"]["local_gap_variance"]
 
