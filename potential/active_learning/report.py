@@ -148,7 +148,7 @@ def _errors(states: Sequence[State]) -> tuple[Figure, str] | None:
         values = [error(state, label) for state in states]
         name = f"{label}, {UNITS[label][1]}"
         axes.plot(labels(states), values, "o-", color=color, label=name)  # type: ignore[arg-type]
-    axes.set_yscale("log")
+    _logarithmic(axes)
     axes.set_xlabel("new labels", color=INK)
     axes.set_ylabel("RMSE on test structures", color=INK)
     axes.legend(fontsize=8, frameon=False)
@@ -208,11 +208,18 @@ def _doubts(states: Sequence[State]) -> tuple[Figure, str] | None:
         right.set_ylabel("unphysical events (bars)", color=INK)
         right.yaxis.set_major_locator(MaxNLocator(integer=True))
     if all(state["select"]["largest_uncertainty"] > 0 for state in known):
-        axes.set_yscale("log")
+        _logarithmic(axes)
     _of_generations(axes)
     axes.set_ylabel(f"{what}, {unit}", color=INK)
     axes.legend(fontsize=8, frameon=False)
     return fig, "Uncertainty of the sampled structures"
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Plain numbers at 1, 2, 5, 10, ..., also where the values span less than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "25" else "")
 
 
 def _of_generations(axes: Axes) -> None:
