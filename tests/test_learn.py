@@ -114,6 +114,9 @@ def test_page_has_a_row_for_each_generation(tmp_path, learn):
     rows = re.findall(r"<tr><td>(\d+)</td>", page)
     assert rows == 2 * ["0", "1"] and page.count("<figure>") == 4  # in two tables
     assert "http" not in re.sub(r'src="data:[^"]*"', "", page)
+    kinds = [own["config_type"] for own in states(tmp_path)[1]["select"]["selected"]]
+    said = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
+    assert f"<td>{said}</td>" in page and "unphysical</th>" not in page
     error = 1e3 * states(tmp_path)[1]["report"]["test"]["errors"]["all"]["force"]["rmse"]
     assert f"<td>{error:.4g}</td>" in page
 

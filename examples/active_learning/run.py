@@ -38,6 +38,7 @@ def main() -> None:
     asked = arguments()
     test, isolated, rest = divided(asked.thin)
     asked.folder.mkdir(parents=True, exist_ok=True)
+    require_same(asked)
     full = asked.folder / "full"
     jobs = [prepared_fit(full, [*isolated, *rest], test)]
     for seed in range(asked.seeds):
@@ -68,6 +69,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--thin", type=int, default=1, help="take one frame in so many alone")
     parser.add_argument("--workers", type=int, default=2, help="loops at a time, of one core each")
     return parser.parse_args()
+
+
+def require_same(asked: argparse.Namespace) -> None:
+    """End when the folder has loops of other frames: these would go on with them."""
+    record = asked.folder / "options.json"
+    own = {name: getattr(asked, name) for name in ("begin", "n", "thin")}
+    if not record.exists():
+        record.write_text(json.dumps(own) + "\n")
+    found = json.loads(record.read_text())
+    if found != own:
+        said = " ".join(f"--{name} {value}" for name, value in found.items())
+        sys.exit(f"run.py: {asked.folder} was begun with {said}; take these or another --folder")
 
 
 def divided(thin: int) -> tuple[list, list, list]:
@@ -122,7 +135,9 @@ def run(commands: list[list[str]]) -> None:
     """Run soap-gpr with each, on one core; its output goes on the screen."""
     for command in commands:
         print("soap-gpr", shlex.join(command), flush=True)
-        subprocess.run([SOAP_GPR, *command], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        one_core = os.environ | {"OMP_NUM_THREADS": "1"}
+        if subprocess.run([SOAP_GPR, *command], env=one_core).returncode:
+            sys.exit(f"run.py: soap-gpr {shlex.join(command)}: ended with an error, see above")
 
 
 if __name__ == "__main__":
