@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Exponentiation
-from targets import HALF, SITE, TOTAL, labelled, target_settings
+from targets import HALF, SITE, TOTAL, labelled
+from test_uncertain_targets import BARE
+from test_uncertain_targets import settings as of_committee
 
 from potential import Model, SoapGprCalculator, fit
 from potential.errors import SoapGprError
@@ -19,14 +21,13 @@ from potential.training.target_problem import TargetProblem
 from potential.uncertainty import TargetProcess
 
 OWN = {"committee": 0, "variance": True, "n_blocks": 5}
-BARE = ()
 ASKED = ["targets_variance"]
 
 
 def settings(*targets, zeta=2, **uncertainty):
-    own = target_settings(*(targets or (SITE, HALF, TOTAL)), n_sparse=10)
-    own["terms"][0] |= {"n_max": 3, "l_max": 2, "zeta": zeta}
-    return own | {"uncertainty": OWN | uncertainty}
+    own = of_committee(*(targets or (SITE, HALF, TOTAL)), **(OWN | uncertainty))
+    own["terms"][0]["zeta"] = zeta
+    return own
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def _errors_by_kind(states: Sequence[State]) -> tuple[Figure, str] | None:
     for kind, color in zip(shown, cycle(COLORS), strict=False):
         values = [factor * own[kind]["force"]["rmse"] for own in found]
         axes.plot(labels(states), values, "o-", color=color, label=kind)
-    axes.set_yscale("log")
+    _logarithmic(axes)
     axes.set_xlabel("new labels", color=INK)
     axes.set_ylabel(f"force RMSE on test structures, {unit}", color=INK)
     axes.legend(fontsize=8, frameon=False)
