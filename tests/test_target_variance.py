@@ -4,6 +4,7 @@ Python, and what fits say of them."""
 
 import json
 
+import ase
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -24,9 +25,13 @@ OWN = {"committee": 0, "variance": True, "n_blocks": 5}
 ASKED = ["targets_variance"]
 
 
-def settings(*targets, zeta=2, **uncertainty):
+PAIR = {"kind": "pair", "cutoff": 4.0, "n_sparse": 6}  # no part of targets
+
+
+def settings(*targets, zeta=2, more=(), **uncertainty):
     own = of_committee(*(targets or (SITE, HALF, TOTAL)), **(OWN | uncertainty))
     own["terms"][0]["zeta"] = zeta
+    own["terms"] += more
     return own
 
 
@@ -40,9 +45,10 @@ def test():
     return labelled(5, seed=2)
 
 
-@pytest.fixture(scope="module", params=["with a potential", "alone", "zeta 1"])
+@pytest.fixture(scope="module", params=["with a potential", "alone", "zeta 1", "zeta 4 and pairs"])
 def made(request, train, test):
-    own = settings(zeta=1) if request.param == "zeta 1" else settings()
+    of = {"zeta 1": settings(zeta=1), "zeta 4 and pairs": settings(zeta=4, more=[PAIR])}
+    own = of.get(request.param, settings())
     some = labelled(14, 1, labels=BARE) if request.param == "alone" else train
     return fit(own, train=some, test=test, progress=False), own
 
@@ -58,14 +64,16 @@ class Dense:
         prior = self.problem.prior(h, result.train)
         self.s = self.group.scale(prior)
         K = self.group.kernel_matrix(self.problem.model)
-        self.K_MM = K + self.settings.solver.jitter * np.mean(np.diag(K)) * np.eye(len(K))
+        # the bracket is that of the model's prior, whose jitter is a part of all its kernels
+        every, jitter = self.problem.model.kernel_matrix(), self.settings.solver.jitter
+        self.K_MM, own = (K + jitter * np.mean(np.diag(k)) * np.eye(len(K)) for k in (every, K))
         rows = [
             self.group.weighted(self.rows(structure), prior)[0]
             for structure in result.train
             if "site" in structure.targets
         ]
         A = np.concatenate(rows)
-        self.K_tilde = A.T @ A + self.K_MM
+        self.K_tilde = A.T @ A + own
 
     def rows(self, structure):
         return self.problem.rows(structure)[self.problem.groups.index(self.group)]
@@ -182,6 +190,31 @@ def test_with_a_committee_deviations_are_its_own_unless_the_variance_is_asked_fo
     np.testing.assert_array_equal(both.results["site_uncertainty"], sigma)
     np.testing.assert_array_equal(both.target_deviations["site"], alone.results["site_uncertainty"])
     assert np.abs(alone.results["site_uncertainty"] - sigma).max() > 0
+
+
+def test_each_of_several_targets_of_atoms_has_its_own(train, test):
+    """One of them has values of gold alone and more noise."""
+    gold = SITE | {"name": "gold", "species": ["Au"], "noise": 0.05}
+    model = fit(settings(SITE, HALF, gold), train=train, progress=False).model
+    single = fit(settings(gold), train=train, progress=False).model
+    found, alone = (own.evaluate(test[0], uncertainty=ASKED).uncertainty for own in (model, single))
+    assert alone.results.keys() == {"gold_uncertainty", "gold_rigidity", "gold_grade"}
+    for values in alone.results.values():
+        np.testing.assert_array_equal(np.isnan(values), test[0].numbers != 79)
+    for name in ("target_variances", "target_rigidities", "target_grades"):  # scales: other blocks
+        one, other = (getattr(own, name)["gold"] for own in (found, alone))
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert not np.isnan(found.results["site_rigidity"]).any()
+
+
+def test_atoms_that_do_not_count_leave_a_value_of_a_structure_alone(train, test):
+    own = settings(TOTAL | {"weights": {"Au": 0}})
+    process = TargetProcess(fit(own, train=train, progress=False).model)
+    structure = ase.Atoms(test[0].numbers, test[0].positions)
+    far = structure + ase.Atoms("Au", [[50.0, 0, 0]])
+    expected, found = (process.evaluate(own)["total"] for own in (structure, far))
+    assert found.variance == pytest.approx(expected.variance, rel=1e-9)
+    assert found.rigidity == pytest.approx(expected.rigidity, rel=1e-9)
 
 
 def test_ase_has_them_as_properties(made, test):

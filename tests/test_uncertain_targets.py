@@ -222,14 +222,21 @@ def test_two_ranks_make_the_same(train, test, tmp_path):
     write_frames(tmp_path / "train.xyz", train)
     write_frames(tmp_path / "test.xyz", test)
     kernel = AVERAGE | {"name": "level", "kernel": {"pooling": "mean"}}
-    own = settings(SITE, kernel, HALF) | {"data": {"train": ["train.xyz"], "test": ["test.xyz"]}}
+    own = settings(SITE, kernel, HALF, variance=True)
+    own |= {"data": {"train": ["train.xyz"], "test": ["test.xyz"]}}
     (tmp_path / "fit.toml").write_text(tomli_w.dumps(own))
     done = run_fit(tmp_path, "-o", "two.sgpr", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "committee  site Au  left-out blocks" in done.stdout
     assert "committee  level    left-out blocks" in done.stdout
+    assert "variance   site Au  left-out blocks" in done.stdout
     expected = fit(tmp_path / "fit.toml", progress=False)  # digits of files, which deal, are fewer
-    assert_same_measures(Model.load(tmp_path / "two.sgpr"), expected.model, test)
+    two = Model.load(tmp_path / "two.sgpr")
+    assert_same_measures(two, expected.model, test)
+    asked = ("targets_variance",)
+    of_two, of_one = (m.evaluate(test[0], uncertainty=asked) for m in (two, expected.model))
+    for name, values in of_one.uncertainty.of_targets.items():  # scales and edges are in them
+        np.testing.assert_allclose(of_two.uncertainty.of_targets[name], values, rtol=1e-5)
 
 
 def test_commands_print_and_plot_it(alone, tmp_path, capsys):

@@ -75,10 +75,25 @@ class GroupProcess:
         |P k|² the posterior variance; R (n_weights, n_weights): triangle of the regression."""
         every = columns_of_center(self._model, a)
         own = np.flatnonzero(np.isin(self.columns, every))
-        P = np.zeros((len(every), len(every)))
-        at = np.searchsorted(every, self.columns[own])
-        P[np.ix_(at, at)] = posterior(R, own) * self._s[own]
-        return P
+        return _spread_out(posterior(R, own) * self._s[own], self.columns[own], every)
+
+    def posterior_of_structures(self, T: np.ndarray) -> np.ndarray:
+        """The same for all columns of the terms of the group; T as of ``TargetVariances.T``."""
+        every = [
+            np.arange(own.columns.start, own.columns.stop)
+            for own in sparse_sets(self._model)
+            if own.term.index in self._group.terms
+        ]
+        return _spread_out(T.T, self.columns, np.concatenate(every))
+
+
+def _spread_out(P: np.ndarray, columns: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """The matrix P of these columns as one of every column, with zeros for the others; both in
+    ascending order."""
+    found = np.zeros((len(every), len(every)))
+    at = np.searchsorted(every, columns)
+    found[np.ix_(at, at)] = P
+    return found
 
 
 class TargetVariances:
@@ -130,7 +145,8 @@ class TargetVariances:
             arrays[f"{name}.scale"] = np.max([self._groups[g].scale for g in own], axis=0)
             for g in own:
                 if not problem.targets[h].per_atom:
-                    arrays[f"{name}.posterior"] = self.T(g).T
+                    P = self._groups[g].posterior_of_structures(self.T(g))
+                    arrays[f"{name}.posterior"] = P
                     continue
                 for a in problem.groups[g].species:
                     P = self._groups[g].posterior_of(a, self._triangles[g])

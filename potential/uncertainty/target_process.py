@@ -13,6 +13,7 @@ from potential.errors import SoapGprError
 from potential.model import Environments, Model
 from potential.model.targets import atom_weights
 from potential.terms import TrainingModel
+from potential.terms.feature_term import FeatureTerm
 from potential.uncertainty.prior import prior_atoms, prior_energy
 from potential.uncertainty.projected_process import NotFollowed, norms, rigidity, sparse_sets
 
@@ -28,6 +29,8 @@ class TargetPrior:
         self._model, self._scale, self._left = model, scale, left
         self._s = np.zeros(model.n_weights)
         for own in sparse_sets(model):
+            if not isinstance(own.term, FeatureTerm):
+                continue  # sets of pairs and triplets are no species, and targets do not use them
             t = own.term.index
             shared = "centers" in model.terms[t]
             self._s[own.columns] = scale[:, t].max() if shared else scale[own.a, t]

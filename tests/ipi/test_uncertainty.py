@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ipi_runs import NESTED, Run, client_threads, find_program, read_binary
 from models import random_model, random_structure
-from targets import with_targets
+from targets import SITE, labelled, target_settings, with_targets
 from uncertain import with_members, with_target_members
 from variances import variance_model
 
@@ -19,6 +19,7 @@ from ipi_driver.units import (
     HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
     HARTREE_PER_EV,
 )
+from potential import fit
 from potential.errors import SoapGprError
 
 BASELINE = 0.002  # hartree
@@ -99,6 +100,18 @@ def test_targets():
     charges = found["charge_uncertainty"]
     np.testing.assert_allclose(charges, own["charge"], rtol=1e-9)
     assert found["gap_uncertainty"] == pytest.approx(own["gap"], rel=1e-9)
+
+
+def test_variances_of_targets():
+    frames = labelled(8, seed=1)
+    own = target_settings(SITE | {"species": ["Au"]}, n_sparse=10)
+    own["uncertainty"] = {"committee": 0, "variance": True, "n_blocks": 4}
+    model = fit(own, train=frames, progress=False).model
+    *_, found = extras_of(model, frames[0], ("targets_variance",))
+    of = model.evaluate(frames[0], uncertainty=("targets_variance",)).uncertainty.of_targets
+    assert set(found) - {"site"} == {"site_uncertainty", "site_rigidity", "site_grade"} == set(of)
+    for name, values in of.items():  # null of copper
+        np.testing.assert_allclose(np.array(found[name], dtype=float), values, rtol=1e-9)
 
 
 def test_what_the_model_lacks_is_refused(committee):
