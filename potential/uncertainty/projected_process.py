@@ -96,6 +96,12 @@ def inverse(R: np.ndarray) -> np.ndarray:
     return solve_triangular(R, np.eye(len(R)), overwrite_b=True)
 
 
+def require_all_features(model: Model) -> None:
+    """Raise SoapGprError for a compressed model, which has no rows of the regression."""
+    if model.compressed:
+        raise SoapGprError("found a compressed model, expected the one that it was made from")
+
+
 @dataclass(frozen=True)
 class Variances:
     """Of one structure, not scaled."""
@@ -115,6 +121,7 @@ class ProjectedProcess:
     """
 
     def __init__(self, model: Model):
+        require_all_features(model)
         triangle = model.arrays.get(TRIANGLE)
         if triangle is None:
             raise SoapGprError(

@@ -15,7 +15,13 @@ from potential.model.targets import atom_weights
 from potential.terms import TrainingModel
 from potential.terms.feature_term import FeatureTerm
 from potential.uncertainty.prior import prior_atoms, prior_energy
-from potential.uncertainty.projected_process import NotFollowed, norms, rigidity, sparse_sets
+from potential.uncertainty.projected_process import (
+    NotFollowed,
+    norms,
+    require_all_features,
+    rigidity,
+    sparse_sets,
+)
 
 
 class TargetPrior:
@@ -66,7 +72,7 @@ class TargetProcess:
     """Variances of targets of structures, which a model does not evaluate in a run, of a model
     with ``[uncertainty] variance = true``.
 
-    Raises SoapGprError for a model without them.
+    Raises SoapGprError for a model without them, and for a compressed one.
     """
 
     def __init__(self, model: Model):
@@ -78,6 +84,7 @@ class TargetProcess:
                 "found no variance of targets of structures in the model, expected some: fit with "
                 "[uncertainty] variance = true"
             )
+        require_all_features(model)
         self._measured = measured
         self._model = TrainingModel(model.to_bytes())
         left = NotFollowed(self._model)

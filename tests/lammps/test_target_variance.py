@@ -8,7 +8,9 @@ from lammps_runs import run_lammps, setup, write_data
 from targets import HALF, SITE, labelled, target_settings
 
 from potential import fit
+from potential.errors import SoapGprError
 from potential.model.compression import compress
+from potential.uncertainty import ProjectedProcess, TargetProcess
 
 TYPES = {29: 1, 79: 2}
 NAMES = ("site_uncertainty", "site_rigidity", "site_grade")
@@ -89,3 +91,9 @@ def test_what_a_model_lacks_is_refused(tmp_path, models, atoms, name, message):
     done = run_lammps(tmp_path, lines)
     assert done.returncode != 0
     assert f"pair_style soap/gpr has no {name}" in done.stdout and message in done.stdout
+
+
+def test_process_of_a_compressed_model_is_refused(models):
+    for process in (TargetProcess, ProjectedProcess):
+        with pytest.raises(SoapGprError, match="found a compressed model, expected the one that"):
+            process(models["compressed"])
