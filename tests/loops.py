@@ -22,6 +22,25 @@ EMT = """\
 kind = "calculator"
 calculator = "ase.calculators.emt:EMT"
 """
+MOODY = """\
+from ase.calculators.emt import EMT
+class Moody(EMT):
+    '''Fails for structures of an odd number of atoms, or all.'''
+    def __init__(self, every=False):
+        super().__init__()
+        self.every = every
+    def calculate(self, atoms, *args):
+        if self.every or atoms.symbols.count("Au") == 2:
+            raise RuntimeError("no convergence\\nafter 99 steps")
+        super().calculate(atoms, *args)
+class Mover(EMT):
+    def calculate(self, atoms, *args):
+        super().calculate(atoms, *args)
+        atoms.positions += 1
+class Leaver(EMT):
+    def calculate(self, atoms, *args):
+        raise SystemExit(3)
+"""
 FILE = """\
 [label]
 kind = "file"

@@ -8,7 +8,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT as Emt
-from loops import COMMITTEE, FILE, LOOP, POOL, SELECT, states, write_loop
+from loops import COMMITTEE, FILE, LOOP, MOODY, POOL, SELECT, states, write_loop
 from training_data import small_toml, write_frames
 
 from potential.active_learning import loop
@@ -340,29 +340,8 @@ def test_labels_have_the_names_and_units_of_the_training_data(tmp_path, learn):
     assert states(tmp_path)[1]["fit"]["structures"] == 7
 
 
-CALCULATOR = """\
-from ase.calculators.emt import EMT
-class Moody(EMT):
-    '''Fails for structures of an odd number of atoms, or all.'''
-    def __init__(self, every=False):
-        super().__init__()
-        self.every = every
-    def calculate(self, atoms, *args):
-        if self.every or atoms.symbols.count("Au") == 2:
-            raise RuntimeError("no convergence\\nafter 99 steps")
-        super().calculate(atoms, *args)
-class Mover(EMT):
-    def calculate(self, atoms, *args):
-        super().calculate(atoms, *args)
-        atoms.positions += 1
-class Leaver(EMT):
-    def calculate(self, atoms, *args):
-        raise SystemExit(3)
-"""
-
-
 def test_calculations_that_fail_are_left_out_and_none_at_all_is_an_error(tmp_path, learn):
-    (tmp_path / "moody.py").write_text(CALCULATOR)
+    (tmp_path / "moody.py").write_text(MOODY)
     label = '[label]\nkind = "calculator"\ncalculator = "moody:Moody"\n'
     select = "[select]\nn = 12\nfraction = 1\n"
     write_loop(tmp_path, label=label + "arguments = {every = true}\n", select=select)
@@ -379,7 +358,7 @@ def test_calculations_that_fail_are_left_out_and_none_at_all_is_an_error(tmp_pat
     [("Mover", "the calculator changed the structure: atom"), ("Leaver", "SystemExit: 3")],
 )
 def test_calculators_that_misbehave_label_nothing(tmp_path, learn, name, words):
-    (tmp_path / "moody.py").write_text(CALCULATOR)
+    (tmp_path / "moody.py").write_text(MOODY)
     write_loop(tmp_path, label=f'[label]\nkind = "calculator"\ncalculator = "moody:{name}"\n')
     err = learn(1)
     assert "loop.toml: [label] no structure could be labelled: " in err and words in err

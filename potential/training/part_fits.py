@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fits of targets to some of the blocks of structures, for their measures and for calibration
-(docs/theory.md eq. 25n)."""
+(docs/theory.md eq. 25n, 25p, 25q)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class PartFits:
 
     members: np.ndarray  # (2 C, n_weights), as ``drawn`` has them
     without: np.ndarray  # (n_blocks, n_weights) of all blocks but one
-    # With variances, by which |a T|² is that of the row a: of all blocks but one, and R of the
-    # full fit, all in the scales of the weights.
+    # With variances: T of all blocks but one, by which |a T|² is the posterior variance of the row
+    # a, and R of the full fit, of which the weights are in their scales.
     T: Sequence[np.ndarray] = ()
     R: np.ndarray | None = None
 

@@ -21,7 +21,9 @@ from potential.training.target_problem import TargetProblem
 from potential.uncertainty.calibration import RIGIDITY, VARIANCE
 from potential.uncertainty.projected_process import (
     NotFollowed,
+    SparseSet,
     columns_of_center,
+    columns_of_terms,
     inverse,
     norms,
     posterior,
@@ -42,21 +44,26 @@ class GroupProcess:
         self._prior = TargetPrior(model, self.scale, left)
 
     @cached_property
+    def _sets(self) -> list[SparseSet]:
+        """Those of the group, in the order of its weights."""
+        found = {(own.term.index, own.a): own for own in sparse_sets(self._model)}
+        return [found[own] for own in self._group.sets]
+
+    @cached_property
     def columns(self) -> np.ndarray:
         """(n_weights,) places among the weights of all sparse sets."""
-        places = {(own.term.index, own.a): own.columns for own in sparse_sets(self._model)}
-        found = [np.arange(places[own].start, places[own].stop) for own in self._group.sets]
+        found = [np.arange(own.columns.start, own.columns.stop) for own in self._sets]
         return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
     @cached_property
     def scale(self) -> np.ndarray:
         """(n_species, n_terms) s of the centres of a species in a term, 0 where they have none."""
         found, begin = np.zeros((len(self._model.species), len(self._model.terms))), 0
-        for (t, a), columns in zip(self._group.sets, self._group.columns, strict=True):
-            of = list(self._group.species) if "centers" in self._model.terms[t] else [a]
-            if columns.stop > columns.start:
-                found[of, t] = self._s[begin]
-            begin += columns.stop - columns.start
+        for own in self._sets:
+            end = begin + own.columns.stop - own.columns.start
+            served = [a for a in self._group.species if own.term.serves(own.a, a)]
+            found[served, own.term.index] = self._s[begin:end].max(initial=0.0)  # all the same
+            begin = end
         return found
 
     def prior(self, structure: Structure, environments: Environments, rows: Rows) -> np.ndarray:
@@ -79,12 +86,8 @@ class GroupProcess:
 
     def posterior_of_structures(self, T: np.ndarray) -> np.ndarray:
         """The same for all columns of the terms of the group; T as of ``TargetVariances.T``."""
-        every = [
-            np.arange(own.columns.start, own.columns.stop)
-            for own in sparse_sets(self._model)
-            if own.term.index in self._group.terms
-        ]
-        return _spread_out(T.T, self.columns, np.concatenate(every))
+        every = columns_of_terms(self._model, self._group.terms)
+        return _spread_out(T.T, self.columns, every)
 
 
 def _spread_out(P: np.ndarray, columns: np.ndarray, every: np.ndarray) -> np.ndarray:
@@ -99,7 +102,8 @@ def _spread_out(P: np.ndarray, columns: np.ndarray, every: np.ndarray) -> np.nda
 class TargetVariances:
     """Those of all groups of a problem.
 
-    triangles: of the groups, R (n_weights, n_weights) of their full fits.
+    triangles: of the groups, R (n_weights, n_weights) of their full fits. T: of each of these,
+    (n_weights, n_weights), by which |row T|² is the posterior variance.
     """
 
     def __init__(
@@ -109,30 +113,31 @@ class TargetVariances:
         triangles: Sequence[np.ndarray | None],
     ):
         model, jitter = problem.model, problem.settings.solver.jitter
-        self._problem, self._triangles = problem, [own for own in triangles if own is not None]
+        found = [own for own in triangles if own is not None]
+        self._problem, self._triangles = problem, found
         self._added = dict[str, np.ndarray]()
         U = None
         if model.uncertainty is None or model.uncertainty.variance is None:
             U = prior_factor(model.kernel_matrix(), jitter)
             self._added = prior_arrays(model, U)
         left = NotFollowed(model, U)
-        self._scales = [own.scale(priors[problem.number(own)]) for own in problem.groups]
+        scales = [own.scale(priors[problem.number(own)]) for own in problem.groups]
         self._groups = [
-            GroupProcess(model, own, s, left)
-            for own, s in zip(problem.groups, self._scales, strict=True)
+            GroupProcess(model, own, s, left) for own, s in zip(problem.groups, scales, strict=True)
         ]
-
-    def T(self, g: int) -> np.ndarray:
-        """(n_weights, n_weights) of the full fit of a group: |row T|² is the posterior variance."""
-        return self._scales[g][:, None] * inverse(self._triangles[g])
+        self.T = [s[:, None] * inverse(R) for s, R in zip(scales, found, strict=True)]
 
     def deviations(
-        self, g: int, structure: Structure, rows: Rows, T: np.ndarray
+        self,
+        g: int,
+        structure: Structure,
+        environments: Environments,
+        rows: Rows,
+        T: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """(n,) standard deviations, by measure, of the values that these rows are of; T
-        (n_weights, n_weights): |row T|² is the posterior variance."""
+        """(n,) standard deviations, by measure, of the values that these rows of a structure are
+        of; T as above, of a fit that has not seen it or of the full one."""
         of_rows = norms(rows.K @ T)
-        environments = self._problem.model.environments(structure)
         prior = self._groups[g].prior(structure, environments, rows)
         return {VARIANCE: np.sqrt(of_rows + prior), RIGIDITY: np.sqrt(of_rows)}
 
@@ -145,7 +150,7 @@ class TargetVariances:
             arrays[f"{name}.scale"] = np.max([self._groups[g].scale for g in own], axis=0)
             for g in own:
                 if not problem.targets[h].per_atom:
-                    P = self._groups[g].posterior_of_structures(self.T(g))
+                    P = self._groups[g].posterior_of_structures(self.T[g])
                     arrays[f"{name}.posterior"] = P
                     continue
                 for a in problem.groups[g].species:
@@ -159,15 +164,14 @@ class TargetVariances:
         energies."""
         problem = self._problem
         shape = len(problem.targets), len(problem.model.species)
-        posteriors = [self.T(g) for g in range(len(problem.groups))]
 
         def largest(structure: Structure) -> np.ndarray:
-            found = np.zeros(shape)
+            found, environments = np.zeros(shape), problem.model.environments(structure)
             for g, rows in enumerate(problem.rows(structure)):
                 h = problem.number(problem.groups[g])
                 if not problem.targets[h].per_atom or not len(rows.y):
                     continue
-                own = self.deviations(g, structure, rows, posteriors[g])[VARIANCE]
+                own = self.deviations(g, structure, environments, rows, self.T[g])[VARIANCE]
                 np.maximum.at(found[h], rows.species, np.where(rows.K.any(axis=1), own, 0.0))
             return found
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What [uncertainty] adds to [[targets]]: committees on the blocks of structures, variances, and
-their calibration, each on labels of its own (docs/theory.md eq. 25n to 25p)."""
+their calibration, each on labels of its own (docs/theory.md eq. 25n to 25q)."""
 
 from __future__ import annotations
 
@@ -122,13 +122,12 @@ def measured_targets(
     own = problem.settings.uncertainty
     assert own is not None
     C, has = own.committee, members_of(own, blocks.n_blocks)
-    variances, of_full = None, list[np.ndarray]()
+    variances = None
     if own.variance and places:
         with ranks.together():
             variances = TargetVariances(problem, fits.priors, [part.R for part in fits.parts])
-            of_full = [variances.T(g) for g in range(len(problem.groups))]
     full = [
-        SomeFit(weights, part.members, None if variances is None else of_full[g])
+        SomeFit(weights, part.members, None if variances is None else variances.T[g])
         for g, (weights, part) in enumerate(zip(fits.weights, fits.parts, strict=True))
     ]
 
@@ -191,6 +190,7 @@ def _found(
 
     def found(structure: Structure) -> Found:
         own: Found = {}
+        environments = problem.model.environments(structure) if variances else None
         for g, (group, rows) in enumerate(
             zip(problem.groups, problem.rows(structure), strict=True)
         ):
@@ -201,7 +201,8 @@ def _found(
             error = rows.y - rows.C @ fits.priors[h].mean - rows.K @ fit.weights
             sigmas = {COMMITTEE: spread(rows.K @ fit.members.T)} if len(fit.members) else {}
             if variances is not None and fit.T is not None:
-                sigmas |= variances.deviations(g, structure, rows, fit.T)
+                assert environments is not None
+                sigmas |= variances.deviations(g, structure, environments, rows, fit.T)
             kinds = kinds_of(problem.targets[h], problem.model.species)
             for a in np.unique(rows.species).tolist():
                 of = rows.species == a

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,16 @@ def columns_of_center(model: TrainingModel, a: int) -> np.ndarray:
         np.arange(own.columns.start, own.columns.stop)
         for own in sparse_sets(model)
         if own.term.serves(own.a, a)
+    ]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+
+def columns_of_terms(model: TrainingModel, terms: Collection[int]) -> np.ndarray:
+    """The columns of weights of all sparse sets of these terms."""
+    found = [
+        np.arange(own.columns.start, own.columns.stop)
+        for own in sparse_sets(model)
+        if own.term.index in terms
     ]
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 

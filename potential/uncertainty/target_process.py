@@ -13,10 +13,10 @@ from potential.errors import SoapGprError
 from potential.model import Environments, Model
 from potential.model.targets import atom_weights
 from potential.terms import TrainingModel
-from potential.terms.feature_term import FeatureTerm
 from potential.uncertainty.prior import prior_atoms, prior_energy
 from potential.uncertainty.projected_process import (
     NotFollowed,
+    columns_of_terms,
     norms,
     require_all_features,
     rigidity,
@@ -35,11 +35,8 @@ class TargetPrior:
         self._model, self._scale, self._left = model, scale, left
         self._s = np.zeros(model.n_weights)
         for own in sparse_sets(model):
-            if not isinstance(own.term, FeatureTerm):
-                continue  # sets of pairs and triplets are no species, and targets do not use them
-            t = own.term.index
-            shared = "centers" in model.terms[t]
-            self._s[own.columns] = scale[:, t].max() if shared else scale[own.a, t]
+            served = [own.term.serves(own.a, a) for a in range(len(model.species))]
+            self._s[own.columns] = scale[served, own.term.index].max(initial=0.0)
 
     def of_atoms(self, environments: Environments, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
         """(n,) of these atoms (n,), whose kernels with all sparse points are the rows (n, M)."""
@@ -114,10 +111,9 @@ class TargetProcess:
 
     def _columns(self, h: int) -> np.ndarray:
         """Places among all weights of those of the terms that a target uses."""
-        names = self._model.arrays
-        found = [
-            np.arange(own.columns.start, own.columns.stop)
-            for own in sparse_sets(self._model)
-            if f"target{h}.term{own.term.index}.weights.{own.a}" in names
+        used = [
+            own.index
+            for own in self._model.own_terms
+            if f"target{h}.term{own.index}.weights.0" in self._model.arrays
         ]
-        return np.concatenate(found)
+        return columns_of_terms(self._model, used)
