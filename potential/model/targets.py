@@ -48,6 +48,19 @@ class Target:
     species: tuple[int, ...] | None = None  # atoms that have a value; None: all
     weights: Weights = None  # of atoms in the sum or mean
     kernel: TargetKernel | None = None  # between structures; None: atoms have parts of it
+    rank: int = 0  # 1 of a vector, 2 or 3 of a tensor
+    symmetric: bool = True  # of a tensor
+    basis: int | None = None  # of a vector or tensor: which of the model's tensor bases
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one value: () of a scalar, else 3 as often as there are indices."""
+        return (3,) * self.rank
+
+    @property
+    def n_components(self) -> int:
+        """Cartesian ones."""
+        return 3**self.rank
 
     def value(
         self, of_atoms: np.ndarray, species: np.ndarray, columns: Mapping[str, np.ndarray]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ase.calculators.calculator import all_properties
 
@@ -26,6 +26,18 @@ from potential.schema import (
 )
 from potential.schema.settings import REQUIRED
 from potential.settings.target_kernels import DENSITY, SPECTRA, SUM, TargetKernelSettings
+from potential.settings.target_tensors import (
+    RANK,
+    SCALAR,
+    TENSOR,
+    check_given,
+    tensor_features,
+    tensor_kind,
+    tensor_points,
+    tensor_rank,
+    tensor_symmetry,
+    tensor_zeta,
+)
 from potential.settings.terms import ALCHEMICAL, KernelTermSettings, TermSettings
 from potential.species import species_number
 from potential.structures.labels import LARGEST
@@ -34,7 +46,7 @@ from potential.structures.target_labels import TargetLabel
 MEANS = ("species", "zero")
 _LEAST, _MOST = 1e-10, 1e10
 # Names that ASE, extended XYZ or i-PI give to something else.
-_PER_ATOM, _OF_STRUCTURES = {"charges", "magmoms"}, {"magmom"}
+_PER_ATOM, _OF_STRUCTURES, _VECTORS = {"charges", "magmoms"}, {"magmom"}, {"dipole"}
 _TAKEN = {*all_properties, "numbers", "positions", "cell", "pbc", "species", "pos", "raw", "virial"}
 _TAKEN |= {"force", "total_energy", "combined", "targets"}  # labels and objectives of a search
 _TAKEN |= {"config_type", "momenta", "masses", "tags", "bead", "Z"}
@@ -62,6 +74,12 @@ class TargetSettings(Settings):
             help="expected error of a label, in its unit",
         ),
     )
+    kind: str = tensor_kind()
+    rank: int | None = tensor_rank()
+    symmetric: bool = tensor_symmetry()
+    n_sparse: int | Mapping[str, int] = tensor_points()
+    zeta: int = tensor_zeta()
+    n_features: int | None = tensor_features()
     column: int | None = setting(
         None, Integer(0, 1000, help="which column of a label that has several, the first is 0")
     )
@@ -129,10 +147,17 @@ class TargetSettings(Settings):
         ),
     )
 
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """Without keys that would say nothing of this kind."""
+        values = super().given(values, place)
+        check_given(values, place)
+        return values
+
     def check(self) -> None:
         if not re.fullmatch(r"[A-Za-z]\w{0,63}", self.name, re.ASCII):
             raise self.error("name", "a word of letters, digits and _")
-        if self.name in _TAKEN - (_PER_ATOM if self.per_atom else _OF_STRUCTURES):
+        if self.name in _TAKEN - self._may_be_called():
             raise self.error("name", "another one, as it has a meaning of its own")
         if self.name.endswith("_uncertainty"):
             raise self.error("name", "another one, as results call errors of others so")
@@ -148,6 +173,19 @@ class TargetSettings(Settings):
             raise self.error("weights", "another column, as ASE takes this one for a result")
         if self.kernel is not None:
             self._check_kernel(self.kernel)
+
+    def _may_be_called(self) -> set[str]:
+        """Names of ASE's results that mean the same."""
+        if self.kind == SCALAR:
+            return _PER_ATOM if self.per_atom else _OF_STRUCTURES
+        return _VECTORS if self.n_indices == 1 and not self.per_atom else set()
+
+    @property
+    def n_indices(self) -> int:
+        """0 of a scalar, 1 of a vector, the rank of a tensor."""
+        if self.kind == TENSOR:
+            return RANK if self.rank is None else self.rank
+        return 0 if self.kind == SCALAR else 1
 
     def _check_kernel(self, kernel: TargetKernelSettings) -> None:
         if self.per_atom:
@@ -169,7 +207,8 @@ class TargetSettings(Settings):
         """Where the files have it."""
         numbers = tuple(map(species_number, self.species))
         weights = self.weights if isinstance(self.weights, str) else None
-        return TargetLabel(self.name, self.key, self.column, self.per_atom, numbers, weights)
+        own = (self.name, self.key, self.column, self.per_atom, numbers, weights)
+        return TargetLabel(*own, self.n_indices, self.symmetric)
 
 
 def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]) -> None:

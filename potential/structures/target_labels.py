@@ -26,6 +26,8 @@ class TargetLabel:
     per_atom: bool = True  # a row for each atom, else one for the structure
     species: tuple[int, ...] = ()  # atoms that are asked for, by their numbers; none: all
     weights: str | None = None  # the column that says how much each atom counts
+    rank: int = 0  # 1 of a vector, 2 or 3 of a tensor
+    symmetric: bool = True  # of a tensor
 
 
 def read_targets(
