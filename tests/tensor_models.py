@@ -5,8 +5,8 @@ import json
 
 import ase
 import numpy as np
-
 from models import random_structure
+
 from potential import _core
 from potential.model import Model
 from potential.model.targets import Target
@@ -60,7 +60,7 @@ def with_tensors(model, targets=TARGETS, zeta=3, n_sparse=7, n_features=40, seed
 
 def products(n_channels, lam, sigma):
     """All (l, q, l', q') of a density that couple to λ and σ."""
-    every = [(l, q) for l, n in enumerate(n_channels) for q in range(n)]  # noqa: E741
+    every = [(l, q) for l, n in enumerate(n_channels) for q in range(n)]
     return np.array(
         [
             (*one, *two)
@@ -77,7 +77,7 @@ def products(n_channels, lam, sigma):
 def slow_psi_hat(model: Model, term: int, c: np.ndarray, norm, part: Part, kept: np.ndarray):
     """ψ̂ (N, F, 2λ + 1) of densities c (N, n_density), one coefficient after the other."""
     n_channels, begin, blocks = model.terms[term]["n_channels"], 0, []
-    for l, n in enumerate(n_channels):  # noqa: E741
+    for l, n in enumerate(n_channels):
         size = (2 * l + 1) * n
         blocks.append(c[:, begin : begin + size].reshape(len(c), 2 * l + 1, n))
         begin += size
@@ -132,7 +132,7 @@ def slow_tensors(model: Model, atoms: ase.Atoms) -> list[np.ndarray]:
 def _scalar(model, term, c):
     """p̂ and |p| of densities: all products, eq. (5)."""
     n_channels, begin, columns = model.terms[term]["n_channels"], 0, []
-    for l, n in enumerate(n_channels):  # noqa: E741
+    for l, n in enumerate(n_channels):
         size = (2 * l + 1) * n
         own = c[:, begin : begin + size].reshape(len(c), 2 * l + 1, n)
         p = np.einsum("nmq,nmk->nqk", own, own) / np.sqrt(2 * l + 1)

@@ -4,12 +4,12 @@
 import ase
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
-
 from models import random_model, random_structure
 from numerical import numerical_forces, numerical_virial
-from potential import SoapGprError
+from scipy.spatial.transform import Rotation
 from tensor_models import TARGETS, products, slow_tensors, with_tensors
+
+from potential import SoapGprError
 
 RANKS = {target.name: target.rank for target in TARGETS}
 
@@ -133,7 +133,7 @@ def test_energies_and_forces_are_those_without_tensors(model, atoms):
 
 
 def test_gradients_of_what_is_no_vector_of_structures_are_refused(model, atoms):
-    with pytest.raises(SoapGprError, match="no vector or tensor of structures 'dipol'.*dipole"):
+    with pytest.raises(SoapGprError, match=r"no vector or tensor of structures 'dipol'.*dipole"):
         model.gradients("dipol", atoms)
     with pytest.raises(SoapGprError, match="'shielding' to differentiate"):
         model.gradients("shielding", atoms)
