@@ -147,5 +147,5 @@ def test_real_tensors_are_read():
 @pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data")
 def test_real_shieldings_are_not_symmetric():
     label = TargetLabel("cs", "cs_tensor", rank=2)
-    with pytest.raises(SoapGprError, match="antisymmetric part.*expected.*or symmetric = false"):
+    with pytest.raises(SoapGprError, match=r"antisymmetric part.*expected.*or symmetric = false"):
         read_data_set([f"{DATA / 'ShiftML3_tensors/test.xyz'}@:10"], targets=[label])
