@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Learning curves of dipoles, polarizabilities, hyperpolarizabilities and shielding tensors, and of
+energies beside them, on held-out structures.
+
+Errors are of the spherical components of each λ, in % of how much these vary over the test
+structures: of λ = 0 the standard deviation, else the root mean square (docs/theory.md eq. 26e).
+All targets of a set are in one model. Curves are means over random choices of training structures.
+
+  python benchmarks/accuracy/tensors.py --json tensors.json --plot docs/images/tensors.svg
+  python benchmarks/accuracy/tensors.py --sets zundel --quick
+  python benchmarks/accuracy/tensors.py --sets zundel --validation --term '{"cutoff": 4.0}' \\
+      --target '{"zeta": 3}'
+
+--validation shows errors of validation structures, on which the settings of tensor_sets.py were
+chosen; --term and --target change these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import cpu_seconds, describe, machine, pin_to_one_core, table
+
+pin_to_one_core()
+
+import numpy as np  # noqa: E402
+from tensor_sets import SETS, Frames, TensorSet  # noqa: E402
+
+from potential import fit  # noqa: E402
+from potential.model import Model  # noqa: E402
+from potential.model.targets import Target  # noqa: E402
+from potential.tensors.spherical import parts_of, places, to_spherical  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+PUBLISHED = {("zundel", "dipole"): 0.5}  # %, README of TENSOAP: 0.003 of 0.675 a.u.
+Errors = dict[str, dict[str, float]]  # by what they are of: % of what varies, and in its unit
+
+
+def main() -> None:
+    arguments = options().parse_args()
+    results: dict[str, Any] = {}
+    if arguments.json and Path(arguments.json).exists():
+        results = json.loads(Path(arguments.json).read_text())["sets"]
+    for name in arguments.sets:
+        if name not in results:
+            results[name] = learn(name, arguments)
+            if arguments.json:
+                content = {"machine": machine(["ase", "scipy"]), "sets": results}
+                Path(arguments.json).write_text(json.dumps(content, indent=1) + "\n")
+        print(f"{SETS[name].title}\n\n{table_of(results[name])}\n", flush=True)
+    print(describe(machine(["ase", "scipy"])))
+    if arguments.plot:
+        from tensor_plot import plot
+
+        plot({name: results[name] for name in arguments.sets}, PUBLISHED, arguments.plot)
+
+
+def learn(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The curves of one set."""
+    own = SETS[name]
+    sizes = tuple(arguments.sizes or (own.sizes[:2] if arguments.quick else own.sizes))
+    if not (arguments.data / "water_tensors").exists():
+        raise SystemExit(f"{arguments.data / 'water_tensors'} was not found: see --data")
+    pool, validation, test = own.read(arguments.data)
+    test = validation if arguments.validation else test
+    settings = settings_of(own, arguments)
+    curves: dict[str, list[dict[str, Any]]] = {}
+    seconds = []
+    for n in sizes:
+        found = []
+        for repeat in range(1 if n == len(pool) else arguments.repeats or own.repeats):
+            drawn = np.random.default_rng(1 + repeat).permutation(len(pool))[:n]
+            model, spent = trained(settings, [pool[k] for k in drawn])
+            seconds.append(spent)
+            found.append(errors_of(model, test, own))
+            print(f"{name}, {n}: {seconds[-1]:.0f} s, {found[-1]}", file=sys.stderr, flush=True)
+        for what in found[0]:
+            percent = [one[what]["percent"] for one in found]
+            rmse = [one[what]["rmse"] for one in found]
+            curves.setdefault(what, []).append({"percent": percent, "rmse": rmse})
+    return {
+        "sizes": sizes,
+        "n_test": len(test),
+        "settings": settings,
+        "seconds": seconds[-1],
+        "curves": curves,
+    }
+
+
+def settings_of(own: TensorSet, arguments: argparse.Namespace) -> dict[str, Any]:
+    targets = []
+    for name, target in own.targets.items():
+        if arguments.targets and name not in arguments.targets:
+            continue
+        tensor = {**own.basis, **arguments.target} if "kind" in target else {}
+        noise = arguments.noise.get(name, target["noise"])
+        targets.append({"name": name, **target, **tensor, "noise": noise})
+    return {"terms": [{**own.term, **arguments.term}], "targets": targets}
+
+
+def trained(settings: Mapping[str, Any], frames: Frames) -> tuple[Model, float]:
+    """The model, and the CPU seconds of its fit."""
+    models: list[Model] = []
+    spent = cpu_seconds(lambda: models.append(fit(settings, train=frames, progress=False).model))
+    return models[0], spent
+
+
+def errors_of(model: Model, test: Frames, own: TensorSet) -> Errors:
+    """Of each λ of each target, of Cartesian components together, and of atoms by species."""
+    found: Errors = {}
+    predicted = [model.evaluate(atoms, forces=False).properties for atoms in test]
+    for target in model.targets:
+        key = own.targets[target.name]["key"]
+        if not target.per_atom:
+            y = np.array([atoms.info[key] for atoms in test])
+            found |= _errors(target, y, np.array([one[target.name] for one in predicted]), "")
+            continue
+        y = np.concatenate([atoms.arrays[key] for atoms in test])
+        of = np.concatenate([atoms.get_chemical_symbols() for atoms in test])
+        values = np.concatenate([one[target.name] for one in predicted])
+        known = np.isfinite(values.reshape(len(y), -1)).all(axis=1)
+        for species in np.unique(of[known]):
+            some = known & (of == species)
+            found |= _errors(target, y[some], values[some], f" of {species}")
+    return found
+
+
+def _errors(target: Target, y: np.ndarray, values: np.ndarray, of: str) -> Errors:
+    """y, values (n, ...) of one kind."""
+    name = f"{target.name}{of}"
+    if not target.rank:
+        return {name: _error(y, values, y - y.mean())}
+    T, predicted = (x.reshape(len(y), -1) for x in (y, values))
+    mean = np.zeros(T.shape[1])
+    if target.rank == 2:
+        mean = np.eye(3).ravel() * T[:, ::4].mean()
+    found = {f"{name}, Cartesian": _error(T, predicted, T - mean)}
+    t, own = (to_spherical(x, target.rank, target.symmetric) for x in (T, predicted))
+    where = places(target.rank, target.symmetric)
+    for part in parts_of(target.rank, target.symmetric):
+        a, b = t[:, where[part]], own[:, where[part]]
+        found[f"{name}, {part}"] = _error(a, b, a - a.mean() if part.lam == 0 else a)
+    return found
+
+
+def _error(y: np.ndarray, values: np.ndarray, varies: np.ndarray) -> dict[str, float]:
+    rmse = _rms(values - y)
+    return {"percent": 100 * rmse / _rms(varies), "rmse": rmse}
+
+
+def _rms(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(x**2)))
+
+
+def table_of(result: Mapping[str, Any]) -> str:
+    """% by the number of training structures, and the error itself at the last."""
+    rows = []
+    for what, own in result["curves"].items():
+        percent = [f"{np.mean(one['percent']):.3g}" for one in own]
+        rows.append([what, *percent, f"{np.mean(own[-1]['rmse']):.3g}"])
+    head = ["% of what varies", *map(str, result["sizes"]), "RMSE"]
+    foot = f"{result['n_test']} structures predicted; last fit {result['seconds']:.0f} s of CPU"
+    return f"{table(head, rows)}\n{foot}"
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=tuple(SETS))
+    parser.add_argument("--targets", nargs="+", help="some of those of the sets")
+    parser.add_argument("--validation", action="store_true", help="errors of validation structures")
+    parser.add_argument("--term", type=json.loads, default={}, help="JSON for [[terms]]")
+    parser.add_argument("--target", type=json.loads, default={}, help="JSON for [[targets]]")
+    parser.add_argument("--noise", type=json.loads, default={}, help="JSON, by target")
+    parser.add_argument("--sizes", nargs="+", type=int, help="numbers of training structures")
+    parser.add_argument("--repeats", type=int, help="random choices of training structures")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
+    parser.add_argument("--quick", action="store_true", help="the two smallest sizes")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write results; sets that are there are kept"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="write the figure")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
