@@ -132,7 +132,7 @@ SETS = {
         sizes=(25, 50, 100, 200, 400, 700),
         repeats=3,
         term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 300},
-        basis={"n_sparse": 300, "n_features": 400},
+        basis={"n_sparse": 300},
         targets={
             "bond_energy": {**ENERGY, "key": "total_energy", "noise": 1e-4},
             "dipole": {**DIPOLE, "key": "dipole_au", "noise": 1e-5},
@@ -150,7 +150,7 @@ SETS = {
         sizes=(25, 50, 100, 200, 400, 700),
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 500},
-        basis={"n_sparse": 500, "n_features": 400},
+        basis={"n_sparse": 500},
         targets={
             "bond_energy": {**ENERGY, "key": "total_energy", "noise": 1e-3},
             "dipole": {**DIPOLE, "key": "dipole_au", "noise": 3e-4},
@@ -168,7 +168,7 @@ SETS = {
         sizes=(15, 30, 60),
         repeats=3,
         term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
-        basis={"n_sparse": 300, "n_features": 400},
+        basis={"n_sparse": 300},
         targets={"polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 0.1}},
     ),
     "water dipole": TensorSet(
@@ -177,7 +177,7 @@ SETS = {
         sizes=(15, 30, 60),
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
-        basis={"n_sparse": 300, "n_features": 400},
+        basis={"n_sparse": 300},
         targets={"total_dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.05}},
     ),
     "water polarizability": TensorSet(
@@ -186,7 +186,7 @@ SETS = {
         sizes=(15, 30, 60),
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
-        basis={"n_sparse": 300, "n_features": 400},
+        basis={"n_sparse": 300},
         targets={
             "total_polarizability": {
                 **POLARIZABILITY,
@@ -201,7 +201,7 @@ SETS = {
         sizes=(10, 20, 40),
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
-        basis={"n_sparse": 500, "n_features": 400},
+        basis={"n_sparse": 500},
         targets={
             "atomic_dipole": {
                 "kind": "vector",
@@ -217,7 +217,7 @@ SETS = {
         sizes=(12, 25, 50, 100),
         repeats=1,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "n_sparse": 10},
-        basis={"n_sparse": 500, "n_features": 400},
+        basis={"n_sparse": 500},
         targets={
             "shielding": {
                 "kind": "tensor",
