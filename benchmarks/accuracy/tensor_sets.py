@@ -219,13 +219,15 @@ SETS = {
         term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "n_sparse": 10},
         basis={"n_sparse": 500},
         targets={
-            "shielding": {
+            f"shielding_{species}": {
                 "kind": "tensor",
                 "symmetric": False,
+                "species": [species],
                 "key": "cs_tensor",
                 "unit": "ppm",
-                "noise": {"H": 0.5, "C": 3.0},
+                "noise": noise,
             }
+            for species, noise in (("H", 0.5), ("C", 3.0))
         },
     ),
 }

@@ -3,7 +3,7 @@
 energies beside them, on held-out structures.
 
 Errors are of the spherical components of each λ, in % of how much these vary over the test
-structures: of λ = 0 the standard deviation, else the root mean square (docs/theory.md eq. 26e).
+structures: of λ = 0 and energies the standard deviation, else the root mean square.
 All targets of a set are in one model. Curves are means over random choices of training structures.
 
   python benchmarks/accuracy/tensors.py --json tensors.json --plot docs/images/tensors.svg
@@ -33,13 +33,13 @@ import numpy as np  # noqa: E402
 from tensor_sets import SETS, Frames, TensorSet  # noqa: E402
 
 from potential import fit  # noqa: E402
-from potential.model import Model  # noqa: E402
-from potential.model.targets import Target  # noqa: E402
-from potential.tensors.spherical import parts_of, places, to_spherical  # noqa: E402
+from potential.scores.metrics import ALL  # noqa: E402
+from potential.training.fitting import FitResult  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PUBLISHED = {("zundel", "dipole"): 0.5}  # %, README of TENSOAP: 0.003 of 0.675 a.u.
-Errors = dict[str, dict[str, float]]  # by what they are of: % of what varies, and in its unit
+Errors = dict[str, tuple[float, float]]  # by what they are of: % of what varies, and in its unit
+_WHOLE = ("", "λ = 1", "Cartesian", "Cartesian")  # by rank: what errors of all components are of
 
 
 def main() -> None:
@@ -70,19 +70,18 @@ def learn(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     pool, validation, test = own.read(arguments.data)
     test = validation if arguments.validation else test
     settings = settings_of(own, arguments)
-    curves: dict[str, list[dict[str, Any]]] = {}
+    curves: dict[str, list[dict[str, list[float]]]] = {}
     seconds = []
     for n in sizes:
-        found = []
-        for repeat in range(1 if n == len(pool) else arguments.repeats or own.repeats):
+        found: list[Errors] = []
+        for repeat in range(1 if n >= len(pool) else arguments.repeats or own.repeats):
             drawn = np.random.default_rng(1 + repeat).permutation(len(pool))[:n]
-            model, spent = trained(settings, [pool[k] for k in drawn])
+            one, spent = fitted(settings, [pool[k] for k in drawn], test)
+            found.append(one)
             seconds.append(spent)
-            found.append(errors_of(model, test, own))
-            print(f"{name}, {n}: {seconds[-1]:.0f} s, {found[-1]}", file=sys.stderr, flush=True)
+            print(f"{name}, {n} structures: {spent:.0f} s", file=sys.stderr, flush=True)
         for what in found[0]:
-            percent = [one[what]["percent"] for one in found]
-            rmse = [one[what]["rmse"] for one in found]
+            percent, rmse = zip(*(one[what] for one in found), strict=True)
             curves.setdefault(what, []).append({"percent": percent, "rmse": rmse})
     return {
         "sizes": sizes,
@@ -104,58 +103,23 @@ def settings_of(own: TensorSet, arguments: argparse.Namespace) -> dict[str, Any]
     return {"terms": [{**own.term, **arguments.term}], "targets": targets}
 
 
-def trained(settings: Mapping[str, Any], frames: Frames) -> tuple[Model, float]:
-    """The model, and the CPU seconds of its fit."""
-    models: list[Model] = []
-    spent = cpu_seconds(lambda: models.append(fit(settings, train=frames, progress=False).model))
-    return models[0], spent
+def fitted(settings: Mapping[str, Any], train: Frames, test: Frames) -> tuple[Errors, float]:
+    """The errors of a fit on the test frames, and CPU seconds of both."""
+    results: list[FitResult] = []
 
+    def run() -> None:
+        results.append(fit(settings, train=train, test=test, progress=False))
 
-def errors_of(model: Model, test: Frames, own: TensorSet) -> Errors:
-    """Of each λ of each target, of Cartesian components together, and of atoms by species."""
+    spent = cpu_seconds(run)
     found: Errors = {}
-    predicted = [model.evaluate(atoms, forces=False).properties for atoms in test]
-    for target in model.targets:
-        key = own.targets[target.name]["key"]
-        if not target.per_atom:
-            y = np.array([atoms.info[key] for atoms in test])
-            found |= _errors(target, y, np.array([one[target.name] for one in predicted]), "")
-            continue
-        y = np.concatenate([atoms.arrays[key] for atoms in test])
-        of = np.concatenate([atoms.get_chemical_symbols() for atoms in test])
-        values = np.concatenate([one[target.name] for one in predicted])
-        known = np.isfinite(values.reshape(len(y), -1)).all(axis=1)
-        for species in np.unique(of[known]):
-            some = known & (of == species)
-            found |= _errors(target, y[some], values[some], f" of {species}")
-    return found
-
-
-def _errors(target: Target, y: np.ndarray, values: np.ndarray, of: str) -> Errors:
-    """y, values (n, ...) of one kind."""
-    name = f"{target.name}{of}"
-    if not target.rank:
-        return {name: _error(y, values, y - y.mean())}
-    T, predicted = (x.reshape(len(y), -1) for x in (y, values))
-    mean = np.zeros(T.shape[1])
-    if target.rank == 2:
-        mean = np.eye(3).ravel() * T[:, ::4].mean()
-    found = {f"{name}, Cartesian": _error(T, predicted, T - mean)}
-    t, own = (to_spherical(x, target.rank, target.symmetric) for x in (T, predicted))
-    where = places(target.rank, target.symmetric)
-    for part in parts_of(target.rank, target.symmetric):
-        a, b = t[:, where[part]], own[:, where[part]]
-        found[f"{name}, {part}"] = _error(a, b, a - a.mean() if part.lam == 0 else a)
-    return found
-
-
-def _error(y: np.ndarray, values: np.ndarray, varies: np.ndarray) -> dict[str, float]:
-    rmse = _rms(values - y)
-    return {"percent": 100 * rmse / _rms(varies), "rmse": rmse}
-
-
-def _rms(x: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(x**2)))
+    for target in results[0].model.targets:
+        groups = results[0].test_property_errors[target.name]
+        parts = [group for group in groups if group.startswith("lambda=")]
+        for group in [ALL, *parts]:
+            what = group.replace("lambda=", "λ = ") if group != ALL else _WHOLE[target.rank]
+            own = groups[group]
+            found[f"{target.name}, {what}" if what else target.name] = own.percent, own.rmse
+    return found, spent
 
 
 def table_of(result: Mapping[str, Any]) -> str:

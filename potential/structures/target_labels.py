@@ -158,7 +158,9 @@ def target_notes(
         for values, own in zip(found, numbers, strict=True):
             if label.name in values:
                 asked = np.isin(own, label.species) if label.per_atom and label.species else True
-                missing += int(np.count_nonzero(np.isnan(values[label.name]) & asked))
+                absent = np.isnan(values[label.name])
+                absent = absent.any(axis=-1) if label.rank else absent
+                missing += int(np.count_nonzero(absent & asked))
         if 0 < without < len(found):
             notes.append(
                 f"target {label.name}: {without} of {len(found)} structures have no {label.key!r}"
