@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,69 +33,59 @@ from potential.tensors.products import products  # noqa: E402
 from potential.tensors.spherical import Part, places, to_spherical  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-SOAP = {
-    "monomer": {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3},
-    "zundel": {"cutoff": 5.0, "n_max": 8, "l_max": 5, "atom_sigma": 0.3},
-}
+SETS = ("monomer", "zundel")
+SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4}
+ATOM_SIGMAS = (0.3, 0.4, 0.5)
 TARGETS = {
     "dipole": ("dipole_au", 1, Part(1, 1)),
     "polarizability": ("polarizability_au", 2, Part(2, 1)),
 }
-NORMS = ("eq. (26a)", "H 56")
-SIZES, N_VALIDATION, N_TEST = (100, 200, 400, 700), 100, 200
-REGULARISERS = np.geomspace(1e-12, 1e-2, 21)  # of the mean of the kernel's diagonal
+NORMS = ("the power spectrum", "ψ itself")
+SIZES, REPEATS, N_VALIDATION, N_TEST = (100, 200, 400, 700), 3, 100, 200
+REGULARISERS = np.geomspace(1e-11, 1e-3, 17)  # of the mean of the kernel's diagonal
 ZETA = 2
 BLOCK = 50  # structures
 
 
 def main() -> None:
     arguments = options().parse_args()
-    results = []
-    for name in arguments.sets:
-        frames = ase.io.read(arguments.data / "water_tensors" / f"{name}.xyz", ":")
-        order = np.random.default_rng(0).permutation(len(frames))
-        frames = [frames[k] for k in order[: N_TEST + N_VALIDATION + arguments.sizes[-1]]]
-        soap = {**SOAP[name], **arguments.soap}
-        model = SoapDescriptor(**soap).fit(frames)._model()
-        for target, (key, rank, part) in TARGETS.items():
-            if target not in arguments.targets:
-                continue
-            t = to_spherical(
-                np.array([atoms.info[key] for atoms in frames]).reshape(-1, 3**rank), rank
-            )
-            t = t[:, places(rank)[part]]
-            for norm, K in zip(NORMS, kernels(model, frames, part, arguments.zeta), strict=True):
-                errors = curve(K, t, arguments.sizes)
-                results.append(
-                    {
-                        "set": name,
-                        "target": target,
-                        "part": str(part),
-                        "norm": norm,
-                        "sizes": list(arguments.sizes),
-                        "percent": errors,
-                    }
-                )
-                print(results[-1], file=sys.stderr, flush=True)
-    head = ["set", "target", "divided by", *map(str, arguments.sizes)]
+    if not (arguments.data / "water_tensors").exists():
+        raise SystemExit(f"{arguments.data / 'water_tensors'} was not found: see --data")
+    every = [(name, sigma) for name in arguments.sets for sigma in arguments.atom_sigma]
+    results = [own for name, sigma in every for own in of_set(name, sigma, arguments)]
+    head = [
+        "% of the rms",
+        "",
+        "atom_sigma",
+        "divided by the length of",
+        *map(str, arguments.sizes),
+    ]
     rows = [
-        [
-            own["set"],
-            f"{own['target']}, {own['part']}",
-            own["norm"],
-            *(f"{e:.3g}" for e in own["percent"]),
-        ]
+        [own["set"], own["target"], str(own["atom_sigma"]), own["norm"], *own["percent"]]
         for own in results
     ]
-    information = machine()
-    emit(
-        f"{describe(information)}\n\n{table(head, rows)}",
-        {"machine": information, "results": results},
-        arguments.json,
-    )
+    information = machine(["ase", "scipy"])
+    result = {"machine": information, "soap": SOAP, "zeta": ZETA, "results": results}
+    emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
 
 
-def kernels(model, frames: Sequence[Any], part: Part, zeta: int) -> list[np.ndarray]:
+def of_set(name: str, sigma: float, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The curves of one set, of each target with either norm."""
+    frames = ase.io.read(arguments.data / "water_tensors" / f"{name}.xyz", ":")
+    order = np.random.default_rng(0).permutation(len(frames))
+    frames = [frames[k] for k in order[: N_TEST + N_VALIDATION + arguments.sizes[-1]]]
+    model = SoapDescriptor(**SOAP, atom_sigma=sigma).fit(frames)._model()
+    for target, (key, rank, part) in TARGETS.items():
+        T = np.array([atoms.info[key] for atoms in frames]).reshape(len(frames), 3**rank)
+        t = to_spherical(T, rank)[:, places(rank)[part]]
+        for norm, K in zip(NORMS, kernels(model, frames, part), strict=True):
+            percent = curve(K, t, arguments.sizes)
+            own = {"set": name, "target": f"{target}, {part}", "atom_sigma": sigma, "norm": norm}
+            yield {**own, "sizes": list(arguments.sizes), "percent": percent}
+            print(f"{own}: {percent}", file=sys.stderr, flush=True)
+
+
+def kernels(model, frames: Sequence[Any], part: Part) -> list[np.ndarray]:
     """K (n (2λ + 1), n (2λ + 1)) between structures of the same composition, Σ_ij k(i, j) of eq.
     (26b), with either norm."""
     kept = products(model.terms[0]["n_channels"], part)
@@ -116,7 +106,7 @@ def kernels(model, frames: Sequence[Any], part: Part, zeta: int) -> list[np.ndar
             I = slice(i, i + BLOCK)
             for j in range(0, i + 1, BLOCK):
                 J = slice(j, j + BLOCK)
-                scalar = np.einsum("iaf,jbf->iajb", x[I], x[J], optimize=True) ** (zeta - 1)
+                scalar = np.einsum("iaf,jbf->iajb", x[I], x[J], optimize=True) ** (ZETA - 1)
                 own = np.tensordot(y[I], y[J], axes=(2, 2))  # (i, a, u, j, b, v)
                 for K, s in zip(found, (1, of[I, :, None, None] * of[J]), strict=True):
                     K[I, :, J] += np.einsum("iaujbv,iajb->iujv", own, scalar * s, optimize=True)
@@ -127,30 +117,31 @@ def kernels(model, frames: Sequence[Any], part: Part, zeta: int) -> list[np.ndar
 
 
 def curve(K: np.ndarray, t: np.ndarray, sizes: Sequence[int]) -> list[float]:
-    """Errors on the first N_TEST structures, in % of the rms, by the number of those trained on."""
-    size = t.shape[1]
+    """Errors on the first N_TEST structures, in % of the rms, by the number of those trained on:
+    means over random choices of these."""
     test, validation, pool = np.split(np.arange(len(t)), [N_TEST, N_TEST + N_VALIDATION])
-    rows = np.arange(K.shape[0]).reshape(-1, size)
-    scale = np.mean(np.diag(K))
     errors = []
     for n in sizes:
-        train = rows[pool[:n]].ravel()
-        best, found = np.inf, np.nan
-        for alpha in REGULARISERS:
-            try:
-                factor = cho_factor(K[np.ix_(train, train)] + alpha * scale * np.eye(len(train)))
-            except np.linalg.LinAlgError:
-                continue
-            w = cho_solve(factor, t[pool[:n]].ravel())
-            of = [
-                rms(K[rows[own].ravel()][:, train] @ w - t[own].ravel()) / rms(t[own])
-                for own in (validation, test)
-            ]
-            if of[0] < best:
-                best, found, chosen = *of, alpha
-        errors.append(100 * found)
-        print(n, chosen, 100 * best, 100 * found, file=sys.stderr)
+        drawn = [np.random.default_rng(1 + k).permutation(pool)[:n] for k in range(REPEATS)]
+        drawn = drawn[: 1 if n == len(pool) else REPEATS]
+        errors.append(np.mean([100 * error(K, t, own, validation, test) for own in drawn]))
     return errors
+
+
+def error(K: np.ndarray, t: np.ndarray, train, validation, test) -> float:
+    """Of the test structures, with the regulariser that is best for the validation structures."""
+    rows = np.arange(len(K)).reshape(t.shape)
+    own, y, scale = rows[train].ravel(), t[train].ravel(), np.mean(np.diag(K))
+    found = []
+    for alpha in REGULARISERS:
+        factor = cho_factor(K[np.ix_(own, own)] + alpha * scale * np.eye(len(own)))
+        w = cho_solve(factor, y)
+        of_both = (
+            rms(K[np.ix_(rows[some].ravel(), own)] @ w - t[some].ravel()) / rms(t[some])
+            for some in (validation, test)
+        )
+        found.append(tuple(of_both))
+    return min(found)[1]
 
 
 def rms(x: np.ndarray) -> float:
@@ -158,16 +149,13 @@ def rms(x: np.ndarray) -> float:
 
 
 def options() -> argparse.ArgumentParser:
-    import json
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", nargs="+", choices=tuple(SOAP), default=tuple(SOAP))
-    parser.add_argument("--targets", nargs="+", choices=tuple(TARGETS), default=tuple(TARGETS))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
-    parser.add_argument("--zeta", type=int, default=ZETA)
-    parser.add_argument("--soap", type=json.loads, default={})
+    parser.add_argument("--atom-sigma", nargs="+", type=float, default=ATOM_SIGMAS)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
     add_output_option(parser)
     return parser

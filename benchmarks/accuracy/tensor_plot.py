@@ -28,7 +28,7 @@ def plot(results: Mapping[str, Any], published: Mapping[tuple[str, str], float],
     panels = {title: [own for own in names if own in results] for title, names in PANELS.items()}
     panels = {title: names for title, names in panels.items() if names}
     n_rows = -(-len(panels) // COLUMNS)
-    figure = Figure(figsize=(4.0 * COLUMNS, 3.9 * n_rows), layout="constrained")
+    figure = Figure(figsize=(4.0 * COLUMNS, 4.3 * n_rows), layout="constrained")
     grid = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
     for axes, (title, names) in zip(grid, panels.items(), strict=False):
         for name in names:
@@ -69,7 +69,7 @@ def _draw(axes: Axes, result: Mapping[str, Any]) -> None:
 
 def _finish(axes: Axes, title: str, sizes: list[int]) -> None:
     axes.set(xscale="log", yscale="log", title=title)
-    axes.set(xlabel="training structures", ylabel="RMSE, % of what varies")
+    axes.set(xlabel="training structures", ylabel="RMSE, % of the deviation")
     axes.set_xticks(sizes, [str(n) for n in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
@@ -79,4 +79,5 @@ def _finish(axes: Axes, title: str, sizes: list[int]) -> None:
         axes.set_yticks([y for y in ticks if low < y < high])
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=6.5, frameon=False)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+    axes.legend(**below, ncols=2, fontsize=7, frameon=False)

@@ -43,7 +43,7 @@ def _molecules(name: str) -> Callable[[Path], Division]:
         frames = []
         for atoms in ase.io.read(data / "water_tensors" / f"{name}.xyz", ":"):
             bare = _bare(atoms)
-            bare.info["total_energy"] = float(atoms.get_potential_energy())
+            bare.info["electronic_energy"] = float(atoms.get_potential_energy())
             bare.info["dipole_au"] = _label(atoms, "dipole_au", 1)
             bare.info["polarizability_au"] = _label(atoms, "polarizability_au", 2)
             bare.info["hyperpolarizability_au"] = _label(atoms, "hyperpolarizability_au", 3)
@@ -134,7 +134,7 @@ SETS = {
         term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 300},
         basis={"n_sparse": 300},
         targets={
-            "bond_energy": {**ENERGY, "key": "total_energy", "noise": 1e-4},
+            "electronic_energy": {**ENERGY, "key": "electronic_energy", "noise": 1e-4},
             "dipole": {**DIPOLE, "key": "dipole_au", "noise": 1e-5},
             "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 1e-3},
             "hyperpolarizability": {
@@ -152,7 +152,7 @@ SETS = {
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 500},
         basis={"n_sparse": 500},
         targets={
-            "bond_energy": {**ENERGY, "key": "total_energy", "noise": 1e-3},
+            "electronic_energy": {**ENERGY, "key": "electronic_energy", "noise": 1e-3},
             "dipole": {**DIPOLE, "key": "dipole_au", "noise": 3e-4},
             "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 3e-3},
             "hyperpolarizability": {

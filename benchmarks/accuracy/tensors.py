@@ -38,7 +38,7 @@ from potential.training.fitting import FitResult  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PUBLISHED = {("zundel", "dipole"): 0.5}  # %, README of TENSOAP: 0.003 of 0.675 a.u.
-Errors = dict[str, tuple[float, float]]  # by what they are of: % of what varies, and in its unit
+Errors = dict[str, tuple[float, float]]  # by what they are of: % of the deviation, and in its unit
 _WHOLE = ("", "λ = 1", "Cartesian", "Cartesian")  # by rank: what errors of all components are of
 
 
@@ -94,9 +94,10 @@ def learn(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def settings_of(own: TensorSet, arguments: argparse.Namespace) -> dict[str, Any]:
     targets = []
-    for name, target in own.targets.items():
-        if arguments.targets and name not in arguments.targets:
-            continue
+    asked = arguments.targets or own.targets
+    if set(asked) - set(own.targets):
+        raise SystemExit(f"--targets: expected some of {', '.join(own.targets)}")
+    for name, target in ((name, own.targets[name]) for name in asked):
         tensor = {**own.basis, **arguments.target} if "kind" in target else {}
         noise = arguments.noise.get(name, target["noise"])
         targets.append({"name": name, **target, **tensor, "noise": noise})
@@ -128,7 +129,7 @@ def table_of(result: Mapping[str, Any]) -> str:
     for what, own in result["curves"].items():
         percent = [f"{np.mean(one['percent']):.3g}" for one in own]
         rows.append([what, *percent, f"{np.mean(own[-1]['rmse']):.3g}"])
-    head = ["% of what varies", *map(str, result["sizes"]), "RMSE"]
+    head = ["% of the deviation", *map(str, result["sizes"]), "RMSE"]
     foot = f"{result['n_test']} structures predicted; last fit {result['seconds']:.0f} s of CPU"
     return f"{table(head, rows)}\n{foot}"
 
