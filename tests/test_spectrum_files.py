@@ -70,9 +70,7 @@ def test_time_step_is_of_the_file_or_given(tmp_path):
     series_files.write_log(tmp_path / "log", values)
     log = read_series(str(tmp_path / "log"), 3, names_of(values))
     assert interval(log, None) == interval(log, 0.5) == 2.0
-    with pytest.raises(
-        SoapGprError, match=r"time step of 0.5 fs in the file and --timestep 1, "
-    ):
+    with pytest.raises(SoapGprError, match=r"time step of 0.5 fs in the file and --timestep 1, "):
         interval(log, 1.0)
     series_files.write_extras(tmp_path / "sim.dipole_0", values)
     extras = read_series(str(tmp_path / "sim.dipole_0"), 3)
