@@ -38,6 +38,7 @@ from ipi_driver.evaluation import Evaluator  # noqa: E402
 from ipi_driver.units import BOHR_PER_ANGSTROM  # noqa: E402
 from potential import fit  # noqa: E402
 from potential.model import Model  # noqa: E402
+from potential.settings.target_tensors import N_FEATURES  # noqa: E402
 
 WATER = Path(__file__).resolve().parents[1] / "examples" / "water"
 POTENTIAL, BOTH = "potential", "potential, dipole and polarizability"
@@ -63,11 +64,13 @@ fix values all ave/time 1 1 1 c_all[*] file values.txt
 """
 
 
-def models(terms: list[int], zetas: list[int]) -> dict[str, Model]:
+def models(arguments: argparse.Namespace) -> dict[str, Model]:
     """The potential alone, and with both targets on each of these terms with each of these ζ."""
     with (WATER / "fit.toml").open("rb") as file:
         settings = tomllib.load(file)
     del settings["data"]
+    # weights cost the same whatever they are, and rows of energies are made at once
+    settings["noise"] = {"force": float("inf"), "virial_per_atom": float("inf")}
     frames = ase.io.read(WATER / "train.xyz", ":")
     rng = np.random.default_rng(0)
     for atoms in frames:
@@ -75,9 +78,9 @@ def models(terms: list[int], zetas: list[int]) -> dict[str, Model]:
         atoms.info["alpha"] += atoms.info["alpha"].T
     own = {"per_atom": False, "noise": 0.1, "unit": "a.u."}
     found = {POTENTIAL: fit(settings, train=frames, progress=False).model}
-    for term in terms:
-        for zeta in zetas:
-            more = own | {"terms": [term], "zeta": zeta}
+    for term in arguments.terms:
+        for zeta in arguments.zetas:
+            more = own | {"terms": [term], "zeta": zeta, "n_features": arguments.features}
             targets = [
                 more | {"name": "dipole", "key": "mu", "kind": "vector"},
                 more | {"name": "polarizability", "key": "alpha", "kind": "tensor"},
@@ -127,12 +130,13 @@ def main() -> None:
     )
     parser.add_argument("--terms", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--zetas", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--features", type=int, default=N_FEATURES, help="of each λ")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=30.0, help="of the client")
     add_output_option(parser)
     arguments = parser.parse_args()
-    found = models(arguments.terms, arguments.zetas)
+    found = models(arguments)
     results = {
         "LAMMPS": in_lammps(found, arguments.rounds, arguments.steps),
         "i-PI's client": in_client(found, arguments.seconds),
