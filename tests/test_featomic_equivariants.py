@@ -2,8 +2,8 @@
 """Equivariant features against featomic's equivariant power spectrum, an independent
 implementation: equal matrices k between environments, for both parities.
 
-featomic's density is ours times (πσ²)^(−3/4), see test_featomic.py. It holds all (q, q') of l <= l',
-for one l both (q, q') and (q', q), so that products of l < l' are our √2 times.
+featomic's density is ours times (πσ²)^(−3/4), see test_featomic.py. It holds all (q, q') of l <= l'
+and for one l both (q, q') and (q', q), so that products of l < l' are ours over √2.
 """
 
 import numpy as np
