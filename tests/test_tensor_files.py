@@ -38,7 +38,7 @@ def targets_of(model, **changes):
         (lambda m: bases_of(m, more=1), "has the unknown key 'more'; a newer soap-gpr may"),
         (lambda m: bases_of(m, parts=[]), "stands on a basis without features of its λ"),
         (lambda m: {"tensor_bases": "[]"}, "list of tensor bases is empty"),
-        (lambda m: {"tensor_bases": "{"}, "list of tensor bases"),
+        (lambda m: {"tensor_bases": "{"}, "incomplete or of the wrong type"),
         (
             lambda m: bases_of(
                 m, parts=[{"lambda": 1, "sigma": 0}, *m.tensor_bases[0]["parts"][1:]]
