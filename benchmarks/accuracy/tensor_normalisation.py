@@ -27,9 +27,8 @@ import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 from scipy.linalg import cho_factor, cho_solve  # noqa: E402
 
-from potential import SoapDescriptor, _core  # noqa: E402
-from potential.model.features import features_of  # noqa: E402
-from potential.tensors.products import products  # noqa: E402
+from potential import SoapDescriptor  # noqa: E402
+from potential.descriptors import equivariants  # noqa: E402
 from potential.tensors.spherical import Part, places, to_spherical  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -74,34 +73,33 @@ def of_set(name: str, sigma: float, arguments: argparse.Namespace) -> Iterator[d
     frames = ase.io.read(arguments.data / "water_tensors" / f"{name}.xyz", ":")
     order = np.random.default_rng(0).permutation(len(frames))
     frames = [frames[k] for k in order[: N_TEST + N_VALIDATION + arguments.sizes[-1]]]
-    model = SoapDescriptor(**SOAP, atom_sigma=sigma).fit(frames)._model()
+    soap = SoapDescriptor(**SOAP, atom_sigma=sigma).fit(frames)
     for target, (key, rank, part) in TARGETS.items():
         T = np.array([atoms.info[key] for atoms in frames]).reshape(len(frames), 3**rank)
         t = to_spherical(T, rank)[:, places(rank)[part]]
-        for norm, K in zip(NORMS, kernels(model, frames, part), strict=True):
+        for norm, K in zip(NORMS, kernels(soap, frames, part), strict=True):
             percent = curve(K, t, arguments.sizes)
             own = {"set": name, "target": f"{target}, {part}", "atom_sigma": sigma, "norm": norm}
             yield {**own, "sizes": list(arguments.sizes), "percent": percent}
             print(f"{own}: {percent}", file=sys.stderr, flush=True)
 
 
-def kernels(model, frames: Sequence[Any], part: Part) -> list[np.ndarray]:
+def kernels(soap: SoapDescriptor, frames: Sequence[Any], part: Part) -> list[np.ndarray]:
     """K (n (2λ + 1), n (2λ + 1)) between structures of the same composition, Σ_ij k(i, j) of eq.
     (26b), with either norm."""
-    kept = products(model.terms[0]["n_channels"], part)
-    environments = [model.environments(atoms) for atoms in frames]
-    p = np.array([features_of(model, 0, own) for own in environments])  # (n, N, n_features)
-    psi = np.array([_core.equivariants(model.core, 0, *part, kept, own) for own in environments])
-    species, n, size = environments[0].species, len(frames), part.size
+    numbers, n, size = frames[0].numbers, len(frames), part.size
     # orders of atoms are the same in all frames of these sets
-    assert all(np.array_equal(own.species, species) for own in environments)
+    assert all(np.array_equal(atoms.numbers, numbers) for atoms in frames)
+    features = equivariants(soap, frames, *part)
+    p = features.scalars.reshape(n, len(numbers), -1)
+    psi = features.values.reshape(n, len(numbers), -1, size)
     # |k(i, i)|_F^½ of what is divided by |p| already, which cancels
     grams = np.einsum("nafu,nafv->nauv", psi, psi)
     lengths = np.sqrt(np.linalg.norm(grams, axis=(2, 3)))
     lengths = np.where(lengths > 1e-12 * lengths.max(), lengths, np.inf)
     found = [np.zeros((n, size, n, size)) for _ in NORMS]
-    for a in np.unique(species):
-        x, y, of = p[:, species == a], psi[:, species == a], 1 / lengths[:, species == a]
+    for z in np.unique(numbers):
+        x, y, of = p[:, numbers == z], psi[:, numbers == z], 1 / lengths[:, numbers == z]
         for i in range(0, n, BLOCK):
             I = slice(i, i + BLOCK)
             for j in range(0, i + 1, BLOCK):
@@ -124,7 +122,7 @@ def curve(K: np.ndarray, t: np.ndarray, sizes: Sequence[int]) -> list[float]:
     for n in sizes:
         drawn = [np.random.default_rng(1 + k).permutation(pool)[:n] for k in range(REPEATS)]
         drawn = drawn[: 1 if n == len(pool) else REPEATS]
-        errors.append(np.mean([100 * error(K, t, own, validation, test) for own in drawn]))
+        errors.append(float(np.mean([100 * error(K, t, own, validation, test) for own in drawn])))
     return errors
 
 

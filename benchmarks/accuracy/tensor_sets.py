@@ -19,8 +19,13 @@ Settings = dict[str, Any]
 
 DIPOLE = {"kind": "vector", "per_atom": False}
 POLARIZABILITY = {"kind": "tensor", "per_atom": False}
-HYPERPOLARIZABILITY = {"kind": "tensor", "rank": 3, "per_atom": False}
-ENERGY = {"per_atom": False, "unit": "eV"}
+HYPERPOLARIZABILITY = {
+    "kind": "tensor",
+    "rank": 3,
+    "per_atom": False,
+    "key": "hyperpolarizability_au",
+}
+ENERGY = {"per_atom": False, "key": "electronic_energy", "unit": "eV"}
 
 
 @dataclass(frozen=True)
@@ -130,36 +135,28 @@ SETS = {
         "water molecule",
         _molecules("monomer"),
         sizes=(25, 50, 100, 200, 400, 700),
-        repeats=3,
-        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 300},
+        repeats=2,
+        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.4, "n_sparse": 300},
         basis={"n_sparse": 300},
         targets={
-            "electronic_energy": {**ENERGY, "key": "electronic_energy", "noise": 1e-4},
+            "electronic_energy": {**ENERGY, "noise": 1e-5},
             "dipole": {**DIPOLE, "key": "dipole_au", "noise": 1e-5},
-            "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 1e-3},
-            "hyperpolarizability": {
-                **HYPERPOLARIZABILITY,
-                "key": "hyperpolarizability_au",
-                "noise": 1e-3,
-            },
+            "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 1e-4},
+            "hyperpolarizability": {**HYPERPOLARIZABILITY, "noise": 1e-4},
         },
     ),
     "zundel": TensorSet(
         "Zundel cation",
         _molecules("zundel"),
         sizes=(25, 50, 100, 200, 400, 700),
-        repeats=3,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 500},
-        basis={"n_sparse": 500},
+        repeats=2,
+        term={"cutoff": 4.0, "n_max": 8, "l_max": 4, "n_sparse": 500},
+        basis={"n_sparse": 300, "zeta": 3},
         targets={
-            "electronic_energy": {**ENERGY, "key": "electronic_energy", "noise": 1e-3},
-            "dipole": {**DIPOLE, "key": "dipole_au", "noise": 3e-4},
-            "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 3e-3},
-            "hyperpolarizability": {
-                **HYPERPOLARIZABILITY,
-                "key": "hyperpolarizability_au",
-                "noise": 1e-2,
-            },
+            "electronic_energy": {**ENERGY, "noise": 1e-4},
+            "dipole": {**DIPOLE, "key": "dipole_au", "noise": 1e-4},
+            "polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 1e-3},
+            "hyperpolarizability": {**HYPERPOLARIZABILITY, "noise": 3e-3},
         },
     ),
     "qm7x": TensorSet(
@@ -167,18 +164,18 @@ SETS = {
         _qm7x,
         sizes=(15, 30, 60),
         repeats=3,
-        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
+        term={"cutoff": 6.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
         basis={"n_sparse": 300},
-        targets={"polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 0.1}},
+        targets={"polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 0.03}},
     ),
     "water dipole": TensorSet(
         "liquid water, dipole",
         _bulk("dipole"),
         sizes=(15, 30, 60),
         repeats=3,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
+        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
         basis={"n_sparse": 300},
-        targets={"total_dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.05}},
+        targets={"total_dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.1}},
     ),
     "water polarizability": TensorSet(
         "liquid water, polarizability",
@@ -187,23 +184,17 @@ SETS = {
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
         basis={"n_sparse": 300},
-        targets={
-            "total_polarizability": {
-                **POLARIZABILITY,
-                "key": "total_polarizability",
-                "noise": 0.05,
-            }
-        },
+        targets={"polarizability": {**POLARIZABILITY, "key": "total_polarizability", "noise": 0.1}},
     ),
     "oxygen dipoles": TensorSet(
         "liquid water, dipoles of O",
         _oxygens,
         sizes=(10, 20, 40),
         repeats=3,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
+        term={"cutoff": 6.0, "n_max": 8, "l_max": 6, "n_sparse": 10},
         basis={"n_sparse": 500},
         targets={
-            "atomic_dipole": {
+            "oxygen_dipole": {
                 "kind": "vector",
                 "species": ["O"],
                 "key": "atomic_dipole",
@@ -216,7 +207,7 @@ SETS = {
         _crystals,
         sizes=(12, 25, 50, 100),
         repeats=1,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "n_sparse": 10},
+        term={"cutoff": 4.0, "n_max": 6, "l_max": 5, "n_sparse": 10},
         basis={"n_sparse": 500},
         targets={
             f"shielding_{species}": {
