@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import ase
 import numpy as np
 
 from potential.errors import SoapGprError
@@ -46,7 +47,7 @@ def symmetric_labels(
                 f"target {label.name}: {label.key!r} was made symmetric: antisymmetric parts were "
                 f"up to {off[worst]:.2g} of the usual size ({source})"
             )
-        found = [_made_symmetric(s, label) for s in found]
+        found = [made_symmetric(s, label) for s in found]
     return found, notes
 
 
@@ -65,7 +66,8 @@ def asymmetry(structures: Sequence[Structure], label: TargetLabel) -> np.ndarray
     return off / np.median(size) if len(size) else off
 
 
-def _made_symmetric(structure: Structure, label: TargetLabel) -> Structure:
+def made_symmetric(structure: Structure, label: TargetLabel) -> Structure:
+    """The structure with the symmetric part of its label, if it has one."""
     T = structure.targets.get(label.name)
     if T is None:
         return structure
@@ -76,3 +78,26 @@ def _projector(label: TargetLabel) -> np.ndarray:
     """B Bᵀ of docs/theory.md eq. (26d), on what is symmetric."""
     B = cartesian(label.rank, True)
     return B @ B.T
+
+
+def tensor_label(frames: Sequence[tuple[ase.Atoms, str]], key: str) -> TargetLabel:
+    """The label of this name as the first frame that has it shows its form: of atoms where it is a
+    column, of rank 1, 2 or 3 by its components; none is taken for symmetric.
+
+    Raises SoapGprError where no frame has it, or it has other numbers of components.
+    """
+    for atoms, source in frames:
+        per_atom = key in atoms.arrays
+        results = atoms.calc.results if atoms.calc is not None else {}
+        value = atoms.arrays[key] if per_atom else atoms.info.get(key, results.get(key))
+        if value is None:
+            continue
+        size = np.size(value) // len(atoms) if per_atom else np.size(value)
+        for rank in (1, 2, 3):
+            if size == 3**rank:
+                return TargetLabel(key, key, per_atom=per_atom, rank=rank, symmetric=False)
+        raise SoapGprError(
+            f"{source}: {key}: found shape {np.shape(value)}, expected 3, 9 or 27 numbers"
+            f"{' for each atom' * per_atom}"
+        )
+    raise SoapGprError(f"{key}: found no frame with it, expected a vector or tensor")
