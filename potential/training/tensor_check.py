@@ -38,6 +38,7 @@ LEAST = 20  # frames with labels in each half, without which there is nothing to
 LEAST_OF_GROUP = 10
 LEAST_OF_ORIGIN = 3  # frames that a shift of origins has to explain
 MOST_TURNED = 50  # frames of which rotations are looked for
+SYMMETRIC = 0.1  # of the largest antisymmetric part, in the median frame of a symmetric label
 OUTLYING = 6.0  # median sizes: what is larger does not train the first models
 ODD = 12.0  # median residuals of the same part and species
 ODD_FRAME = 3.0  # median residuals of frames, the rms of their atoms
@@ -103,7 +104,7 @@ def _symmetric(
 ) -> tuple[TargetLabel, list[Structure], list[Finding]]:
     """The label as most frames have it, symmetric or not, and frames that are not so."""
     off = asymmetry(labelled, label) if label.rank > 1 else np.zeros(0)
-    if label.rank == 1 or (label.rank == 2 and np.median(off) > LARGEST):
+    if label.rank == 1 or (label.rank == 2 and np.median(off) > SYMMETRIC * LARGEST):
         return label, labelled, []
     label = replace(label, symmetric=True)
     bad = [labelled[k] for k in np.argsort(-off).tolist() if off[k] > LARGEST]
