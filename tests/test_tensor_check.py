@@ -83,8 +83,8 @@ def test_units_of_a_config_type_are_found_and_named(tmp_path, capsys, key, ratio
         atoms.info[key] = atoms.info[key] * (ratio if k % 3 == 0 else 1.0)
     [(kind, where, message)], notes = found_in(frames, capsys, tmp_path, key)
     assert (kind, where, notes) == ("label units", list(range(0, N, 3)), [])
-    assert "of config_type new that are" in message and meant in message
-    said = float(message.split("that are ")[1].split(" times")[0])
+    assert message.startswith(f"20 frames of config_type new with {key} ") and meant in message
+    said = float(message.split(f"with {key} ")[1].split(" times what a model of old ")[0])
     assert said == pytest.approx(ratio, rel=0.03)
 
 
@@ -94,7 +94,7 @@ def test_units_of_some_frames_are_found(tmp_path, capsys):
         frames[k].info["mu"] = frames[k].info["mu"] * 3.8
     [(kind, where, message)], _ = found_in(frames, capsys, tmp_path, "mu")
     assert (kind, where) == ("label units", [11, 42])
-    assert message.startswith("2 frames with mu that are 3.") and "data.xyz#" in message
+    assert message.startswith("2 frames with mu 3.") and "data.xyz#" in message
 
 
 @pytest.mark.parametrize("key", ["mu", "alpha", "cs"])
@@ -127,7 +127,8 @@ def test_dipoles_about_the_origin_of_charged_frames_are_found(tmp_path, capsys):
         atoms.info["mu"] = atoms.info["mu"] + atoms.get_center_of_mass()
     [(kind, where, message)], _ = found_in(frames, capsys, tmp_path, "mu")
     assert (kind, where) == ("origin of dipoles", list(range(N)))
-    assert "goes with the place of the frame, 1 for each Å" in message
+    said = message.split("goes with the place of the frame, ")[1].split(" for each Å")[0]
+    assert float(said) == pytest.approx(1.0, abs=0.05)
     assert "take dipoles of charged frames about the centre of mass" in message
 
 
@@ -167,6 +168,22 @@ def test_what_cannot_be_compared_is_said(tmp_path, capsys):
     findings, notes = found_in(frames, capsys, tmp_path, "mu")
     half = "a model of half of the frames does not predict the others"
     assert (findings, notes) == ([], [f"mu was not compared: {half}"])
+
+
+def test_parts_that_are_not_learnt_and_frames_of_other_species_are_said(tmp_path, capsys):
+    frames = frames_of()
+    rng = np.random.default_rng(9)
+    for atoms in frames:
+        A = rng.normal(size=(3, 3))
+        atoms.info["alpha"] = atoms.info["alpha"] + (A - A.T).ravel()
+    frames[17].numbers[0] = 7
+    findings, notes = found_in(frames, capsys, tmp_path, "alpha")
+    assert findings == []
+    assert notes == [
+        "alpha: λ = 1 pseudo was not compared: a model of half of the frames does not predict it "
+        "well enough",
+        "alpha of 1 frame was not compared: its species are not in both halves",
+    ]
 
 
 def test_a_name_that_is_no_tensor_is_refused(tmp_path, capsys):

@@ -16,11 +16,11 @@ import numpy as np
 
 from potential.runtime.progress import Progress, silent
 from potential.structures.check import Finding
-from potential.structures.structure import Structure
+from potential.structures.structure import Structure, symbol
 from potential.structures.target_labels import TargetLabel
 from potential.structures.tensor_labels import LARGEST, asymmetry, made_symmetric
 from potential.tensors.spherical import Part
-from potential.training.tensor_comparison import Comparison
+from potential.training.tensor_comparison import TINY, Comparison
 from potential.training.tensor_faults import (
     SAME_SIZE,
     Compared,
@@ -32,6 +32,7 @@ from potential.training.tensor_faults import (
     is_turned,
     meaning,
     origin_slope,
+    shifted_frames,
 )
 
 LEAST = 20  # frames with labels in each half, without which there is nothing to compare
@@ -45,7 +46,7 @@ ODD_FRAME = 3.0  # median residuals of frames, the rms of their atoms
 ODD_OF_SPREAD = 0.5  # and of the spread of its labels, where the residuals are tiny
 LEAST_ATOMS = 5  # of a species, whose rms says something of the frame
 UNLEARNT, LEARNT = 0.8, 0.6  # of the spread are left of what was not, or was, learnt
-OF_ORIGIN, OF_ORIGIN_OF_ODD = 0.5, 0.9  # share of the residuals that a shift of origins explains
+OF_ORIGIN = 0.5  # share of the squared residuals that a shift of origins explains
 LEAST_SHIFT = 0.05  # of the size of dipoles
 
 
@@ -81,7 +82,9 @@ def tensor_findings(
     first = outlying | {x.structure.source for x in _odd(own, found, outlying)}
     if first > outlying:  # once more without them, which bend what is predicted for others
         found = own.across(halves, first)
-    return findings + list(_explained(own, _odd(own, found, first))), []
+    odd = _odd(own, found, first)
+    notes = _not_compared(own, labelled, found, _usual(found, first))
+    return findings + list(_explained(own, odd)), notes
 
 
 def _named(
@@ -91,11 +94,12 @@ def _named(
     what: str,
     advice: str,
     lead: str = "worst",
+    of: str = "",
 ) -> Finding:
-    """A finding about these frames, of which the first is named."""
+    """A finding about these frames, of which the first is named; of: their group."""
     one = len(frames) == 1
     where = f"{'' if one else f'{lead}: '}{frames[0].source}"
-    message = f"{len(frames)} frame{'s' * (not one)} with {own.label.key} {what} ({where}): "
+    message = f"{len(frames)} frame{'s' * (not one)}{of} with {own.label.key} {what} ({where}): "
     return Finding(kind, message + advice, tuple(s.source for s in frames))
 
 
@@ -127,15 +131,19 @@ def _usual(found: Sequence[Compared], odd: Collection[str]) -> list[Compared]:
 
 
 def _outlying(own: Comparison, structures: Sequence[Structure]) -> set[str]:
-    """Frames with labels so large that a model which learns from them learns nothing else."""
+    """Frames with labels so large that a model which learns from them learns nothing else, by the
+    largest part with directions."""
     T, kinds = own.rows(structures)
     of_frame = np.repeat(np.arange(len(structures)), [len(own.rows([s])[0]) for s in structures])
+    there = np.isfinite(T).all(axis=1)
+    T, kinds, of_frame = T[there], kinds[there], of_frame[there]
+    sizes = [size for part, size in own.parts(T).items() if part.lam > 0]
     found = set[str]()
-    for part, size in own.parts(T).items():
-        for z in np.unique(kinds).tolist() if part.lam > 0 else []:
-            limit = OUTLYING * float(np.nanmedian(size[kinds == z]))
-            far = (kinds == z) & (size > limit) & (limit > 0)
-            found |= {structures[k].source for k in np.unique(of_frame[far]).tolist()}
+    for z in np.unique(kinds).tolist():
+        size = max(sizes, key=lambda x: float(np.median(x[kinds == z])))
+        limit = OUTLYING * float(np.median(size[kinds == z]))
+        far = (kinds == z) & (size > limit) & (limit > 0)
+        found |= {structures[k].source for k in np.unique(of_frame[far]).tolist()}
     return found if len(found) < len(structures) / 4 else set()
 
 
@@ -165,8 +173,9 @@ def _other_units(
             if ratio is None:
                 continue
             advice = meaning(ratio, own.label.rank, [len(x.structure) for x in found])
-            text = f"of {what} {name} that are {ratio:.3g} times what a model of {largest} predicts"
-            findings.append(_named(own, "label units", group, text, advice, "first"))
+            text = f"{ratio:.3g} times what a model of {largest} predicts"
+            of = f" of {what} {name}"
+            findings.append(_named(own, "label units", group, text, advice, "first", of))
             sources = {s.source for s in group}
             structures = [
                 _changed(own, s, s.targets[own.label.name] / ratio) if s.source in sources else s
@@ -273,11 +282,12 @@ def _odd(own: Comparison, found: Sequence[Compared], before: Collection[str]) ->
 
 
 def _how_odd(own: Comparison, x: Compared, scales: dict[tuple[Part, int], _Scale]) -> float:
-    """The largest residual over its limit; those of many atoms together have a closer one."""
+    """The largest residual over its limit, of parts that are learnt; those of many atoms together
+    have a closer one."""
     off, largest = own.parts(x.residual), 0.0
     for (part, z), scale in scales.items():
         residual = off[part][x.kinds == z]
-        if not scale.spread or not len(residual):
+        if scale.left >= LEARNT * scale.spread or not len(residual):
             continue
         limit = max(ODD * scale.usual, ODD_OF_SPREAD * scale.spread)
         largest = max(largest, float(residual.max()) / limit)
@@ -287,28 +297,51 @@ def _how_odd(own: Comparison, x: Compared, scales: dict[tuple[Part, int], _Scale
     return largest
 
 
+def _not_compared(
+    own: Comparison,
+    labelled: Sequence[Structure],
+    found: Sequence[Compared],
+    usual: Sequence[Compared],
+) -> list[str]:
+    """Notes on parts that are not learnt well enough to be judged, and on frames left out."""
+    scales, key = _scales(own, usual), own.label.key
+    least = TINY * max((scale.spread for scale in scales.values()), default=0.0)
+    notes = [
+        f"{key}: {part}{f' of {symbol(z)}' if z else ''} was not compared: a model of half of the "
+        "frames does not predict it well enough"
+        for (part, z), scale in scales.items()
+        if scale.left >= LEARNT * scale.spread > LEARNT * least
+    ]
+    n_left_out = len(labelled) - len(found)
+    if n_left_out:
+        one = n_left_out == 1
+        frames = f"{n_left_out} frame{' was' if one else 's were'}"
+        their = "its" if one else "their"
+        notes.append(f"{key} of {frames} not compared: {their} species are not in both halves")
+    return notes
+
+
 def _explained(own: Comparison, odd: Sequence[Compared]) -> Iterator[Finding]:
     """What odd frames have in common, one finding for each fault."""
     label, left = own.label, list(odd)
-    sized = sorted((x for x in left if is_other_size(x)), key=lambda x: factor([x])[0])
+    if label.rank == 1 and not label.per_atom:
+        shifted, Q = shifted_frames([x for x in left if not x.structure.pbc.any()])
+        if len(shifted) >= LEAST_OF_ORIGIN:
+            yield _of_origin(own, [x.structure for x in shifted], Q)
+            left = [x for x in left if x not in shifted]
+    sized = sorted((x for x in left if is_other_size(x, label.rank)), key=lambda x: factor([x])[0])
     left = [x for x in left if x not in sized]
     for group in _alike(sized):
         s = factor(group)[0]
-        text = f"that are {s:.3g} times what a model of the others predicts"
+        text = f"{s:.3g} times what a model of the others predicts"
         advice = meaning(s, label.rank, [len(x.structure) for x in group])
         yield _named(own, "label units", [x.structure for x in group], text, advice)
-    free = [x for x in left if not x.structure.pbc.any()]
-    if label.rank == 1 and not label.per_atom and len(free) >= LEAST_OF_ORIGIN:
-        Q, share = origin_slope(free)
-        if share > OF_ORIGIN_OF_ODD:
-            yield _of_origin(own, [x.structure for x in free], Q)
-            left = [x for x in left if x not in free]
     turned = [x for x in left[:MOST_TURNED] if is_turned(x, label.rank)]
     for kind, frames, what, advice in (
         (
             "turned labels",
             turned,
-            "that are what a model of the others predicts but for a rotation",
+            "as a model of the others predicts it but for a rotation",
             "look whether they were turned with the frames and belong to them",
         ),
         (

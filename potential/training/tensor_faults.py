@@ -65,12 +65,13 @@ def factor(frames: Sequence[Compared]) -> tuple[float, float]:
     return s, float(np.linalg.norm(y - s * f)) / size if size else 1.0
 
 
-def is_other_size(frame: Compared) -> bool:
+def is_other_size(frame: Compared, rank: int) -> bool:
     """Whether another unit or sign explains the labels of a frame."""
     s, left = factor([frame])
     near = 1 / SAME_SIZE < s < SAME_SIZE
-    # Vectors nearly opposite may as well be turned.
-    most = (EXPLAINED if s > 0 else EXPLAINED_BY_SIGN) * float(np.linalg.norm(frame.residual))
+    # What is odd under inversion and nearly opposite may as well be turned.
+    share = EXPLAINED_BY_SIGN if s < 0 and rank % 2 else EXPLAINED
+    most = share * float(np.linalg.norm(frame.residual))
     return not near and left * float(np.linalg.norm(frame.labels)) < most
 
 
@@ -118,6 +119,18 @@ def origin_slope(frames: Sequence[Compared]) -> tuple[float, float]:
         return 0.0, 0.0
     Q = float(np.sum(X * r)) / square
     return Q, 1 - float(np.sum((r - Q * X) ** 2)) / total
+
+
+def shifted_frames(frames: Sequence[Compared]) -> tuple[list[Compared], float]:
+    """Frames whose residuals are Q q R with the same Q, that of most of them, and Q."""
+    slopes = [origin_slope([own]) for own in frames]
+    Q = float(np.median([slope for slope, _ in slopes])) if slopes else 0.0
+    alike = [
+        own
+        for own, (slope, share) in zip(frames, slopes, strict=True)
+        if share > 1 - EXPLAINED**2 and abs(slope - Q) < EXPLAINED * abs(Q)
+    ]
+    return alike, origin_slope(alike)[0] if alike else 0.0
 
 
 def centre(structure: Structure) -> np.ndarray:
