@@ -2,6 +2,7 @@
 """soap-gpr check --tensor-key: faults of vectors and tensors, and data without any."""
 
 import json
+from pathlib import Path
 
 import ase
 import ase.io
@@ -13,6 +14,8 @@ from scipy.spatial.transform import Rotation
 from potential.cli import main
 from potential.training.tensor_faults import meaning
 
+DATA = Path(__file__).parents[2] / "shared/data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data")
 N = 60
 OXONIUM = [[0.94, 0.0, -0.3], [-0.47, 0.814, -0.3], [-0.47, -0.814, -0.3]]
 
@@ -196,6 +199,27 @@ def test_a_name_that_is_no_tensor_is_refused(tmp_path, capsys):
     assert "nothing: found no frame with it" in capsys.readouterr().err
     assert main(["check", data, "--tensor-key", "five"]) == 1
     assert "data.xyz#0: five: found shape (5,), expected 3, 9 or 27" in capsys.readouterr().err
+
+
+@needs_data
+def test_real_vectors_and_tensors_are_sound(tmp_path, capsys):
+    frames = ase.io.read(DATA / "water_tensors/zundel.xyz", ":120")
+    names = ["dipole", "polarizability_au", "hyperpolarizability_au"]
+    assert found_in(frames, capsys, tmp_path, *names) == ([], [])
+
+
+@needs_data
+def test_faults_of_real_vectors_and_tensors_are_found(tmp_path, capsys):
+    frames = ase.io.read(DATA / "water_tensors/zundel.xyz", ":160")
+    for k in (30, 70, 110):
+        frames[k].info["dipole_au"] = frames[k].info["dipole_au"] * (Bohr / Debye)
+    for k, R in zip((20, 60), rotations(2), strict=True):
+        T = frames[k].info["polarizability_au"]
+        frames[k].info["polarizability_au"] = turn(T, R).reshape(np.shape(T))
+    names = ["dipole_au", "polarizability_au"]
+    first, second = found_in(frames, capsys, tmp_path, *names)[0]
+    assert first[:2] == ("label units", [30, 70, 110]) and "debye and a.u." in first[2]
+    assert second[:2] == ("turned labels", [20, 60])
 
 
 def test_factors_between_units_have_their_names():
