@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The figure of tensors.py: a panel of learning curves for each set, and one for liquid water."""
+"""The figure of tensors.py: a panel of learning curves for each set."""
 
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-PANELS = {  # title: sets
-    "water molecule": ("monomer",),
-    "Zundel cation": ("zundel",),
-    "conformers of C, H, N, S (QM7-X)": ("qm7x",),
-    "liquid water": ("water dipole", "water polarizability", "oxygen dipoles"),
-    "molecular crystals": ("shieldings",),
-}
 COLUMNS = 3
 MARKERS = {"0": "o", "1": "s", "1 pseudo": "D", "2": "^", "3": "v"}  # of λ
 
 
-def plot(results: Mapping[str, Any], published: Mapping[tuple[str, str], float], path: str) -> None:
-    """Write it; the ending of the path decides the format."""
-    panels = {title: [own for own in names if own in results] for title, names in PANELS.items()}
-    panels = {title: names for title, names in panels.items() if names}
-    n_rows = -(-len(panels) // COLUMNS)
+def plot(
+    results: Mapping[str, Any],
+    titles: Mapping[str, str],
+    published: Mapping[tuple[str, str], float],
+    path: str,
+) -> None:
+    """Write it, a panel for each of the titles; the ending of the path decides the format."""
+    n_rows = -(-len(titles) // COLUMNS)
     figure = Figure(figsize=(4.0 * COLUMNS, 4.3 * n_rows), layout="constrained")
     grid = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
-    for axes, (title, names) in zip(grid, panels.items(), strict=False):
-        for name in names:
-            _draw(axes, results[name])
-            for (of, target), percent in published.items():
-                if of == name:
-                    axes.axhline(percent, color="0.4", ls=":", label=f"{target}, published")
-        sizes = sorted({n for name in names for n in results[name]["sizes"]})
-        _finish(axes, title, sizes)
-    for axes in grid[len(panels) :]:
+    for axes, (name, title) in zip(grid, titles.items(), strict=False):
+        _draw(axes, results[name])
+        for (of, target), percent in published.items():
+            if of == name:
+                axes.axhline(percent, color="0.4", ls=":", label=f"{target}, published")
+        _finish(axes, title, sorted(map(int, results[name]["seconds"])))
+    for axes in grid[len(titles) :]:
         axes.set_axis_off()
     svg = path.endswith(".svg")
     with rc_context({"svg.hashsalt": "tensors"}):  # the same file from the same numbers
@@ -46,17 +40,18 @@ def plot(results: Mapping[str, Any], published: Mapping[tuple[str, str], float],
 
 
 def _draw(axes: Axes, result: Mapping[str, Any]) -> None:
-    for name, own in result["curves"].items():
+    sizes = sorted(map(int, result["seconds"]))
+    for name, curve in result["curves"].items():
         what = name.replace("_", " ")
         target, _, part = what.partition(", ")
         if part == "Cartesian":
             continue
-        percent = [np.mean(one["percent"]) for one in own]
+        percent = [np.mean(curve[str(n)]["percent"]) for n in sizes]
         of = part.removeprefix("λ = ")
         known = [line.get_label().partition(",")[0] for line in axes.lines]
         color = axes.lines[known.index(target)].get_color() if target in known else None
         axes.plot(
-            result["sizes"],
+            sizes,
             percent,
             marker=MARKERS.get(of, "x"),
             ls="-" if part else "--",

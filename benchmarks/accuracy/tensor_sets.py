@@ -67,36 +67,22 @@ def _qm7x(data: Path) -> Division:
     return _divided(frames, 15, 25)
 
 
-def _bulk(kind: str) -> Callable[[Path], Division]:
-    """Liquid water. Dipoles come without a cell: it is that of the polarizabilities, whose frames
-    are the same. A quarter of the training file is for validation."""
-
-    def read(data: Path) -> Division:
-        folder, found = data / "water_tensor_deepmd", []
-        cell = ase.io.read(folder / "polar_training_global.xyz", 0).cell
-        for part in ("training", "validation"):
-            own = []
-            for atoms in ase.io.read(folder / f"{kind}_{part}_global.xyz", ":"):
-                bare = ase.Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=True)
-                name, rank = ("dipole", 1) if kind == "dipole" else ("polarizability", 2)
-                bare.info[f"total_{name}"] = _label(atoms, name, rank)
-                own.append(bare)
-            found.append(own)
-        kept, validation, _ = _divided(found[0], 20, 0)
-        return kept, validation, found[1]
-
-    return read
-
-
-def _oxygens(data: Path) -> Division:
-    """Dipoles of the oxygen atoms of liquid water, from one file."""
+def _liquid(data: Path) -> Division:
+    """Liquid water, each frame in a cell of its own. Dipoles come without it: they are of the same
+    frames as the polarizabilities. The other files have dipoles whose cells are not known, and
+    polarizabilities of water in another state."""
     folder, frames = data / "water_tensor_deepmd", []
-    cell = ase.io.read(folder / "polar_training_global.xyz", 0).cell
-    for atoms in ase.io.read(folder / "dipole_training_atomic.xyz", ":"):
-        bare = ase.Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=True)
-        bare.arrays["atomic_dipole"] = atoms.arrays["atomic_dipole"]
+    for atoms, other in zip(
+        ase.io.read(folder / "polar_training_global.xyz", ":"),
+        ase.io.read(folder / "dipole_training_global.xyz", ":"),
+        strict=True,
+    ):
+        assert np.array_equal(atoms.positions, other.positions)
+        bare = _bare(atoms)
+        bare.info["total_polarizability"] = _label(atoms, "polarizability", 2)
+        bare.info["total_dipole"] = _label(other, "dipole", 1)
         frames.append(bare)
-    return _divided(frames, 15, 25)
+    return _divided(frames, 10, 24)
 
 
 def _crystals(data: Path) -> Division:
@@ -168,38 +154,16 @@ SETS = {
         basis={"n_sparse": 300},
         targets={"polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 0.03}},
     ),
-    "water dipole": TensorSet(
-        "liquid water, dipole",
-        _bulk("dipole"),
-        sizes=(15, 30, 60),
-        repeats=3,
-        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
-        basis={"n_sparse": 300},
-        targets={"total_dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.1}},
-    ),
-    "water polarizability": TensorSet(
-        "liquid water, polarizability",
-        _bulk("polar"),
-        sizes=(15, 30, 60),
+    "liquid": TensorSet(
+        "liquid water",
+        _liquid,
+        sizes=(6, 12, 23, 46),
         repeats=3,
         term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
         basis={"n_sparse": 300},
-        targets={"polarizability": {**POLARIZABILITY, "key": "total_polarizability", "noise": 0.1}},
-    ),
-    "oxygen dipoles": TensorSet(
-        "liquid water, dipoles of O",
-        _oxygens,
-        sizes=(10, 20, 40),
-        repeats=3,
-        term={"cutoff": 6.0, "n_max": 8, "l_max": 6, "n_sparse": 10},
-        basis={"n_sparse": 500},
         targets={
-            "oxygen_dipole": {
-                "kind": "vector",
-                "species": ["O"],
-                "key": "atomic_dipole",
-                "noise": 0.005,
-            }
+            "dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.05},
+            "polarizability": {**POLARIZABILITY, "key": "total_polarizability", "noise": 0.1},
         },
     ),
     "shieldings": TensorSet(
@@ -207,7 +171,7 @@ SETS = {
         _crystals,
         sizes=(12, 25, 50, 100),
         repeats=1,
-        term={"cutoff": 4.0, "n_max": 6, "l_max": 5, "n_sparse": 10},
+        term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "atom_sigma": 0.35, "n_sparse": 10},
         basis={"n_sparse": 500},
         targets={
             f"shielding_{species}": {

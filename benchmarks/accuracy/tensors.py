@@ -38,58 +38,60 @@ from potential.training.fitting import FitResult  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PUBLISHED = {("zundel", "dipole"): 0.5}  # %, README of TENSOAP: 0.003 of 0.675 a.u.
+PACKAGES = ("ase", "scipy")
 Errors = dict[str, tuple[float, float]]  # by what they are of: % of the deviation, and in its unit
 _WHOLE = ("", "λ = 1", "Cartesian", "Cartesian")  # by rank: what errors of all components are of
 
 
 def main() -> None:
     arguments = options().parse_args()
+    if not (arguments.data / "water_tensors").exists():
+        raise SystemExit(f"{arguments.data / 'water_tensors'} was not found: see --data")
     results: dict[str, Any] = {}
     if arguments.json and Path(arguments.json).exists():
         results = json.loads(Path(arguments.json).read_text())["sets"]
+
+    def keep() -> None:
+        if arguments.json:
+            content = {"machine": machine(PACKAGES), "sets": results}
+            Path(arguments.json).write_text(json.dumps(content, indent=1) + "\n")
+
     for name in arguments.sets:
-        if name not in results:
-            results[name] = learn(name, arguments)
-            if arguments.json:
-                content = {"machine": machine(["ase", "scipy"]), "sets": results}
-                Path(arguments.json).write_text(json.dumps(content, indent=1) + "\n")
+        learn(name, results.setdefault(name, {"curves": {}, "seconds": {}}), keep, arguments)
         print(f"{SETS[name].title}\n\n{table_of(results[name])}\n", flush=True)
-    print(describe(machine(["ase", "scipy"])))
+    print(describe(machine(PACKAGES)))
     if arguments.plot:
         from tensor_plot import plot
 
-        plot({name: results[name] for name in arguments.sets}, PUBLISHED, arguments.plot)
+        titles = {name: SETS[name].title for name in arguments.sets}
+        plot(results, titles, PUBLISHED, arguments.plot)
 
 
-def learn(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The curves of one set."""
+def learn(name: str, result: dict[str, Any], keep, arguments: argparse.Namespace) -> None:
+    """The curves of one set; sizes that are there already are kept."""
     own = SETS[name]
     sizes = tuple(arguments.sizes or (own.sizes[:2] if arguments.quick else own.sizes))
-    if not (arguments.data / "water_tensors").exists():
-        raise SystemExit(f"{arguments.data / 'water_tensors'} was not found: see --data")
+    settings = settings_of(own, arguments)
+    if result.setdefault("settings", settings) != settings:
+        raise SystemExit(f"{arguments.json}: found other settings of {name}, expected the same")
     pool, validation, test = own.read(arguments.data)
     test = validation if arguments.validation else test
-    settings = settings_of(own, arguments)
-    curves: dict[str, list[dict[str, list[float]]]] = {}
-    seconds = []
+    result["n_test"] = len(test)
     for n in sizes:
+        if str(n) in result["seconds"]:
+            continue
         found: list[Errors] = []
         for repeat in range(1 if n >= len(pool) else arguments.repeats or own.repeats):
             drawn = np.random.default_rng(1 + repeat).permutation(len(pool))[:n]
-            one, spent = fitted(settings, [pool[k] for k in drawn], test)
+            one, seconds = fitted(settings, [pool[k] for k in drawn], test)
             found.append(one)
-            seconds.append(spent)
-            print(f"{name}, {n} structures: {spent:.0f} s", file=sys.stderr, flush=True)
+            print(f"{name}, {n} structures: {seconds:.0f} s", file=sys.stderr, flush=True)
         for what in found[0]:
             percent, rmse = zip(*(one[what] for one in found), strict=True)
-            curves.setdefault(what, []).append({"percent": percent, "rmse": rmse})
-    return {
-        "sizes": sizes,
-        "n_test": len(test),
-        "settings": settings,
-        "seconds": seconds[-1],
-        "curves": curves,
-    }
+            curve = result["curves"].setdefault(what, {})
+            curve[str(n)] = {"percent": list(percent), "rmse": list(rmse)}
+        result["seconds"][str(n)] = seconds
+        keep()
 
 
 def settings_of(own: TensorSet, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -125,12 +127,14 @@ def fitted(settings: Mapping[str, Any], train: Frames, test: Frames) -> tuple[Er
 
 def table_of(result: Mapping[str, Any]) -> str:
     """% by the number of training structures, and the error itself at the last."""
+    sizes = sorted(result["seconds"], key=int)
     rows = []
-    for what, own in result["curves"].items():
-        percent = [f"{np.mean(one['percent']):.3g}" for one in own]
-        rows.append([what, *percent, f"{np.mean(own[-1]['rmse']):.3g}"])
-    head = ["% of the deviation", *map(str, result["sizes"]), "RMSE"]
-    foot = f"{result['n_test']} structures predicted; last fit {result['seconds']:.0f} s of CPU"
+    for what, curve in result["curves"].items():
+        percent = [f"{np.mean(curve[n]['percent']):.3g}" for n in sizes]
+        rows.append([what, *percent, f"{np.mean(curve[sizes[-1]]['rmse']):.3g}"])
+    head = ["% of the deviation", *sizes, "RMSE"]
+    seconds = f"{result['seconds'][sizes[-1]]:.0f} s of CPU"
+    foot = f"{result['n_test']} structures predicted; the last fit took {seconds}"
     return f"{table(head, rows)}\n{foot}"
 
 
@@ -148,9 +152,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, help="random choices of training structures")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data")
     parser.add_argument("--quick", action="store_true", help="the two smallest sizes")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write results; sets that are there are kept"
-    )
+    parser.add_argument("--json", metavar="FILE", help="write results; those there are kept")
     parser.add_argument("--plot", metavar="FILE", help="write the figure")
     return parser
 
