@@ -70,7 +70,7 @@ def test_info_and_report_know_tensors(folder, capsys):
     page = folder / "report.html"
     arguments = ["report", str(folder / "model.sgpr"), str(folder / "test.xyz"), "-o", str(page)]
     assert main(arguments) == 0
-    assert "alpha: 54 values" in page.read_text()
+    assert "alpha, xy, xz, yz: 18 values" in page.read_text()
 
 
 def test_learning_curve_ends_at_the_errors_of_the_fit(folder, model):
