@@ -34,7 +34,7 @@ from potential.tensors.spherical import Part, places, to_spherical  # noqa: E402
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = ("monomer", "zundel")
 SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4}
-ATOM_SIGMAS = (0.3, 0.4)
+ATOM_SIGMAS = (0.3, 0.4, 0.5)
 TARGETS = {
     "dipole": ("dipole_au", 1, Part(1, 1)),
     "polarizability": ("polarizability_au", 2, Part(2, 1)),
