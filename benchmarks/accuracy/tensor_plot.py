@@ -69,7 +69,7 @@ def _finish(axes: Axes, title: str, sizes: list[int]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     low, high = axes.get_ylim()
-    if high < 12 * low:  # a decade or less: too few ticks otherwise
+    if high < 60 * low:  # powers of ten alone would be too few ticks
         ticks = [10.0**k * n for k in range(-3, 3) for n in (1, 2, 3, 5, 7)]
         axes.set_yticks([y for y in ticks if low < y < high])
     axes.yaxis.set_minor_formatter(NullFormatter())
