@@ -44,6 +44,7 @@ def add_tensor_bases(
         densities, said = _sparse_densities(model, settings, basis, own, structures, progress)
         parts = sorted({p for t in own for p in _parts(t)} - {SCALAR_PART})
         species = densities.pop("species", None)
+        _require_products(model, basis, parts, own)
         arrays |= {f"basis{b}.densities.{a}": c for a, c in densities.items()}
         if species is not None:
             arrays[f"basis{b}.species"] = species
@@ -157,6 +158,22 @@ def _n_sparse(basis: TensorBasisSettings, targets: Sequence[TargetSettings], nam
     return basis.n_sparse[name]
 
 
+def _require_products(
+    model: Model,
+    basis: TensorBasisSettings,
+    parts: Sequence[Part],
+    targets: Sequence[TargetSettings],
+) -> None:
+    """Raise SoapGprError when more products are asked for than any of the parts has."""
+    n_channels = model.terms[basis.term]["n_channels"]
+    most = max((len(products(n_channels, part)) for part in parts), default=0)
+    if basis.n_features is not None and basis.n_features > most:
+        raise SoapGprError(
+            f"target {', '.join(t.name for t in targets)}: found n_features = {basis.n_features}, "
+            f"expected at most {most}, the products of one λ"
+        )
+
+
 def _kept(
     model: Model,
     basis: TensorBasisSettings,
@@ -172,11 +189,6 @@ def _kept(
     if not len(every):
         raise SoapGprError(
             f"target {names}: found a term without products of {part}, expected a larger l_max"
-        )
-    if basis.n_features is not None and basis.n_features > len(every):
-        raise SoapGprError(
-            f"target {names}: found n_features = {basis.n_features}, expected at most "
-            f"{len(every)}, all products of {part}"
         )
     n = min(basis.n_features or N_FEATURES, len(every))
     if n == len(every):
