@@ -129,10 +129,13 @@ void log_model(LAMMPS *lmp, const MappedModel &mapped) {
                           "), cutoff " + short_number(mapped.model->cutoff()) +
                           " Angstrom; atom types: " + types + "\n");
   std::string of_atoms, of_structures, of_kernels;
-  for (const soap_gpr::Target &target : mapped.model->targets())
-    (target.of_kernel  ? of_kernels
-     : target.per_atom ? of_atoms
-                       : of_structures) += " " + target.name;
+  for (const soap_gpr::Target &target : mapped.model->targets()) {
+    const bool many = target.rank > 0;
+    const std::string name =
+        " " + target.name + (many ? "[" + std::to_string(target.n_components) + "]" : "");
+    (target.of_kernel ? of_kernels : target.per_atom ? of_atoms : of_structures) += name;
+    if (many && !target.per_atom) of_atoms += name;  // its parts
+  }
   if (!of_atoms.empty())
     utils::logmesg(lmp, "soap/gpr: targets of atoms for fix pair:" + of_atoms + "\n");
   if (!of_structures.empty())
@@ -150,7 +153,8 @@ void log_uncertainty(LAMMPS *lmp, const MappedModel &mapped, const std::string &
   if (mapped.model->has_potential() && mapped.model->uncertainty().n_members)
     of_structures = " energy largest_force";
   for (const soap_gpr::Target &target : mapped.model->targets()) {
-    if (!target.per_atom && !target.of_kernel && !mapped.model->uncertainty().target_scales.empty())
+    if (!target.per_atom && !target.of_kernel && !target.rank &&
+        !mapped.model->uncertainty().target_scales.empty())
       of_structures += " " + target.name;
     if ((measures + " ").find(" " + target.name + " ") != std::string::npos)
       lmp->error->all(FLERR, "pair_coeff of pair_style soap/gpr: the model '" + mapped.path +

@@ -372,12 +372,13 @@ void *PairSoapGpr::extract(const char *name, int &dim) {
 void *PairSoapGpr::extract_peratom(const char *name, int &n_columns) {
   n_columns = 0;
   require_served(name);
-  double *const of_target = targets_.of_atoms(name);
+  void *const of_target = targets_.of_atoms(name, n_columns);
   return of_target ? of_target : uncertainty_.of_atoms(name, n_columns);
 }
 
 void PairSoapGpr::require_served(const char *name) {
-  if (targets_.flag(name) || targets_.of_atoms(name)) return;
+  int n_columns;
+  if (targets_.flag(name) || targets_.of_atoms(name, n_columns)) return;
   std::string missing = targets_.missing(name);
   if (missing.empty()) missing = uncertainty_.missing(name);
   if (!missing.empty())

@@ -61,5 +61,6 @@ struct EnvironmentArrays {
 
 // What each file of the bindings adds to the module.
 void bind_evaluation(nb::module_ &m);
+void bind_tensors(nb::module_ &m);
 void bind_training(nb::module_ &m);
 void bind_files(nb::module_ &m);

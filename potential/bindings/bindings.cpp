@@ -11,6 +11,7 @@ NB_MODULE(_core, m) {
   const nb::object base = nb::module_::import_("potential.errors").attr("SoapGprError");
   nb::exception<Error>(m, "CoreError", base);
   bind_evaluation(m);
+  bind_tensors(m);
   bind_training(m);
   bind_files(m);
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "arrays.hpp"
+#include "environment_part.hpp"
 #include "scatter.hpp"
 #include "training/training.hpp"
 
@@ -59,7 +60,7 @@ struct Wanted {
 /// Energies, and when wanted forces and virials, per atom; empty when not.
 struct Result {
   std::vector<double> energy, force, virial, target, members, variance, rigidity, target_members;
-  std::vector<double> target_variance, target_rigidity;
+  std::vector<double> target_variance, target_rigidity, tensors;
 
   Result(Evaluator &evaluator, const EnvironmentArrays &arrays, const Wanted &wanted,
          Profile *profile = nullptr)
@@ -74,7 +75,8 @@ struct Result {
                            ? n_members(evaluator) * n_targets(evaluator) * energy.size()
                            : 0),
         target_variance(wanted.target_variance ? n_targets(evaluator) * energy.size() : 0),
-        target_rigidity(target_variance.size()) {
+        target_rigidity(target_variance.size()),
+        tensors(wanted.targets ? evaluator.model().n_tensor_rows() * energy.size() : 0) {
     const bool forces = wanted.forces;
     const Environments environments = arrays.environments(evaluator.model());
     const std::size_t n_pairs = arrays.neighbor.size();
@@ -85,6 +87,7 @@ struct Result {
     outputs.profile = profile;
     outputs.term = wanted.term;
     if (!target.empty()) outputs.targets = target.data();
+    if (!tensors.empty()) outputs.tensors = tensors.data();
     members.reserve(wanted.members);  // not null where there are no members, but an error
     if (wanted.members) outputs.members = members.data();
     target_members.reserve(wanted.target_members);
@@ -120,25 +123,6 @@ struct Result {
   }
 };
 
-/// Some centres of environments, as environments of their own.
-struct Part {
-  std::vector<std::size_t> offset, center;
-  Environments environments;
-
-  Part(const Environments &all, std::size_t begin, std::size_t end) : environments(all) {
-    const std::size_t first = all.offset[begin];
-    for (std::size_t i = begin; i <= end; ++i) offset.push_back(all.offset[i] - first);
-    for (std::size_t i = begin; i < end; ++i) center.push_back(i);
-    environments.n_atoms = end - begin;
-    environments.species += begin;
-    environments.offset = offset.data();
-    environments.neighbor_species += first;
-    environments.r_ij += first;
-    environments.neighbor += first;
-    environments.center = center.data();
-  }
-};
-
 /// Forces of all members, δF of eq. (25c), and their virials, made symmetric.
 class MemberForces {
  public:
@@ -150,15 +134,11 @@ class MemberForces {
       : n_members_(Result::n_members(evaluator)),
         n_atoms_(arrays.species.size()),
         virials_(9 * n_atoms_) {
-    const Environments environments = arrays.environments(evaluator.model());
-    const std::size_t *offset = environments.offset;
     const std::size_t most = bytes / (3 * sizeof(double) * std::max<std::size_t>(1, n_members_));
     force.resize(3 * n_members_ * n_atoms_);
     virial.resize(9 * n_members_);
-    for (std::size_t begin = 0, end = 0; begin < n_atoms_; begin = end) {
-      for (++end; end < n_atoms_ && offset[end + 1] - offset[begin] <= most;) ++end;
-      add(evaluator, Part(environments, begin, end).environments);
-    }
+    for_parts(arrays.environments(evaluator.model()), most,
+              [&](const Environments &part) { add(evaluator, part); });
   }
 
  private:
@@ -212,6 +192,8 @@ nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool f
   const std::size_t n_targets = targets ? evaluator.model().targets().size() : 0;
   Array energy = to_numpy(std::move(result.energy), {n});
   Array target = to_numpy(std::move(result.target), {n_targets, n});
+  const std::size_t n_rows = n ? result.tensors.size() / n : 0;
+  Array tensor = to_numpy(std::move(result.tensors), {n_rows, n});
   nb::object force = nb::none(), virial = nb::none(), member = nb::none();
   nb::object variances = nb::none(), rigidity = nb::none(), of_target_members = nb::none();
   if (forces) {
@@ -235,7 +217,7 @@ nb::tuple evaluate(Evaluator &evaluator, const EnvironmentArrays &arrays, bool f
     target_rigidity = nb::cast(to_numpy(std::move(result.target_rigidity), {n_all, n}));
   }
   return nb::make_tuple(energy, force, virial, target, member, variances, rigidity,
-                        of_target_members, target_variances, target_rigidity);
+                        of_target_members, target_variances, target_rigidity, tensor);
 }
 
 /// Seconds of one evaluation by phase, in the order of the work and added up over threads, and the
@@ -253,6 +235,7 @@ nb::dict profile(Evaluator &evaluator, const EnvironmentArrays &arrays, bool for
   seconds["gather"] = profile.gather;
   seconds["expansion"] = profile.expansion;
   seconds["power_spectrum"] = profile.power_spectrum;
+  seconds["tensors"] = profile.tensors;
   seconds["kernel"] = profile.kernel;
   seconds["clusters"] = profile.clusters;
   seconds["power_spectrum_adjoint"] = profile.power_adjoint;

@@ -27,4 +27,12 @@ const FeatureLayout *CpuLayout::features(std::size_t index) const {
   return features_[index].get(make_own).get();
 }
 
+std::vector<const TensorLayout *> CpuLayout::tensors(std::size_t term) const {
+  std::vector<const TensorLayout *> found;
+  for (std::size_t b = 0; b < tensors_.size(); ++b)
+    if (data_.tensor_bases[b].term == term)
+      found.push_back(&tensors_[b].get([&] { return TensorLayout(data_, b, *soap(term)); }));
+  return found;
+}
+
 }  // namespace soap_gpr

@@ -6,6 +6,7 @@
 #include "model_data.hpp"
 #include "soap/product_layout.hpp"
 #include "soap/soap_layout.hpp"
+#include "tensors/tensor_layout.hpp"
 
 namespace soap_gpr {
 
@@ -13,7 +14,10 @@ class CpuLayout {
  public:
   /// The data outlive the object.
   explicit CpuLayout(const ModelData &data)
-      : data_(data), features_(data.terms.size()), products_(data.terms.size()) {}
+      : data_(data),
+        features_(data.terms.size()),
+        products_(data.terms.size()),
+        tensors_(data.tensor_bases.size()) {}
 
   /// Null when the term has no features. Throws std::out_of_range without such a term.
   const FeatureLayout *features(std::size_t term) const;
@@ -26,6 +30,8 @@ class CpuLayout {
     const auto *own = std::get_if<ProductTerm>(&data_.terms.at(term));
     return own ? &products_[term].get([own] { return ProductLayout(*own); }) : nullptr;
   }
+  /// The bases of a term; none of most.
+  std::vector<const TensorLayout *> tensors(std::size_t term) const;
 
  private:
   using Made = std::unique_ptr<const FeatureLayout>;
@@ -33,6 +39,7 @@ class CpuLayout {
   const ModelData &data_;
   std::vector<MadeOnce<Made>> features_;           ///< [term]
   std::vector<MadeOnce<ProductLayout>> products_;  ///< [term]
+  std::vector<MadeOnce<TensorLayout>> tensors_;    ///< [basis]
 };
 
 }  // namespace soap_gpr

@@ -9,6 +9,7 @@
 #include "base/threads.hpp"
 #include "cpu_layout.hpp"
 #include "features/feature_workspace.hpp"
+#include "tensors/tensor_outputs.hpp"
 #include "uncertainty/variance.hpp"
 
 namespace soap_gpr {
@@ -48,10 +49,10 @@ int run_length(const Environments &environments, const Block &block) {
 
 void evaluate_feature_block(const FeatureLayout &layout, const Environments &environments,
                             Block block, FeatureWorkspaces &work, const VariancePart &variance,
-                            const Outputs &outputs) {
+                            TensorWorkspace *tensors, const Outputs &outputs) {
   while (block.size) {
     const int size = layout.term.shared_set ? block.size : run_length(environments, block);
-    work.evaluate(layout, environments, block.centers, size, variance, outputs);
+    work.evaluate(layout, environments, block.centers, size, variance, tensors, outputs);
     block = {block.centers + size, block.size - size};
   }
 }
@@ -97,6 +98,7 @@ void add(const std::vector<Profile> &profiles, Profile &total) {
     total.gather += p.gather;
     total.expansion += p.expansion;
     total.power_spectrum += p.power_spectrum;
+    total.tensors += p.tensors;
     total.kernel += p.kernel;
     total.clusters += p.clusters;
     total.power_adjoint += p.power_adjoint;
@@ -167,9 +169,12 @@ struct Evaluator::State {
     product_work.resize(n_threads);
     for (auto &terms : product_work) terms.resize(n_terms);
     variance_work.resize(n_threads);
+    tensor_work.resize(n_threads);
+    for (auto &terms : tensor_work) terms.resize(n_terms);
     for (std::size_t t = 0; t < n_terms; ++t) {
       features.push_back(model.cpu().features(t));
       products.push_back(model.cpu().product(t));
+      tensors.push_back(model.cpu().tensors(t));
       if (!features[t]) continue;
       features[t]->kernel_sums();  // here, and not at the first evaluation
       mixed_blocks = mixed_blocks || features[t]->term.shared_set;
@@ -178,6 +183,12 @@ struct Evaluator::State {
   void evaluate(const Environments &environments, const Outputs &outputs);
   void evaluate(const Environments &environments, const Block &block, int thread,
                 const Outputs &outputs);
+  /// Null where no vector or tensor takes the density of a term.
+  TensorWorkspace *tensors_of(int thread, std::size_t term) {
+    auto &own = tensor_work[thread][term];
+    if (!own && !tensors[term].empty()) own = std::make_unique<TensorWorkspace>(tensors[term]);
+    return own.get();
+  }
 
   Model model;
   bool mixed_blocks = false;                         ///< centres of all species together
@@ -186,6 +197,8 @@ struct Evaluator::State {
   std::vector<const ProductLayout *> products;       ///< [term] null for other kinds
   std::vector<std::vector<std::unique_ptr<ProductWorkspace>>> product_work;  ///< [thread][term]
   std::vector<std::unique_ptr<VarianceWorkspace>> variance_work;             ///< [thread]
+  std::vector<std::vector<const TensorLayout *>> tensors;                    ///< [term] bases
+  std::vector<std::vector<std::unique_ptr<TensorWorkspace>>> tensor_work;    ///< [thread][term]
   std::vector<std::size_t> order;
   std::vector<double> energies;  ///< where nobody asks for them
 };
@@ -205,7 +218,8 @@ void Evaluator::State::evaluate(const Environments &environments, const Block &b
     if (outputs.term >= 0 && std::size_t(outputs.term) != t)
       continue;
     else if (features[t])
-      evaluate_feature_block(*features[t], environments, block, work[thread][t], variance, outputs);
+      evaluate_feature_block(*features[t], environments, block, work[thread][t], variance,
+                             wants_tensors(outputs) ? tensors_of(thread, t) : nullptr, outputs);
     else if (products[t])
       evaluate_product_block(*products[t], environments, block, product_work[thread][t], variance,
                              outputs);
@@ -272,7 +286,9 @@ void Evaluator::evaluate(const Environments &environments, const Outputs &wanted
     if (outputs.f_ij) std::fill(&outputs.f_ij[0][0], &outputs.f_ij[n_pairs][0], 0.0);
     if (outputs.transfers) std::fill_n(outputs.transfers, n_pairs, Transfer{});
     begin_uncertainty(state_->model.data(), environments, outputs);
+    begin_tensors(state_->model.data(), environments, outputs);
     state_->evaluate(environments, outputs);
+    finish_tensors(state_->model.data(), environments, outputs);
   } catch (const std::bad_alloc &) {
     throw Error("an evaluation of " + std::to_string(n_atoms) + " atoms with " +
                 std::to_string(n_pairs) + " neighbours needs more memory than there is");

@@ -37,8 +37,8 @@ Term read_term(Arrays &arrays, const json &values, std::size_t index, std::size_
 /// A version has some keys and arrays more than the one before.
 void check_metadata(const std::map<std::string, std::string> &metadata) {
   static const std::set<std::string> known = {
-      "format",   "format_version", "units",   "checksum",  "terms",
-      "settings", "provenance",     "targets", "potential", "uncertainty"};
+      "format",     "format_version", "units",     "checksum",    "terms",       "settings",
+      "provenance", "targets",        "potential", "uncertainty", "tensor_bases"};
   const auto version = metadata.find("format_version");
   if (version == metadata.end()) throw Error("the model file has no format version");
   if (version->second != "1" && version->second != "2" && version->second != "3")
@@ -83,6 +83,7 @@ ModelData read_model(const TensorFile &file) {
     data.terms.push_back(read_term(arrays, terms[t], t, data.species.size()));
     data.cutoff = std::max(data.cutoff, cutoff(data.terms.back()));
   }
+  read_tensor_bases(arrays, file.metadata, data);
   read_targets(arrays, file.metadata, data);
   read_uncertainty(arrays, file.metadata, data);
   check_triangle(arrays);
@@ -139,6 +140,11 @@ const CpuLayout &Model::cpu() const { return contents_->cpu; }
 double Model::cutoff() const { return data().cutoff; }
 const std::vector<int> &Model::species() const { return data().species; }
 const std::vector<Target> &Model::targets() const { return data().targets; }
+std::size_t Model::n_tensor_rows() const {
+  std::size_t n = 0;
+  for (const Target &target : targets()) n += target.rank ? target.n_components : 0;
+  return n;
+}
 const Uncertainty &Model::uncertainty() const { return data().uncertainty; }
 bool Model::has_potential() const { return data().has_potential; }
 

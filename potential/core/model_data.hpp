@@ -16,6 +16,7 @@
 #include "soap/product_term.hpp"
 #include "soap/soap_term.hpp"
 #include "soap_gpr.hpp"
+#include "tensors/tensor_data.hpp"
 #include "uncertainty/variance_data.hpp"
 
 namespace soap_gpr {
@@ -57,10 +58,12 @@ struct ModelData {
   std::vector<double> e0;    ///< [species] eV
   std::vector<Term> terms;   ///< in the order of the file
   double cutoff = 0;
-  std::vector<Target> targets;       ///< their weights are with the sparse sets
-  bool has_potential = true;         ///< whether the terms were fitted to energies or forces
-  Uncertainty uncertainty;           ///< its members are with the sparse sets and functions
-  std::optional<Variance> variance;  ///< what that takes, where the uncertainty has it
+  std::vector<Target> targets;  ///< their weights are with the sparse sets
+  std::vector<TensorBasis> tensor_bases;
+  std::vector<TensorTarget> tensors;  ///< those of the targets that stand on them
+  bool has_potential = true;          ///< whether the terms were fitted to energies or forces
+  Uncertainty uncertainty;            ///< its members are with the sparse sets and functions
+  std::optional<Variance> variance;   ///< what that takes, where the uncertainty has it
 };
 
 }  // namespace soap_gpr

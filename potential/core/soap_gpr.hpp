@@ -56,6 +56,9 @@ struct Target {
   std::vector<double> mean;     ///< [species] unit; nan for species whose atoms have no value
   std::vector<double> weights;  ///< [species] of atoms in the sum or mean, eq. (23g); empty: 1
   std::string weight_column;    ///< or the numbers of atoms that say so; empty: none
+  int rank = 0;                 ///< 1 of a vector, 2 or 3 of a tensor, eq. (26); 0 of a scalar
+  int n_components = 1;         ///< 3^rank Cartesian ones, row-major
+  std::size_t row = 0;          ///< of a vector or tensor: of its first in Outputs::tensors
 
   double weight(int species) const { return weights.empty() ? 1 : weights[species]; }
 };
@@ -83,6 +86,7 @@ struct Profile {
   double gather = 0;             ///< neighbours within the cutoff, their distances and directions
   double expansion = 0;          ///< splines, spherical harmonics, density coefficients
   double power_spectrum = 0;     ///< and its normalisation
+  double tensors = 0;            ///< vectors and tensors, and their gradients
   double kernel = 0;             ///< energies and ∂ε/∂p
   double clusters = 0;           ///< pair and triplet terms, all stages
   double power_adjoint = 0;      ///< ∂ε/∂c
@@ -98,7 +102,13 @@ struct Outputs {
       nullptr;                 ///< [n_pairs] for energies and virials of atoms; virials: with f_ij
   Profile *profile = nullptr;  ///< times are added to it
   int term = -1;  ///< the only term that counts, without e0 and means; -1: all of them, and these
-  double *targets = nullptr;  ///< [n_targets][n_atoms] τ_i of eq. (23), in units of the targets
+  /// [n_targets][n_atoms] τ_i of eq. (23), in units of the targets; of vectors and tensors nan.
+  double *targets = nullptr;
+  /// [n_tensor_rows][n_atoms] of eq. (26d); nan for atoms that have none.
+  double *tensors = nullptr;
+  /// [n_components][n_pairs] ∂T_i/∂r_ij of one vector or tensor, eq. (26f), in its unit per Å.
+  double (*tensor_gradients)[3] = nullptr;
+  std::size_t gradients_of = 0;  ///< its place among the targets
 
   // Of models that have them, else an Error; none of them is multiplied by a scale.
   double *members = nullptr;           ///< [n_members][n_atoms] δε_c,i of eq. (25c), eV
@@ -126,6 +136,7 @@ class Model {
   const std::vector<int> &species() const;     ///< numbers of species, ascending
   int species_index(int species) const;        ///< -1 when the model does not know it
   const std::vector<Target> &targets() const;  ///< properties beside the energy
+  std::size_t n_tensor_rows() const;           ///< components of all vectors and tensors
   const Uncertainty &uncertainty() const;      ///< committee and variance, if there are any
   bool has_potential() const;                  ///< whether energies are more than zeros
   bool shares_energy() const;                  ///< whether it has terms of eq. (22e)

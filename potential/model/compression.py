@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from potential.errors import SoapGprError
+from potential.model.contents import TRIANGLE
 from potential.model.deviations import (
     Deviation,
     Measure,
@@ -27,7 +28,7 @@ from potential.model.deviations import (
     TargetDeviation,
     spread_deviations,
 )
-from potential.model.model import TRIANGLE, Model
+from potential.model.model import Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
 from potential.structures.structure import Structure

@@ -65,8 +65,9 @@ class Target:
     def value(
         self, of_atoms: np.ndarray, species: np.ndarray, columns: Mapping[str, np.ndarray]
     ) -> Any:
-        """The property (N,), nan for atoms without a value, or one number of the structure, nan for
-        a mean over atoms that all weigh 0, from what each atom has of it (N,).
+        """The property (N, *shape), nan for atoms without a value, or that of the structure, a
+        number or an array of this shape, nan for a mean over atoms that all weigh 0, from what
+        each atom has of it (N, *shape).
 
         species (N,): places in the list of the model; columns (N,): those of the atoms. Raises
         SoapGprError when it takes one that is not there or no weight.
@@ -74,10 +75,10 @@ class Target:
         if self.per_atom:
             return of_atoms
         w = self.atom_weights(species, columns)
-        total = float((w * of_atoms).sum())
-        if self.extensive:
-            return total
-        return total / float(w.sum()) if w.any() else np.nan
+        total = np.tensordot(w, of_atoms, axes=1)
+        if not self.extensive:
+            total = total / w.sum() if w.any() else np.full(self.shape, np.nan)
+        return total if self.rank else float(total)
 
     def atom_weights(self, species: np.ndarray, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """How much each atom counts (N,); arguments and errors as of ``value``."""
@@ -100,6 +101,10 @@ class Target:
                 own["weights"] = self.weight_column or list(self.weights)
         if self.species is not None:
             own["species"] = list(self.species)
+        if self.rank:
+            own |= {"rank": self.rank, "basis": self.basis}
+        if self.rank > 1:
+            own["symmetric"] = self.symmetric
         if self.kernel is not None:
             own["kernel"] = self.kernel.entry()
         return own
@@ -139,7 +144,7 @@ def member_properties(
     return {
         target.name: np.array([target.value(own, species, columns) for own in members])
         for target, members in zip(targets, of_atoms, strict=True)
-        if target.kernel is None
+        if target.kernel is None and target.rank == 0
     }
 
 
@@ -148,17 +153,31 @@ def values_of_atoms(targets: Sequence[Target], of_atoms: np.ndarray) -> dict[str
     return {
         target.name: own
         for target, own in zip(targets, of_atoms, strict=True)
-        if target.per_atom and target.kernel is None
+        if target.per_atom and target.kernel is None and target.rank == 0
     }
+
+
+def of_targets_of_atoms(
+    targets: Sequence[Target], scalars: np.ndarray, tensors: np.ndarray
+) -> list[np.ndarray]:
+    """What atoms have of each target (N, *shape), from the core's rows (n_targets, N) of scalars
+    and (n_rows, N) of components of vectors and tensors."""
+    found, row = list(scalars), 0
+    for h, target in enumerate(targets):
+        if target.rank:
+            own = tensors[row : row + target.n_components]
+            found[h] = own.T.reshape(own.shape[1], *target.shape)
+            row += target.n_components
+    return found
 
 
 def properties(
     targets: Sequence[Target],
-    of_atoms: np.ndarray,
+    of_atoms: Sequence[np.ndarray],
     species: np.ndarray,
     columns: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Values by the names of the targets; of_atoms (n_targets, N), the rest as of
+    """Values by the names of the targets; of_atoms: (N, *shape) of each, the rest as of
     ``Target.value``."""
     pairs = zip(targets, of_atoms, strict=True)
     return {target.name: target.value(own, species, columns) for target, own in pairs}

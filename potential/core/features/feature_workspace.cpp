@@ -58,7 +58,8 @@ class FeatureWorkspaces::Workspace {
 
   /// Of no more centres than `size`.
   void evaluate(const KernelSum &sum, const Environments &environments, const std::size_t *centers,
-                int n, const VariancePart &variance, const Outputs &outputs);
+                int n, const VariancePart &variance, TensorWorkspace *tensors,
+                const Outputs &outputs);
 
   const int size;  ///< centres
 
@@ -76,7 +77,8 @@ class FeatureWorkspaces::Workspace {
 
 void FeatureWorkspaces::Workspace::evaluate(const KernelSum &sum, const Environments &environments,
                                             const std::size_t *centers, int n,
-                                            const VariancePart &variance, const Outputs &outputs) {
+                                            const VariancePart &variance, TensorWorkspace *tensors,
+                                            const Outputs &outputs) {
   Stopwatch watch(outputs.profile);
   block_->gather(environments, centers, n);
   watch.lap(&Profile::gather);
@@ -84,6 +86,11 @@ void FeatureWorkspaces::Workspace::evaluate(const KernelSum &sum, const Environm
   watch.lap(&Profile::expansion);
   block_->represent();
   watch.lap(&Profile::power_spectrum);
+  if (tensors) {
+    tensors->add(environments, centers, n, static_cast<EnvironmentBlock &>(*block_), outputs);
+    watch.lap(&Profile::tensors);
+  }
+  if (sum.empty()) return;
   int species[kBlock];
   for (int i = 0; i < n; ++i) species[i] = environments.species[centers[i]];
   const KernelSum::Centers own{n, species, block_->p_hat(), block_->dual(), block_->norm()};
@@ -171,16 +178,17 @@ FeatureWorkspaces::Workspace &FeatureWorkspaces::prepared(const FeatureLayout &l
 
 void FeatureWorkspaces::evaluate(const FeatureLayout &layout, const Environments &environments,
                                  const std::size_t *centers, int n, const VariancePart &variance,
-                                 const Outputs &outputs) {
+                                 TensorWorkspace *tensors, const Outputs &outputs) {
   const int species = environments.species[centers[0]];
   const KernelSum &sum = layout.kernel_sums()[layout.term.set_of(species)];
-  if (sum.empty()) return;
+  if (tensors && !tensors->serves(layout.term.set_of(species))) tensors = nullptr;
+  if (sum.empty() && !tensors) return;
   Stopwatch watch(outputs.profile);
   Workspace &own = prepared(layout, layout.term.choice_of(species));
   watch.lap(&Profile::gather);
   for (int begin = 0; begin < n; begin += own.size)
     own.evaluate(sum, environments, centers + begin, std::min(own.size, n - begin), variance,
-                 outputs);
+                 tensors, outputs);
 }
 
 }  // namespace soap_gpr

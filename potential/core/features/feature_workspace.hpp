@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "features/feature_layout.hpp"
+#include "tensors/tensor_workspace.hpp"
 #include "uncertainty/variance.hpp"
 
 namespace soap_gpr {
@@ -19,9 +20,10 @@ class FeatureWorkspaces {
   FeatureWorkspaces(FeatureWorkspaces &&) noexcept;
 
   /// Adds what is asked for of n centres that one sparse set serves; energies are not null.
+  /// tensors: of a soap term whose density vectors and tensors take, which are asked for, or null.
   void evaluate(const FeatureLayout &layout, const Environments &environments,
                 const std::size_t *centers, int n, const VariancePart &variance,
-                const Outputs &outputs);
+                TensorWorkspace *tensors, const Outputs &outputs);
 
  private:
   class Workspace;

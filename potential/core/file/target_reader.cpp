@@ -123,6 +123,11 @@ Target read_target(Arrays &arrays, Entry &entry, std::size_t index, ModelData &d
     return target;
   }
   const std::vector<bool> known = known_species(entry, data.species);
+  if (entry.has("rank")) {
+    read_tensor_target(arrays, entry, index, known, data, target);
+    target.mean.assign(data.species.size(), std::numeric_limits<double>::quiet_NaN());
+    return target;
+  }
   for (std::size_t a = 0; a < known.size(); ++a)
     if (!known[a]) target.mean[a] = std::numeric_limits<double>::quiet_NaN();
   bool found = false;

@@ -28,6 +28,14 @@ TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &p
 void read_targets(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                   ModelData &data);
 
+/// What vectors and tensors stand on, if there are any; their terms are there.
+void read_tensor_bases(Arrays &arrays, const std::map<std::string, std::string> &metadata,
+                       ModelData &data);
+/// The vector or tensor of an entry of the targets, whose mean is there: a target and, among the
+/// tensors of the data, its weights; known: species whose atoms have a value.
+void read_tensor_target(Arrays &arrays, Entry &entry, std::size_t index,
+                        const std::vector<bool> &known, ModelData &data, Target &target);
+
 /// What the metadata say of uncertainty, and the members' parts of the terms that are there.
 void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &metadata,
                       ModelData &data);

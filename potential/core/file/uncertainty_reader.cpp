@@ -129,13 +129,13 @@ void read_target_measures(Entry &entry, const Target &target, std::size_t n_spec
   rigidity.finish();
 }
 
-/// Of all targets of sums over sparse points, what the first of them has, and of kernels between
-/// structures a committee, which the first files lack; whether there is a variance.
+/// Of all scalar targets of sums over sparse points, what the first of them has, and of kernels
+/// between structures a committee, which the first files lack; whether there is a variance.
 bool read_targets(Arrays &arrays, Entry entry, ModelData &data) {
   Uncertainty &uncertainty = data.uncertainty;
   bool has_variance = false;
   for (const Target &target : data.targets)
-    if (!target.of_kernel && entry.has(target.name.c_str()))
+    if (!target.of_kernel && !target.rank && entry.has(target.name.c_str()))
       has_variance = has_variance || entry.object(target.name.c_str()).has("variance");
   for (std::size_t h = 0; h < data.targets.size(); ++h) {
     const Target &target = data.targets[h];
@@ -144,6 +144,7 @@ bool read_targets(Arrays &arrays, Entry entry, ModelData &data) {
       for (auto *values : {&uncertainty.target_variance_scales, &uncertainty.target_rigidity_scales,
                            &uncertainty.target_edges})
         values->emplace_back();
+    if (target.rank) continue;  // they have none
     if (target.of_kernel && (!uncertainty.n_members || !entry.has(target.name.c_str()))) continue;
     Entry own = entry.object(target.name.c_str());
     if (uncertainty.n_members) {
@@ -201,7 +202,7 @@ void read_uncertainty(Arrays &arrays, const std::map<std::string, std::string> &
   }
   if (own.has_variance || of_targets) read_variance(arrays, data);
   for (std::size_t h = 0; of_targets && h < data.targets.size(); ++h)
-    if (data.targets[h].of_kernel)
+    if (data.targets[h].of_kernel || data.targets[h].rank)
       data.variance->targets.emplace_back();
     else
       read_target_variance(arrays, h, data);

@@ -50,6 +50,11 @@ void EnvironmentBlock::representation_adjoint(const double *g, std::size_t energ
   representation_.adjoint(n_, c_.data(), g, scratch_.data(), &g_c_[energy * c_.size()]);
 }
 
+void EnvironmentBlock::add_to_adjoint(const double *g_c, std::size_t energy) {
+  double *own = &g_c_[energy * c_.size()];
+  for (std::size_t k = 0; k < n_ * row(); ++k) own[k] += g_c[k];
+}
+
 void EnvironmentBlock::expansion_adjoint(std::size_t n_energies, double (*f_ij)[3],
                                          std::size_t n_pairs) {
   for (int i = 0; i < n_; ++i)

@@ -17,6 +17,8 @@ class EnvironmentBlock : public FeatureBlock {
   void expand() override;
   /// ∂ε/∂c from g[n][n_features] = ∂ε/∂p.
   void representation_adjoint(const double *g, std::size_t energy) override;
+  /// What ∂ε/∂c has beside that, of all centres: g_c[n][n_coefficients].
+  void add_to_adjoint(const double *g_c, std::size_t energy);
   void expansion_adjoint(std::size_t n_energies, double (*f_ij)[3], std::size_t n_pairs) override;
 
   std::unique_ptr<FeatureGradients> make_gradients(std::size_t n_atoms) override;
