@@ -126,6 +126,11 @@ class ModelContents:
         return json.loads(self._contents[0]["terms"])  # checked by the core
 
     @cached_property
+    def tensor_bases(self) -> list[dict[str, Any]]:
+        """Entries of what vectors and tensors stand on, docs/model_file.md."""
+        return json.loads(self._contents[0].get("tensor_bases", "[]"))
+
+    @cached_property
     def targets(self) -> tuple[Target, ...]:
         """Properties beside the energy."""
         return targets_of(self._contents[0])
@@ -226,6 +231,15 @@ class ModelContents:
         if own.measures:
             metadata["uncertainty"] = json.dumps(own.entry())
         kept = {name: array for name, array in kept.items() if not dropped.match(name)}
+        return type(self).from_arrays(metadata, {**kept, **arrays})
+
+    def with_tensor_bases(
+        self, bases: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]
+    ) -> Self:
+        """The same model with these entries of ``tensor_bases`` and their arrays
+        (docs/model_file.md), on which vectors and tensors can stand. Raises SoapGprError."""
+        metadata, kept = self._contents
+        metadata = {**metadata, "tensor_bases": json.dumps(list(bases))}
         return type(self).from_arrays(metadata, {**kept, **arrays})
 
     def with_uncertainty(self, own: Uncertainty, arrays: Mapping[str, np.ndarray]) -> Self:

@@ -24,11 +24,26 @@ def features_of(model: Model, term: int, environments: Environments) -> np.ndarr
     """Features (N, n_features) of every atom by a term that is no product, of unit length where its
     kernel is normalised (docs/theory.md eq. 5 to 6). The model made the environments."""
     rows = _core.features(model.core, term, environments)
+    return recoupled_rows(model, term, rows, environments.species)
+
+
+def features_of_densities(
+    model: Model, term: int, densities: np.ndarray, species: np.ndarray
+) -> np.ndarray:
+    """The same (n, n_features) of environments whose density coefficients (n, n_density) and
+    species (n,) these are."""
+    species = np.ascontiguousarray(species, dtype=np.int32)
+    rows = _core.features_of_densities(model.core, term, species, densities)
+    return recoupled_rows(model, term, rows, species)
+
+
+def recoupled_rows(model: Model, term: int, rows: np.ndarray, species: np.ndarray) -> np.ndarray:
+    """R p of the rows p (n, n_features) of environments with these species (n,)."""
     recoupling = f"term{term}.recoupling"
     if f"{recoupling}.0" not in model.arrays:
         return recoupled(rows, model.arrays.get(recoupling))
     for a in range(len(model.species)):  # each with a selection of its own, and zeros after it
-        R, own = model.arrays[f"{recoupling}.{a}"], environments.species == a
+        R, own = model.arrays[f"{recoupling}.{a}"], species == a
         rows[own, : len(R)] = rows[own, : len(R)] @ R.T
     return rows
 

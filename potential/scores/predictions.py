@@ -51,8 +51,9 @@ def _frame(structure: Structure, prediction: Evaluation, targets: Sequence[Targe
         place: dict[str, Any] = atoms.arrays if target.per_atom else atoms.info
         place[target.name] = prediction.properties[target.name]
         if target.name in structure.targets:
-            label = structure.targets[target.name]
-            place[f"reference_{target.name}"] = label if target.per_atom else float(label)
+            label = np.asarray(structure.targets[target.name])
+            label = label.reshape((*label.shape[: int(target.per_atom)], *target.shape))
+            place[f"reference_{target.name}"] = label if label.ndim else float(label)
     return atoms
 
 

@@ -22,7 +22,8 @@ TEXT_COLUMNS = (0, 1, 6)
 
 @dataclass(frozen=True)
 class PropertyPairs:
-    """Reference and predicted values of one target, with what they are of."""
+    """Reference and predicted values of one target, with what they are of; of vectors and tensors
+    each Cartesian component is a value."""
 
     reference: np.ndarray  # (n,)
     predicted: np.ndarray  # (n,)
@@ -78,14 +79,16 @@ def format_properties(targets: Sequence[Target], table: PropertyErrors, title: s
 
 
 def _values(target: Target, structure: Structure, prediction: Evaluation):
-    """(reference, predicted, of), (n,) each, of the labels that a structure has."""
-    reference = np.atleast_1d(structure.targets[target.name])
-    predicted = np.atleast_1d(prediction.properties[target.name])
+    """(reference, predicted, of), (n,) each, of the labels that a structure has, component by
+    component."""
+    reference = np.ravel(structure.targets[target.name])
+    predicted = np.ravel(prediction.properties[target.name])
     known = np.isfinite(reference) & np.isfinite(predicted)
     if target.per_atom:
         of = np.array([symbol(z) for z in structure.numbers.tolist()], dtype=object)
     else:
         of = np.array([structure.config_type], dtype=object)
+    of = np.repeat(of, target.n_components)
     return reference[known], predicted[known], of[known]
 
 

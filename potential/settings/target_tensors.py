@@ -4,15 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from potential.schema import BySpecies, Choice, Flag, Integer, Place, setting
 from potential.schema.limits import MOST_FEATURES, MOST_SPARSE
+from potential.settings.terms import REPRESENTATIONS, SoapTermSettings, TermSettings
 
 SCALAR, VECTOR, TENSOR = KINDS = ("scalar", "vector", "tensor")
 RANK, N_SPARSE, ZETA, N_FEATURES = 2, 500, 2, 400
 OF_TENSORS = ("rank", "symmetric", "n_sparse", "zeta", "n_features")
 _OF_SCALARS = ("column", "kernel")
+TENSOR_TERM = (
+    'expected a term of kind "soap" with representation = "power_spectrum" and sparse environments'
+)
+
+
+@dataclass(frozen=True)
+class TensorBasisSettings:
+    """What vectors and tensors that agree on it stand on."""
+
+    term: int  # place in [[terms]], from 0
+    zeta: int
+    n_sparse: int | Mapping[str, int]
+    n_features: int | None
+
+
+def can_serve_tensors(term: TermSettings) -> bool:
+    """Whether vectors and tensors can take the density and the features of a term."""
+    own = isinstance(term, SoapTermSettings) and term.representation == REPRESENTATIONS[0]
+    return own and term.has_environments
 
 
 def tensor_kind():

@@ -30,6 +30,9 @@ from potential.settings.target_tensors import (
     RANK,
     SCALAR,
     TENSOR,
+    TENSOR_TERM,
+    TensorBasisSettings,
+    can_serve_tensors,
     check_given,
     tensor_features,
     tensor_kind,
@@ -211,6 +214,31 @@ class TargetSettings(Settings):
         return TargetLabel(*own, self.n_indices, self.symmetric)
 
 
+def tensor_term(target: TargetSettings, terms: tuple[TermSettings, ...]) -> int | None:
+    """The place in [[terms]], from 0, of that whose density a vector or tensor takes: what it
+    names, or the first that has what it takes; None where there is none."""
+    asked = [k - 1 for k in target.terms] or range(len(terms))
+    return next((t for t in asked if can_serve_tensors(terms[t])), None)
+
+
+def tensor_bases(
+    targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]
+) -> list[TensorBasisSettings]:
+    """What the vectors and tensors stand on: those that agree share one."""
+    found = list[TensorBasisSettings]()
+    for own in targets:
+        if own.kind != SCALAR and (basis := tensor_basis(own, terms)) not in found:
+            found.append(basis)
+    return found
+
+
+def tensor_basis(target: TargetSettings, terms: tuple[TermSettings, ...]) -> TensorBasisSettings:
+    """That of a vector or tensor."""
+    term = tensor_term(target, terms)
+    assert term is not None  # as ``check_targets`` saw
+    return TensorBasisSettings(term, target.zeta, target.n_sparse, target.n_features)
+
+
 def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]) -> None:
     """The rules across [[targets]] and [[terms]]. Raises SettingError."""
     names = set[str]()
@@ -226,6 +254,9 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
                 raise Place().says(f"{where} terms: found {k}, expected numbers to {len(terms)}")
             if not terms[k - 1].has_environments:
                 raise Place().says(f"{where} terms: found {k}, {_EXPECTED}")
+        if own.kind != SCALAR:
+            _check_tensor(where, own, terms)
+            continue
         if not any(term.has_environments for term in terms):
             raise Place().says(f"{where}: found no [[terms]] that it could use, {_EXPECTED}")
         if own.kernel is not None:
@@ -233,6 +264,14 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
             if not used or not isinstance(term := terms[used[0]], KernelTermSettings):
                 raise Place().says(f'{where} kernel: expected a term of kind "soap" or "acsf"')
             _check_term_of_kernel(f"{where} kernel: term {used[0] + 1}", own.kernel, term)
+
+
+def _check_tensor(where: str, own: TargetSettings, terms: tuple[TermSettings, ...]) -> None:
+    if len(set(own.terms)) > 1:
+        raise Place().says(f'{where} terms: found several, expected one with kind = "{own.kind}"')
+    if tensor_term(own, terms) is None:
+        found = f" terms: found {own.terms[0]}" if own.terms else ": found no [[terms]]"
+        raise Place().says(f"{where}{found}, {TENSOR_TERM}")
 
 
 def _check_term_of_kernel(
@@ -251,7 +290,7 @@ def _check_term_of_kernel(
 
 
 def terms_used(target: TargetSettings, terms: tuple[TermSettings, ...]) -> list[int]:
-    """The places in [[terms]], from 0, of those that a target uses."""
+    """The places in [[terms]], from 0, of those whose sparse points or features a scalar uses."""
     if target.terms:
         return sorted({k - 1 for k in target.terms})
     able = [t for t, own in enumerate(terms) if own.has_environments]
@@ -264,7 +303,8 @@ def terms_without_points(
     targets: Iterable[TargetSettings], terms: tuple[TermSettings, ...]
 ) -> list[int]:
     """The places in [[terms]], from 0, of those whose sparse points no target uses."""
-    used = {t for own in targets if own.kernel is None for t in terms_used(own, terms)}
+    scalars = [own for own in targets if own.kernel is None and own.kind == SCALAR]
+    used = {t for own in scalars for t in terms_used(own, terms)}
     return [t for t in range(len(terms)) if t not in used]
 
 

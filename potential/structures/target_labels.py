@@ -14,6 +14,7 @@ from potential.errors import SoapGprError
 from potential.species import symbol
 
 LARGEST = 1e8  # in any unit
+_FORMS = ("one number", "3 numbers, x, y, z,", "9 numbers, xx, xy, xz, yx, ...,", "27 numbers")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ def read_targets(
     atoms: ase.Atoms, labels: Sequence[TargetLabel], numbers: np.ndarray, source: str
 ) -> dict[str, np.ndarray]:
     """Labels by the names of targets, of those that the frame has: (N,) for atoms, nan where there
-    is none or it is not asked for, and () for the structure.
+    is none or it is not asked for, and () for the structure; of vectors and tensors with their
+    Cartesian components, 3^rank, at the end.
 
     Raises SoapGprError for a label of another form, or that is infinite.
     """
@@ -51,13 +53,17 @@ def _values(atoms: ase.Atoms, label: TargetLabel, source: str) -> np.ndarray | N
     value = _find(atoms, label, source)
     if value is None:
         return None
-    expected = "a number for each atom" if label.per_atom else "one number"
+    expected = _FORMS[label.rank]
+    if label.per_atom:
+        expected = f"{expected.replace('one number', 'a number')} for each atom"
     try:
         values = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise SoapGprError(f"{source}: {key}: found {value!r:.60}, expected {expected}") from None
     shape = (n,) if label.per_atom else ()
-    if values.ndim == len(shape) + 1 and values.shape[:-1] == shape:
+    if label.rank:
+        values, shape = _components(values, len(shape)), (*shape, 3**label.rank)
+    elif values.ndim == len(shape) + 1 and values.shape[:-1] == shape:
         values = _column(values, label, source)
     elif label.column is not None and values.shape == shape:
         raise SoapGprError(
@@ -70,6 +76,13 @@ def _values(atoms: ase.Atoms, label: TargetLabel, source: str) -> np.ndarray | N
         )
     if np.isinf(values).any() or np.abs(values[np.isfinite(values)]).max(initial=0) > LARGEST:
         raise SoapGprError(f"{source}: {key}: found a number beyond {LARGEST:g}, or infinite")
+    return values
+
+
+def _components(values: np.ndarray, n_axes: int) -> np.ndarray:
+    """Cartesian components in one row: 3 × 3 and 3 × 3 × 3 may come as they are."""
+    if values.ndim > n_axes + 1 and set(values.shape[n_axes:]) == {3}:
+        return values.reshape(*values.shape[:n_axes], -1)
     return values
 
 

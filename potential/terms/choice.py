@@ -16,6 +16,7 @@ from potential.settings import FitSettings
 from potential.structures.structure import Structure, symbol
 from potential.terms.baseline import fixed_terms
 from potential.terms.kinds import kind_of_settings
+from potential.terms.tensor_basis import add_tensor_bases
 from potential.terms.term import RECORD, Draft
 from potential.terms.training_model import TrainingModel, build_model
 from potential.terms.zbl import zbl_warnings
@@ -67,7 +68,10 @@ def choose_sparse_points(
         chosen += fixed_terms(settings.baseline, species)
     records = [draft.get(RECORD, {}) for draft in chosen]
     provenance = {"terms": records} if any(records) else {}
-    return build_model(species, e0, chosen, settings.to_dict(), provenance), warnings
+    model = build_model(species, e0, chosen, settings.to_dict(), provenance)
+    with settings.placing():
+        model, said = add_tensor_bases(model, settings, structures, progress)
+    return model, warnings + said
 
 
 def trial_settings(settings: FitSettings, structures: Sequence[Structure]) -> FitSettings:

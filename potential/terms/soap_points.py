@@ -203,9 +203,11 @@ def thinned_features(
     progress: Progress = silent,
     *,
     separate: bool = True,
+    values_of: Callable[[Model, int, Any], np.ndarray] = features,
 ) -> dict[int, Candidates]:
     """A random part of the environments by species of the centre, or all as 0: shares[k]
-    (n_species,) is that of structure k, whatever the others are."""
+    (n_species,) is that of structure k, whatever the others are. values_of: makes (N, n) of a term
+    and a structure, by default its features."""
     kept, counts = list[tuple[Structure, np.ndarray]](), np.zeros(len(model.species), dtype=int)
     for structure, share in zip(structures, shares, strict=True):
         species = model.species_indices(structure.numbers)
@@ -219,7 +221,7 @@ def thinned_features(
     def of_structure(item: tuple[Structure, np.ndarray]) -> Candidates:
         structure, atoms = item
         with naming(structure):
-            X = features(model, term, structure)[atoms]
+            X = values_of(model, term, structure)[atoms]
         species = model.species_indices(structure.numbers)[atoms]
         return Candidates(X, species, np.full(len(atoms), structure.config_type, dtype=object))
 

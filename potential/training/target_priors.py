@@ -59,11 +59,22 @@ def weights_of(target: TargetSettings, species: Sequence[int]) -> Weights:
 
 
 def prior_of(
-    target: TargetSettings, structures: Sequence[Structure], species: Sequence[int]
+    target: TargetSettings,
+    structures: Sequence[Structure],
+    species: Sequence[int],
+    parts: Mapping[int, np.ndarray] | None = None,
+    largest: float | None = None,
 ) -> Prior:
     """From the settings and the labels. Raises SoapGprError when these do not vary, or lack a
-    species."""
-    labelled = [s for s in structures if np.isfinite(s.targets.get(target.name, np.nan)).any()]
+    species.
+
+    parts: of a vector or tensor, some of its spherical components in the place of the labels, (...)
+    of λ = 0 and else (..., 2λ + 1), by the ids of structures; largest: of all its components. One
+    of its parts need not vary: a tensor may have no trace.
+    """
+    labels = {id(s): s.targets.get(target.name, np.nan) for s in structures}
+    labels = labels if parts is None else {id(s): parts.get(id(s), np.nan) for s in structures}
+    labelled = [s for s in structures if np.isfinite(labels[id(s)]).any()]
     if not labelled:
         raise SoapGprError(f"target {target.name}: found no label, expected some")
     asked = asked_species(target, species)
@@ -73,10 +84,8 @@ def prior_of(
             f"target {target.name}: found {', '.join(absent)} in species, expected species of the "
             "training structures"
         )
-    if target.per_atom:
-        found = _of_atoms(target, labelled, species, asked)
-    else:
-        found = _of_structures(target, labelled, species, asked)
+    of = _of_atoms if target.per_atom else _of_structures
+    found = of(target, labelled, [labels[id(s)] for s in labelled], species, asked, largest)
     scale = found.scale
     if target.scale is not None:
         scale = _by_species(target, "scale", target.scale, species, asked)
@@ -84,28 +93,29 @@ def prior_of(
     return replace(found, scale=scale, sigma=sigma)
 
 
-def _of_atoms(target, structures, species, asked) -> Prior:
+def _of_atoms(target, structures, found, species, asked, largest) -> Prior:
     numbers = np.concatenate([s.numbers for s in structures])
-    labels = np.concatenate([s.targets[target.name] for s in structures])
+    labels = np.concatenate(found)
     mean, scale = np.zeros(len(species)), np.zeros(len(species))
     given = _given_mean(target, species, asked)
     for a in asked:
-        own = labels[(numbers == species[a]) & np.isfinite(labels)]
+        own = labels[numbers == species[a]]
+        own = own[np.isfinite(own)]
         if not own.size:
             raise SoapGprError(
                 f"target {target.name}: found no label of an atom of {symbol(species[a])}, "
                 "expected some, or species that do not name it"
             )
-        _require_variance(target, own - own.mean(), own, f" of {symbol(species[a])}")
+        varies = _varies(target, own - own.mean(), own, f" of {symbol(species[a])}", largest)
         mean[a] = own.mean() if given is None else given[a]
-        scale[a] = np.sqrt(np.mean((own - mean[a]) ** 2))
+        scale[a] = np.sqrt(np.mean((own - mean[a]) ** 2)) if varies else 0
     return Prior(mean, scale, scale)
 
 
-def _of_structures(target, structures, species, asked) -> Prior:
+def _of_structures(target, structures, found, species, asked, largest) -> Prior:
     """Atoms count as independent: a sum over N of them varies by scale √N, eq. (23h)."""
     weights = weights_of(target, species)
-    labels = np.array([float(s.targets[target.name]) for s in structures])
+    labels = np.array(found, dtype=float)  # (n,) or (n, 2λ + 1)
     counts = np.zeros((len(structures), len(species)))
     variances = np.zeros(len(structures))
     for k, s in enumerate(structures):
@@ -121,24 +131,31 @@ def _of_structures(target, structures, species, asked) -> Prior:
     totals = counts.sum(axis=1)
     mean = _given_mean(target, species, asked)
     if mean is None:
-        sums = labels if target.extensive else labels * totals
+        sums = labels if target.extensive else labels * totals  # of a number each
         average = float(np.mean(sums / totals))
         isolated = np.array([s.is_isolated_atom for s in structures])
         mean = by_composition(counts, sums, variances, isolated, average)
-    left = labels - counts @ mean / (1 if target.extensive else totals)
-    _require_variance(target, left - left.mean(), labels, "")
-    of_atom = (left if target.extensive else left * totals) / np.sqrt(variances)
-    scale = np.full(len(species), np.sqrt(np.mean(of_atom**2)))
+    left = (labels.T - counts @ mean / (1 if target.extensive else totals)).T
+    varies = _varies(target, left - left.mean(), labels, "", largest)
+    of_atom = (left.T if target.extensive else left.T * totals) / np.sqrt(variances)
+    scale = np.full(len(species), np.sqrt(np.mean(of_atom**2)) if varies else 0.0)
     return Prior(mean, scale, scale)
 
 
-def _require_variance(target: TargetSettings, left: np.ndarray, labels: np.ndarray, of: str):
+def _varies(
+    target: TargetSettings, left: np.ndarray, labels: np.ndarray, of: str, largest: float | None
+) -> bool:
+    """Whether labels do. Raises SoapGprError where they do not; largest: as of ``prior_of``, and
+    then it is said of all parts alone."""
+    if largest is not None and np.isfinite(largest):
+        return bool(np.abs(left).max() > _CONSTANT * largest)
     if np.abs(left).max() <= _CONSTANT * np.abs(labels).max():
         what = f"all {labels.size} labels{of} are" if labels.size > 1 else f"the only label{of} is"
         less = "," if target.per_atom else ", or differ by composition alone,"
         raise SoapGprError(
-            f"target {target.name}: {what} {labels[0]:g}{less} expected labels that vary"
+            f"target {target.name}: {what} {labels.flat[0]:g}{less} expected labels that vary"
         )
+    return True
 
 
 def _given_mean(target, species, asked) -> np.ndarray | None:

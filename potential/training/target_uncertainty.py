@@ -16,6 +16,7 @@ from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
+from potential.settings.target_tensors import SCALAR
 from potential.structures.structure import Structure
 from potential.terms.prior import prior_factor
 from potential.training.blocks import Blocks, in_fixed_order
@@ -46,11 +47,14 @@ def require_measure(settings: FitSettings) -> None:
 def unmeasured_targets(settings: FitSettings) -> list[str]:
     """A warning of what [uncertainty] leaves out."""
     own = settings.uncertainty
-    if own is None or (own.committee and not own.variance):
+    if own is None:
         return []
     what = "the committee alone" if own.committee else "none"
     kernels = ", ".join(target.name for target in settings.targets if target.kernel is not None)
-    return [f"[uncertainty]: kernels between structures have {what}: {kernels}"] * bool(kernels)
+    tensors = ", ".join(target.name for target in settings.targets if target.kind != SCALAR)
+    said = [f"[uncertainty]: kernels between structures have {what}: {kernels}"]
+    said = said * bool(kernels and (own.variance or not own.committee))
+    return said + [f"[uncertainty]: vectors and tensors have none: {tensors}"] * bool(tensors)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ class MeasuredTargets:
 def has_measures(settings: FitSettings) -> bool:
     """Whether targets get a committee or variances."""
     own = settings.uncertainty
-    return own is not None and any(t.kernel is None or own.committee for t in settings.targets)
+    scalars = [own for own in settings.targets if own.kind == SCALAR]
+    return own is not None and any(t.kernel is None or own.committee for t in scalars)
 
 
 def part_fits(problem: TargetProblem, group: Group, triangle: Triangle, prior: Prior) -> PartFits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings, TargetSettings
+from potential.settings.target_tensors import SCALAR
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
 from potential.training.accumulation import add_all, of_all_ranks, said_on
@@ -111,9 +113,17 @@ def fit_targets(
     said += [_alone(own, model.species) for own in problem.groups if not own.n_weights]
     measures, record = model.uncertainty, dict[str, Any]()
     if blocks is not None:
-        full = Fits(problem, priors, weights, parts)
+        kinds = [own.kind == SCALAR for own in problem.settings.targets]
+        of_scalars = [own.target.kind == SCALAR for own in problem.groups]
+        full = Fits(
+            problem.scalars,
+            list(compress(priors, kinds)),
+            list(compress(weights, of_scalars)),
+            parts,
+        )
         some, data = list(kernels.values()), (structures, test)
-        measured = measured_targets(full, places, some, blocks, data, ranks, progress)
+        own_places = list(compress(places, kinds))
+        measured = measured_targets(full, own_places, some, blocks, data, ranks, progress)
         measures = measured.added_to(model.uncertainty)
         arrays, record, said = arrays | measured.arrays, measured.record, said + measured.warnings
     changed = model.with_targets(
@@ -133,13 +143,13 @@ def _solved(
     triangles: Sequence[Triangle],
     blocks: Blocks | None,
 ) -> tuple[list[np.ndarray], list[int], list[PartFits]]:
-    """Weights of each group, numbers of labels, and with blocks the fits to some of these; their
-    triangles are used up."""
+    """Weights of each group, numbers of labels, and with blocks the fits of scalars to some of
+    these; their triangles are used up."""
     weights, parts = [], []
     for group, own in zip(problem.groups, triangles, strict=True):
         prior = priors[problem.number(group)]
         weights.append(problem.weights(group, own.R, prior))
-        if blocks is not None:
+        if blocks is not None and group.target.kind == SCALAR:
             parts.append(part_fits(problem, group, own, prior))
     return weights, [own.n_rows for own in triangles], parts
 
