@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -123,8 +124,10 @@ class Model(ModelContents):
         if not self.has_potential:  # zeros would be taken for energies and forces
             made = made.without_potential()
         about = environments.species, environments.columns
-        of_atoms = of_targets_of_atoms(self.targets, made.targets, made.tensors)
-        values = properties(self.targets, of_atoms, *about) if with_targets else {}
+        values = dict[str, Any]()
+        if with_targets:
+            of_atoms = of_targets_of_atoms(self.targets, made.targets, made.tensors)
+            values = properties(self.targets, of_atoms, *about)
         of_kernels = dict[str, np.ndarray]()  # members' deviations
         for own in self._kernel_targets if with_targets else ():
             values[own.target.name], members_own = own.value(self, environments)
