@@ -13,6 +13,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from geometries import ANGLE, BOND, bead_noise, dimers, monomer, monomers
 from tblite.ase import TBLite
 
+BOX = 50.0  # Å, of i-PI's cell, which is not periodic
 GAP = 2.8  # Å between the oxygens of a ring to begin with
 TIMESTEP = 0.5  # fs
 EQUILIBRATION, EVERY = 1000, 200  # steps: left out, and between two frames

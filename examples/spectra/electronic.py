@@ -44,9 +44,7 @@ def label(atoms: Atoms) -> Atoms:
 
 def ground_state(atoms: Atoms, grid: dict | int = GRID):
     """The converged Kohn-Sham field of PySCF, with fitted densities."""
-    mol = gto.M(
-        atom=list(zip(atoms.symbols, atoms.positions, strict=True)), basis=BASIS, verbose=0
-    )
+    mol = gto.M(atom=list(zip(atoms.symbols, atoms.positions, strict=True)), basis=BASIS, verbose=0)
     field = dft.RKS(mol, xc=FUNCTIONAL).density_fit()
     if isinstance(grid, int):
         field.grids.level = grid
@@ -63,7 +61,11 @@ def polarizability(field, grid: dict = RESPONSE_GRID) -> np.ndarray:
     """(3, 3) bohr³: how the dipole answers a static field, from coupled-perturbed equations."""
     mol = field.mol
     occupied = field.mo_occ > 0
-    C, C_occupied, C_empty = field.mo_coeff, field.mo_coeff[:, occupied], field.mo_coeff[:, ~occupied]
+    C, C_occupied, C_empty = (
+        field.mo_coeff,
+        field.mo_coeff[:, occupied],
+        field.mo_coeff[:, ~occupied],
+    )
     response_grid = dft.gen_grid.Grids(mol)
     response_grid.atom_grid = grid
     field.grids = response_grid.build()

@@ -22,7 +22,7 @@ Label = Callable[[Atoms], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def derivatives(atoms: Atoms, label: Label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hessian (3N, 3N) eV/Å², and with (3N, 3) and (3N, 3, 3) how dipole and polarizability change."""
+    """Hessian (3N, 3N) eV/Å², changes of the dipole (3N, 3) and the polarizability (3N, 3, 3)."""
     found = []
     for place in np.ndindex(len(atoms), 3):
         sides = []

@@ -31,7 +31,6 @@ import clusters  # noqa: E402
 import electronic  # noqa: E402
 import sampling  # noqa: E402
 from make_reference import report, store, tag  # noqa: E402
-from potential_runs import equilibrated  # noqa: E402
 from runs import run  # noqa: E402
 
 ROUNDS = (1, 2)
@@ -95,18 +94,22 @@ def own(work: Path, round_: int) -> None:
             continue
         report(f"sampling {item.name}")
         start = clusters.ring(item.molecules, np.random.default_rng(item.seed))
+        start.set_cell([clusters.BOX] * 3)
         every = EVERY[item.beads > 1]
-        beads = equilibrated(
-            work / "runs" / item.name,
-            model,
+        folder = work / "runs" / item.name
+        folder.mkdir(parents=True, exist_ok=True)
+        found = sampling.ipi_pimd(
+            folder,
             start,
+            model,
             beads=item.beads,
             temperature=item.temperature,
             seed=item.seed,
             steps=every * item.frames * 5 // 4,
             every=every,
-        )[-item.frames :]  # the first fifth is equilibration
-        frames = [of_time[k % item.beads] for k, of_time in enumerate(beads)]
+        )
+        # the first fifth is equilibration
+        frames = [Atoms(f.symbols, f.positions) for f in found[-item.frames :]]
         store_of(work, item, frames, "beads" if item.beads > 1 else "classical")
     label(work)
 
@@ -149,6 +152,9 @@ def split(work: Path) -> None:
     """Write train.xyz and test.xyz next to this script, and the frequencies of the minima."""
     for name, rounds in (("train.xyz", range(max(ROUNDS))), ("test.xyz", range(2, 3))):
         frames = usable(work, rounds)
+        for frame in frames:  # nine numbers, xx xy xz yx ..., as most codes write it
+            alpha = np.round(frame.info.pop("polarizability"), 6)
+            frame.info["polarizability"] = np.ravel(alpha)
         write(HERE / name, frames, format="extxyz")
         report(f"{name}: {len(frames)} frames, {(HERE / name).stat().st_size / 1e6:.2f} MB")
 
@@ -157,9 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "stage", nargs="?", default="all", choices=["all", "built", "own", "split"]
-    )
+    parser.add_argument("stage", nargs="?", default="all", choices=["all", "built", "own", "split"])
     parser.add_argument("round", nargs="?", type=int, choices=ROUNDS, help="for `own`")
     parser.add_argument("--work", type=Path, default=HERE / "spectra_work")
     options = parser.parse_args(arguments)
