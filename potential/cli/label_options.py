@@ -89,6 +89,8 @@ def target_labels(model: Model) -> list[TargetLabel]:
             own["per_atom"],
             tuple(map(species_number, own["species"])),
             known[own["name"]].weight_column,
+            known[own["name"]].rank,
+            known[own["name"]].symmetric,
         )
         for own in stored
         if own["name"] in known

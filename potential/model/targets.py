@@ -58,6 +58,13 @@ class Target:
         return (3,) * self.rank
 
     @property
+    def form(self) -> str:
+        """What it is called: a scalar, a vector or a tensor."""
+        if self.rank < 2:
+            return ("scalar", "vector")[self.rank]
+        return f"{'symmetric ' * self.symmetric}tensor of rank {self.rank}"
+
+    @property
     def n_components(self) -> int:
         """Cartesian ones."""
         return 3**self.rank

@@ -102,7 +102,7 @@ def add_targets(
     page.heading("Targets")
     page.figures(
         (
-            parity(own.reference, own.predicted, own.of, name, units[name]),
+            parity(own.reference.ravel(), own.predicted.ravel(), _of(own), name, units[name]),
             f"{name}: {own.reference.size} values",
         )
         for name, own in pairs.items()
@@ -110,6 +110,13 @@ def add_targets(
     errors = properties.property_errors(model.targets, structures, predictions)
     rows = properties.property_rows(model.targets, errors)
     page.table(properties.HEAD, rows, text_columns=properties.TEXT_COLUMNS)
+
+
+def _of(pairs: properties.PropertyPairs) -> np.ndarray:
+    """What points of a parity plot are of: components of vectors and tensors."""
+    if not pairs.components:
+        return pairs.of
+    return np.tile(np.array(pairs.components, dtype=object), len(pairs.of))
 
 
 def add_shares(page: Page, model: Model, shares: Sequence[TermShare]) -> None:

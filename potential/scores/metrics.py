@@ -113,7 +113,7 @@ def to_json(table: Errors) -> dict[str, Any]:
     }
 
 
-def plain(table: Errors) -> dict[str, Any]:
+def plain(table: Mapping[str, Mapping[str, ErrorStatistics]]) -> dict[str, Any]:
     """The numbers of a table of errors in plain types, {group: {label: {...}}}."""
     return {
         name: {label: asdict(values) for label, values in row.items()}

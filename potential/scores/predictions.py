@@ -49,12 +49,20 @@ def _frame(structure: Structure, prediction: Evaluation, targets: Sequence[Targe
         _add_potential(atoms, structure, prediction)
     for target in targets:
         place: dict[str, Any] = atoms.arrays if target.per_atom else atoms.info
-        place[target.name] = prediction.properties[target.name]
+        place[target.name] = _written(target, prediction.properties[target.name])
         if target.name in structure.targets:
-            label = np.asarray(structure.targets[target.name])
-            label = label.reshape((*label.shape[: int(target.per_atom)], *target.shape))
-            place[f"reference_{target.name}"] = label if label.ndim else float(label)
+            label = _written(target, structure.targets[target.name])
+            place[f"reference_{target.name}"] = label
     return atoms
+
+
+def _written(target: Target, value: Any) -> Any:
+    """Columns of atoms have one axis for components, and so has rank 3, for the format's sake."""
+    lead = np.shape(value)[: int(target.per_atom)]
+    if target.rank == 0:
+        return value if target.per_atom else float(value)
+    flat = target.per_atom or target.rank == 3
+    return np.reshape(value, (*lead, target.n_components) if flat else target.shape)
 
 
 def _add_potential(atoms: ase.Atoms, structure: Structure, prediction: Evaluation) -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Errors of targets: of atoms by species, of structures by config_type, in units of the target."""
+"""Errors of targets: of atoms by species, of structures by config_type, of vectors and tensors by λ
+as well, in units of the target and as a part of how much the labels vary."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -12,22 +15,44 @@ from potential.model import Evaluation
 from potential.model.targets import Target
 from potential.runtime.printable import printable
 from potential.runtime.text_table import text_table
-from potential.scores.metrics import ALL, ErrorStatistics, statistics
+from potential.scores.metrics import ALL, STATISTICS, ErrorStatistics, statistics
 from potential.structures.structure import Structure, symbol
+from potential.tensors.spherical import Part, places, to_spherical
 
-PropertyErrors = dict[str, dict[str, ErrorStatistics]]  # target -> all, species or config_type
-HEAD = ("target", "of", "count", "RMSE", "MAE", "max", "unit")
+HEAD = ("target", "of", "count", "RMSE", "MAE", "max", "unit", "% of deviation")
 TEXT_COLUMNS = (0, 1, 6)
 
 
 @dataclass(frozen=True)
-class PropertyPairs:
-    """Reference and predicted values of one target, with what they are of; of vectors and tensors
-    each Cartesian component is a value."""
+class TargetStatistics(ErrorStatistics):
+    """Errors of some numbers, and the intrinsic deviation of their labels: the standard deviation
+    of scalars and of λ = 0, the root mean square of vectors and of other λ, whose mean over
+    directions is zero."""
 
-    reference: np.ndarray  # (n,)
-    predicted: np.ndarray  # (n,)
+    deviation: float
+
+    @property
+    def percent(self) -> float:
+        """RMSE in % of the deviation; nan where labels do not vary."""
+        return 100 * self.rmse / self.deviation if self.deviation else np.nan
+
+
+PropertyErrors = dict[str, dict[str, TargetStatistics]]  # target -> all, λ, species or config_type
+
+
+@dataclass(frozen=True)
+class PropertyPairs:
+    """Reference and predicted values of one target, with what they are of."""
+
+    reference: np.ndarray  # (n, n_components) Cartesian ones
+    predicted: np.ndarray  # (n, n_components)
     of: np.ndarray  # (n,) chemical symbols of atoms, or config_types of structures
+
+    @property
+    def components(self) -> list[str]:
+        """Their names, of a scalar none."""
+        rank = round(np.log(self.reference.shape[1]) / np.log(3))
+        return ["".join(axes) for axes in product("xyz", repeat=rank)] if rank else []
 
 
 def property_pairs(
@@ -50,12 +75,49 @@ def property_errors(
     targets: Sequence[Target], structures: Sequence[Structure], predictions: Sequence[Evaluation]
 ) -> PropertyErrors:
     """Statistics of predicted - reference of each target, for all and apart."""
-    table: PropertyErrors = {}
-    for name, pairs in property_pairs(targets, structures, predictions).items():
-        difference = pairs.predicted - pairs.reference
-        apart = {group: statistics(difference[pairs.of == group]) for group in _groups(pairs.of)}
-        table[name] = {ALL: statistics(difference), **apart}
-    return table
+    pairs = property_pairs(targets, structures, predictions)
+    return {own.name: _errors(own, pairs[own.name]) for own in targets if own.name in pairs}
+
+
+def _errors(target: Target, pairs: PropertyPairs) -> dict[str, TargetStatistics]:
+    groups = {group: pairs.of == group for group in _groups(pairs.of)}
+    whole = {ALL: np.ones(len(pairs.of), dtype=bool)}
+    if target.rank == 0:
+        return {
+            name: _statistics(pairs.reference[own], pairs.predicted[own], centred=True)
+            for name, own in (whole | groups).items()
+        }
+    reference, predicted = (
+        to_spherical(own, target.rank, target.symmetric)
+        for own in (pairs.reference, pairs.predicted)
+    )
+    by_part = {
+        _part_name(part): _statistics(reference[:, own], predicted[:, own], part == Part(0, 1))
+        for part, own in places(target.rank, target.symmetric).items()
+    }
+
+    def of_rows(rows: np.ndarray) -> TargetStatistics:
+        """Errors of Cartesian components; their deviation is that of all parts together."""
+        plain = statistics((pairs.predicted[rows] - pairs.reference[rows]).ravel())
+        parts = [
+            _statistics(reference[rows][:, own], predicted[rows][:, own], part == Part(0, 1))
+            for part, own in places(target.rank, target.symmetric).items()
+        ]
+        square = sum(own.count * own.deviation**2 for own in parts)
+        return TargetStatistics(**asdict(plain), deviation=float(np.sqrt(square / plain.count)))
+
+    apart = {name: of_rows(rows) for name, rows in groups.items()}
+    return {ALL: of_rows(whole[ALL])} | (by_part if len(by_part) > 1 else {}) | apart
+
+
+def _part_name(part: Part) -> str:
+    return f"lambda={part.lam}" + " pseudo" * (part.sigma < 0)
+
+
+def _statistics(reference: np.ndarray, predicted: np.ndarray, centred: bool) -> TargetStatistics:
+    own = statistics((predicted - reference).ravel())
+    left = reference - reference.mean(axis=0) if centred else reference
+    return TargetStatistics(**asdict(own), deviation=float(np.sqrt(np.mean(left**2))))
 
 
 def property_rows(targets: Sequence[Target], table: PropertyErrors) -> list[tuple[str, ...]]:
@@ -63,12 +125,14 @@ def property_rows(targets: Sequence[Target], table: PropertyErrors) -> list[tupl
     units = {target.name: target.unit for target in targets}
     rows = []
     for name, groups in table.items():
-        shown = [ALL] if len(groups) == 2 else list(groups)
-        for group in shown:
-            own = groups[group]
+        apart = [group for group in groups if group != ALL and not group.startswith("lambda=")]
+        for group, own in groups.items():
+            if [group] == apart:
+                continue
             numbers = (f"{x:.4g}" for x in (own.rmse, own.mae, own.largest))
             unit = printable(units.get(name, ""))
-            rows.append((name, group, str(own.count), *numbers, unit))
+            percent = "" if np.isnan(own.percent) else f"{own.percent:.3g}"
+            rows.append((name, group, str(own.count), *numbers, unit, percent))
     return rows
 
 
@@ -78,17 +142,29 @@ def format_properties(targets: Sequence[Target], table: PropertyErrors, title: s
     return f"{title}\n{body}" if title else body
 
 
+def from_plain(values: Mapping[str, Any]) -> PropertyErrors:
+    """The inverse of ``metrics.plain``; older records have no deviation."""
+    return {
+        name: {
+            group: TargetStatistics(
+                **{key: numbers[key] for key in STATISTICS}, deviation=numbers.get("deviation", 0.0)
+            )
+            for group, numbers in row.items()
+        }
+        for name, row in values.items()
+    }
+
+
 def _values(target: Target, structure: Structure, prediction: Evaluation):
-    """(reference, predicted, of), (n,) each, of the labels that a structure has, component by
-    component."""
-    reference = np.ravel(structure.targets[target.name])
-    predicted = np.ravel(prediction.properties[target.name])
-    known = np.isfinite(reference) & np.isfinite(predicted)
+    """(reference, predicted) (n, n_components) and of (n,), of the labels that a structure has."""
+    n = target.n_components
+    reference = np.reshape(structure.targets[target.name], (-1, n))
+    predicted = np.reshape(prediction.properties[target.name], (-1, n))
+    known = np.isfinite(reference).all(axis=1) & np.isfinite(predicted).all(axis=1)
     if target.per_atom:
         of = np.array([symbol(z) for z in structure.numbers.tolist()], dtype=object)
     else:
         of = np.array([structure.config_type], dtype=object)
-    of = np.repeat(of, target.n_components)
     return reference[known], predicted[known], of[known]
 
 

@@ -71,7 +71,7 @@ def common_choice(
 
 def require_weights(model: Model) -> None:
     """Raise SoapGprError when there is nothing to fit."""
-    if model.n_weights == 0:
+    if model.n_weights == 0 and not model.tensor_bases:
         raise SoapGprError(
             "found no environment with any neighbour within cutoff in the training structures, "
             "expected some"

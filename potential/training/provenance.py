@@ -20,6 +20,7 @@ from potential.settings import FitSettings
 from potential.structures.label_table import FORCE
 from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
+from potential.tensors.spherical import Part, parts_of
 from potential.terms import terms_of
 from potential.training.data import FitData
 from potential.training.regression import Solution
@@ -91,7 +92,7 @@ def summary(model: Model) -> str:
         if errors.get(metrics.ALL):
             parts.append(["", metrics.format_table(errors, title)])
     for key, title in (("train", "Training"), ("test", "Test")):
-        found = metrics.from_plain(record.get(f"{key}_target_errors", {}))
+        found = properties.from_plain(record.get(f"{key}_target_errors", {}))
         if found:
             table = properties.format_properties(model.targets, found, f"{title} errors of targets")
             parts.append(["", table])
@@ -189,16 +190,41 @@ def _target_lines(model: Model, record: dict[str, Any]) -> list[str]:
         if target.kernel is not None:
             what = f"of structures, {'N times ' * target.extensive}{target.kernel}"
             terms = [target.kernel.term]
+        if target.basis is not None:
+            what = f"{target.form} {what}"
+            terms = [model.tensor_bases[target.basis]["term"]]
         places = ", ".join(str(t + 1) for t in terms)
         line = f"{'Target':<14s} {target.name}{unit} {what}, terms {places}"
         if own := found.get(target.name):
             line += f"; {own['labels']} labels, {own['weights']} weights"
         lines.append(line)
+        if target.basis is not None:
+            lines.append(f"{'':<14s} {_basis_text(model, target)}")
         for key in ("mean", "scale", "sigma"):
             values = own[key].items() if own else ()
             text = ", ".join(f"{name} {value:.5g}" for name, value in values)
             lines += [f"{'':<14s} {key} {text}"] if text else []
     return lines
+
+
+def _basis_text(model: Model, target: Target) -> str:
+    """What a vector or tensor stands on."""
+    b, entry = target.basis, model.tensor_bases[target.basis or 0]
+    names = (f"basis{b}.densities.{a}" for a in range(len(model.species)))
+    sizes = [len(model.arrays[name]) for name in names if name in model.arrays]
+    shared = f"basis{b}.species" in model.arrays
+    points = (
+        str(sizes[0])
+        if shared
+        else ", ".join(f"{symbol(z)} {n}" for z, n in zip(model.species, sizes, strict=True))
+    )
+    wanted = parts_of(target.rank, target.symmetric)
+    kept = [
+        f"{part} {len(model.arrays[f'basis{b}.features.{p}'])}"
+        for p, own in enumerate(entry["parts"])
+        if (part := Part(own["lambda"], own["sigma"])) in wanted
+    ]
+    return f"zeta {entry['zeta']}, sparse points {points}, products of {', '.join(kept)}"
 
 
 def _over_atoms(model: Model, target: Target) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
@@ -48,7 +48,7 @@ def add_kernel_curves(
         found.add(target, table, shape, failures, len(parts))
 
 
-def _errors(prepared: Prepared, fit: KernelFit, h: int) -> dict[str, ErrorStatistics]:
+def _errors(prepared: Prepared, fit: KernelFit, h: int) -> Mapping[str, ErrorStatistics]:
     arrays = KernelTarget.read(fit.target, fit.arrays, h).arrays(0)
     model = prepared.model.with_targets([fit.target], arrays, potential=False)
     found = evaluate_structures(model, prepared.test, labels_only=True)

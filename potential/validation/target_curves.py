@@ -134,7 +134,7 @@ def _fits(
 
 def _errors(
     problem: TargetProblem, fits: list[_Fit], test: list[Structure], progress: Progress
-) -> list[dict[str, ErrorStatistics]]:
+) -> list[Mapping[str, ErrorStatistics]]:
     """Those of each fit: each test structure is evaluated once, with all of them as targets."""
     targets, arrays = list[Target](), dict[str, np.ndarray]()
     for k, fit in enumerate(fits):
@@ -146,7 +146,7 @@ def _errors(
         return model.evaluate(structure, forces=False)
 
     found = list(ordered_map(evaluate, progress(test, "test errors of targets")))
-    errors = []
+    errors = list[Mapping[str, ErrorStatistics]]()
     for k, fit in enumerate(fits):
         target = problem.targets[fit.h]
         own = [replace(e, properties={target.name: e.properties[f"fit{k}"]}) for e in found]
