@@ -61,11 +61,7 @@ def polarizability(field, grid: dict = RESPONSE_GRID) -> np.ndarray:
     """(3, 3) bohr³: how the dipole answers a static field, from coupled-perturbed equations."""
     mol = field.mol
     occupied = field.mo_occ > 0
-    C, C_occupied, C_empty = (
-        field.mo_coeff,
-        field.mo_coeff[:, occupied],
-        field.mo_coeff[:, ~occupied],
-    )
+    C_occupied, C_empty = field.mo_coeff[:, occupied], field.mo_coeff[:, ~occupied]
     response_grid = dft.gen_grid.Grids(mol)
     response_grid.atom_grid = grid
     field.grids = response_grid.build()
