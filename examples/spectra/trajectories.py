@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import uuid
 import xml.etree.ElementTree as ElementTree
@@ -99,6 +100,8 @@ class Trajectory:
         ):
             root.find(place).text = f" {value} "
         root.find("system/initialize").set("nbeads", str(self.beads))
+        batch = root.find("ffsocket/batch_size")  # what is missing in the last one is padded
+        batch.text = str(math.gcd(int(batch.text), self.beads))
         return tree
 
 
