@@ -76,6 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "atoms) go into the extras",
     )
     parser.add_argument(
+        "--derivatives",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="vectors and tensors of the model whose derivatives by positions go into the extras: "
+        "of dipole as BEC and dipole_derivative, of others as NAME_derivative",
+    )
+    parser.add_argument(
         "--batch",
         action="store_true",
         help="insist on batched requests (<batch_size> in <ffsocket>); they are always understood",
@@ -119,8 +127,11 @@ def _drive(args):
         Model.load(args.model),
         args.template,
         uncertainty=args.uncertainty,
+        derivatives=args.derivatives,
         n_threads=args.threads,
     )
+    for note in evaluator.notes:
+        _say(f"warning: {note}")
     if args.unix is not None:
         where = args.prefix + args.unix
         sock = connect_unix(args.unix, args.prefix, args.timeout)

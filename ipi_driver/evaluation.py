@@ -9,6 +9,7 @@ import ase
 import numpy as np
 from ase.io.formats import parse_filename
 
+from ipi_driver.tensors import TensorExtras
 from ipi_driver.units import (
     ANGSTROM_PER_BOHR,
     HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM,
@@ -34,6 +35,7 @@ class Evaluator:
         ``species`` (atomic numbers), where present, are checked against the template
     template : an ``ase.Atoms``, or the path of a file that ase.io reads (its last structure)
     uncertainty : measures of ``model.evaluate`` that go into the extras
+    derivatives : vectors and tensors of structures whose derivatives do, see ``TensorExtras``
     options : passed on to ``model.evaluate``, for example ``n_threads``
 
     Raises
@@ -41,15 +43,16 @@ class Evaluator:
     SoapGprError
         when the template cannot be read, is empty, or holds a species the model does not know, and
         when the model has no potential, targets with weights by a column of atoms, or not the
-        measures asked for.
+        measures or vectors asked for.
 
     Attributes
     ----------
     n_atoms : int
     pbc : (3,) bool array
+    notes : list of str, what there is to say before a run
     """
 
-    def __init__(self, model, template, uncertainty=(), **options):
+    def __init__(self, model, template, uncertainty=(), derivatives=(), **options):
         if not getattr(model, "has_potential", True):
             raise SoapGprError(
                 "the model has targets and no potential; expected one whose forces move the atoms"
@@ -66,6 +69,8 @@ class Evaluator:
             options["uncertainty"] = tuple(uncertainty)
         self._model = model
         self._options = options
+        self._tensors = TensorExtras(model, derivatives)
+        self.notes = self._tensors.notes
         self._name = "the template"
         if isinstance(template, (str, Path)):
             self._name = f"template {template}"
@@ -111,8 +116,9 @@ class Evaluator:
         -------
         energy : float, hartree
         extras : bytes, an ASCII JSON object of the targets of the model by their names, in their
-            units and null where an atom has no value, and of what was asked for of its uncertainty,
-            see ``uncertainty_extras``; empty where there is neither
+            units, but dipoles and polarizabilities in atomic units, and null where an atom has no
+            value, of the derivatives asked for, see ``TensorExtras``, and of what was asked for of
+            its uncertainty, see ``uncertainty_extras``; empty where there is nothing
 
         Raises
         ------
@@ -124,13 +130,13 @@ class Evaluator:
                 "i-PI sent positions or a cell with numbers that are not finite: "
                 "the dynamics diverged earlier, check the time step and the starting structure"
             )
-        result = self._model.evaluate(
+        structure = (
             self._numbers,
             positions * ANGSTROM_PER_BOHR,
             cell.T * ANGSTROM_PER_BOHR,
             self.pbc,
-            **self._options,
         )
+        result = self._model.evaluate(*structure, **self._options)
         np.multiply(result.forces, HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM, out=forces)
         np.multiply(result.virial, HARTREE_PER_EV, out=virial)
         energy = float(result.energy) * HARTREE_PER_EV
@@ -139,7 +145,8 @@ class Evaluator:
                 "the model returned an energy, forces or a virial that are not finite; "
                 "expected numbers: check that no two atoms coincide"
             )
-        values = dict(getattr(result, "properties", {}))
+        values = self._tensors.converted(getattr(result, "properties", {}))
+        values |= self._tensors.derivatives(*structure)
         if self._options.get("uncertainty"):
             values |= uncertainty_extras(result.uncertainty)
         return energy, _json(values)

@@ -26,17 +26,29 @@ class SoapGprDriver(Dummy_driver):
     n_threads : threads for each evaluation
     uncertainty : energies, forces, variance, targets and targets_variance, those wanted
         separated by blanks
+    derivatives : names of vectors and tensors whose derivatives go into the extras, separated by
+        blanks
     verbose, verbosity, ... : accepted because i-PI passes them; nothing is ever printed
 
     Raises SoapGprError for a wrong file at construction and for numbers that are not finite.
     """
 
-    def __init__(self, model, template, n_threads=1, uncertainty="", verbose=False, **kwargs):
+    def __init__(
+        self,
+        model,
+        template,
+        n_threads=1,
+        uncertainty="",
+        derivatives="",
+        verbose=False,
+        **kwargs,
+    ):
         n_threads = thread_count(n_threads)
         self._evaluator = Evaluator(
             Model.load(str(model)),
             str(template),
             uncertainty=uncertainty.split(),
+            derivatives=derivatives.split(),
             n_threads=n_threads,
         )
         super().__init__(verbose, **kwargs)

@@ -43,13 +43,16 @@ INPUT = """
       <velocities mode="thermal" units="kelvin">300</velocities>
     </initialize>
     <forces><force forcefield="model"/></forces>
-    <motion mode="dynamics">
-      <dynamics mode="nve"><timestep units="femtosecond">0.25</timestep></dynamics>
-    </motion>
+    {motion}
     <ensemble><temperature units="kelvin">300</temperature></ensemble>
   </system>
 </simulation>
 """
+
+
+NVE = """<motion mode="dynamics">
+      <dynamics mode="nve"><timestep units="femtosecond">0.25</timestep></dynamics>
+    </motion>"""
 
 
 class Run:
@@ -67,6 +70,7 @@ class Run:
         options="",
         forcefield=None,  # with ADDRESS in the place of one, and with "-base" after it of another
         outputs="",
+        motion=NVE,
     ):
         self.folder, self.atoms, self.beads, self.steps = folder, atoms, beads, steps
         self.mode = mode
@@ -87,6 +91,7 @@ class Run:
                 beads=beads,
                 forcefield=forcefield,
                 outputs=outputs,
+                motion=motion,
                 cell=np.array2string(atoms.cell.array.T.ravel(), separator=", ", precision=17),
                 masses=_masses(atoms),
             )
