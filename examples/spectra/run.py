@@ -2,7 +2,7 @@
 """Infrared and Raman spectra of a water trimer with classical and with quantum nuclei.
 
   python examples/spectra/run.py                    # the length of the figure in docs
-  python examples/spectra/run.py --fraction 0.1     # minutes
+  python examples/spectra/run.py --trajectories 2  # two of eight trajectories, 15 minutes
 
 Fits a potential with dipoles and polarizabilities to train.xyz, runs classical and thermostatted
 ring-polymer MD in i-PI, and draws the spectra of both. Everything is in --folder; ended at any
@@ -54,9 +54,68 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=Path("spectra_run"))
-    parser.add_argument("--fraction", type=float, default=1.0, help="of the length of each run")
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the length of a trajectory")
     parser.add_argument("--trajectories", type=int, default=8, help="of each method")
     parser.add_argument("--beads", type=int, default=32, help="of the ring polymer")
     parser.add_argument("--temperature", type=float, default=200.0, help="K")
     parser.add_argument("--workers", type=int, default=2, help="trajectories at a time")
     return parser.parse_args()
+
+
+def require_same(asked: argparse.Namespace) -> None:
+    """End when the folder has trajectories of other options."""
+    record = asked.folder / "options.json"
+    own = {name: getattr(asked, name) for name in ("fraction", "beads", "temperature")}
+    if not record.exists():
+        record.write_text(json.dumps(own) + "\n")
+    found = json.loads(record.read_text())
+    if found != own:
+        said = " ".join(f"--{name} {value}" for name, value in found.items())
+        sys.exit(f"run.py: {asked.folder} was begun with {said}; take these or another --folder")
+
+
+def fitted(folder: Path) -> None:
+    """The model and its errors on test.xyz, unless they are there."""
+    if not (folder / MODEL).exists():
+        soap_gpr("fit", HERE / "fit.toml", "-o", folder / MODEL)
+    soap_gpr(
+        "evaluate", folder / MODEL, HERE / "test.xyz", "--json", folder / "errors.json"
+    )
+
+
+def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Trajectory]]:
+    """All trajectories, by method, the long ones first; each is said when it is done."""
+    found = {
+        method: [
+            Trajectory(
+                folder=asked.folder / f"{method}_{k}",
+                beads=beads,
+                seed=1000 + k,
+                temperature=asked.temperature,
+                equilibration=EQUILIBRATION[method],
+                length=LENGTH[method] * asked.fraction,
+            )
+            for k in range(asked.trajectories)
+        ]
+        for method, beads in (("trpmd", asked.beads), ("classical", 1))
+    }
+
+    def run(trajectory: Trajectory) -> None:
+        trajectory.run(asked.folder / MODEL, cluster)
+        print(f"{trajectory.folder.name}: {trajectory.length:g} ps", flush=True)
+
+    with ThreadPoolExecutor(asked.workers) as workers:
+        list(workers.map(run, [own for of_method in found.values() for own in of_method]))
+    return found
+
+
+def soap_gpr(*command: object) -> None:
+    """Run soap-gpr; its output goes on the screen."""
+    words = [str(word) for word in command]
+    print("soap-gpr", shlex.join(words), flush=True)
+    if subprocess.run([SOAP_GPR, *words]).returncode:
+        sys.exit(f"run.py: soap-gpr {shlex.join(words)}: ended with an error, see above")
+
+
+if __name__ == "__main__":
+    main()
