@@ -6,7 +6,7 @@ From central differences of forces, dipoles and polarizabilities, which PySCF or
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase import Atoms, units
@@ -17,22 +17,29 @@ MOST_STEPS = 30
 WAVENUMBER = units._hbar * 1e10 / np.sqrt(units._e * units._amu) / units.invcm  # of √(eV/Å²/u)
 KM_PER_MOL = 42.2561 / units.Debye**2  # of an intensity in (e Å)²/(Å² u)
 
-# forces (N, 3) eV/Å, dipole (3,) e Å, polarizability (3, 3) Å³
-Label = Callable[[Atoms], tuple[np.ndarray, np.ndarray, np.ndarray]]
+# forces (N, 3) eV/Å, dipole (3,) e Å, polarizability (3, 3) Å³ of a structure
+Result = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def derivatives(atoms: Atoms, label: Label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hessian (3N, 3N) eV/Å², changes of the dipole (3N, 3) and the polarizability (3N, 3, 3)."""
+def displaced(atoms: Atoms) -> list[Atoms]:
+    """The 6N structures that ``derivatives`` is made from: each coordinate by STEP up and down."""
     found = []
     for place in np.ndindex(len(atoms), 3):
-        sides = []
         for sign in (1, -1):
             moved = atoms.copy()
             moved.positions[place] += sign * STEP
-            sides.append(label(moved))
-        found.append([(a - b) / (2 * STEP) for a, b in zip(*sides, strict=True)])
-    forces, dipoles, polarizabilities = (np.array(part) for part in zip(*found, strict=True))
-    hessian = -forces.reshape(3 * len(atoms), -1)
+            found.append(moved)
+    return found
+
+
+def derivatives(results: Sequence[Result]) -> Result:
+    """Hessian (3N, 3N) eV/Å², changes of the dipole (3N, 3) and the polarizability (3N, 3, 3), from
+    the results of ``displaced`` structures in their order."""
+    forces, dipoles, polarizabilities = (
+        (np.array(part)[::2] - np.array(part)[1::2]) / (2 * STEP)
+        for part in zip(*results, strict=True)
+    )
+    hessian = -forces.reshape(len(forces), -1)
     return (hessian + hessian.T) / 2, dipoles, polarizabilities
 
 
@@ -51,13 +58,14 @@ def minimum(atoms: Atoms, forces: Callable[[Atoms], np.ndarray], hessian: np.nda
     raise RuntimeError(f"{atoms.symbols}: forces are still {np.abs(force).max():.4f} eV/Å")
 
 
-def modes(atoms: Atoms, label: Label) -> list[dict[str, float]]:
+def modes(atoms: Atoms, results: Sequence[Result]) -> list[dict[str, float]]:
     """Vibrations of a minimum: wavenumber (cm⁻¹), infrared (km/mol), isotropic and anisotropic.
 
-    The last two are (∂α/∂Q)² of the mean polarizability and of the anisotropy γ, in Å⁴/u. The six
-    lowest motions, which translate and turn the cluster, are left out.
+    The last two are (∂α/∂Q)² of the mean polarizability and of the anisotropy γ, in Å⁴/u; results
+    as of ``derivatives``. The six lowest motions, which translate and turn the cluster, are left
+    out.
     """
-    hessian, dipoles, polarizabilities = derivatives(atoms, label)
+    hessian, dipoles, polarizabilities = derivatives(results)
     root = np.repeat(atoms.get_masses(), 3) ** -0.5
     squares, vectors = np.linalg.eigh(hessian * np.outer(root, root))
     kept = np.sort(np.argsort(np.abs(squares))[6:])

@@ -5,7 +5,8 @@
     python make_data.py            # everything, about an hour on one core
     python make_data.py built      # round 0: molecules and pairs, trajectories of GFN2-xTB
     python make_data.py own 1      # round 1 or 2: frames and beads of the potential fitted before
-    python make_data.py split      # write train.xyz, test.xyz and harmonic.json
+    python make_data.py minimum    # of the trimer: trimer.xyz and its modes in harmonic.json
+    python make_data.py split      # write train.xyz and test.xyz
 
 Rounds 0 and 1 give the training data, round 2, of other seeds, the test set. Every stage labels
 what it made and skips what is there, so that an interrupted run goes on with the same command.
@@ -16,6 +17,7 @@ floating-point sums makes two runs differ.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +25,16 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io import read, write
+from ase.optimize import BFGS
+
+from potential import SoapGprCalculator
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "water"))
 
 import clusters  # noqa: E402
 import electronic  # noqa: E402
+import harmonic  # noqa: E402
 import sampling  # noqa: E402
 from make_reference import report, store, tag  # noqa: E402
 from runs import run  # noqa: E402
@@ -148,8 +154,47 @@ def fit(work: Path, round_: int) -> Path:
     return model
 
 
+def minimum(work: Path) -> None:
+    """Write trimer.xyz, the ring's minimum, and its harmonic modes next to this script.
+
+    The potential of the training data finds it first, and has the Hessian of the last steps.
+    """
+    path = HERE / "trimer.xyz"
+    if not (work / "candidates" / "h_trimer.xyz").exists():
+        atoms = relaxed(fit(work, max(ROUNDS)))
+        write(path, atoms, format="extxyz", columns=["symbols", "positions"])
+        report("minimum of the trimer found")
+        frames = harmonic.displaced(read(path))
+        store(work, "h_trimer", tag(frames, "trimer", source="displaced"))
+    label(work)
+    results = [
+        (frame.get_forces(), frame.get_dipole_moment(), frame.info["polarizability"])
+        for frame in read(work / "labelled" / "h_trimer.xyz", ":")
+    ]
+    modes = harmonic.modes(read(path), results)
+    (HERE / "harmonic.json").write_text(json.dumps(modes, indent=1) + "\n")
+
+
+def relaxed(model: Path) -> Atoms:
+    """The minimum of the labels, from that of the model."""
+    atoms = clusters.ring(3, np.random.default_rng(3))
+    atoms.calc = SoapGprCalculator(str(model))
+    BFGS(atoms, logfile=None).run(fmax=1e-3)
+    none = np.zeros(3), np.zeros((3, 3))
+    results = []
+    for moved in harmonic.displaced(atoms):
+        moved.calc = atoms.calc
+        results.append((moved.get_forces(), *none))
+    hessian, *_ = harmonic.derivatives(results)
+    atoms.calc = None
+    found = harmonic.minimum(atoms, lambda own: electronic.label(own).get_forces(), hessian)
+    found.positions = np.round(found.positions, electronic.DECIMALS)
+    found.set_cell([clusters.BOX] * 3)
+    return found
+
+
 def split(work: Path) -> None:
-    """Write train.xyz and test.xyz next to this script, and the frequencies of the minima."""
+    """Write train.xyz and test.xyz next to this script."""
     for name, rounds in (("train.xyz", range(max(ROUNDS))), ("test.xyz", range(2, 3))):
         frames = usable(work, rounds)
         for frame in frames:  # nine numbers, xx xy xz yx ..., as most codes write it
@@ -163,7 +208,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", nargs="?", default="all", choices=["all", "built", "own", "split"])
+    parser.add_argument(
+        "stage", nargs="?", default="all", choices=["all", "built", "own", "minimum", "split"]
+    )
     parser.add_argument("round", nargs="?", type=int, choices=ROUNDS, help="for `own`")
     parser.add_argument("--work", type=Path, default=HERE / "spectra_work")
     options = parser.parse_args(arguments)
@@ -175,6 +222,8 @@ def main(arguments: list[str] | None = None) -> int:
     for round_ in ROUNDS if options.stage == "all" else [options.round]:
         if options.stage in ("all", "own"):
             own(work, round_)
+    if options.stage in ("all", "minimum"):
+        minimum(work)
     if options.stage in ("all", "split"):
         split(work)
     return 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -78,9 +77,7 @@ def fitted(folder: Path) -> None:
     """The model and its errors on test.xyz, unless they are there."""
     if not (folder / MODEL).exists():
         soap_gpr("fit", HERE / "fit.toml", "-o", folder / MODEL)
-    soap_gpr(
-        "evaluate", folder / MODEL, HERE / "test.xyz", "--json", folder / "errors.json"
-    )
+    soap_gpr("evaluate", folder / MODEL, HERE / "test.xyz", "--json", folder / "errors.json")
 
 
 def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Trajectory]]:
