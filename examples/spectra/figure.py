@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from potential.reports.plots import COLORS, INK, SOFT, style
 
+Mode = dict[str, float]  # as of ``harmonic.modes``
+Spectra = dict[str, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]
+SOURCES = {  # file of the method, curve in it
+    "infrared": ("infrared", "absorption"),
+    "isotropic": ("raman", "isotropic"),
+    "anisotropic": ("raman", "anisotropic"),
+}
 NAMES = {"classical": "classical nuclei", "trpmd": "quantum nuclei (TRPMD)"}
 KINDS = {
     "infrared": "infrared absorption",
@@ -25,11 +34,24 @@ MEASURED = {"infrared": (3533.0, 3726.0)}
 HEIGHT, FOOT = 1.25, -0.12  # of the axes, of the tallest spectrum
 
 
-def plot(spectra: dict[str, Any], harmonic: list[dict[str, float]], path: Path) -> None:
+def read_spectra(folder: Path, methods: Sequence[str]) -> Spectra:
+    """What ``soap-gpr spectrum --json`` wrote for each method: by method and kind wavenumbers,
+    values and errors, which are nan where there is one block."""
+    found: Spectra = {}
+    for method in methods:
+        for kind, (file, curve) in SOURCES.items():
+            made = json.loads((folder / f"{method}_{file}.json").read_text())
+            values = np.array(made["curves"][curve]["values"])
+            errors = np.array(made["curves"][curve]["errors"] or np.full(len(values), np.nan))
+            own = np.array(made["wavenumbers"]), values, errors
+            found.setdefault(method, {})[kind] = own
+    return found
+
+
+def plot(spectra: Spectra, harmonic: list[Mode], path: Path) -> None:
     """Both methods with errors; sticks are harmonic, triangles measured.
 
-    spectra: by method and kind ``wavenumber``, ``value`` and ``error``; harmonic: as of
-    ``harmonic.modes``. Each panel has a scale of its own, which both methods share.
+    Each panel has a scale of its own, which both methods share.
     """
     figure = Figure(figsize=(9.5, 7.2), layout="constrained")
     axes = figure.subplots(len(KINDS), len(WINDOWS), gridspec_kw={"width_ratios": (1.25, 1)})
@@ -44,14 +66,15 @@ def plot(spectra: dict[str, Any], harmonic: list[dict[str, float]], path: Path) 
         panel.set_xlabel("wavenumber / cm⁻¹", color=INK)
     handles, labels = axes[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=160)
+    with rc_context({"svg.hashsalt": "spectra"}):
+        figure.savefig(path, metadata={"Date": None})
 
 
-def curves(axes: Axes, spectra: dict[str, Any], kind: str, window: tuple[float, float]) -> None:
+def curves(axes: Axes, spectra: Spectra, kind: str, window: tuple[float, float]) -> None:
     """One window of the spectra of one kind; the highest point of any of them is 1."""
     parts = {}
     for method, own in spectra.items():
-        x, y, error = (np.array(own[kind][key]) for key in ("wavenumber", "value", "error"))
+        x, y, error = own[kind]
         kept = (x >= window[0]) & (x <= window[1])
         parts[method] = x[kept], y[kept], error[kept]
     top = max(y.max() for _, y, _ in parts.values())
@@ -63,9 +86,7 @@ def curves(axes: Axes, spectra: dict[str, Any], kind: str, window: tuple[float, 
     axes.set_yticks([])
 
 
-def sticks(
-    axes: Axes, harmonic: list[dict[str, float]], kind: str, window: tuple[float, float]
-) -> None:
+def sticks(axes: Axes, harmonic: list[Mode], kind: str, window: tuple[float, float]) -> None:
     """Harmonic modes below the axis, as dark as they are strong among those of the window."""
     modes = [mode for mode in harmonic if window[0] <= mode["wavenumber"] <= window[1]]
     top = max((mode[kind] for mode in modes), default=1.0)
@@ -82,12 +103,12 @@ def marks(axes: Axes, measured: tuple[float, ...], window: tuple[float, float]) 
         axes.plot(shown, [HEIGHT - 0.08] * len(shown), "v", color=SOFT, label="measured")
 
 
-def bands(spectra: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+def bands(spectra: Spectra) -> dict[str, dict[str, dict[str, float]]]:
     """Centres of mass (cm⁻¹) of the bands, by method, kind and band."""
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for method, own in spectra.items():
         for kind in KINDS:
-            x, y = (np.array(own[kind][key]) for key in ("wavenumber", "value"))
+            x, y, _ = own[kind]
             for band, (low, high) in BANDS.items():
                 kept = (x >= low) & (x <= high)
                 centre = float(np.sum(x[kept] * y[kept]) / np.sum(y[kept]))
@@ -95,12 +116,16 @@ def bands(spectra: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     return found
 
 
-def table(spectra: dict[str, Any]) -> str:
-    """Where the bands are, a line each."""
+def table(spectra: Spectra, harmonic: list[Mode]) -> str:
+    """Where the bands are, a line each: centres of spectra, and of the harmonic modes."""
     centres = bands(spectra)
-    lines = [f"{'centre of band, cm⁻¹':32s}" + "".join(f"{NAMES[m]:>24s}" for m in centres)]
+    names = [*(NAMES[method] for method in centres), "harmonic"]
+    lines = [f"{'centre of band, cm⁻¹':36s}" + "".join(f"{name:>24s}" for name in names)]
     for kind in KINDS:
-        for band in BANDS:
-            values = "".join(f"{centres[method][kind][band]:24.0f}" for method in centres)
-            lines.append(f"{KINDS[kind] + ', ' + band:32s}{values}")
+        for band, (low, high) in BANDS.items():
+            modes = [mode for mode in harmonic if low <= mode["wavenumber"] <= high]
+            weight = sum(mode[kind] for mode in modes)
+            mean = sum(mode[kind] * mode["wavenumber"] for mode in modes) / weight
+            values = [*(own[kind][band] for own in centres.values()), mean]
+            lines.append(f"{KINDS[kind] + ', ' + band:36s}" + "".join(f"{x:24.0f}" for x in values))
     return "\n".join(lines)

@@ -6,7 +6,7 @@
 
 Fits a potential with dipoles and polarizabilities to train.xyz, runs classical and thermostatted
 ring-polymer MD in i-PI, and draws the spectra of both. Everything is in --folder; ended at any
-point, the same command goes on. Writes spectra.png and spectra.json there.
+point, the same command goes on. Writes spectra.svg there, beside columns and JSON of each spectrum.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ase.io
-from spectra import plot, series_of, table
-from trajectories import HERE, DemoError, Trajectory
+from figure import plot, read_spectra, table
+from trajectories import FEMTOSECONDS, HERE, NAME, DemoError, Trajectory
 
 SOAP_GPR = str(Path(sys.executable).parent / "soap-gpr")
 MODEL = "water.sgpr"
 EQUILIBRATION = {"classical": 1.0, "trpmd": 0.5}  # ps
+MANY = 30  # words of a command that is shown in full
+RESOLUTION = 20  # cm⁻¹
 LENGTH = {"classical": 20.0, "trpmd": 5.0}  # ps of a trajectory at full length
 
 
@@ -40,12 +42,12 @@ def main() -> None:
     except DemoError as error:
         sys.exit(f"run.py: {error}")
     for method, trajectories in found.items():
-        spectrum(asked.folder, method, trajectories, asked.temperature)
-    summary = series_of(asked.folder, list(found))
-    (asked.folder / "spectra.json").write_text(json.dumps(summary, indent=1) + "\n")
-    plot(summary, asked.folder / "spectra.png")
-    print(table(summary))
-    print(f"wrote {asked.folder / 'spectra.png'}")
+        spectra(asked.folder, method, trajectories)
+    spectra_of = read_spectra(asked.folder, list(found))
+    harmonic = json.loads((HERE / "harmonic.json").read_text())
+    plot(spectra_of, harmonic, asked.folder / "spectra.svg")
+    print(table(spectra_of, harmonic))
+    print(f"wrote {asked.folder / 'spectra.svg'}")
 
 
 def arguments() -> argparse.Namespace:
@@ -106,12 +108,26 @@ def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Traject
     return found
 
 
+def spectra(folder: Path, method: str, trajectories: list[Trajectory]) -> None:
+    """Both spectra of one method, from the extras of all its trajectories and beads."""
+    first = trajectories[0]
+    for kind, series in (("infrared", "dipole"), ("raman", "polarizability")):
+        files = [f for own in trajectories for f in sorted(own.folder.glob(f"{NAME}.{series}_*"))]
+        soap_gpr(
+            *("spectrum", kind, *files),
+            *("--beads", first.beads, "--unit", "a.u.", "--timestep", FEMTOSECONDS),
+            *("--temperature", first.temperature, "--resolution", RESOLUTION),
+            *("--json", folder / f"{method}_{kind}.json", "-o", folder / f"{method}_{kind}.txt"),
+        )
+
+
 def soap_gpr(*command: object) -> None:
     """Run soap-gpr; its output goes on the screen."""
     words = [str(word) for word in command]
-    print("soap-gpr", shlex.join(words), flush=True)
+    said = words if len(words) < MANY else [*words[:4], "..."]
+    print("soap-gpr", shlex.join(said), flush=True)
     if subprocess.run([SOAP_GPR, *words]).returncode:
-        sys.exit(f"run.py: soap-gpr {shlex.join(words)}: ended with an error, see above")
+        sys.exit(f"run.py: soap-gpr {shlex.join(said)}: ended with an error, see above")
 
 
 if __name__ == "__main__":
