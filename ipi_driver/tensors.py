@@ -9,30 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ipi_driver.units import (
-    ANGSTROM_PER_BOHR,
-    BOHR_PER_ANGSTROM,
-    E_BOHR_PER_DEBYE,
-    EV_ANGSTROM_PER_E2,
-)
+from ipi_driver.units import ANGSTROM_PER_BOHR, BOHR_PER_ANGSTROM
 from potential.errors import SoapGprError
+from potential.tensors.units import DIPOLE, POLARIZABILITY, atomic_units_per, known_units
 
-DIPOLE, POLARIZABILITY = "dipole", "polarizability"
 _RANK = {DIPOLE: 1, POLARIZABILITY: 2}
-# Names of units without blanks, "*" and ".", in lower case.
-_ATOMIC = dict.fromkeys(("au", "atomicunits"), 1.0)
-_UNITS = {
-    DIPOLE: _ATOMIC
-    | dict.fromkeys(("eå", "ea", "eangstrom"), BOHR_PER_ANGSTROM)
-    | dict.fromkeys(("ebohr", "ea0"), 1.0)
-    | dict.fromkeys(("d", "debye"), E_BOHR_PER_DEBYE),
-    POLARIZABILITY: _ATOMIC
-    | dict.fromkeys(("å^3", "å3", "a^3", "a3", "angstrom^3"), BOHR_PER_ANGSTROM**3)
-    | dict.fromkeys(("bohr^3", "bohr3", "a0^3"), 1.0)
-    | dict.fromkeys(
-        ("e^2å^2/ev", "e^2a^2/ev", "e^2angstrom^2/ev"), EV_ANGSTROM_PER_E2 * BOHR_PER_ANGSTROM**3
-    ),
-}
 
 
 class TensorExtras:
@@ -60,14 +41,13 @@ class TensorExtras:
 
     def _factor(self, name: str, unit: str) -> float:
         """To atomic units; 1 where the unit says nothing, which is noted."""
-        word = unit.lower().replace(" ", "").replace("*", "").replace(".", "").replace("·", "")
-        if word in _UNITS[name]:
-            return _UNITS[name][word]
+        factor = atomic_units_per(name, unit, BOHR_PER_ANGSTROM)
+        if factor is not None:
+            return factor
         found = f"unit {unit!r}" if unit else "no unit"
         self.notes.append(
-            f"target {name}: found {found}, expected one of "
-            f"{', '.join(sorted(_UNITS[name]))}: it goes to i-PI as it is, which takes it for "
-            "atomic units"
+            f"target {name}: found {found}, expected one of {known_units(name)}: it goes to i-PI "
+            "as it is, which takes it for atomic units"
         )
         return 1.0
 

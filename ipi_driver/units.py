@@ -13,7 +13,3 @@ HARTREE_PER_EV = 0.036749326
 HARTREE_PER_BOHR_PER_EV_PER_ANGSTROM = 0.019446904
 
 ANGSTROM_PER_BOHR = 1.0 / BOHR_PER_ANGSTROM
-
-# CODATA 2018, for dipoles and polarizabilities, which i-PI takes in atomic units.
-E_BOHR_PER_DEBYE = 0.3934302695
-EV_ANGSTROM_PER_E2 = 14.399645478  # e²/(4πε0): 1 e² Å²/eV of polarizability is so many Å³

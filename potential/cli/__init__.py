@@ -32,6 +32,10 @@ COMMANDS = {
     ),
     "select": ("potential.cli.select", "uncertain and different structures, to be labelled next"),
     "learn": ("potential.cli.learn", "sample, select, label, fit, and again, from a loop.toml"),
+    "spectrum": (
+        "potential.cli.spectrum",
+        "infrared and Raman spectra of dipoles and polarizabilities over time",
+    ),
     "info": ("potential.cli.info", "what is in a model file"),
     "compress": ("potential.cli.compress", "make a quicker model of the same forces"),
     "report": ("potential.cli.report", "one HTML page: parity plots, error histograms, tables"),
