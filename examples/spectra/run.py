@@ -27,7 +27,7 @@ SOAP_GPR = str(Path(sys.executable).parent / "soap-gpr")
 MODEL = "water.sgpr"
 EQUILIBRATION = {"classical": 1.0, "trpmd": 0.5}  # ps
 MANY = 30  # words of a command that is shown in full
-RESOLUTION = 20  # cm⁻¹
+RESOLUTION = 20.0  # cm⁻¹, of trajectories at full length; shorter ones resolve less
 LENGTH = {"classical": 20.0, "trpmd": 5.0}  # ps of a trajectory at full length
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     except DemoError as error:
         sys.exit(f"run.py: {error}")
     for method, trajectories in found.items():
-        spectra(asked.folder, method, trajectories)
+        spectra(asked.folder, method, trajectories, RESOLUTION / min(1.0, asked.fraction))
     spectra_of = read_spectra(asked.folder, list(found))
     harmonic = json.loads((HERE / "harmonic.json").read_text())
     plot(spectra_of, harmonic, asked.folder / "spectra.svg")
@@ -108,7 +108,7 @@ def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Traject
     return found
 
 
-def spectra(folder: Path, method: str, trajectories: list[Trajectory]) -> None:
+def spectra(folder: Path, method: str, trajectories: list[Trajectory], resolution: float) -> None:
     """Both spectra of one method, from the extras of all its trajectories and beads."""
     first = trajectories[0]
     for kind, series in (("infrared", "dipole"), ("raman", "polarizability")):
@@ -116,7 +116,7 @@ def spectra(folder: Path, method: str, trajectories: list[Trajectory]) -> None:
         soap_gpr(
             *("spectrum", kind, *files),
             *("--beads", first.beads, "--unit", "a.u.", "--timestep", FEMTOSECONDS),
-            *("--temperature", first.temperature, "--resolution", RESOLUTION),
+            *("--temperature", first.temperature, "--resolution", resolution),
             *("--json", folder / f"{method}_{kind}.json", "-o", folder / f"{method}_{kind}.txt"),
         )
 
