@@ -2,7 +2,7 @@
 """Infrared and Raman spectra of a water trimer with classical and with quantum nuclei.
 
   python examples/spectra/run.py                    # the length of the figure in docs
-  python examples/spectra/run.py --trajectories 2  # two of eight trajectories, 15 minutes
+  python examples/spectra/run.py --trajectories 1  # a quarter of it
 
 Fits a potential with dipoles and polarizabilities to train.xyz, runs classical and thermostatted
 ring-polymer MD in i-PI, and draws the spectra of both. Everything is in --folder; ended at any
@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import ase.io
@@ -56,7 +57,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, default=Path("spectra_run"))
     parser.add_argument("--fraction", type=float, default=1.0, help="of the length of a trajectory")
-    parser.add_argument("--trajectories", type=int, default=8, help="of each method")
+    parser.add_argument("--trajectories", type=int, default=4, help="of each method")
     parser.add_argument("--beads", type=int, default=32, help="of the ring polymer")
     parser.add_argument("--temperature", type=float, default=200.0, help="K")
     parser.add_argument("--workers", type=int, default=2, help="trajectories at a time")
@@ -83,7 +84,7 @@ def fitted(folder: Path) -> None:
 
 
 def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Trajectory]]:
-    """All trajectories, by method, the long ones first; each is said when it is done."""
+    """All trajectories, by method; each is said when it is done."""
     found = {
         method: [
             Trajectory(
@@ -104,7 +105,7 @@ def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Traject
         print(f"{trajectory.folder.name}: {trajectory.length:g} ps", flush=True)
 
     with ThreadPoolExecutor(asked.workers) as workers:
-        list(workers.map(run, [own for of_method in found.values() for own in of_method]))
+        list(workers.map(run, chain.from_iterable(zip(*found.values(), strict=True))))
     return found
 
 
