@@ -33,13 +33,18 @@ def label(atoms: Atoms) -> Atoms:
     """
     frame = Atoms(atoms.symbols, np.round(atoms.positions, DECIMALS), info=dict(atoms.info))
     field = ground_state(frame)
-    forces = -field.nuc_grad_method().kernel() * Hartree / Bohr
+    forces = forces_of(field)
     dipole = field.dip_moment(unit="AU", verbose=0) * Bohr
     frame.calc = SinglePointCalculator(
         frame, energy=field.e_tot * Hartree, forces=forces, dipole=dipole
     )
     frame.info["polarizability"] = polarizability(field) * Bohr**3
     return frame
+
+
+def forces_of(field) -> np.ndarray:
+    """(N, 3) eV/Å."""
+    return -field.nuc_grad_method().kernel() * Hartree / Bohr
 
 
 def ground_state(atoms: Atoms, grid: dict | int = GRID):

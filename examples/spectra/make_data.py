@@ -187,7 +187,9 @@ def relaxed(model: Path) -> Atoms:
         results.append((moved.get_forces(), *none))
     hessian, *_ = harmonic.derivatives(results)
     atoms.calc = None
-    found = harmonic.minimum(atoms, lambda own: electronic.label(own).get_forces(), hessian)
+    found = harmonic.minimum(
+        atoms, lambda own: electronic.forces_of(electronic.ground_state(own)), hessian
+    )
     found.positions = np.round(found.positions, electronic.DECIMALS)
     found.set_cell([clusters.BOX] * 3)
     return found

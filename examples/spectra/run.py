@@ -56,7 +56,9 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=Path("spectra_run"))
-    parser.add_argument("--fraction", type=float, default=1.0, help="of the length of a trajectory")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="of the length of each trajectory"
+    )
     parser.add_argument("--trajectories", type=int, default=4, help="of each method")
     parser.add_argument("--beads", type=int, default=32, help="of the ring polymer")
     parser.add_argument("--temperature", type=float, default=200.0, help="K")
@@ -92,7 +94,7 @@ def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Traject
                 beads=beads,
                 seed=1000 + k,
                 temperature=asked.temperature,
-                equilibration=EQUILIBRATION[method],
+                equilibration=EQUILIBRATION[method] * asked.fraction,
                 length=LENGTH[method] * asked.fraction,
             )
             for k in range(asked.trajectories)
