@@ -28,7 +28,7 @@ KINDS = {
     "anisotropic": "Raman, anisotropic",
 }
 WINDOWS = ((20.0, 1900.0), (3250.0, 4050.0))  # cm⁻¹
-BANDS = {"bend": (1500, 1800), "bonded O-H": (3250, 3700), "free O-H": (3700, 4050)}  # cm⁻¹
+BANDS = {"bends": (1500, 1800), "O-H stretches": (3250, 4050)}  # cm⁻¹
 # Bands of (H2O)3 in jets: Huisken, Kaloudis, Kulcke, J. Chem. Phys. 104, 17 (1996)
 MEASURED = {"infrared": (3533.0, 3726.0)}
 HEIGHT, FOOT = 1.25, -0.12  # of the axes, of the tallest spectrum
