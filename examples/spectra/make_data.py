@@ -71,7 +71,7 @@ PLAN = (
     *(Trajectory(1, 3, t, 12, beads=16) for t in (200, 300)),
     *(Trajectory(1, 3, t, 4) for t in (200, 400)),
     Trajectory(1, 2, 200, 8, beads=16),
-    Trajectory(2, 3, 200, 12, beads=32),
+    Trajectory(2, 3, 200, 5, beads=32),
     Trajectory(2, 3, 200, 6),
 )
 EVERY = {True: 100, False: 400}  # steps between two frames, of beads and of classical nuclei
