@@ -27,7 +27,7 @@ KINDS = {
     "isotropic": "Raman, isotropic",
     "anisotropic": "Raman, anisotropic",
 }
-WINDOWS = ((20.0, 1900.0), (3250.0, 4050.0))  # cm⁻¹
+WINDOWS = ((60.0, 1900.0), (3250.0, 4050.0))  # cm⁻¹; below, the cluster turns
 BANDS = {"bends": (1500, 1800), "O-H stretches": (3250, 4050)}  # cm⁻¹
 # Bands of (H2O)3 in jets: Huisken, Kaloudis, Kulcke, J. Chem. Phys. 104, 17 (1996)
 MEASURED = {"infrared": (3533.0, 3726.0)}
@@ -51,7 +51,7 @@ def read_spectra(folder: Path, methods: Sequence[str]) -> Spectra:
 def plot(spectra: Spectra, harmonic: list[Mode], path: Path) -> None:
     """Both methods with errors; sticks are harmonic, triangles measured.
 
-    Each panel has a scale of its own, which both methods share.
+    The highest point of each curve in each panel is 1, as widths and with them heights differ much.
     """
     figure = Figure(figsize=(9.5, 7.2), layout="constrained")
     axes = figure.subplots(len(KINDS), len(WINDOWS), gridspec_kw={"width_ratios": (1.25, 1)})
@@ -71,16 +71,13 @@ def plot(spectra: Spectra, harmonic: list[Mode], path: Path) -> None:
 
 
 def curves(axes: Axes, spectra: Spectra, kind: str, window: tuple[float, float]) -> None:
-    """One window of the spectra of one kind; the highest point of any of them is 1."""
-    parts = {}
-    for method, own in spectra.items():
+    """One window of the spectra of one kind."""
+    for (method, own), color in zip(spectra.items(), COLORS, strict=False):
         x, y, error = own[kind]
         kept = (x >= window[0]) & (x <= window[1])
-        parts[method] = x[kept], y[kept], error[kept]
-    top = max(y.max() for _, y, _ in parts.values())
-    for (method, (x, y, error)), color in zip(parts.items(), COLORS, strict=False):
-        axes.fill_between(x, (y - error) / top, (y + error) / top, color=color, alpha=0.3, lw=0)
-        axes.plot(x, y / top, color=color, lw=1.5, label=NAMES[method])
+        x, y, error = x[kept], y[kept] / y[kept].max(), error[kept] / y[kept].max()
+        axes.fill_between(x, y - error, y + error, color=color, alpha=0.3, lw=0)
+        axes.plot(x, y, color=color, lw=1.5, label=NAMES[method])
     axes.set_xlim(*window)
     axes.set_ylim(FOOT, HEIGHT)
     axes.set_yticks([])

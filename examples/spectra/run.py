@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Infrared and Raman spectra of a water trimer with classical and with quantum nuclei.
 
-  python examples/spectra/run.py                    # the length of the figure in docs
-  python examples/spectra/run.py --trajectories 1  # a quarter of it
+  python examples/spectra/run.py                     # the figure in docs
+  python examples/spectra/run.py --trajectories 8    # smaller errors
+  python examples/spectra/run.py --fraction 0.2     # shorter, with lines five times as wide
 
 Fits a potential with dipoles and polarizabilities to train.xyz, runs classical and thermostatted
 ring-polymer MD in i-PI, and draws the spectra of both. Everything is in --folder; ended at any
@@ -28,7 +29,7 @@ SOAP_GPR = str(Path(sys.executable).parent / "soap-gpr")
 MODEL = "water.sgpr"
 EQUILIBRATION = {"classical": 1.0, "trpmd": 0.5}  # ps
 MANY = 30  # words of a command that is shown in full
-RESOLUTION = 20.0  # cm⁻¹, of trajectories at full length; shorter ones resolve less
+RESOLUTION = 40.0  # cm⁻¹, of trajectories at full length; shorter ones resolve less
 LENGTH = {"classical": 20.0, "trpmd": 5.0}  # ps of a trajectory at full length
 
 
@@ -59,7 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--fraction", type=float, default=1.0, help="of the length of each trajectory"
     )
-    parser.add_argument("--trajectories", type=int, default=4, help="of each method")
+    parser.add_argument("--trajectories", type=int, default=2, help="of each method")
     parser.add_argument("--beads", type=int, default=32, help="of the ring polymer")
     parser.add_argument("--temperature", type=float, default=200.0, help="K")
     parser.add_argument("--workers", type=int, default=2, help="trajectories at a time")
@@ -99,7 +100,7 @@ def ran(asked: argparse.Namespace, cluster: ase.Atoms) -> dict[str, list[Traject
             )
             for k in range(asked.trajectories)
         ]
-        for method, beads in (("trpmd", asked.beads), ("classical", 1))
+        for method, beads in (("classical", 1), ("trpmd", asked.beads))
     }
 
     def run(trajectory: Trajectory) -> None:
