@@ -25,6 +25,12 @@ def linear():
 
 
 @pytest.fixture(scope="module")
+def quadratic():
+    """So many sparse points that a matrix is cheaper."""
+    return with_tensors(random_model(seed=3), zeta=2, n_sparse=300)
+
+
+@pytest.fixture(scope="module")
 def atoms():
     return random_structure([1, 1, 8, 8, 1, 8, 1], seed=5)
 
@@ -36,7 +42,7 @@ def turned(T, Q, rank):
     return T
 
 
-@pytest.mark.parametrize("which", ["model", "linear"])
+@pytest.mark.parametrize("which", ["model", "linear", "quadratic"])
 def test_values_equal_the_slow_twin(request, which, atoms):
     model = request.getfixturevalue(which)
     found = model.evaluate(atoms).properties
@@ -67,7 +73,7 @@ def test_symmetric_tensors_are_symmetric_and_others_are_not(model, atoms):
     assert np.abs(shielding - shielding.transpose(0, 2, 1)).max() > 1e-3
 
 
-@pytest.mark.parametrize("which", ["model", "linear"])
+@pytest.mark.parametrize("which", ["model", "linear", "quadratic"])
 @pytest.mark.parametrize("name", ["dipole", "alpha", "beta"])
 def test_gradients_equal_finite_differences(request, which, name, atoms):
     model = request.getfixturevalue(which)

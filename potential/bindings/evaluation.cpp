@@ -235,7 +235,6 @@ nb::dict profile(Evaluator &evaluator, const EnvironmentArrays &arrays, bool for
   seconds["gather"] = profile.gather;
   seconds["expansion"] = profile.expansion;
   seconds["power_spectrum"] = profile.power_spectrum;
-  seconds["tensors"] = profile.tensors;
   seconds["kernel"] = profile.kernel;
   seconds["clusters"] = profile.clusters;
   seconds["power_spectrum_adjoint"] = profile.power_adjoint;

@@ -83,7 +83,12 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     from potential.spectra.quantum import FACTORS
 
     add = parser.add_argument_group("what the spectrum depends on").add_argument
-    add("--temperature", type=number(1e-3, 1e6), metavar="K", help="of the simulation")
+    add(
+        "--temperature",
+        type=number(1e-3, 1e6),
+        metavar="K",
+        help="physical, not the ring polymer's",
+    )
     add(
         "--quantum",
         choices=FACTORS,

@@ -8,8 +8,11 @@ FeatureGradients    derivatives of these rows by positions and strain
 environment_kernel, structure_kernel
                     kernel matrices of environments and of structures
 averaged_density    spectra of the mean density of structures
+equivariants, equivariant_kernel
+                    features that turn with the structure, and kernels of them
 """
 
+from potential.descriptors.equivariants import Equivariants, equivariant_kernel, equivariants
 from potential.descriptors.features import FeatureGradients, Features
 from potential.descriptors.kernels import environment_kernel
 from potential.descriptors.mean_density import averaged_density
@@ -20,6 +23,7 @@ from potential.terms.columns import Column, RadialColumn, TripleColumn
 
 __all__ = [
     "Column",
+    "Equivariants",
     "FeatureGradients",
     "Features",
     "RadialColumn",
@@ -28,5 +32,7 @@ __all__ = [
     "TripleColumn",
     "averaged_density",
     "environment_kernel",
+    "equivariant_kernel",
+    "equivariants",
     "structure_kernel",
 ]

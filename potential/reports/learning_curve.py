@@ -20,6 +20,7 @@ from potential.reports.plots import COLORS, INK, figure, style
 from potential.runtime.output import atomic_file
 from potential.runtime.text_table import text_table
 from potential.scores.metrics import ALL, TOTAL_ENERGY, UNITS
+from potential.scores.properties import shown_groups
 from potential.validation.learning_curve import fitted_slope
 from potential.version import package_version
 
@@ -56,13 +57,22 @@ def table(curve: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def target_table(curve: dict[str, Any], name: str) -> tuple[list[str], list[list[str]]]:
-    """The same of a target: of all, and of each species of atoms."""
-    unit = curve["target_units"][name]
-    columns = {}
+    """The same of a target: of all, and of each species of atoms; of vectors and tensors in % of
+    their intrinsic deviation as well."""
+    unit, columns = curve["target_units"][name], {}
     for of, groups in _groups(curve, name).items():
         for statistic, own in groups.items():
             columns[f"{of} {_SHOWN[statistic]}" + f", {unit}" * bool(unit)] = _column(own)
+        if factor := _percent(curve, name, of):
+            columns[f"{of} RMSE, %"] = _column(groups["rmse"], factor)
     return _by_size(curve, columns)
+
+
+def _percent(curve: dict[str, Any], name: str, of: str) -> float:
+    """That makes an error of a vector or tensor one in % of its deviation; 0 where none is known,
+    as of other targets."""
+    deviation = curve.get("target_deviations", {}).get(name, {}).get(of, 0.0)
+    return 100.0 / deviation if deviation else 0.0
 
 
 def _by_size(curve: dict[str, Any], columns: dict[str, list[str]]):
@@ -175,13 +185,25 @@ def _panels(curve: dict[str, Any]) -> list[_Panel]:
             lines = {_SHOWN[statistic]: own for statistic, own in of_label.items()}
             panels.append(_Panel(label, unit, factor, lines))
     for name in _targets(curve):
-        groups = _groups(curve, name)
-        if len(groups) > 1:
+        groups, unit = _groups(curve, name), curve["target_units"][name]
+        factors = {of: _percent(curve, name, of) for of in groups}
+        if all(factors.values()):  # parts of different size in one plot
+            lines = {f"{of} RMSE": _scaled(own["rmse"], factors[of]) for of, own in groups.items()}
+            unit = "% of deviation"
+        elif len(groups) > 1:
             lines = {f"{of} RMSE": own["rmse"] for of, own in groups.items() if of != ALL}
         else:
             lines = {_SHOWN[statistic]: own for statistic, own in groups[ALL].items()}
-        panels.append(_Panel(name, curve["target_units"][name], 1.0, lines))
+        panels.append(_Panel(name, unit, 1.0, lines))
     return panels
+
+
+def _scaled(own: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Errors times a factor, None where there are none."""
+    return own | {
+        key: [None if x is None else factor * x for x in own[key]]
+        for key in ("mean", "standard_error")
+    }
 
 
 def _draw(axes: Axes, sizes: list[int], panel: _Panel) -> None:
@@ -212,6 +234,5 @@ def _targets(curve: dict[str, Any]) -> list[str]:
 
 
 def _groups(curve: dict[str, Any], name: str) -> dict[str, Any]:
-    """Errors of a target, of all and by species; a single group would only repeat all."""
-    groups = curve["target_errors"][name]
-    return groups if len(groups) > 2 else {ALL: groups[ALL]}
+    """Errors of a target, of all and by what else it is of."""
+    return shown_groups(curve["target_errors"][name])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from potential.model import Evaluation, Model
+from potential.model.targets import Target
 from potential.reports.body_potentials import add_potentials
 from potential.reports.elements import add_elements
 from potential.reports.learning_curve import add_curve
@@ -98,25 +99,30 @@ def add_targets(
     pairs = properties.property_pairs(model.targets, structures, predictions)
     if not pairs:
         return
-    units = {target.name: target.unit for target in model.targets}
     page.heading("Targets")
     page.figures(
-        (
-            parity(own.reference.ravel(), own.predicted.ravel(), _of(own), name, units[name]),
-            f"{name}: {own.reference.size} values",
-        )
-        for name, own in pairs.items()
+        plot
+        for target in model.targets
+        if target.name in pairs
+        for plot in _target_parity(target, pairs[target.name])
     )
     errors = properties.property_errors(model.targets, structures, predictions)
     rows = properties.property_rows(model.targets, errors)
     page.table(properties.HEAD, rows, text_columns=properties.TEXT_COLUMNS)
 
 
-def _of(pairs: properties.PropertyPairs) -> np.ndarray:
-    """What points of a parity plot are of: components of vectors and tensors."""
-    if not pairs.components:
-        return pairs.of
-    return np.tile(np.array(pairs.components, dtype=object), len(pairs.of))
+def _target_parity(target: Target, pairs: properties.PropertyPairs):
+    """(figure, caption): of a scalar one, of vectors and tensors one of components alike in size,
+    coloured by component."""
+    for own in properties.component_groups(target) or [{"": 0}]:
+        places = list(own.values())
+        reference, predicted = pairs.reference[:, places], pairs.predicted[:, places]
+        of, name = pairs.of, target.name
+        if target.rank:
+            of = np.tile(np.array(list(own), dtype=object), len(pairs.of))
+            name = f"{target.name}, {', '.join(own)}"
+        figure = parity(reference.ravel(), predicted.ravel(), of, target.name, target.unit)
+        yield figure, f"{name}: {reference.size} values"
 
 
 def add_shares(page: Page, model: Model, shares: Sequence[TermShare]) -> None:

@@ -21,6 +21,7 @@ from potential.tensors.spherical import Part, places, to_spherical
 
 HEAD = ("target", "of", "count", "RMSE", "MAE", "max", "unit", "% of deviation")
 TEXT_COLUMNS = (0, 1, 6)
+_LAMBDA = "lambda="
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,17 @@ class PropertyPairs:
     predicted: np.ndarray  # (n, n_components)
     of: np.ndarray  # (n,) chemical symbols of atoms, or config_types of structures
 
-    @property
-    def components(self) -> list[str]:
-        """Their names, of a scalar none."""
-        rank = round(np.log(self.reference.shape[1]) / np.log(3))
-        return ["".join(axes) for axes in product("xyz", repeat=rank)] if rank else []
+
+def component_groups(target: Target) -> list[dict[str, int]]:
+    """Components that are alike in size, by names such as xy and with their places: of rank 2 the
+    diagonal and the rest, of rank 3 those of one, two and three axes. Of those that are the same by
+    symmetry there is the first alone; a scalar has none."""
+    groups: dict[int, dict[str, int]] = {}
+    for place, axes in enumerate(product("xyz", repeat=target.rank)):
+        if target.rank and not (target.symmetric and list(axes) != sorted(axes)):
+            kind = len(set(axes)) if target.rank > 1 else 1
+            groups.setdefault(kind, {})["".join(axes)] = place
+    return list(groups.values())
 
 
 def property_pairs(
@@ -111,7 +118,7 @@ def _errors(target: Target, pairs: PropertyPairs) -> dict[str, TargetStatistics]
 
 
 def _part_name(part: Part) -> str:
-    return f"lambda={part.lam}" + " pseudo" * (part.sigma < 0)
+    return f"{_LAMBDA}{part.lam}" + " pseudo" * (part.sigma < 0)
 
 
 def _statistics(reference: np.ndarray, predicted: np.ndarray, centred: bool) -> TargetStatistics:
@@ -120,15 +127,18 @@ def _statistics(reference: np.ndarray, predicted: np.ndarray, centred: bool) -> 
     return TargetStatistics(**asdict(own), deviation=float(np.sqrt(np.mean(left**2))))
 
 
+def shown_groups(groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a single species or config_type, which would only repeat all."""
+    apart = [name for name in groups if name != ALL and not name.startswith(_LAMBDA)]
+    return {name: own for name, own in groups.items() if [name] != apart}
+
+
 def property_rows(targets: Sequence[Target], table: PropertyErrors) -> list[tuple[str, ...]]:
-    """Rows under HEAD, as shown to people; a single group would only repeat all."""
+    """Rows under HEAD, as shown to people."""
     units = {target.name: target.unit for target in targets}
     rows = []
     for name, groups in table.items():
-        apart = [group for group in groups if group != ALL and not group.startswith("lambda=")]
-        for group, own in groups.items():
-            if [group] == apart:
-                continue
+        for group, own in shown_groups(groups).items():
             numbers = (f"{x:.4g}" for x in (own.rmse, own.mae, own.largest))
             unit = printable(units.get(name, ""))
             percent = "" if np.isnan(own.percent) else f"{own.percent:.3g}"

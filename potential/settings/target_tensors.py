@@ -12,7 +12,7 @@ from potential.schema.limits import MOST_FEATURES, MOST_SPARSE
 from potential.settings.terms import REPRESENTATIONS, SoapTermSettings, TermSettings
 
 SCALAR, VECTOR, TENSOR = KINDS = ("scalar", "vector", "tensor")
-RANK, N_SPARSE, ZETA, N_FEATURES = 2, 500, 2, 400
+RANK, N_SPARSE, ZETA, N_FEATURES = 2, 500, 2, 250
 OF_TENSORS = ("rank", "symmetric", "n_sparse", "zeta", "n_features")
 _OF_SCALARS = ("column", "kernel")
 TENSOR_TERM = (

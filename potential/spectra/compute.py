@@ -17,10 +17,13 @@ from potential.spectra.spectrum import (
     infrared,
     power,
     raman,
+    required_temperature,
 )
 from potential.spectra.trajectories import Inputs, Trajectories, read_trajectories
 from potential.structures.read import file_hashes
 from potential.version import package_version
+
+FEW_BLOCKS = 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Result:
         records = f"{plan.n_records} records {plan.time_step:g} fs apart"
         beads = f", means over {self.inputs.beads} beads" if self.inputs.beads > 1 else ""
         lines = [
-            f"{len(self.inputs.files) // self.inputs.beads} trajectories: {records} in "
+            f"trajectories: {len(self.inputs.files) // self.inputs.beads}, {records} in "
             f"{plan.n_blocks} blocks of {1e-3 * plan.block * plan.time_step:.4g} ps{beads}; "
             f"{plan.n_left_out} records at the ends are left out",
             f"resolution {plan.resolution:.3g} cm^-1 (full width at half maximum): window "
@@ -104,6 +107,8 @@ def compute(
     notes = list(found.notes)
     if plan.n_blocks == 1:
         notes.append("there is one block: nothing says how large the errors are")
+    elif plan.n_blocks < FEW_BLOCKS:
+        notes.append(f"errors come from {plan.n_blocks} blocks, and are rough themselves")
     if inputs.beads > 1 and kind != POWER and conditions.factor != "harmonic":
         notes.append(
             "means over beads estimate Kubo-transformed correlation functions, for which "
@@ -129,9 +134,11 @@ def _require_used(kind: str, inputs: Inputs, conditions: Conditions) -> None:
     }
     for name, is_used in used.items():
         if getattr(conditions, name) is not None and not is_used:
-            of = f"{kind} spectrum"
+            of = f"{kind} spectra"
             if name == "temperature" and kind == RAMAN:
                 of += " without a quantum correction"
-            raise SoapGprError(f"found --{name}, on which a {of} does not depend, expected none")
+            raise SoapGprError(f"found --{name}, on which {of} do not depend, expected none")
+    if used["temperature"]:
+        required_temperature(conditions)  # before long work
     if kind == POWER and conditions.factor != Conditions.factor:
         raise SoapGprError("found --quantum, which a power spectrum has not, expected none")

@@ -12,13 +12,13 @@ PER_CM = 100 * Planck * c / Boltzmann  # K: ħω/k_B of 1 cm⁻¹
 
 
 def correction(name: str, wavenumbers: np.ndarray, temperature: float) -> np.ndarray:
-    """(n,) one of FACTORS at wavenumbers (n,) >= 0 in cm⁻¹ and a temperature in K.
+    """(n,) one of FACTORS at wavenumbers (n,) in cm⁻¹ and a temperature in K.
 
     Beyond what a number can hold it is infinite.
     """
     x = PER_CM * np.asarray(wavenumbers, dtype=np.float64) / temperature
     # x / (1 - e^-x), 1 at x = 0
-    harmonic = np.divide(x, -np.expm1(-x), out=np.ones_like(x), where=x > 0)
+    harmonic = np.divide(x, -np.expm1(-x), out=np.ones_like(x), where=x != 0)
     with np.errstate(over="ignore"):
         return {
             "none": np.ones_like(x),

@@ -115,11 +115,13 @@ def _read_frames(path: str, text: str, key: str | None) -> Series:
         # ASE writes and reads 3 x 3 numbers by columns
         rows.append([str(word) for word in np.ravel(info[key])])
         steps += [info[name] for name in _STEPS if name in info][:1]
+    if steps and not (len(steps) == len(rows) and np.array(steps).dtype.kind == "i"):
+        raise SoapGprError(
+            f"{path}: found {len(steps)} steps of {len(rows)} frames, expected an integer for all "
+            "or none"
+        )
     values = _numbers(path, rows, [f"frame {k}" for k in range(len(rows))])
-    numbered = len(steps) == len(rows) and all(
-        isinstance(step, (int, np.integer)) for step in steps
-    )
-    return Series(values, np.array(steps, dtype=np.int64) if numbered else None, None, path)
+    return Series(values, np.array(steps, dtype=np.int64) if steps else None, None, path)
 
 
 def _comments(path: str, text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from potential.errors import SoapGprError
 
-JUMP = 12.0  # medians of the lengths of steps
+JUMP = 10.0  # medians of the lengths of steps
 
 
 @dataclass(frozen=True)

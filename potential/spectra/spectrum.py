@@ -93,7 +93,7 @@ def infrared(
 ) -> Spectrum:
     """Refractive index times absorption coefficient in cm⁻¹, eq. (27e), or without a volume the
     cross section in Å², of dipoles (n + 1, 3) in e Å, n the records of the plan."""
-    temperature = _temperature(conditions)
+    temperature = required_temperature(conditions)
     ratio = _correction(conditions, plan, most_wavenumber) / correction(
         "harmonic", _shown(plan, most_wavenumber), temperature
     )
@@ -156,7 +156,8 @@ def _parts(polarizabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean[:, None], rest.reshape(-1, 9)
 
 
-def _temperature(conditions: Conditions) -> float:
+def required_temperature(conditions: Conditions) -> float:
+    """In K. Raises SoapGprError without."""
     if conditions.temperature is None:
         raise SoapGprError("found no temperature, expected --temperature in K")
     return conditions.temperature
@@ -171,7 +172,7 @@ def _correction(conditions: Conditions, plan: Plan, most_wavenumber: float) -> n
     shown = _shown(plan, most_wavenumber)
     if conditions.factor == "none":
         return np.ones_like(shown)
-    found = correction(conditions.factor, shown, _temperature(conditions))
+    found = correction(conditions.factor, shown, required_temperature(conditions))
     if not np.isfinite(found).all():
         raise SoapGprError(
             f"--quantum {conditions.factor}: found a factor beyond all numbers at "

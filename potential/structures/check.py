@@ -21,6 +21,7 @@ LARGEST_FORCE = 50.0  # eV/Å; beyond it the frame decides the fit
 CLOSEST = 0.5  # of the sum of two covalent radii
 SAME_ENERGY = 1e-4  # eV per atom, between two calculations of one geometry
 SAME_FORCE = 1e-3  # eV/Å
+SAME_TARGET = 1e-3  # of the largest number of a label of [[targets]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,15 @@ def _same_labels(a: Structure, b: Structure) -> bool:
         x, y = getattr(a, label), getattr(b, label)
         if x is not None and y is not None and (np.abs(x - y) > tolerance).any():
             return False
-    return True
+    return all(
+        _same_target(a.targets[name], b.targets[name]) for name in a.targets.keys() & b.targets
+    )
+
+
+def _same_target(x: np.ndarray, y: np.ndarray) -> bool:
+    known = np.isfinite(x) & np.isfinite(y)
+    largest = np.abs(x[known]).max(initial=0.0)
+    return bool((np.abs(x - y)[known] <= SAME_TARGET * largest).all())
 
 
 def _images(structures: Sequence[Structure]) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ from potential.structures.label_names import (
 )
 from potential.structures.structure import Structure, structure_from_atoms
 from potential.structures.target_labels import TargetLabel, require_targets, target_notes
+from potential.structures.tensor_labels import symmetric_labels
 
 _INDEX = re.compile(r"^-?\d{0,18}(:-?\d{0,18}){0,2}$")
 _ZERO_STEP = re.compile(r":.*:-?0+$")
@@ -112,6 +113,7 @@ def labelled(
         _require_carried(frames, keys, required_keys, origin)
     names = replace(choose_names(frames, keys, trained), targets=tuple(targets))
     structures = [structure_from_atoms(atoms, names, source) for atoms, source in found]
+    structures, made_symmetric = symmetric_labels(structures, targets)
     found_targets = [structure.targets for structure in structures]
     if trained is None:
         carried = list(dict.fromkeys(name for atoms in frames for name in frame_names(atoms)))
@@ -122,7 +124,7 @@ def labelled(
         about = frames, structures, names
         said = doubts(*about)
         more = target_notes(found_targets, [s.numbers for s in structures], targets)
-        return DataSet(structures, names, said, notes(*about, said) + more)
+        return DataSet(structures, names, said, notes(*about, said) + more + made_symmetric)
     if require_labels:
         raise SoapGprError(f"{origin}: {no_labels(frames, structures, names)}")
     return DataSet(structures, names)

@@ -14,7 +14,12 @@ from potential.errors import SoapGprError
 from potential.species import symbol
 
 LARGEST = 1e8  # in any unit
-_FORMS = ("one number", "3 numbers, x, y, z,", "9 numbers, xx, xy, xz, yx, ...,", "27 numbers")
+_FORMS = (
+    "one number",
+    "3 numbers (x, y, z)",
+    "9 numbers (xx, xy, xz, yx, ...)",
+    "27 numbers (xxx, xxy, xxz, xyx, ...)",
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def _values(atoms: ase.Atoms, label: TargetLabel, source: str) -> np.ndarray | N
         )
     if np.isinf(values).any() or np.abs(values[np.isfinite(values)]).max(initial=0) > LARGEST:
         raise SoapGprError(f"{source}: {key}: found a number beyond {LARGEST:g}, or infinite")
+    if label.rank:  # what lacks a component is no label
+        values[np.isnan(values).any(axis=-1)] = np.nan
     return values
 
 
@@ -158,7 +165,9 @@ def target_notes(
         for values, own in zip(found, numbers, strict=True):
             if label.name in values:
                 asked = np.isin(own, label.species) if label.per_atom and label.species else True
-                missing += int(np.count_nonzero(np.isnan(values[label.name]) & asked))
+                unknown = np.isnan(values[label.name])
+                unknown = unknown.any(axis=-1) if label.rank else unknown
+                missing += int(np.count_nonzero(unknown & asked))
         if 0 < without < len(found):
             notes.append(
                 f"target {label.name}: {without} of {len(found)} structures have no {label.key!r}"

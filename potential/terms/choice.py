@@ -13,6 +13,7 @@ import numpy as np
 
 from potential.runtime.progress import Progress, silent
 from potential.settings import FitSettings
+from potential.settings.target_tensors import SCALAR
 from potential.structures.structure import Structure, symbol
 from potential.terms.baseline import fixed_terms
 from potential.terms.kinds import kind_of_settings
@@ -77,7 +78,11 @@ def choose_sparse_points(
 def trial_settings(settings: FitSettings, structures: Sequence[Structure]) -> FitSettings:
     """The same with few sparse points, chosen in little time."""
     terms = (kind_of_settings(own).trial_settings(own, structures) for own in settings.terms)
-    return replace(settings, terms=tuple(terms))
+    targets = (
+        own if own.kind == SCALAR else replace(own, n_sparse=1, n_features=1)
+        for own in settings.targets
+    )
+    return replace(settings, terms=tuple(terms), targets=tuple(targets))
 
 
 def most_weights(

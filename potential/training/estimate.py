@@ -16,6 +16,7 @@ from potential.runtime.parallel import thread_count
 from potential.runtime.ranks import world
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
+from potential.settings.target_tensors import SCALAR
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
@@ -88,12 +89,17 @@ def estimate(
 
 
 def _target_lines(settings: FitSettings) -> list[str]:
-    sums = ", ".join(own.name for own in settings.targets if own.kernel is None)
+    scalars = [own for own in settings.targets if own.kind == SCALAR]
+    sums = ", ".join(own.name for own in scalars if own.kernel is None)
+    tensors = ", ".join(own.name for own in settings.targets if own.kind != SCALAR)
     kernels = ", ".join(own.name for own in settings.targets if own.kernel is not None)
     more, lines = "; their time and memory come on top of what is below", []
     if sums:
         text = "regressions on the same sparse points, apart by species where centers are"
         lines.append(f"Targets        {sums}: {text}{more}")
+    if tensors:
+        text = "regressions on sparse environments of their own, apart by λ"
+        lines.append(f"Targets        {tensors}: {text}{more}")
     if kernels:
         lines.append(f"Targets        {kernels}: kernels with sparse structures{more}")
     return lines

@@ -52,14 +52,23 @@ class TensorGroup(Group):
         """Sparse sets of the basis."""
         return [a for _, a in self.sets]
 
+    @property
+    def parts_of_target(self) -> tuple[Part, ...]:
+        """All parts of the target."""
+        return parts_of(self.target.n_indices, self.target.symmetric)
+
+    def spherical(self, T: np.ndarray) -> np.ndarray:
+        """The components (..., 2λ + 1) of the part, of Cartesian ones (..., 3^rank)."""
+        rank, symmetric = self.target.n_indices, self.target.symmetric
+        return to_spherical(T, rank, symmetric)[..., places(rank, symmetric)[self.part]]
+
     def of_structure(self, structure: Structure, species: np.ndarray, sides: Sequence[AtomSide]):
         """Rows of a structure whose atoms (N,) are of these species; sides: of the basis."""
         target, part = self.target, self.part
         T = structure.targets.get(self.name)
         if T is None or not np.isfinite(T).any():
             return self._nothing()
-        t = to_spherical(T, target.n_indices, target.symmetric)
-        t = t[..., places(target.n_indices, target.symmetric)[part]]
+        t = self.spherical(T)
         means = np.eye(self.n_species) if part == SCALAR_PART else np.zeros((self.n_species,) * 2)
         if target.per_atom:
             return self._of_atoms(t, species, sides, means)

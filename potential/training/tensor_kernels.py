@@ -4,7 +4,6 @@ basis (docs/theory.md eq. 26b)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from potential import _core
 from potential.model import Environments
-from potential.model.features import features_of, features_of_densities
+from potential.model.features import density_coefficients_of, features_of_densities
 from potential.tensors.spherical import Part
 from potential.terms import TrainingModel
 from potential.terms.tensor_basis import SCALAR_PART
@@ -68,23 +67,26 @@ class BasisKernels:
             if self.shared:
                 own = self.model.arrays[f"basis{self.basis}.species"]
                 species = np.ascontiguousarray(own, dtype=np.int32)
-            psi = {
-                part: _core.equivariants_of_densities(
-                    self.model.core, self.term, species, c, *part, kept
-                )
-                for part, kept in self.kept.items()
-            }
-            p = features_of_densities(self.model, self.term, c, species)
-            found.append(SparseSide(p, psi, species))
+            found.append(SparseSide(*self._features(c, species), species))
         return found
+
+    def _features(
+        self, c: np.ndarray, species: np.ndarray
+    ) -> tuple[np.ndarray, dict[Part, np.ndarray]]:
+        """p̂ (n, n_features) and ψ̂ (n, F, 2λ + 1) of each part, of densities c (n, n_density)."""
+        psi = {
+            part: _core.equivariants_of_densities(
+                self.model.core, self.term, species, c, *part, kept
+            )
+            for part, kept in self.kept.items()
+        }
+        return features_of_densities(self.model, self.term, c, species), psi
 
     def atoms(self, environments: Environments) -> list[AtomSide]:
         """Those of a structure by sparse set."""
-        p = features_of(self.model, self.term, environments)
-        psi = {
-            part: _core.equivariants(self.model.core, self.term, *part, kept, environments)
-            for part, kept in self.kept.items()
-        }
+        species = np.ascontiguousarray(environments.species, dtype=np.int32)
+        c = density_coefficients_of(self.model, self.term, environments)
+        p, psi = self._features(c, species)
         found = []
         for a, sparse in enumerate(self.sparse):
             own = np.flatnonzero(
@@ -155,8 +157,3 @@ def _matrix(psi: np.ndarray, psi_m: np.ndarray, scalar: np.ndarray) -> np.ndarra
     K = psi.transpose(0, 2, 1).reshape(n * size, F) @ psi_m.transpose(1, 0, 2).reshape(F, M * size)
     K = K.reshape(n, size, M, size) * scalar[:, None, :, None]
     return K.reshape(n * size, M * size)
-
-
-def kernels_of_all(model: TrainingModel) -> Sequence[BasisKernels]:
-    """Of each basis of a model."""
-    return [BasisKernels(model, b) for b in range(len(model.tensor_bases))]

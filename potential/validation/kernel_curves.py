@@ -9,8 +9,7 @@ from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
 from potential.model.structure_targets import KernelTarget
 from potential.runtime.ranks import Ranks
-from potential.scores.metrics import ErrorStatistics
-from potential.scores.properties import property_errors
+from potential.scores.properties import TargetStatistics, property_errors
 from potential.structures.digests import fingerprint
 from potential.training.structure_targets import KernelFit, fit_kernel_target, kernel_target
 from potential.training.target_priors import prior_of
@@ -33,7 +32,7 @@ def add_kernel_curves(
             continue
         prior_of(own, prepared.train, model.species)  # says what is wrong with the whole set
         target = kernel_target(own, settings, model.species)
-        table, failures = dict[str, dict[Key, ErrorStatistics]](), list[str]()
+        table, failures = dict[str, dict[Key, TargetStatistics]](), list[str]()
         for subset in parts:
             taken = sorted((prepared.train[k] for k in subset.taken), key=fingerprint)
             try:
@@ -48,7 +47,7 @@ def add_kernel_curves(
         found.add(target, table, shape, failures, len(parts))
 
 
-def _errors(prepared: Prepared, fit: KernelFit, h: int) -> Mapping[str, ErrorStatistics]:
+def _errors(prepared: Prepared, fit: KernelFit, h: int) -> Mapping[str, TargetStatistics]:
     arrays = KernelTarget.read(fit.target, fit.arrays, h).arrays(0)
     model = prepared.model.with_targets([fit.target], arrays, potential=False)
     found = evaluate_structures(model, prepared.test, labels_only=True)

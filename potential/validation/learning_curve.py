@@ -61,6 +61,7 @@ class LearningCurve:
     warnings: list[str]
     target_errors: dict[str, dict[str, dict[str, np.ndarray]]] = field(default_factory=dict)
     target_units: dict[str, str] = field(default_factory=dict)
+    target_deviations: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def mean(self, label: str, statistic: str) -> np.ndarray:
         """(n_sizes,) mean over the repeats."""
@@ -93,7 +94,10 @@ class LearningCurve:
             name: {of: self._plain(own) for of, own in groups.items()}
             for name, groups in self.target_errors.items()
         }
-        return found | {"target_units": self.target_units, "target_errors": of_targets}
+        found |= {"target_units": self.target_units, "target_errors": of_targets}
+        if not self.target_deviations:
+            return found
+        return found | {"target_deviations": self.target_deviations}
 
     def _plain(self, of_label: dict[str, np.ndarray]) -> dict[str, Any]:
         return {
@@ -188,6 +192,7 @@ def learning_curve(
         warnings=prepared.warnings + of_targets.warnings,
         target_errors={own.name: of_targets.errors[own.name] for own in settings.targets},
         target_units=of_targets.units,
+        target_deviations=of_targets.deviations,
     )
 
 

@@ -13,8 +13,7 @@ from potential.model import Evaluation
 from potential.model.targets import Target
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress
-from potential.scores.metrics import ErrorStatistics
-from potential.scores.properties import property_errors
+from potential.scores.properties import TargetStatistics, property_errors
 from potential.structures.digests import fingerprint
 from potential.structures.structure import Structure
 from potential.training.factor_store import factor_bytes
@@ -36,19 +35,24 @@ class TargetCurves:
     units: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     kept: dict[str, int] = field(default_factory=dict)
+    deviations: dict[str, dict[str, float]] = field(default_factory=dict)  # of vectors and tensors
 
     def add(
         self,
         target: Target,
-        table: Mapping[str, Mapping[Key, ErrorStatistics]],
+        table: Mapping[str, Mapping[Key, TargetStatistics]],
         shape: Key,
         failures: Sequence[str],
         n_subsets: int,
     ) -> None:
-        """A target; table: errors of each fit, by what they are of; failures: why subsets of so
-        many have none."""
+        """A target; table: errors of each fit, by what they are of, which all have the deviations
+        of the same test structures; failures: why subsets of so many have none."""
         self.errors[target.name] = {of: filled(shape, own) for of, own in table.items()}
         self.units[target.name] = target.unit
+        if target.rank:
+            self.deviations[target.name] = {
+                of: next(iter(own.values())).deviation for of, own in table.items() if own
+            }
         if failures:
             count = f"{len(failures)} of {n_subsets} subsets are"
             self.warnings.append(f"{count} left out of the curve of a target: {failures[0]}")
@@ -88,7 +92,7 @@ def target_curves(
     with RowStore(problem.kernels, labelled, n_kernels - 1, *room, n_rows=len) as store:
         store.fill(progress)
         fits = list(_fits(problem, prepared.train, store, parts, failures))
-    tables: dict[int, dict[str, dict[Key, ErrorStatistics]]] = {h: {} for h in failures}
+    tables: dict[int, dict[str, dict[Key, TargetStatistics]]] = {h: {} for h in failures}
     for begin in range(0, len(fits), _AT_ONCE):
         some = fits[begin : begin + _AT_ONCE]
         for fit, errors in zip(some, _errors(problem, some, prepared.test, progress), strict=True):
@@ -134,7 +138,7 @@ def _fits(
 
 def _errors(
     problem: TargetProblem, fits: list[_Fit], test: list[Structure], progress: Progress
-) -> list[Mapping[str, ErrorStatistics]]:
+) -> list[Mapping[str, TargetStatistics]]:
     """Those of each fit: each test structure is evaluated once, with all of them as targets."""
     targets, arrays = list[Target](), dict[str, np.ndarray]()
     for k, fit in enumerate(fits):
@@ -146,7 +150,7 @@ def _errors(
         return model.evaluate(structure, forces=False)
 
     found = list(ordered_map(evaluate, progress(test, "test errors of targets")))
-    errors = list[Mapping[str, ErrorStatistics]]()
+    errors = list[Mapping[str, TargetStatistics]]()
     for k, fit in enumerate(fits):
         target = problem.targets[fit.h]
         own = [replace(e, properties={target.name: e.properties[f"fit{k}"]}) for e in found]

@@ -73,16 +73,21 @@ void Equivariants::values(int n, const double *c, double *psi) const {
   }
 }
 
+void Equivariants::sum_seconds(const Group &group, const Lanes *x, const double *u,
+                               std::size_t stride, Lanes *sum) const {
+  std::fill_n(sum, 2 * group.l + 1, broadcast(0.0));
+  for (int k = group.begin; k < group.end; ++k) {
+    const Second &second = seconds_[k];
+    const Lanes own = second.scale * load(u + second.feature * stride);
+    for (int m = 0; m <= 2 * group.l; ++m) sum[m] += own * x[second.place + m * group.stride];
+  }
+}
+
 void Equivariants::contract(const Lanes *x, const double *u, std::size_t stride, Lanes *y) const {
   std::fill_n(y, n_components_, broadcast(0.0));
   for (const Group &group : groups_) {
     Component sum;
-    std::fill_n(sum.begin(), 2 * group.l + 1, broadcast(0.0));
-    for (int k = group.begin; k < group.end; ++k) {
-      const Second &second = seconds_[k];
-      const Lanes own = second.scale * load(u + second.feature * stride);
-      for (int m = 0; m <= 2 * group.l; ++m) sum[m] += own * x[second.place + m * group.stride];
-    }
+    sum_seconds(group, x, u, stride, sum.data());
     couplings_[group.coupling].add(x + group.place, sum.data(), y);
   }
 }
@@ -91,13 +96,8 @@ void Equivariants::contract_adjoint(const Lanes *x, const double *u, std::size_t
                                     const Lanes *g, Lanes *g_x, double *g_u) const {
   for (const Group &group : groups_) {
     Component sum, g_sum;
-    std::fill_n(sum.begin(), 2 * group.l + 1, broadcast(0.0));
+    sum_seconds(group, x, u, stride, sum.data());
     std::fill_n(g_sum.begin(), 2 * group.l + 1, broadcast(0.0));
-    for (int k = group.begin; k < group.end; ++k) {
-      const Second &second = seconds_[k];
-      const Lanes own = second.scale * load(u + second.feature * stride);
-      for (int m = 0; m <= 2 * group.l; ++m) sum[m] += own * x[second.place + m * group.stride];
-    }
     couplings_[group.coupling].add_adjoint(x + group.place, sum.data(), g, g_x + group.place,
                                            g_sum.data());
     for (int k = group.begin; k < group.end; ++k) {

@@ -42,6 +42,10 @@ class Equivariants {
     int begin, end;  ///< of seconds_
   };
 
+  /// sum[2l + 1] = Σ u_α times the second channels of a group.
+  void sum_seconds(const Group &group, const Lanes *x, const double *u, std::size_t stride,
+                   Lanes *sum) const;
+
   int size_, n_components_;
   std::size_t n_coefficients_;
   std::vector<ClebschGordan> couplings_;  ///< second components lie side by side

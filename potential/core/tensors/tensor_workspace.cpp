@@ -36,7 +36,7 @@ TensorWorkspace::TensorWorkspace(const std::vector<const TensorLayout *> &bases)
     n_features = std::max(n_features, std::size_t(choice.n_features));
   for (const TensorLayout *own : bases) {
     n_points = std::max(n_points, std::size_t(own->max_points()));
-    n_products = std::max(n_products, std::size_t(own->max_products()));
+    n_products = std::max(n_products, std::size_t(own->max_columns()));
   }
   p_hat_.resize(n_features * kPanelWidth);
   x_.resize(n_coefficients_ * kPanelWidth);
@@ -81,10 +81,7 @@ void TensorWorkspace::load(const Panel &panel) {
   for (int i = 0; i < panel.size; i += kLanes)
     lanes_of_rows(std::min(kLanes, panel.size - i), n_coefficients_,
                   panel.block.coefficients(panel.first + i), &x_[i * n_coefficients_]);
-  const auto &parts = panel.layout.parts;
-  if (!std::all_of(parts.begin(), parts.end(),
-                   [&](const auto &part) { return panel.layout.linear(part); }))
-    find_kernels(panel);
+  if (panel.layout.needs_points(panel.set)) find_kernels(panel);
 }
 
 void TensorWorkspace::find_kernels(const Panel &panel) {
@@ -105,25 +102,34 @@ void TensorWorkspace::find_kernels(const Panel &panel) {
 }
 
 void TensorWorkspace::weigh(const Panel &panel, const TensorLayout::Part &part) {
-  const bool linear = panel.layout.linear(part);
-  const std::size_t n_products = panel.layout.n_products(part);
-  const double *kernels = kernels_.data();
-  if (part.own->features < 0) {  // the kernel itself
-    const int size = panel.layout.sets[panel.set].size * panel.width;
+  const TensorLayout::Form form = panel.layout.form(part, panel.set);
+  const double *of_points = form == TensorLayout::kVector   ? ones_.data()
+                            : form == TensorLayout::kMatrix ? p_hat_.data()
+                                                            : kernels_.data();
+  if (part.own->features < 0 && form == TensorLayout::kPoints) {  // the kernel itself
     slopes_.resize(dot_.size());
-    kernels = slopes_.data();
+    const int size = panel.layout.sets[panel.set].size * panel.width;
     for (int at = 0; at < size; at += kLanes)
       store(&slopes_[at], soap_gpr::load(&dot_[at]) * soap_gpr::load(&kernels_[at]));
+    of_points = slopes_.data();
   }
-  panel_product<false>(panel.width, int(n_products), panel.layout.n_vectors(part, panel.set),
-                       {part.vectors[panel.set].data(), 1, n_products},
-                       linear ? ones_.data() : kernels, u_.data());
+  const std::size_t n_columns = panel.layout.n_columns(part, panel.set);
+  panel_product<false>(panel.width, int(n_columns), panel.layout.n_vectors(part, panel.set),
+                       {part.vectors[panel.set].data(), 1, n_columns}, of_points, u_.data());
 }
 
 void TensorWorkspace::find_values(const Panel &panel, const TensorLayout::Part &part) {
   weigh(panel, part);
   if (part.own->features < 0) {
-    std::copy_n(u_.data(), panel.width, values_.data());
+    const bool matrix = panel.layout.form(part, panel.set) == TensorLayout::kMatrix;
+    for (int i = 0; i < panel.width; i += kLanes) {
+      Lanes value = matrix ? broadcast(0.0) : soap_gpr::load(&u_[i]);
+      for (int f = 0; matrix && f < panel.features(); ++f) {
+        const std::size_t at = std::size_t(f) * panel.width + i;
+        value += soap_gpr::load(&p_hat_[at]) * soap_gpr::load(&u_[at]);
+      }
+      store(&values_[i], value);
+    }
     return;
   }
   const Equivariants &own = panel.layout.features[part.own->features];
@@ -187,42 +193,58 @@ void TensorWorkspace::find_adjoint(const Panel &panel, const TensorLayout::Part 
                     &g_c_[(panel.first + i) * n_coefficients_]);
     }
   }
-  if (!panel.layout.linear(part)) find_slopes(panel, part);
+  g_p_hat_.assign(p_hat_.size(), 0.0);
+  const TensorLayout::Form form = panel.layout.form(part, panel.set);
+  if (form == TensorLayout::kPoints) add_point_gradient(panel, part);
+  if (form == TensorLayout::kMatrix) add_matrix_gradient(panel, part);
+  const std::size_t row = panel.first * std::size_t(panel.features());
+  const bool recoupled = panel.block.dual() != panel.block.p_hat();
+  unit_length_adjoint(panel.layout.soap.term.kernel.normalized, panel.features(), panel.size,
+                      p_hat_.data(), g_p_hat_.data(),
+                      recoupled ? panel.block.dual() + row : nullptr, panel.norm(), &g_p_[row]);
   if (part.own->features >= 0 && panel.layout.soap.term.kernel.normalized)
     add_norm_gradient(panel, component);
 }
 
-void TensorWorkspace::find_slopes(const Panel &panel, const TensorLayout::Part &part) {
+void TensorWorkspace::add_point_gradient(const Panel &panel, const TensorLayout::Part &part) {
   const TensorLayout::Set &set = panel.layout.sets[panel.set];
-  const std::size_t n_features = panel.features(), n_products = panel.layout.n_products(part);
+  const std::size_t n_features = panel.features(),
+                    n_columns = panel.layout.n_columns(part, panel.set);
   const AlignedVector &vectors = part.vectors[panel.set];
-  const int zeta = panel.layout.basis.zeta;
+  const bool scalar = part.own->features < 0;
   slopes_.resize(dot_.size());
-  if (part.own->features >= 0)
-    panel_product<false>(panel.width, set.size, int(n_products), {vectors.data(), n_products, 1},
+  if (!scalar)
+    panel_product<false>(panel.width, set.size, int(n_columns), {vectors.data(), n_columns, 1},
                          g_u_.data(), slopes_.data());
   // u of λ = 0 is Σ_m w_m κ x^ζ, of others Σ_m v_m κ x^(ζ − 1)
-  const int exponent = part.own->features >= 0 ? zeta - 1 : zeta;
+  const int exponent = scalar ? panel.layout.basis.zeta : panel.layout.basis.zeta - 1;
   const auto &coupling = panel.layout.soap.term.sparse[panel.set].coupling;
   for (int m = 0; m < set.size; ++m)
     for (int i = 0; i < panel.width; i += kLanes) {
       double *own = &slopes_[std::size_t(m) * panel.width + i];
       const Lanes x = soap_gpr::load(&dot_[std::size_t(m) * panel.width + i]);
-      const Lanes g = part.own->features >= 0 ? soap_gpr::load(own) : broadcast(vectors[m]);
+      const Lanes g = scalar ? broadcast(vectors[m]) : soap_gpr::load(own);
       Lanes slope = exponent > 0 ? exponent * g * power(x, exponent - 1) : broadcast(0.0);
       for (int lane = 0; !coupling.empty() && lane < std::min(kLanes, panel.size - i); ++lane)
         slope[lane] *= coupling[panel.environments.species[panel.centers[i + lane]]]
                                [panel.layout.basis.sets[panel.set].species[m]];
       store(own, slope);
     }
-  g_p_hat_.resize(p_hat_.size());
   panel_product<false>(panel.width, int(n_features), set.size, {set.points.data(), 1, n_features},
                        slopes_.data(), g_p_hat_.data());
-  const bool recoupled = panel.block.dual() != panel.block.p_hat();
-  const std::size_t row = panel.first * n_features;
-  unit_length_adjoint(panel.layout.soap.term.kernel.normalized, int(n_features), panel.size,
-                      p_hat_.data(), g_p_hat_.data(),
-                      recoupled ? panel.block.dual() + row : nullptr, panel.norm(), &g_p_[row]);
+}
+
+void TensorWorkspace::add_matrix_gradient(const Panel &panel, const TensorLayout::Part &part) {
+  const int n_features = panel.features();
+  const std::size_t n_columns = panel.layout.n_columns(part, panel.set);
+  if (part.own->features < 0) {  // of p̂ᵀ G p̂, where u is G p̂
+    for (int at = 0; at < n_features * panel.width; at += kLanes)
+      store(&g_p_hat_[at], 2 * soap_gpr::load(&u_[at]));
+    return;
+  }
+  panel_product<false>(panel.width, n_features, int(n_columns),
+                       {part.vectors[panel.set].data(), n_columns, 1}, g_u_.data(),
+                       g_p_hat_.data());
 }
 
 void TensorWorkspace::add_norm_gradient(const Panel &panel, int component) {

@@ -47,8 +47,9 @@ class TensorWorkspace {
                      const Outputs &outputs);
   /// Of one component, into rows of ∂/∂p and ∂/∂c.
   void find_adjoint(const Panel &panel, const TensorLayout::Part &part, int component);
-  /// ∂/∂(p̂ · p̂_m) from ∂/∂u_α, into slopes_.
-  void find_slopes(const Panel &panel, const TensorLayout::Part &part);
+  // ∂/∂p̂ by what multiplies ψ̂, from ∂/∂u_α, into g_p_hat_, which is zero.
+  void add_point_gradient(const Panel &panel, const TensorLayout::Part &part);
+  void add_matrix_gradient(const Panel &panel, const TensorLayout::Part &part);
   void add_norm_gradient(const Panel &panel, int component);
   const Lanes *coefficients(int lanes) const {
     return reinterpret_cast<const Lanes *>(&x_[std::size_t(lanes) * n_coefficients_]);
