@@ -218,26 +218,42 @@ def run_pimd(
     for old in folder.glob("pimd.*[!l]"):  # all but the input
         old.unlink()
     write_pimd_input(folder / "pimd.xml", start=start, address=address, **values)
-    server = ["i-pi", "pimd.xml"]
+    return run_ipi(folder, "pimd", model, start, show, address=address, steps=values["steps"])
+
+
+def run_ipi(
+    folder: Path,
+    name: str,
+    model: str,
+    start: str,
+    show: Show = lambda _: None,
+    *,
+    address: str,
+    steps: object,
+    clients: int = CLIENTS,
+) -> tuple[list[list[str]], float]:
+    """Run name.xml of ``folder``, whose outputs have this prefix and whose properties go to
+    name.out; returns the commands and the seconds of the dynamics."""
+    server = ["i-pi", f"{name}.xml"]
     drive = ["soap-gpr", "drive", model, "--template", start, "--unix", address]
     programs = {folder / "i-pi.log": server}
     programs |= {
-        folder / f"drive_{k + 1}.log": [*drive, "--timeout", "inf"] for k in range(CLIENTS)
+        folder / f"drive_{k + 1}.log": [*drive, "--timeout", "inf"] for k in range(clients)
     }
-    out, steps = folder / "pimd.out", int(str(values["steps"]))
+    out = folder / f"{name}.out"
     began = time.monotonic()
 
     def fraction() -> float:
         nonlocal began
         if not out.exists():
             began = time.monotonic()
-        return last_step(out) / steps
+        return last_step(out) / int(str(steps))
 
     try:
         run(programs, show, fraction)
     finally:
         Path(SOCKETS + address).unlink(missing_ok=True)
-    return [server, *[drive] * CLIENTS], time.monotonic() - began
+    return [server, *[drive] * clients], time.monotonic() - began
 
 
 def write_pimd_input(path: Path, **values: object) -> None:

@@ -117,7 +117,9 @@ def label(atoms: Atoms) -> Atoms:
     return frame
 
 
-def label_file(candidates: Path, labelled: Path, *, progress=lambda text: None) -> int:
+def label_file(
+    candidates: Path, labelled: Path, *, labeller=label, progress=lambda text: None
+) -> int:
     """Label every frame of `candidates` that `labelled` does not hold yet; returns how many.
 
     Frames are appended one by one and a `.done` file counts those tried, so an interrupted run
@@ -130,7 +132,7 @@ def label_file(candidates: Path, labelled: Path, *, progress=lambda text: None) 
         if index < tried:
             continue
         try:
-            write(labelled, label(atoms), format="extxyz", append=True)
+            write(labelled, labeller(atoms), format="extxyz", append=True)
             progress(f"{candidates.name} frame {index} labelled")
         except CalculationFailed as error:
             progress(f"{candidates.name} frame {index} left out: {error}")
