@@ -16,6 +16,7 @@ from test_tensors import turned
 from potential import SoapGprError, _core, fit
 from potential.model.features import features_of_densities
 from potential.tensors.spherical import Part, cartesian, parts_of, places
+from potential.training.estimate import estimate
 
 ZUNDEL = Path(__file__).parents[2] / "shared/data/water_tensors/zundel.xyz"
 ALL = (DIPOLE, ALPHA, SHIELDING, BETA)
@@ -222,6 +223,7 @@ BAD = [
     (DIPOLE | {"terms": [2]}, "terms: found 2, expected numbers to 1"),
     (DIPOLE | {"n_features": 100_000}, "found n_features = 100000, expected at most"),
     (DIPOLE | {"n_sparse": {"H": 5}}, "found n_sparse for H, expected O as well"),
+    (DIPOLE | {"n_sparse": {"H": 0, "O": 0}}, "target dipole: found n_sparse = 0 for all species"),
     (DIPOLE | {"name": "forces"}, "expected another one, as it has a meaning of its own"),
 ]
 
@@ -239,6 +241,47 @@ def test_a_vector_that_is_zero_everywhere_is_refused(train):
         atoms.info["mu"] = np.zeros(3)
     with pytest.raises(SoapGprError, match="target dipole: all 18 labels are 0"):
         fit(tensor_settings(DIPOLE), train=frames, progress=False)
+
+
+@pytest.mark.parametrize("more", [{}, {"scale": 1.0}], ids=["scale found", "scale given"])
+def test_a_tensor_that_is_the_same_everywhere_is_refused(train, more):
+    frames = [a.copy() for a in train[:6]]
+    for atoms in frames:
+        atoms.info["polarizability"] = 5 * np.eye(3)
+        traces = np.where(atoms.numbers == 1, 3.0, atoms.positions[:, 0])
+        atoms.arrays["shielding"] = traces[:, None] * np.eye(3).ravel()
+    with pytest.raises(SoapGprError, match="target alpha: found labels that are all equal, or"):
+        fit(tensor_settings(ALPHA | more), train=frames, progress=False)
+    with pytest.raises(SoapGprError, match="target cs: found labels of H that are all equal, exp"):
+        fit(tensor_settings(SHIELDING | more), train=frames, progress=False)
+
+
+def test_species_that_no_structure_has_are_said(train):
+    own = DIPOLE | {"n_sparse": {"H": 5, "O": 5, "C": 5}}
+    warnings = fit(tensor_settings(own), train=train[:6], progress=False).warnings
+    assert "target dipole: n_sparse: C is in no training structure" in warnings
+
+
+def test_a_table_of_sparse_points_needs_separate_centres(train):
+    shared = TERM | {"centers": "shared"}
+    own = DIPOLE | {"n_sparse": {"H": 5, "O": 5}}
+    message = 'number 1 n_sparse: found a table by species, expected one number with centers = "sh'
+    with pytest.raises(SoapGprError, match=message):
+        fit({"terms": [shared], "targets": [own]}, train=train[:6], progress=False)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"n_features": 100_000}, "found n_features = 100000, expected at most"),
+        ({"n_sparse": {"H": 5}}, "found n_sparse for H, expected O as well"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_fit_would(train, tmp_path, own, message):
+    ase.io.write(tmp_path / "train.xyz", train[:6])
+    data = {"train": [str(tmp_path / "train.xyz")]}
+    with pytest.raises(SoapGprError, match=message):
+        estimate(tensor_settings(DIPOLE | own, data=data))
 
 
 def test_parts_are_those_of_the_contract():

@@ -41,7 +41,7 @@ from potential.settings.target_tensors import (
     tensor_symmetry,
     tensor_zeta,
 )
-from potential.settings.terms import ALCHEMICAL, KernelTermSettings, TermSettings
+from potential.settings.terms import ALCHEMICAL, SEPARATE, KernelTermSettings, TermSettings
 from potential.species import species_number
 from potential.structures.labels import LARGEST
 from potential.structures.target_labels import TargetLabel
@@ -269,9 +269,16 @@ def check_targets(targets: Iterable[TargetSettings], terms: tuple[TermSettings, 
 def _check_tensor(where: str, own: TargetSettings, terms: tuple[TermSettings, ...]) -> None:
     if len(set(own.terms)) > 1:
         raise Place().says(f'{where} terms: found several, expected one with kind = "{own.kind}"')
-    if tensor_term(own, terms) is None:
+    term = tensor_term(own, terms)
+    if term is None:
         found = f" terms: found {own.terms[0]}" if own.terms else ": found no [[terms]]"
         raise Place().says(f"{where}{found}, {TENSOR_TERM}")
+    centers = getattr(terms[term], "centers", SEPARATE)
+    if centers != SEPARATE and isinstance(own.n_sparse, Mapping):
+        raise Place().says(
+            f"{where} n_sparse: found a table by species, expected one number with centers = "
+            f'"{centers}" of the term'
+        )
 
 
 def _check_term_of_kernel(

@@ -79,10 +79,19 @@ def trial_settings(settings: FitSettings, structures: Sequence[Structure]) -> Fi
     """The same with few sparse points, chosen in little time."""
     terms = (kind_of_settings(own).trial_settings(own, structures) for own in settings.terms)
     targets = (
-        own if own.kind == SCALAR else replace(own, n_sparse=1, n_features=1)
+        own
+        if own.kind == SCALAR
+        else replace(own, n_sparse=_one_of_each(own.n_sparse), n_features=1)
         for own in settings.targets
     )
     return replace(settings, terms=tuple(terms), targets=tuple(targets))
+
+
+def _one_of_each(n_sparse: int | Mapping[str, int]) -> int | dict[str, int]:
+    """For the same species, so that one that is missing is missed."""
+    if isinstance(n_sparse, Mapping):
+        return {name: min(n, 1) for name, n in n_sparse.items()}
+    return 1
 
 
 def most_weights(
@@ -108,6 +117,9 @@ def unused_species(settings: FitSettings, structures: Sequence[Structure]) -> li
     for k, own in enumerate(settings.terms):
         for key, values in kind_of_settings(own).values_by_species(own).items():
             tables[f"term {k + 1}: {key}"] = values
+    for target in settings.targets:
+        for key in ("n_sparse", "noise", "mean", "scale"):
+            tables[f"target {target.name}: {key}"] = getattr(target, key)
     return [
         f"{name}: {species} is in no training structure"
         for name, values in tables.items()

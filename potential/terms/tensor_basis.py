@@ -38,13 +38,13 @@ def add_tensor_bases(
 
     The choice does not depend on the order of the structures. Raises SoapGprError.
     """
+    require_products(model, settings)
     entries, arrays, warnings = list[dict[str, Any]](), dict[str, np.ndarray](), list[str]()
     for b, basis in enumerate(tensor_bases(settings.targets, settings.terms)):
         own = [t for t in settings.targets if _stands_on(t, basis, settings)]
         densities, said = _sparse_densities(model, settings, basis, own, structures, progress)
-        parts = sorted({p for t in own for p in _parts(t)} - {SCALAR_PART})
+        parts = _own_parts(own)
         species = densities.pop("species", None)
-        _require_products(model, basis, parts, own)
         arrays |= {f"basis{b}.densities.{a}": c for a, c in densities.items()}
         if species is not None:
             arrays[f"basis{b}.species"] = species
@@ -65,8 +65,32 @@ def add_tensor_bases(
     return model.with_tensor_bases(entries, arrays), warnings
 
 
-def _parts(target: TargetSettings) -> tuple[Part, ...]:
-    return parts_of(target.n_indices, target.symmetric)
+def require_products(model: Model, settings: FitSettings) -> None:
+    """Raise SoapGprError when a term has no products of a part that its vectors and tensors have, or
+    fewer of each than they ask for, before sparse environments are looked for."""
+    for basis in tensor_bases(settings.targets, settings.terms):
+        own = [t for t in settings.targets if _stands_on(t, basis, settings)]
+        names = ", ".join(t.name for t in own)
+        sizes = {
+            part: len(products(model.terms[basis.term]["n_channels"], part))
+            for part in _own_parts(own)
+        }
+        for part in (part for part, n in sizes.items() if not n):
+            raise SoapGprError(
+                f"target {names}: found a term without products of {part}, expected a larger l_max"
+            )
+        most = max(sizes.values())
+        if basis.n_features is not None and basis.n_features > most:
+            raise SoapGprError(
+                f"target {names}: found n_features = {basis.n_features}, expected at most {most}, "
+                "the products of one λ"
+            )
+
+
+def _own_parts(targets: Sequence[TargetSettings]) -> list[Part]:
+    """Those with products of their own."""
+    parts = {p for t in targets for p in parts_of(t.n_indices, t.symmetric)}
+    return sorted(parts - {SCALAR_PART})
 
 
 def _stands_on(target: TargetSettings, basis: TensorBasisSettings, settings: FitSettings) -> bool:
@@ -87,6 +111,9 @@ def _sparse_densities(
     separate = "centers" not in model.terms[basis.term]
     width = sum((2 * k + 1) * n for k, n in enumerate(model.terms[basis.term]["n_channels"]))
     wanted = {a: _n_sparse(basis, targets, symbol(z)) for a, z in enumerate(model.species)}
+    if not any(wanted.values()):
+        names = ", ".join(t.name for t in targets)
+        raise SoapGprError(f"target {names}: found n_sparse = 0 for all species, expected some")
     counts = np.sum([_counts(model, s) for s in labelled], axis=0, initial=0)
     counts = np.where([wanted[a] > 0 for a in range(len(model.species))], counts, 0)
     room = CANDIDATE_BYTES / (8.0 * (width + model.core.n_features(basis.term)))
@@ -158,22 +185,6 @@ def _n_sparse(basis: TensorBasisSettings, targets: Sequence[TargetSettings], nam
     return basis.n_sparse[name]
 
 
-def _require_products(
-    model: Model,
-    basis: TensorBasisSettings,
-    parts: Sequence[Part],
-    targets: Sequence[TargetSettings],
-) -> None:
-    """Raise SoapGprError when more products are asked for than any of the parts has."""
-    n_channels = model.terms[basis.term]["n_channels"]
-    most = max((len(products(n_channels, part)) for part in parts), default=0)
-    if basis.n_features is not None and basis.n_features > most:
-        raise SoapGprError(
-            f"target {', '.join(t.name for t in targets)}: found n_features = {basis.n_features}, "
-            f"expected at most {most}, the products of one λ"
-        )
-
-
 def _kept(
     model: Model,
     basis: TensorBasisSettings,
@@ -185,11 +196,6 @@ def _kept(
 ) -> np.ndarray:
     """Products (F, 4) of a part: all, or those that CUR takes from ψ̂ of sparse environments."""
     every = products(model.terms[basis.term]["n_channels"], part)
-    names = ", ".join(t.name for t in targets)
-    if not len(every):
-        raise SoapGprError(
-            f"target {names}: found a term without products of {part}, expected a larger l_max"
-        )
     n = min(basis.n_features or N_FEATURES, len(every))
     if n == len(every):
         return every
@@ -205,5 +211,6 @@ def _kept(
         rows.append(psi.transpose(0, 2, 1).reshape(-1, len(every)) / np.sqrt(max(len(of), 1)))
     X = np.concatenate(rows)
     if not X.any():
+        names = ", ".join(t.name for t in targets)
         raise SoapGprError(f"target {names}: found no environment with {part}, expected some")
     return every[choose_columns(X, n=n, progress=progress).chosen]

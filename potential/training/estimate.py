@@ -20,6 +20,7 @@ from potential.settings.target_tensors import SCALAR
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
+from potential.terms.tensor_basis import require_products
 from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
 from potential.training.data import read_fit_data
@@ -50,6 +51,7 @@ def estimate(
             apart, train = set_apart(settings, data.ordered)
         trial = _trial_model(settings, train)
         require_weights(trial)
+        require_products(trial, settings)
         weights, new = most_weights(settings, train, trial), train
         if factor is not None:
             with ranks.together():

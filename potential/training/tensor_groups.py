@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from potential.errors import SoapGprError
 from potential.model.targets import atom_weights
 from potential.settings import TargetSettings
+from potential.species import symbol
 from potential.structures.structure import Structure
 from potential.tensors.spherical import Part, parts_of, places, to_spherical
 from potential.terms import TrainingModel
@@ -165,19 +167,35 @@ def tensor_prior(
     labelled = [s for s in structures if target.name in s.targets]
     t = [to_spherical(s.targets[target.name], target.n_indices, target.symmetric) for s in labelled]
     largest = max((float(np.nanmax(np.abs(own), initial=0.0)) for own in t), default=0.0)
-    parts = dict[Part, Prior]()
+    parts, spread = dict[Part, Prior](), np.zeros(len(species))
     for part in where:
         labels = {id(s): own[..., where[part]] for s, own in zip(labelled, t, strict=True)}
         if part == SCALAR_PART:
             labels = {k: own[..., 0] for k, own in labels.items()}
-        parts[part] = prior_of(
-            _of_part(target, part), structures, species, labels, largest or np.inf
-        )
+        own = _of_part(target, part)
+        found = prior_of(replace(own, scale=None), structures, species, labels, largest or np.inf)
+        spread += found.scale
+        if own.scale is not None:
+            found = prior_of(own, structures, species, labels, largest or np.inf)
+        parts[part] = found
+    _require_spread(target, spread, species)
     first = parts.get(SCALAR_PART)
-    own = next(iter(parts.values()))
+    sigma = next(iter(parts.values())).sigma
     scale = np.sqrt(np.mean([prior.scale**2 for prior in parts.values()], axis=0))
     mean = np.zeros(len(species)) if first is None else first.mean
-    return TensorPrior(mean, scale, own.sigma, parts)
+    return TensorPrior(mean, scale, sigma, parts)
+
+
+def _require_spread(target: TargetSettings, spread: np.ndarray, species: Sequence[int]) -> None:
+    """Raise SoapGprError where no part varies; spread: of all parts, by species (n_species,)."""
+    for a in asked_species(target, species):
+        if spread[a] == 0:
+            of = f" of {symbol(species[a])}" if target.per_atom else ""
+            less = "" if target.per_atom else ", or differ by composition alone"
+            raise SoapGprError(
+                f"target {target.name}: found labels{of} that are all equal{less}, expected labels "
+                "that vary"
+            )
 
 
 def _of_part(target: TargetSettings, part: Part) -> TargetSettings:
