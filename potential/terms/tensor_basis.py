@@ -66,8 +66,8 @@ def add_tensor_bases(
 
 
 def require_products(model: Model, settings: FitSettings) -> None:
-    """Raise SoapGprError when a term has no products of a part that its vectors and tensors have, or
-    fewer of each than they ask for, before sparse environments are looked for."""
+    """Raise SoapGprError when a term has no products of a part of its vectors and tensors, or fewer
+    of each part than they ask for, before sparse environments are looked for."""
     for basis in tensor_bases(settings.targets, settings.terms):
         own = [t for t in settings.targets if _stands_on(t, basis, settings)]
         names = ", ".join(t.name for t in own)
