@@ -38,7 +38,7 @@ def counts(monkeypatch):
     core.Model = SimpleNamespace(from_bytes=counted("read", _core.Model.from_bytes))
     core.pack = counted("written", _core.pack)
     core.both_directions = counted("neighbour lists", _core.both_directions)
-    for module in ("model.model", "structures.neighbors"):
+    for module in ("model.contents", "structures.neighbors"):
         monkeypatch.setattr(f"potential.{module}._core", core)
     return counts
 
