@@ -36,11 +36,10 @@ import clusters  # noqa: E402
 import electronic  # noqa: E402
 import harmonic  # noqa: E402
 import sampling  # noqa: E402
-from make_reference import report, store, tag  # noqa: E402
+from make_reference import report, store, tag, usable  # noqa: E402
 from runs import run  # noqa: E402
 
 ROUNDS = (1, 2)
-FORCE_LIMIT = 40.0  # eV/Å; frames with a larger force teach nothing that MD needs
 NAMES = {1: "monomer", 2: "dimer", 3: "trimer"}
 
 
@@ -133,11 +132,10 @@ def label(work: Path) -> None:
         sampling.label_file(path, labelled, labeller=electronic.label, progress=report)
 
 
-def usable(work: Path, rounds: range) -> list[Atoms]:
-    """Labelled frames of some rounds whose largest force is below FORCE_LIMIT."""
+def labelled_frames(work: Path, rounds: range) -> list[Atoms]:
+    """Frames of some rounds that teach what MD needs."""
     files = [path for k in rounds for path in sorted((work / "labelled").glob(f"r{k}_*.xyz"))]
-    frames = [frame for path in files for frame in read(path, ":")]
-    return [f for f in frames if np.linalg.norm(f.get_forces(), axis=1).max() < FORCE_LIMIT]
+    return usable(files)
 
 
 def fit(work: Path, round_: int) -> Path:
@@ -146,7 +144,7 @@ def fit(work: Path, round_: int) -> Path:
     model = folder / "water.sgpr"
     if not model.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / "train.xyz", usable(work, range(round_)), format="extxyz")
+        write(folder / "train.xyz", labelled_frames(work, range(round_)), format="extxyz")
         text = (HERE / "fit.toml").read_text().replace('test = ["test.xyz"]', "")
         (folder / "fit.toml").write_text(text.split("[[targets]]")[0])
         report(f"fitting the potential of round {round_}")
@@ -198,7 +196,7 @@ def relaxed(model: Path) -> Atoms:
 def split(work: Path) -> None:
     """Write train.xyz and test.xyz next to this script."""
     for name, rounds in (("train.xyz", range(max(ROUNDS))), ("test.xyz", range(2, 3))):
-        frames = usable(work, rounds)
+        frames = labelled_frames(work, rounds)
         for frame in frames:  # nine numbers, xx xy xz yx ..., as most codes write it
             alpha = np.round(frame.info.pop("polarizability"), 6)
             frame.info["polarizability"] = np.ravel(alpha)

@@ -9,7 +9,6 @@ from typing import Any
 
 from potential.schema import BySpecies, Choice, Flag, Integer, Place, setting
 from potential.schema.limits import MOST_FEATURES, MOST_SPARSE
-from potential.settings.terms import REPRESENTATIONS, SoapTermSettings, TermSettings
 
 SCALAR, VECTOR, TENSOR = KINDS = ("scalar", "vector", "tensor")
 RANK, N_SPARSE, ZETA, N_FEATURES = 2, 500, 2, 250
@@ -28,12 +27,6 @@ class TensorBasisSettings:
     zeta: int
     n_sparse: int | Mapping[str, int]
     n_features: int | None
-
-
-def can_serve_tensors(term: TermSettings) -> bool:
-    """Whether vectors and tensors can take the density and the features of a term."""
-    own = isinstance(term, SoapTermSettings) and term.representation == REPRESENTATIONS[0]
-    return own and term.has_environments
 
 
 def tensor_kind():

@@ -32,7 +32,6 @@ from potential.settings.target_tensors import (
     TENSOR,
     TENSOR_TERM,
     TensorBasisSettings,
-    can_serve_tensors,
     check_given,
     tensor_features,
     tensor_kind,
@@ -218,7 +217,7 @@ def tensor_term(target: TargetSettings, terms: tuple[TermSettings, ...]) -> int 
     """The place in [[terms]], from 0, of that whose density a vector or tensor takes: what it
     names, or the first that has what it takes; None where there is none."""
     asked = [k - 1 for k in target.terms] or range(len(terms))
-    return next((t for t in asked if can_serve_tensors(terms[t])), None)
+    return next((t for t in asked if terms[t].serves_tensors), None)
 
 
 def tensor_bases(

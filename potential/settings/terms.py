@@ -118,6 +118,11 @@ class TermSettings(Settings):
         """Whether weights belong to sparse environments, so that targets can have some too."""
         return False
 
+    @property
+    def serves_tensors(self) -> bool:
+        """Whether vectors and tensors can take its density and features."""
+        return False
+
 
 @dataclass(frozen=True)
 class KernelTermSettings(Settings):
@@ -279,6 +284,10 @@ class SoapTermSettings(KernelTermSettings, SoapBasis, TermSettings):
     @property
     def has_environments(self) -> bool:
         return self.sparse_basis == "environments"
+
+    @property
+    def serves_tensors(self) -> bool:
+        return self.has_environments and self.representation == REPRESENTATIONS[0]
 
     def _check_derivatives(self) -> None:
         """Of functions that stand on structures, not on single environments, eq. (13h)."""

@@ -5,7 +5,7 @@ for any structures: one fit, or many of the same rows."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,10 +39,8 @@ class TargetProblem:
 
     model: TrainingModel  # whose sparse points they stand on
     settings: FitSettings
-    all_targets: tuple[TargetSettings, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "all_targets", self.settings.targets)
         targets = tuple(own for own in self.settings.targets if own.kernel is None)
         if len(targets) < len(self.settings.targets):
             object.__setattr__(self, "settings", replace(self.settings, targets=targets))
@@ -60,9 +58,8 @@ class TargetProblem:
 
     def basis(self, target: TargetSettings) -> int:
         """The place of that of a vector or tensor among the bases of the model."""
-        terms = self.settings.terms
-        every = [own for own in self.all_targets if own.kind != SCALAR]
-        return tensor_bases(every, terms).index(tensor_basis(target, terms))
+        own = self.settings
+        return tensor_bases(own.targets, own.terms).index(tensor_basis(target, own.terms))
 
     @cached_property
     def groups(self) -> list[Group]:

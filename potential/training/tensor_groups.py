@@ -64,7 +64,9 @@ class TensorGroup(Group):
         rank, symmetric = self.target.n_indices, self.target.symmetric
         return to_spherical(T, rank, symmetric)[..., places(rank, symmetric)[self.part]]
 
-    def of_structure(self, structure: Structure, species: np.ndarray, sides: Sequence[AtomSide]):
+    def of_structure(
+        self, structure: Structure, species: np.ndarray, sides: Sequence[AtomSide]
+    ) -> Rows:
         """Rows of a structure whose atoms (N,) are of these species; sides: of the basis."""
         target, part = self.target, self.part
         T = structure.targets.get(self.name)

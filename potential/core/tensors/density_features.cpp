@@ -49,15 +49,11 @@ std::vector<double> DensityFeatures::psi_hat(const Equivariants &equivariants) c
   const std::size_t row = std::size_t(equivariants.size()) * equivariants.n_components();
   std::vector<double> psi(n_ * row);
   equivariants.values(int(n_), c_.data(), psi.data());
-  divide_by_norm(n_, row, norm_.data(), psi.data());
-  return psi;
-}
-
-void divide_by_norm(std::size_t n, std::size_t row, const double *norm, double *psi) {
-  for (std::size_t i = 0; i < n; ++i) {
-    const double scale = norm[i] > 0 ? 1 / norm[i] : 0;
+  for (std::size_t i = 0; i < n_; ++i) {
+    const double scale = norm_[i] > 0 ? 1 / norm_[i] : 0;
     for (std::size_t k = 0; k < row; ++k) psi[i * row + k] *= scale;
   }
+  return psi;
 }
 
 }  // namespace soap_gpr

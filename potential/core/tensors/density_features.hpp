@@ -32,7 +32,4 @@ class DensityFeatures {
   AlignedVector c_, p_hat_, dual_, norm_;
 };
 
-/// ψ̂ of ψ[n][row] in place, with |p| of each; zero where that is.
-void divide_by_norm(std::size_t n, std::size_t row, const double *norm, double *psi);
-
 }  // namespace soap_gpr

@@ -6,6 +6,7 @@
 
 #include "cpu_layout.hpp"
 #include "soap/environment_block.hpp"
+#include "tensors/density_features.hpp"
 #include "training/soap_rows.hpp"
 
 namespace soap_gpr {
@@ -71,10 +72,7 @@ std::size_t n_weights(const Model &model, std::size_t term) {
 }
 
 std::size_t n_density(const Model &model, std::size_t term) {
-  std::size_t n = 0;
-  const Density &density = soap_layout(model, term).density;
-  for (int l = 0; l <= density.l_max; ++l) n += (2 * l + 1) * density.channels[l].size;
-  return n;
+  return n_density(soap_layout(model, term).density);
 }
 
 void density_coefficients(const Model &model, std::size_t index, const Environments &environments,
