@@ -164,6 +164,7 @@ virial_key = "dft_virial"
 [[terms]]
 cutoff = {case.cutoff}
 cutoff_width = {case.cutoff_width}
+cutoff_function = "cosine"
 n_max = {case.n_max}
 l_max = {case.l_max}
 zeta = {case.zeta}

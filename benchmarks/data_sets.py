@@ -17,7 +17,14 @@ import time
 from pathlib import Path
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-TOML = "[[terms]]\ncutoff = 5.0\nn_max = 6\nl_max = 4\nzeta = 2\n"
+TOML = """[[terms]]
+cutoff = 5.0
+cutoff_width = 0.5
+cutoff_function = "cosine"
+n_max = 6
+l_max = 4
+zeta = 2
+"""
 # name: files of one set, files of the other
 SETS = {
     "mlearn_Si": ("train.xyz", "test.xyz"),

@@ -65,6 +65,7 @@ def random_model(size: Size, seed: int = 0) -> Model:
     soap = SoapBasis(
         cutoff=size.cutoff,
         cutoff_width=size.cutoff_width,
+        cutoff_function="cosine",  # QUIP's
         n_max=size.n_max,
         l_max=size.l_max,
         atom_sigma=size.atom_sigma,

@@ -54,7 +54,9 @@ def _measure(name: str, species: str, changes: dict, seconds: float) -> dict:
     frame = structure_from_atoms(crystal(species, 64))
     numbers = sorted(set(frame.numbers.tolist()))
     hot = structure_from_atoms(crystal(species, 64, 0.3))
-    term, _ = TripletTerm.draft(TripletTermSettings(**changes), numbers, [hot])
+    term, _ = TripletTerm.draft(
+        TripletTermSettings(cutoff_function="cosine", **changes), numbers, [hot]
+    )
     rng = np.random.default_rng(0)
     term["weights"] = {p: rng.normal(size=len(x)) for p, x in term["sparse_points"].items()}
     model = build_model(numbers, np.zeros(len(numbers)), [term])

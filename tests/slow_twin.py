@@ -38,11 +38,22 @@ def neighbours(positions, cell, pbc, cutoff):
     return result
 
 
-def shifted_cosine(r, cutoff, width):
+def cutoff_function(r, cutoff, width, kind):
     """f_c of eq. (1a) at one distance or several."""
     r = np.asarray(r, float)
-    fall = 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width))
+    if kind == "cosine":
+        fall = 0.5 * (1 + np.cos(np.pi * (r - cutoff + width) / width))
+    else:
+        x = np.clip((cutoff - r) / width, 0, 1)
+        with np.errstate(divide="ignore", over="ignore"):
+            low, high = np.exp(-1 / x), np.exp(-1 / (1 - x))
+        fall = low / (low + high)
     return np.where(r < cutoff - width, 1.0, np.where(r < cutoff, fall, 0.0))
+
+
+def shifted_cosine(r, cutoff, width):
+    """The cosine of eq. (1a)."""
+    return cutoff_function(r, cutoff, width, "cosine")
 
 
 def spherical_harmonics(l, r):

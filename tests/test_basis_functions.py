@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import slow_twin
 from scipy.integrate import quad
 from scipy.special import gamma, ive, spherical_in
 
 from potential.basis import bessel, jets
-from potential.basis.cutoff import taper
+from potential.basis.cutoff import CUTOFF_FUNCTIONS, CutoffFunction
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis, spherical_bessel_zeros
 from potential.basis.radial_integral import GrowingIntegral, RadialIntegral
@@ -29,23 +30,41 @@ def assert_jet_is_consistent(function, r, h=1e-4, tolerance=1e-7):
         assert np.abs(f[2][order] - slope).max() < tolerance * scale
 
 
-def test_cutoff_falls_from_one_to_zero():
-    values = taper(np.array([4.5, 4.75, 5.0]), CUTOFF, WIDTH)[0]
-    assert values == pytest.approx([1, 0.5, 0], abs=1e-15)
+@pytest.mark.parametrize("kind", CUTOFF_FUNCTIONS)
+def test_cutoff_falls_from_one_to_zero(kind):
+    f_c = CutoffFunction(CUTOFF, WIDTH, kind)
+    r = np.array([0.0, 4.4, 4.5, 4.75, 5.0, 5.1])
+    assert f_c(r) == pytest.approx([1, 1, 1, 0.5, 0, 0], abs=1e-15)
+    r = np.linspace(4.45, 5.05, 200)
+    assert (np.diff(f_c(r)) <= 0).all()
+    assert f_c(r) == pytest.approx(slow_twin.cutoff_function(r, CUTOFF, WIDTH, kind), abs=1e-14)
 
 
-def test_cutoff_derivatives_match_finite_differences():
+@pytest.mark.parametrize("kind", CUTOFF_FUNCTIONS)
+def test_cutoff_derivatives_match_finite_differences(kind):
     r = np.linspace(4.51, 4.99, 33)
-    assert_jet_is_consistent(lambda r: taper(r, CUTOFF, WIDTH), r)
+    assert_jet_is_consistent(CutoffFunction(CUTOFF, WIDTH, kind).taper, r)
 
 
-def test_cutoff_ends_are_exact():
-    ends = taper(np.array([CUTOFF - WIDTH, CUTOFF]), CUTOFF, WIDTH)
+@pytest.mark.parametrize(("kind", "half"), [("cosine", 0.5 * (np.pi / WIDTH) ** 2), ("smooth", 0)])
+def test_cutoff_ends_are_exact(kind, half):
+    ends = CutoffFunction(CUTOFF, WIDTH, kind).taper(np.array([CUTOFF - WIDTH, CUTOFF]))
     assert ends[:2, 1].tolist() == [0.0, 0.0]
     assert ends[0, 0] == 1.0
     assert abs(ends[1, 0]) < 1e-14
-    half = 0.5 * (np.pi / WIDTH) ** 2
-    assert ends[2] == pytest.approx([-half, half])
+    assert ends[2] == pytest.approx([-half, half], abs=1e-14)
+
+
+def test_smooth_cutoff_has_no_kink_in_any_derivative():
+    """Differences of order k over steps h fall as h^k at the ends, for k up to 5; those of the
+    cosine stay as large as its second derivative jumps."""
+    h = 2e-3
+    for end in (CUTOFF - WIDTH, CUTOFF):
+        r = end + h * np.arange(-3, 4)
+        values = CutoffFunction(CUTOFF, WIDTH, "smooth")(r)
+        assert np.abs(np.diff(values, 2)).max() < 1e-30 + 1e-15 * (end < CUTOFF)
+        kinked = CutoffFunction(CUTOFF, WIDTH, "cosine")(r)
+        assert np.abs(np.diff(kinked, 2)).max() > 0.4 * h**2 * (np.pi / WIDTH) ** 2
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, 2.5, 7])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from slow_twin import shifted_cosine
+from slow_twin import cutoff_function
 
 from potential.basis import SoapBasis, evaluate, tabulate
 from potential.basis.laplacian import spherical_bessel_zeros
@@ -15,11 +15,12 @@ from potential.schema import read
 
 CASES = {
     "gto": SoapBasis(),
+    "cosine": SoapBasis(cutoff_width=0.5, cutoff_function="cosine"),
     "gto_fine": SoapBasis(n_max=12, l_max=8, atom_sigma=0.3, cutoff=6.0),
     "laplacian": SoapBasis(basis="laplacian"),
     "scaled": SoapBasis(radial_scaling={"scale": 2.0, "rate": 1.0, "exponent": 7}),
     "all_taper": SoapBasis(basis="laplacian", cutoff=4.0, cutoff_width=4.0),
-    "narrow_taper": SoapBasis(cutoff_width=0.05),
+    "narrow_taper": SoapBasis(cutoff_width=0.05, cutoff_function="cosine"),
     "one_function": SoapBasis(n_max=1, l_max=0),
     "smooth": SoapBasis(basis="laplacian", max_eigenvalue=6.0),
     "points": SoapBasis(n_max=6, l_max=4, atom_sigma=0),
@@ -45,7 +46,8 @@ def exact(basis, sigma, r):
         )
     else:
         values = RadialIntegral(radial, ls[-1], sigma, basis.cutoff)(r)[0]
-    values = values * shifted_cosine(r, basis.cutoff, basis.cutoff_width)[:, None]
+    own = basis.cutoff, basis.f_c().width, basis.cutoff_function
+    values = values * cutoff_function(r, *own)[:, None]
     scaling = basis.scaling()
     return values if scaling is None else values * scaling(r)[0][:, None]
 
@@ -54,7 +56,7 @@ def exact(basis, sigma, r):
 def test_spline_error_is_below_1e_10(name):
     basis = CASES[name]
     tables = tabulate(basis, [14])
-    joint, cutoff = basis.cutoff - basis.cutoff_width, basis.cutoff
+    joint, cutoff = basis.cutoff - basis.f_c().width, basis.cutoff
     near_ends = np.concatenate([k + np.geomspace(1e-9, 0.02, 30) for k in (0.0, joint)])
     n = 100 if basis.atom_sigma_growth else 2000
     r = np.concatenate([np.random.default_rng(1).uniform(0, cutoff, n), near_ends])
@@ -85,11 +87,11 @@ def test_layout_follows_the_contract(name):
     if name == "all_taper":
         assert len(tables["segments"]) == 1
     else:
-        assert ends[1] == basis.cutoff - basis.cutoff_width
+        assert ends[1] == basis.cutoff - basis.f_c().width
 
 
-def test_value_and_slope_are_continuous_and_curvature_jumps_at_the_joint():
-    basis = CASES["gto"]
+def test_value_and_slope_are_continuous_and_curvature_of_a_cosine_jumps_at_the_joint():
+    basis = CASES["cosine"]
     tables = tabulate(basis, [14])
     (begin, joint, n_below), (_, end, n_above) = tables["segments"]
     table = tables["tables"][0]
@@ -104,7 +106,7 @@ def test_value_and_slope_are_continuous_and_curvature_jumps_at_the_joint():
 def test_table_vanishes_smoothly_at_the_cutoff():
     tables = tabulate(CASES["gto"], [14])
     assert (tables["tables"][0][-1, :2] == 0).all()
-    assert (evaluate(tables, 0, [5.0, 6.0]) == 0).all()
+    assert (evaluate(tables, 0, [6.0, 7.0]) == 0).all()
 
 
 @pytest.mark.parametrize("name", ["gto", "smooth_points", "points", "growing"])
@@ -205,8 +207,10 @@ def test_equal_sigma_gives_equal_but_separate_arrays():
         ({"cutoff": float("nan")}, "cutoff: found nan"),
         ({"cutoff": "5"}, 'cutoff: found "5", expected a number'),
         ({"cutoff_width": 0.0}, "cutoff_width: found 0.0, expected a number >= 0.001"),
-        ({"cutoff_width": 6.0}, "cutoff_width: found 6 Å, expected at most cutoff = 5 Å"),
-        ({"cutoff_width": 5.0}, "gto basis"),
+        ({"cutoff_width": 7.0}, "cutoff_width: found 7 Å, expected at most cutoff = 6 Å"),
+        ({"cutoff_width": 6.0, "cutoff_function": "cosine"}, "gto basis"),
+        ({"cutoff_function": "tanh"}, '"tanh", expected one of "smooth", "cosine"'),
+        ({"cutoff": 0.001}, "cutoff: found 0.001 Å, expected at least 0.002 Å"),
         ({"n_max": 0}, "n_max: found 0, expected an integer from 1"),
         ({"n_max": 8.0}, "n_max: found 8.0, expected an integer"),
         ({"l_max": -1}, "l_max: found -1, expected an integer from 0"),
@@ -225,8 +229,8 @@ def test_equal_sigma_gives_equal_but_separate_arrays():
             {"basis": "laplacian", "max_eigenvalue": 4.0, "l_max": 4},
             "l_max: found 4, expected noth",
         ),
-        ({"basis": "laplacian", "max_eigenvalue": 0.3}, "found 0.3 .*expected 0.3948 .* to 29.2"),
-        ({"basis": "laplacian", "max_eigenvalue": 40}, "found 40 .*expected 0.3948 .* to 29.2"),
+        ({"basis": "laplacian", "max_eigenvalue": 0.2}, "found 0.2 .*expected 0.2742 .* to 20.3"),
+        ({"basis": "laplacian", "max_eigenvalue": 40}, "found 40 .*expected 0.2742 .* to 20.3"),
         ({"atom_sigma": {"Xx": 0.5}}, "'Xx', expected a chemical symbol"),
         ({"atom_sigma": {"O": -0.5}}, "atom_sigma.O: found -0.5, expected a width in Å"),
         ({"basis": "dvr"}, 'basis: found "dvr", expected one of "gto", "laplacian"'),

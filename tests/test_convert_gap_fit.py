@@ -39,6 +39,7 @@ def test_values_go_where_they_belong():
     parsed = parse_settings(settings)
     term = parsed.terms[0]
     assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (4.0, 1.0, 4, 3)
+    assert term.cutoff_function == "cosine"  # GAP's, not our default
     assert (term.zeta, term.delta, term.n_sparse, term.sparse_method) == (2, 0.7, 30, "cur")
     assert term.radial_scaling["exponent"] == 0  # GAP's default, not ours
     sigmas = parsed.noise.default

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Power spectra against featomic, an independent implementation.
 
-Mapping from our settings to featomic's, with the same cutoff, cutoff_width and atom_sigma:
+Mapping from our settings to featomic's, with the same cutoff, cutoff_width and atom_sigma, and a
+cosine:
 - max_radial = n_max - 1, max_angular = l_max, center_atom_weight = central_weight;
 - radial_scaling is "Willatt2018" with the same scale, rate, exponent;
 - the GTO widths of featomic follow its cutoff, σ_n = r_c max(√n, 1)/n_max, ours r_c − Δ;
@@ -88,7 +89,7 @@ def featomic_features(atoms, basis, species, cutoff, smoothing):
         (
             mixed_crystal(),
             [1, 8],
-            FeatomicBasis(4.0, 0.6, 5, 4, atom_sigma=0.45, central_weight=0.7),
+            FeatomicBasis(4.0, 0.6, "cosine", 5, 4, atom_sigma=0.45, central_weight=0.7),
         ),
         (
             mixed_crystal(),
@@ -96,13 +97,14 @@ def featomic_features(atoms, basis, species, cutoff, smoothing):
             FeatomicBasis(
                 3.5,
                 0.5,
+                "cosine",
                 4,
                 3,
                 atom_sigma=0.4,
                 radial_scaling={"scale": 2.0, "rate": 1.5, "exponent": 3},
             ),
         ),
-        (silicon(), [14], FeatomicBasis(5.0, 0.5, 8, 6, atom_sigma=0.5)),
+        (silicon(), [14], FeatomicBasis(5.0, 0.5, "cosine", 8, 6, atom_sigma=0.5)),
     ],
     ids=["two_species", "radial_scaling", "silicon"],
 )
@@ -116,7 +118,8 @@ def test_power_spectrum_with_our_own_gto_radius_agrees_with_featomic():
     # featomic ties the GTO radius to its cutoff: give it the cutoff r_c − Δ, a step, and a cluster
     # without neighbours in the taper, so that both densities are the same.
     atoms = Atoms("OHHHH", positions=mixed_crystal().positions[:5] * 0.6)
-    basis = SoapBasis(cutoff=4.9, cutoff_width=0.7, n_max=6, l_max=4, atom_sigma=0.4)
+    density = {"cutoff": 4.9, "cutoff_width": 0.7, "cutoff_function": "cosine", "atom_sigma": 0.4}
+    basis = SoapBasis(n_max=6, l_max=4, **density)
     distances = atoms.get_all_distances()
     assert distances.max() < 4.2
     expected = featomic_features(atoms, basis, [1, 8], 4.2, {"type": "Step"})

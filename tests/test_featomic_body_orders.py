@@ -24,6 +24,7 @@ THEIRS = {
 OURS = {
     "cutoff": 4.9,
     "cutoff_width": 0.7,
+    "cutoff_function": "cosine",
     "n_max": N_MAX,
     "atom_sigma": SIGMA,
     "radial_scaling": {"scale": 1.0, "rate": 1.0, "exponent": 0.0},

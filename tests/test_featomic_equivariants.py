@@ -63,6 +63,7 @@ def soap():
     return SoapDescriptor(
         cutoff=RADIUS + 0.7,
         cutoff_width=0.7,
+        cutoff_function="cosine",
         n_max=N_MAX,
         l_max=L_MAX,
         atom_sigma=SIGMA,

@@ -12,7 +12,7 @@ from body_order import (
     weights_of,
 )
 from models import body_order_model, random_structure
-from slow_twin import shifted_cosine
+from slow_twin import cutoff_function
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
@@ -34,7 +34,7 @@ def twin_fitted(model, t, p, r):
     term, points = model.terms[t], model.sparse_points(t)[p]
     weights = model.arrays[f"term{t}.weights.{p}"]
     k = np.exp(-((r - points) ** 2) / (2 * term["length_scale"] ** 2))
-    factor = shifted_cosine(r, term["cutoff"], term["cutoff_width"])
+    factor = cutoff_function(r, term["cutoff"], term["cutoff_width"], term["cutoff_function"])
     return term["delta"] ** 2 * factor * k @ weights
 
 

@@ -237,6 +237,8 @@ def _reconcile_soap(table):
     if table.get("sparse_basis") == "derivatives":
         for key in ("n_sparse", "zeta", "normalize", "offset", "n_sparse_config_type"):
             table.pop(key, None)
+        if table.get("feature_selection"):
+            table["feature_selection"]["per_species"] = False
 
 
 def _reconcile_quotas(table):

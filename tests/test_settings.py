@@ -89,7 +89,8 @@ def test_full_file_is_read(tmp_path):
 def test_minimal_file_has_the_documented_defaults(tmp_path):
     settings = load_settings(write(tmp_path, '[data]\ntrain = ["a.xyz"]\n'))
     (term,) = settings.terms
-    assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (5.0, 0.5, 8, 6)
+    assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (6.0, None, 8, 6)
+    assert (term.cutoff_function, term.f_c().width) == ("smooth", 3.0)
     assert (term.atom_sigma, term.zeta, term.basis, term.delta) == (0.5, 4, "gto", 1.0)
     assert (term.n_sparse, term.sparse_method) == (1000, "fps")
     assert term.normalize is True and term.offset == 0.0 and type(term.zeta) is int

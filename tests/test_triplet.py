@@ -13,7 +13,7 @@ from body_order import (
     weights_of,
 )
 from models import triplet_model
-from slow_twin import shifted_cosine
+from slow_twin import cutoff_function
 
 from potential.structures.neighbors import neighbor_list
 from potential.terms import TrainingModel
@@ -60,10 +60,10 @@ def twin_energies(model, atoms):
             r_jk = np.linalg.norm(neighbors.r_ij[k] - neighbors.r_ij[j])
             p = places.index((z, z_j, z_k))
             for t, term in enumerate(model.terms):
-                cut = term["cutoff"], term["cutoff_width"]
-                factor = shifted_cosine(r_ij, *cut) * shifted_cosine(r_ik, *cut)
+                cut = term["cutoff"], term["cutoff_width"], term.get("cutoff_function", "cosine")
+                factor = cutoff_function(r_ij, *cut) * cutoff_function(r_ik, *cut)
                 if term["third_factor"] == "cluster":
-                    inside = shifted_cosine(r_jk, *cut)
+                    inside = cutoff_function(r_jk, *cut)
                     factor *= (1 - inside) + inside / 3
                 if factor:
                     value = (

@@ -20,8 +20,8 @@ from potential.training.fitting import fit
 from potential.training.provenance import summary
 
 SHARP = {"energy_per_atom": 1e-4, "force": 1e-3, "virial_per_atom": 1e-3}
-PAIR = {"kind": "pair", "cutoff": 3.77, "cutoff_width": 1.5, "length_scale": 0.5, "n_sparse": 25}
-TRIPLET = {"kind": "triplet", "cutoff": 3.77, "cutoff_width": 1.5, "n_sparse": 150, "delta": 2.0}
+PAIR = {"kind": "pair", "cutoff": 3.77, "cutoff_width": 1.0, "length_scale": 0.5, "n_sparse": 25}
+TRIPLET = {"kind": "triplet", "cutoff": 3.77, "cutoff_width": 1.0, "n_sparse": 150, "delta": 2.0}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import ase.io
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import add_output_option, describe, emit, machine, table
+from common import COSINE, add_output_option, describe, emit, machine, table
 
 from potential import fit
 from potential.model.evaluation import evaluate_structures
@@ -30,13 +30,13 @@ SETS = {
         "train": "acetylacetone/train_300K.xyz@::5",
         "test": "acetylacetone/test_MD_300K.xyz@:300:6",
         "noise": {"energy_per_atom": 1e-3, "force": 0.02},
-        "term": {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3},
+        "term": {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3} | COSINE,
     },
     "Si": {
         "train": "mlearn_Si/train.xyz@::4",
         "test": "mlearn_Si/test.xyz",
         "noise": {"energy_per_atom": 2e-3, "force": 0.05},
-        "term": {"cutoff": 5.0, "n_max": 8, "l_max": 6, "atom_sigma": 0.5},
+        "term": {"cutoff": 5.0, "n_max": 8, "l_max": 6, "atom_sigma": 0.5} | COSINE,
     },
 }
 COLUMNS = {

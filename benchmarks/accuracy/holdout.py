@@ -1,73 +1,89 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Errors on held-out training frames of Zuo's sets: for choosing settings without the test sets.
+"""Errors on held-out training frames: for choosing settings without the test sets.
 
-A sixth of the frames of each config_type, drawn with a seed, is left out of the fit.
-Settings are given as JSON and added to the package's defaults.
+A sixth of the training frames of each config_type, drawn with a seed, is left out of the fit.
+Variants are tables of fit.toml as JSON, added to the package's defaults and to what the labels of
+a set need; each is fitted to every set, and the ratios of errors to those of the first are printed.
 
-  python benchmarks/accuracy/holdout.py
-  python benchmarks/accuracy/holdout.py --terms '[{"cutoff": 6.0}]' --noise '{"force": 0.02}'
+  python benchmarks/accuracy/holdout.py --sets Si Cu Li
+  python benchmarks/accuracy/holdout.py --variant 'default={}' \\
+      --variant 'longer={"terms": [{"cutoff": 6.0}], "noise": {"force": 0.02}}'
 """
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import ase.io
 import numpy as np
 from common import add_output_option, describe, emit, machine, table
-from zuo import DATA, PUBLISHED, run_settings
+from sets import DATA, SETS, held_out, settings_of
+from zuo import run_settings
+
+KEYS = ("energy_mae", "energy_rmse", "force_mae", "force_rmse")
+HEAD = ["set, variant", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "CPU s", "µs/atom"]
 
 
 def main() -> None:
     arguments = _arguments()
-    elements = {}
-    for element in arguments.elements:
+    variants = dict(arguments.variant or [("default", {})])
+    found: dict[str, dict[str, Any]] = {name: {} for name in arguments.sets}
+    for name, own in found.items():
         with tempfile.TemporaryDirectory() as folder:
-            data = divide(
-                arguments.data / f"mlearn_{element}" / "train.xyz", Path(folder), arguments.seed
-            )
-            noise = {"virial_per_atom": math.inf} | arguments.noise
-            settings = {"data": data, "terms": arguments.terms, "noise": noise}
-            elements[element] = run_settings(element, settings)
-    keys = ("energy_mae", "energy_rmse", "force_mae", "force_rmse")
-    rows = [
-        [name, *(result["test"][key] for key in keys), result["seconds"]["cpu"]]
-        for name, result in elements.items()
-    ]
-    head = ["held out", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "CPU s"]
+            data = held_out(name, Path(folder), arguments.seed, arguments.share, arguments.data)
+            for variant, settings in variants.items():
+                template = {"terms": [{}]} | settings
+                own[variant] = run_settings(name, settings_of(name, template, data))
+                print(table(HEAD, [_row(name, variant, own[variant])]), file=sys.stderr, flush=True)
+    rows = [_row(name, variant, own[variant]) for name, own in found.items() for variant in own]
+    text = [table(HEAD, rows)]
+    if len(variants) > 1:
+        text.append(_ratios(found, list(variants)))
     information = machine()
-    result = {"benchmark": "accuracy/holdout", "machine": information, "elements": elements}
-    result |= {"terms": arguments.terms, "noise": arguments.noise, "seed": arguments.seed}
-    emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
+    result = {"benchmark": "accuracy/holdout", "machine": information, "sets": found}
+    result |= {"variants": variants, "seed": arguments.seed, "share": arguments.share}
+    emit("\n\n".join([describe(information), *text]), result, arguments.json)
 
 
-def divide(file: Path, folder: Path, seed: int = 1) -> dict[str, list[str]]:
-    """Settings [data] with the frames of the file, every sixth of each config_type as test."""
-    if not file.exists():
-        raise SystemExit(f"{file} was not found: --data names another folder")
-    frames, types = ase.io.read(file, ":"), dict[str, list[int]]()
-    for k, frame in enumerate(frames):
-        types.setdefault(frame.info["config_type"], []).append(k)
-    rng, held = np.random.default_rng(seed), set[int]()
-    for members in types.values():
-        held |= set(rng.permutation(members)[: max(1, round(len(members) / 6))].tolist())
-    ase.io.write(folder / "train.xyz", [f for k, f in enumerate(frames) if k not in held])
-    ase.io.write(folder / "test.xyz", [f for k, f in enumerate(frames) if k in held])
-    return {"train": [str(folder / "train.xyz")], "test": [str(folder / "test.xyz")]}
+def _row(name: str, variant: str, result: dict[str, Any]) -> list[Any]:
+    values = [result["test"][key] for key in KEYS]
+    return [f"{name}, {variant}", *values, result["seconds"]["cpu"], 1e3 * result["ms_per_atom"]]
+
+
+def _ratios(found: dict[str, dict[str, Any]], variants: list[str]) -> str:
+    """Geometric means over the sets of errors and times relative to those of the first variant."""
+    rows = []
+    for variant in variants:
+        row: list[Any] = [variant]
+        for get in (
+            lambda own: own["test"]["energy_mae"],
+            lambda own: own["test"]["force_mae"],
+            lambda own: own["seconds"]["cpu"],
+            lambda own: own["ms_per_atom"],
+        ):
+            pairs = [(get(own[variant]), get(own[variants[0]])) for own in found.values()]
+            logs = [np.log(a / b) for a, b in pairs if a and b]
+            row.append(float(np.exp(np.mean(logs))) if logs else None)
+        rows.append(row)
+    return table([f"relative to {variants[0]}", "E MAE", "F MAE", "CPU s", "µs/atom"], rows)
+
+
+def _variant(text: str) -> tuple[str, dict[str, Any]]:
+    name, _, settings = text.partition("=")
+    return name, json.loads(settings)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--elements", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
-    parser.add_argument("--terms", type=json.loads, default=[{}], help="JSON list of [[terms]]")
-    parser.add_argument("--noise", type=json.loads, default={}, help="JSON of [noise]")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--variant", type=_variant, action="append", metavar="NAME=JSON")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of held-out frames")
+    parser.add_argument("--share", type=float, default=1.0, help="of the training frames")
     parser.add_argument("--data", type=Path, default=DATA)
     add_output_option(parser)
     return parser.parse_args()

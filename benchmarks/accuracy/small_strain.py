@@ -3,17 +3,19 @@
 
 At each strain two figures that must agree as the strain goes to zero: the second difference of the
 energy, and the central difference of the stress. A cutoff just beyond a shell of neighbours makes
-the curvature depend on the strain. The last column is the largest deviation of the stress from a
-difference quotient of the energy, over all strains.
+the curvature depend on the strain, unless neighbours fade out slowly and smoothly. Spread is the
+largest difference between the values of a row, of the energy's and of the stress', relative to
+their mean; deviation the largest of the stress from a difference quotient of the energy.
 
   python benchmarks/accuracy/small_strain.py
-  python benchmarks/accuracy/small_strain.py --cutoffs 5.5 6.0
+  python benchmarks/accuracy/small_strain.py --cutoffs 5.5 6.0 --variant smooth
 """
 
 import argparse
 import sys
 import tempfile
 import tomllib
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -22,7 +24,7 @@ import numpy as np
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from ase.units import GPa
-from common import add_output_option, describe, emit, machine, table
+from common import COSINE, add_output_option, describe, emit, machine, table
 from zuo import DATA, HERE, run_settings, settings_of
 
 from potential import Model
@@ -30,26 +32,39 @@ from potential.model.calculator import SoapGprCalculator
 
 EDGE = 5.469  # Å, of the unstrained Elastic frame
 STRAINS = (0.002, 0.01, 0.02, 0.05)
+CUTOFFS = [5.0, 5.25, 5.5, 5.75, 6.0, 6.25, 6.5, 6.75, 7.0]
+# file of settings, and of the term
+VARIANTS = {
+    "smooth": ("default.toml", {}),
+    "cosine": ("default.toml", COSINE),
+    "cosine, stress of Elastic": ("elastic_stress.toml", COSINE),
+}
 STEP = 1e-4  # strain of the difference quotient that checks the stress
 
 
 def main() -> None:
     arguments = _arguments()
-    variants = {f"cutoff {cutoff} Å": ("default.toml", cutoff) for cutoff in arguments.cutoffs}
-    variants["cutoff 6.0 Å, stress of Elastic"] = ("elastic_stress.toml", 6.0)
     results = {}
-    for name, (file, cutoff) in variants.items():
+    for name, cutoff in product(arguments.variant, arguments.cutoffs):
+        file, term = VARIANTS[name]
         settings = settings_of("Si", tomllib.loads((HERE / file).read_text()), arguments.data)
-        settings["terms"] = [{"cutoff": cutoff}]
+        settings["terms"] = [term | {"cutoff": cutoff}]
         with tempfile.TemporaryDirectory() as folder:
             errors = run_settings("Si", settings, Path(folder))["test"]
             calculator = SoapGprCalculator(Model.load(Path(folder) / "Si.sgpr"))
-        results[name] = curvatures(calculator) | {"test": errors}
+        results[f"{name}, {cutoff:g} Å"] = curvatures(calculator) | {"test": errors}
+        print(f"{name}, {cutoff:g} Å", file=sys.stderr, flush=True)
     rows = [
-        [name, *(f"{e:.1f}, {s:.1f}" for e, s in result["c11"].values()), result["deviation"]]
+        [
+            name,
+            *(f"{e:.1f}, {s:.1f}" for e, s in result["c11"].values()),
+            ", ".join(f"{spread:.1f}" for spread in result["spread"]),
+            result["deviation"],
+        ]
         for name, result in results.items()
     ]
-    head = ["C11 GPa, energy, stress", *(f"strain {strain}" for strain in STRAINS), "deviation GPa"]
+    head = ["C11 GPa, energy, stress", *(f"strain {strain}" for strain in STRAINS)]
+    head += ["spread %", "deviation GPa"]
     information = machine(["scipy"])
     result = {"benchmark": "accuracy/small_strain", "machine": information, "variants": results}
     emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
@@ -76,14 +91,17 @@ def curvatures(calculator: Calculator) -> dict:
         c11[strain] = energy, (plus[1] - minus[1]) / (2 * strain) / GPa
         slope = (state(strain + STEP)[0] - state(strain - STEP)[0]) / (2 * STEP)
         deviation = max(deviation, abs(slope - plus[1]) / GPa)
-    return {"c11": c11, "deviation": deviation}
+    values = np.array(list(c11.values()))
+    spread = (100 * np.ptp(values, axis=0) / values.mean(axis=0)).tolist()
+    return {"c11": c11, "spread": spread, "deviation": deviation}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cutoffs", nargs="+", type=float, default=[5.0, 6.0, 6.3], help="Å")
+    parser.add_argument("--cutoffs", nargs="+", type=float, default=CUTOFFS, help="Å")
+    parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--data", type=Path, default=DATA)
     add_output_option(parser)
     return parser.parse_args()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import add_output_option, describe, emit, machine, pin_to_one_core, table
+from common import COSINE, add_output_option, describe, emit, machine, pin_to_one_core, table
 
 pin_to_one_core()
 
@@ -33,7 +33,7 @@ from potential.tensors.spherical import Part, places, to_spherical  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = ("monomer", "zundel")
-SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4}
+SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4, **COSINE}
 ATOM_SIGMAS = (0.3, 0.4, 0.5)
 TARGETS = {
     "dipole": ("dipole_au", 1, Part(1, 1)),

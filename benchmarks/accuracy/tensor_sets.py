@@ -12,6 +12,7 @@ from typing import Any
 import ase
 import ase.io
 import numpy as np
+from common import COSINE
 
 Frames = list[ase.Atoms]
 Division = tuple[Frames, Frames, Frames]  # to train on, validation, test
@@ -122,7 +123,7 @@ SETS = {
         _molecules("monomer"),
         sizes=(25, 50, 100, 200, 400, 700),
         repeats=2,
-        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.4, "n_sparse": 300},
+        term={"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.4, "n_sparse": 300} | COSINE,
         basis={"n_sparse": 300},
         targets={
             "electronic_energy": {**ENERGY, "noise": 1e-5},
@@ -136,7 +137,7 @@ SETS = {
         _molecules("zundel"),
         sizes=(25, 50, 100, 200, 400, 700),
         repeats=2,
-        term={"cutoff": 4.0, "n_max": 8, "l_max": 4, "n_sparse": 500},
+        term={"cutoff": 4.0, "n_max": 8, "l_max": 4, "n_sparse": 500} | COSINE,
         basis={"n_sparse": 300, "zeta": 3},
         targets={
             "electronic_energy": {**ENERGY, "noise": 1e-4},
@@ -150,7 +151,7 @@ SETS = {
         _qm7x,
         sizes=(15, 30, 60),
         repeats=3,
-        term={"cutoff": 6.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
+        term={"cutoff": 6.0, "n_max": 6, "l_max": 4, "n_sparse": 10} | COSINE,
         basis={"n_sparse": 300},
         targets={"polarizability": {**POLARIZABILITY, "key": "polarizability_au", "noise": 0.03}},
     ),
@@ -159,7 +160,7 @@ SETS = {
         _liquid,
         sizes=(6, 12, 23, 46),
         repeats=3,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10},
+        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 10} | COSINE,
         basis={"n_sparse": 300},
         targets={
             "dipole": {**DIPOLE, "key": "total_dipole", "noise": 0.05},
@@ -171,7 +172,7 @@ SETS = {
         _crystals,
         sizes=(12, 25, 50, 100),
         repeats=1,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "atom_sigma": 0.35, "n_sparse": 10},
+        term={"cutoff": 5.0, "n_max": 6, "l_max": 5, "atom_sigma": 0.35, "n_sparse": 10} | COSINE,
         basis={"n_sparse": 500},
         targets={
             f"shielding_{species}": {

@@ -24,7 +24,17 @@ import ase.io
 import numpy as np
 from ase.build import bulk
 from ase.data import chemical_symbols
-from common import add_output_option, describe, emit, interval, machine, ratios, summary, table
+from common import (
+    COSINE,
+    add_output_option,
+    describe,
+    emit,
+    interval,
+    machine,
+    ratios,
+    summary,
+    table,
+)
 from lammps_speed import Style, run_style
 
 from potential.basis import SoapBasis, tabulate
@@ -140,6 +150,7 @@ def random_model(case: Case, arguments: argparse.Namespace) -> Model:
     species = sorted(chemical_symbols.index(name) for name in ELEMENTS[case.n_elements])
     soap = SoapBasis(
         cutoff=arguments.cutoff,
+        **COSINE,
         cutoff_width=1.0,
         n_max=arguments.n_max,
         l_max=arguments.l_max,

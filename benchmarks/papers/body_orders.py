@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ase.io
 import numpy as np
-from common import add_output_option, describe, emit, machine, table
+from common import COSINE, add_output_option, describe, emit, machine, table
 from lammps_speed import Style, run_style
 from systems import crystal
 
@@ -95,7 +95,9 @@ def measure_costs(rounds):
 def timed_model(order, count, n_sparse):
     """Sparse points are environments of a displaced crystal, weights are random and small."""
     rng = np.random.default_rng(0)
-    settings = SoapTermSettings(representation=order, cutoff=5.0, cutoff_width=1.0, **ORDERS[order])
+    settings = SoapTermSettings(
+        representation=order, cutoff=5.0, **COSINE | {"cutoff_width": 1.0}, **ORDERS[order]
+    )
     draft, _ = SoapTerm.draft(settings, [14], [])
     total = n_columns(draft)
     if count < total:
@@ -113,7 +115,7 @@ def manifold_distances(data):
     frames = ase.io.read(data / "methane" / "degenerate_manifold_minus_plus.extxyz", ":")
     found = {}
     for order in ORDERS:
-        own = {"n_max": 4, "l_max": 0 if order == "radial_spectrum" else 3, "cutoff": 4.0}
+        own = {"n_max": 4, "l_max": 0 if order == "radial_spectrum" else 3, "cutoff": 4.0, **COSINE}
         soap = SoapDescriptor(species=["C", "H"], representation=order, **own)
         computed = soap.compute(frames)
         p = computed.values[computed.numbers == 6]

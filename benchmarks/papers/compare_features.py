@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import machine, pin_to_one_core, table
+from common import COSINE, machine, pin_to_one_core, table
 
 pin_to_one_core()
 
@@ -35,7 +35,8 @@ from potential.scores.reconstruction import (  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CHOSEN = "feature_selection = {method = '%s', n_features = 105}"
-PLAIN = "cutoff = 4.0\natom_sigma = 0.3\n"
+FADING = "".join(f"{key} = {value!r}\n" for key, value in COSINE.items())
+PLAIN = f"cutoff = 4.0\n{FADING}atom_sigma = 0.3\n"
 SETTINGS = {
     "QM7": {
         "GTO": "n_max = 4\nl_max = 4",
@@ -43,7 +44,7 @@ SETTINGS = {
         "GTO, l_max 2": "n_max = 4\nl_max = 2",
         "GTO, n_max 6": "n_max = 6\nl_max = 4",
         "Laplacian": "n_max = 4\nl_max = 4\nbasis = 'laplacian'",
-        "GTO, 5 Å": "n_max = 4\nl_max = 4\ncutoff = 5.0",
+        "GTO, 5 Å": "n_max = 4\nl_max = 4\ncutoff = 5.0\n" + FADING,
         "contracted, 10 channels": "n_max = 4\nl_max = 4\ncontraction = {n_channels = 10}",
         "contracted, 5 channels": "n_max = 4\nl_max = 4\ncontraction = {n_channels = 5}",
         "CUR, 10 %": "n_max = 4\nl_max = 4\n" + CHOSEN % "cur",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import (
+    COSINE,
     add_output_option,
     alternate,
     describe,
@@ -143,11 +144,14 @@ def row(own: dict) -> list:
 def model_of(n_species: int, n_channels: int | None) -> Model:
     """The default term, contracted at random, with 200 random sparse points per species."""
     species, rng = list(range(21, 21 + n_species)), np.random.default_rng(0)
-    draft, _ = SoapTerm.draft(SoapTermSettings(), species, [])
+    draft, _ = SoapTerm.draft(SoapTermSettings(cutoff=5.0, **COSINE), species, [])
     if n_channels is not None:
         sizes = draft["n_channels"]
         square = [np.linalg.qr(rng.normal(size=(size, size)))[0] for size in sizes]
-        draft |= contracted(tabulate(SoapTermSettings(), species), [V[:n_channels] for V in square])
+        draft |= contracted(
+            tabulate(SoapTermSettings(cutoff=5.0, **COSINE), species),
+            [V[:n_channels] for V in square],
+        )
     n_features = sum(n * (n + 1) // 2 for n in draft["n_channels"])
     points = rng.random((200, n_features))
     points /= np.linalg.norm(points, axis=1, keepdims=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import (
+    COSINE,
     add_output_option,
     cpu_seconds,
     describe,
@@ -49,7 +50,7 @@ WAYS = (
     ("fps", False, True),
     ("random", False, False),
 )
-TERM = {"cutoff": 5.0, "n_max": 6, "l_max": 5, "zeta": 4, "n_sparse": 300}
+TERM = {"cutoff": 5.0, "n_max": 6, "l_max": 5, "zeta": 4, "n_sparse": 300} | COSINE
 NOISE = {"energy_per_atom": 0.002, "force": 0.1, "virial_per_atom": float("inf")}
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+from common import COSINE
 
 from potential.descriptors.tables import soap_model
 from potential.optimization import Densities, densities_of
 from potential.settings import SoapTermSettings
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data"
-DENSITY = {"cutoff": 5.0, "n_max": 4, "l_max": 3}
+DENSITY = {"cutoff": 5.0, "n_max": 4, "l_max": 3, **COSINE}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ase.io
 import numpy as np
+from common import COSINE
 
 from potential import fit, tune
 from potential.reports.plots import COLORS, INK, figure
@@ -26,11 +28,11 @@ from potential.scores.shares import term_shares, term_values
 PER_SPECIES = 120  # sparse points of each of the two species: 240 weights in every model of SOAP
 CUTOFFS = (3.0, 4.5, 6.0)
 SPLIT = (36, 36, 36)  # of the sums: 216 weights, and 24 of the pair term
-PAIR = {"kind": "pair", "cutoff": 6.0}
+PAIR = {"kind": "pair", "cutoff": 6.0, "cutoff_function": "cosine"}
 
 
 def soap(cutoff: float, n_sparse: int) -> dict:
-    return {"cutoff": cutoff, "n_max": 6, "l_max": 4, "zeta": 2, "n_sparse": n_sparse}
+    return COSINE | {"cutoff": cutoff, "n_max": 6, "l_max": 4, "zeta": 2, "n_sparse": n_sparse}
 
 
 MODELS = {f"SOAP {cutoff:g} Å": [soap(cutoff, PER_SPECIES)] for cutoff in CUTOFFS}
@@ -40,7 +42,9 @@ MODELS["product 3 × 6 Å"] = [
     {
         "kind": "product",
         "n_sparse": PER_SPECIES,
-        "factors": [{"cutoff": cutoff, "n_max": 6, "l_max": 4, "zeta": 1} for cutoff in FACTORS],
+        "factors": [
+            COSINE | {"cutoff": cutoff, "n_max": 6, "l_max": 4, "zeta": 1} for cutoff in FACTORS
+        ],
     }
 ]
 MODELS["sum"] = [*map(soap, CUTOFFS, SPLIT), PAIR | {"n_sparse": 8}]

@@ -18,10 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # common
 
-from common import add_output_option, describe, emit, machine, table
+from common import COSINE, add_output_option, describe, emit, machine, table
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 TERM = {"cutoff": 4.0, "n_max": 4, "l_max": 3, "atom_sigma": 0.4, "zeta": 2, "n_sparse": 100}
+TERM |= COSINE
 
 CHILD = """
 import json, resource, sys, time

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # common
+from common import COSINE
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 UNITS = {"QM7": "kcal/mol", "small_molecules_1000": "eV"}
@@ -35,8 +36,14 @@ Results = dict[str, dict[str, Any]]  # {representation: what learning_curve says
 
 def term(cutoff: float, scaling: tuple[float, float] | None = None, **changes: Any) -> Term:
     """A SOAP term; scaling: (scale in Å, exponent) at rate 1, or none."""
-    own: dict[str, Any] = {"kind": "soap", "cutoff": cutoff, "n_max": 6, "l_max": 4, "zeta": 2}
-    own |= {"atom_sigma": 0.3, "sparse_method": "random", "n_sparse": N_SPARSE}
+    own: dict[str, Any] = {
+        "kind": "soap",
+        "cutoff": cutoff,
+        "n_max": 6,
+        "l_max": 4,
+        "zeta": 2,
+    } | COSINE
+    own |= COSINE | {"atom_sigma": 0.3, "sparse_method": "random", "n_sparse": N_SPARSE}
     scale, exponent = scaling or (1.0, 0.0)
     own["radial_scaling"] = {"scale": scale, "exponent": exponent, "rate": 1.0}
     return own | changes

@@ -40,6 +40,7 @@ def settings(
     term = {
         "cutoff": cutoff,
         "cutoff_width": 1.0,
+        "cutoff_function": "cosine",
         "n_max": n_max,
         "l_max": l_max,
         "atom_sigma": 0.35,

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import cpu_seconds, machine, pin_to_one_core, table
+from common import COSINE, cpu_seconds, machine, pin_to_one_core, table
 
 pin_to_one_core()
 
@@ -41,7 +41,7 @@ from potential import SoapDescriptor, averaged_density, fit, structure_kernel  #
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ENERGIES = {"QM7": ("energy_pbe0_kcal", kcal / mol), "small_molecules_1000": ("energy", 1.0)}
-SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3}
+SOAP = {"cutoff": 4.0, "n_max": 6, "l_max": 4, "atom_sigma": 0.3, **COSINE}
 SCALING = {"scale": 1.5, "exponent": 7.0, "rate": 1.0}
 SIZES, N_TEST, REPEATS = (25, 50, 100, 200, 300), 100, 4
 ZETA = 2

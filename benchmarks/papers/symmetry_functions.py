@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import (
+    COSINE,
     add_output_option,
     alternate,
     describe,
@@ -118,7 +119,8 @@ def learning(name: str, frames: list[ase.Atoms], arguments: argparse.Namespace) 
     rows = []
     for n in sizes:
         for features, own in FEATURES.items():
-            term = {"cutoff": CUTOFF, "n_sparse": arguments.n_sparse, **own}
+            fading = COSINE if own.get("kind", "soap") == "soap" else {}
+            term = {"cutoff": CUTOFF, "n_sparse": arguments.n_sparse, **fading, **own}
             settings = {"data": {}, "terms": [term]}
             model = fit(settings, train=pool[:n], progress=False).model
             rows.append({"set": name, "n": n, "features": features, **errors(model, test)})

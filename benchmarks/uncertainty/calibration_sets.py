@@ -15,6 +15,7 @@ import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from common import COSINE
 
 Frames = list[ase.Atoms]
 
@@ -78,7 +79,7 @@ SETS = {
         _water,
         n_train=80,
         n_test=60,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000} | COSINE,
         noise={"energy_per_atom": 0.001, "force": 0.05},
         hot=1000.0,
         bond=("O", "H"),
@@ -87,7 +88,7 @@ SETS = {
         _silicon,
         n_train=73,
         n_test=48,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000} | COSINE,
         noise={"energy_per_atom": 0.002, "force": 0.05},
         hot=None,
         bond=("Si", "Si"),
@@ -96,7 +97,7 @@ SETS = {
         _alloys,
         n_train=250,
         n_test=100,
-        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "zeta": 4, "n_sparse": 300},
+        term={"cutoff": 5.0, "n_max": 6, "l_max": 4, "zeta": 4, "n_sparse": 300} | COSINE,
         noise={"energy_per_atom": 0.002, "force": 0.05},
         hot=None,
         bond=None,
@@ -105,7 +106,7 @@ SETS = {
         _molecule,
         n_train=200,
         n_test=200,
-        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000},
+        term={"cutoff": 5.0, "n_max": 8, "l_max": 6, "zeta": 4, "n_sparse": 1000} | COSINE,
         noise={"energy_per_atom": 0.0005, "force": 0.02},
         hot=1500.0,
         bond=("C", "H"),

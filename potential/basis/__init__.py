@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Basis design: from the settings of a SOAP term to the spline tables that the core evaluates.
 
-cutoff          f_c(r), shifted cosine
+cutoff          f_c(r), smooth or shifted cosine
 radial_scaling  u(r), weight of a neighbour by its distance
 gto, laplacian  radial bases R_nl(x)
 bessel          modified spherical Bessel functions i_l

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from potential.basis.cutoff import COSINE
+from potential.basis.cutoff_settings import CutoffSettings
 from potential.basis.gto import GtoBasis
 from potential.basis.laplacian import LaplacianBasis
 from potential.basis.optimise_settings import OptimiseSettings
@@ -23,7 +25,7 @@ from potential.schema import (
     Vector,
     setting,
 )
-from potential.schema.limits import LEAST_SIGMA, LEAST_WIDTH, MOST_CUTOFF
+from potential.schema.limits import LEAST_SIGMA, MOST_CUTOFF
 from potential.schema.settings import REQUIRED
 from potential.schema.values import whole
 from potential.species import LAST_ELEMENT, symbol
@@ -177,11 +179,13 @@ class ContractionSettings(Settings):
 
 
 @dataclass(frozen=True)
-class SoapBasis(Settings):
+class SoapBasis(CutoffSettings):
     """How the neighbour density of one term is built and expanded (docs/theory.md, section 1).
 
     cutoff         r_c in Å
-    cutoff_width   Δ in Å, 0 < Δ ≤ r_c: f_c falls from 1 at r_c − Δ to 0 at r_c
+    cutoff_width   Δ in Å, 0 < Δ ≤ r_c: f_c falls from 1 at r_c − Δ to 0 at r_c; None: r_c / 2
+    cutoff_function
+                   "smooth" or "cosine": how it falls
     n_max          radial functions (a count); the laplacian basis keeps fewer for l > 0
     l_max          largest angular channel, inclusive
     max_eigenvalue None or, of the laplacian basis, the largest (z_nl / r_c)² in Å^−2, which then
@@ -200,18 +204,6 @@ class SoapBasis(Settings):
 
     source: ClassVar[str] = "SOAP settings"
 
-    cutoff: float = setting(
-        5.0, Number(above=0, most=MOST_CUTOFF, unit="Å", help="$r_c$, eq. (1a)")
-    )
-    cutoff_width: float = setting(
-        0.5,
-        Number(
-            least=LEAST_WIDTH,
-            unit="Å",
-            limit=f"≤ `cutoff` (`gto`: ≤ {MOST_GTO_WIDTH} `cutoff`)",
-            help="Δ: over this width neighbours fade out, eq. (1a)",
-        ),
-    )
     n_max: int = setting(8, Integer(1, 30, help="number of radial functions, eq. (2c), (2d)"))
     l_max: int = setting(6, Integer(0, MOST_L, help="largest angular momentum, included"))
     max_eigenvalue: float | None = setting(
@@ -271,13 +263,12 @@ class SoapBasis(Settings):
 
     def check(self) -> None:
         self._check_eigenvalue()
-        if self.cutoff_width > self.cutoff:
-            raise self.error("cutoff_width", f"at most cutoff = {self.cutoff:g} Å")
-        if self.basis == "gto" and self.cutoff_width > MOST_GTO_WIDTH * self.cutoff:
+        super().check()
+        if self.basis == "gto" and self._support() < (1 - MOST_GTO_WIDTH) * self.cutoff:
             raise self.error(
                 "cutoff_width",
                 f"less than cutoff = {self.cutoff:g} Å for the gto basis, whose functions scale "
-                "with cutoff - cutoff_width",
+                'with cutoff - cutoff_width where cutoff_function = "cosine"',
             )
         widths = self.atom_sigma
         of_species = widths.values() if isinstance(widths, Mapping) else [widths]
@@ -310,6 +301,12 @@ class SoapBasis(Settings):
             )
         return self.atom_sigma[name]
 
+    def _support(self) -> float:
+        """R_0 of the GTO basis in Å: where a cosine begins to fall, and a smooth function has
+        fallen to a half."""
+        width = self.f_c().width
+        return self.cutoff - (width if self.cutoff_function == COSINE else 0.5 * width)
+
     def scaling(self) -> RadialScaling | None:
         """The function u(r)."""
         return None if self.radial_scaling is None else RadialScaling(**self.radial_scaling)
@@ -317,7 +314,7 @@ class SoapBasis(Settings):
     def radial_basis(self) -> GtoBasis | LaplacianBasis:
         """The radial functions R_nl."""
         if self.basis == "gto":
-            return GtoBasis(self.cutoff - self.cutoff_width, self.n_max)
+            return GtoBasis(self._support(), self.n_max)
         if self.max_eigenvalue is not None:
             return LaplacianBasis.up_to(self.cutoff, self.max_eigenvalue, MOST_L)
         return LaplacianBasis(self.cutoff, self.n_max, self.l_max)

@@ -9,15 +9,14 @@ S^l_{a,(J,n)} = u_Ja S^l_n, and the tables are those of S^l_n, one for each atom
 """
 
 from collections.abc import Sequence
-from functools import partial
 from numbers import Integral
 from typing import TypedDict
 
 import numpy as np
 
-from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.basis.alchemy import alchemical_map
+from potential.basis.cutoff import CutoffFunction
 from potential.basis.settings import SoapBasis
 from potential.errors import SoapGprError
 from potential.species import is_species
@@ -69,7 +68,7 @@ def tabulate(basis: SoapBasis, species: Sequence[int], tolerance: float = 1e-10)
     # Species of equal atom_sigma share their radial functions, hence their tables.
     integrals = {sigma: basis.integral(sigma) for sigma in dict.fromkeys(sigmas)}
     segments, joined = segments_and_tables(
-        basis.cutoff, basis.cutoff_width, basis.scaling(), list(integrals.values()), tolerance
+        basis.f_c(), basis.scaling(), list(integrals.values()), tolerance
     )
     tables = dict(zip(integrals, joined, strict=True))
 
@@ -113,7 +112,9 @@ def weighted_integral(integral, scaling, cutoff_piece):
     return function
 
 
-def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance, joints=()):
+def segments_and_tables(
+    f_c: CutoffFunction, scaling, integrals, tolerance: float, joints: Sequence[float] = ()
+):
     """Segments [begin, end, n_intervals] and a table for each integral, one grid for all.
 
     integrals: callables r (n,) -> jet (3, n, channels); scaling: another, of one channel, or None.
@@ -121,15 +122,10 @@ def segments_and_tables(cutoff, cutoff_width, scaling, integrals, tolerance, joi
     value of each segment instead of all, for functions that grow without limit. Raises SoapGprError
     when the functions vary too fast.
     """
-    r_c, width = float(cutoff), float(cutoff_width)
-    # The kink of f_c at r_c − Δ falls on a joint; Δ = r_c leaves nothing below it.
-    taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
-    pieces = [(0.0, r_c - width, cutoff_function.plateau)] if width < r_c else []
-    pieces = _split([*pieces, (r_c - width, r_c, taper)], joints)
-
+    # what f_c has of a kink at r_c − Δ falls on a joint
     rows = [
         (begin, end, [weighted_integral(integral, scaling, piece) for integral in integrals])
-        for begin, end, piece in pieces
+        for begin, end, piece in _split(f_c.pieces(), joints)
     ]
     return piecewise_tables(rows, tolerance, by_segment=bool(joints))
 

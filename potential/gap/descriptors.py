@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from potential.basis.cutoff import COSINE
 from potential.errors import SoapGprError
 from potential.gap.read.descriptor_text import KNOWN, OF_THE_FIT, name_among
 from potential.gap.read.option_text import options
@@ -110,6 +111,7 @@ def soap_term(values: dict[str, str], notes: list[str]) -> dict[str, Any]:
         "cutoff_width": number(
             "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
         ),
+        "cutoff_function": COSINE,
         "n_max": count("soap n_max", _needed("soap", values, "n_max")),
         "l_max": count("soap l_max", _needed("soap", values, "l_max")),
         "atom_sigma": _positive("soap", values, "atom_sigma"),
@@ -176,6 +178,7 @@ def _function(
         "cutoff_width": number(
             "cutoff_transition_width", values.pop("cutoff_transition_width", "0.5")
         ),
+        "cutoff_function": COSINE,
         "delta": counted * _positive(name, values, "delta"),
         "n_sparse": count(f"{name} n_sparse", values.pop("n_sparse", "0")) or 20,
     }

@@ -17,7 +17,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import erf
 
 from potential import _core
-from potential.basis.cutoff import taper
+from potential.basis.cutoff import COSINE, CutoffFunction
 from potential.errors import SoapGprError
 from potential.gap.entry import Entry
 from potential.gap.functions.covariance import covariance
@@ -146,7 +146,7 @@ class _Functions:
 
     def __init__(self, entry: Entry, regularisation: float):
         self._entry, coordinate = entry, entry.coordinate
-        self._cutoff, self._width = entry.cutoffs
+        self._f_c = CutoffFunction(*entry.cutoffs, COSINE)
         K = covariance(coordinate, coordinate.points) - coordinate.f0**2
         K *= coordinate.cutoffs * coordinate.cutoffs[:, None]
         self._process = _Process(coordinate, K + coordinate.f0**2, regularisation)
@@ -159,13 +159,9 @@ class _Functions:
             parts.append(self._process.variance(k * self._entry.coordinate.cutoffs))
         return np.concatenate(parts)
 
-    def _taper(self, r: np.ndarray) -> np.ndarray:
-        falling = taper(r, self._cutoff, self._width)[0]
-        return np.where(r < self._cutoff - self._width, 1.0, np.where(r < self._cutoff, falling, 0))
-
     def _neighbors(self, structure: Structure) -> NeighborList:
         """Within the cutoff."""
-        return neighbor_list(structure.positions, structure.cell, structure.pbc, self._cutoff)
+        return neighbor_list(structure.positions, structure.cell, structure.pbc, self._f_c.cutoff)
 
 
 class _Pairs(_Functions):
@@ -184,7 +180,7 @@ class _Pairs(_Functions):
         z = structure.numbers[i], structure.numbers[neighbors.neighbor.astype(np.int64)]
         taken = np.array([matches(self._wanted, pair) for pair in zip(*z, strict=True)], dtype=bool)
         i, r = i[taken], r[taken]
-        w = self._taper(r)
+        w = self._f_c(r)
         exponent, reach = self._tail
         if exponent:
             w = w * (erf(reach * r) / r) ** exponent
@@ -240,11 +236,11 @@ class _Triplets(_Functions):
 
     def _weight(self, distances) -> np.ndarray:
         """w², over the number of centres from which a loose cluster is seen."""
-        f, g, h = (self._taper(r) for r in distances)
+        f, g, h = (self._f_c(r) for r in distances)
         if not self._entry.loose:
             return (f * g) ** 2
         w = f * g * (1 - h) + f * h * (1 - g) + g * h * (1 - f) + f * g * h
-        return w**2 / np.where(distances[2] < self._cutoff, 3, 1)
+        return w**2 / np.where(distances[2] < self._f_c.cutoff, 3, 1)
 
 
 def table(structures: Sequence[Structure], variances: Sequence[np.ndarray]) -> str:

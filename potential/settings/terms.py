@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from potential.basis import SoapBasis
+from potential.basis.cutoff_settings import CutoffSettings, cutoff_width
 from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import SCALING
 from potential.schema import (
@@ -25,7 +26,6 @@ from potential.schema import (
 from potential.schema.limits import (
     LEAST_DELTA,
     LEAST_SIGMA,
-    LEAST_WIDTH,
     MOST_CUTOFF,
     MOST_DELTA,
     MOST_PAIR_SPARSE,
@@ -320,23 +320,11 @@ def check_quotas(settings: Any) -> None:
 
 
 @dataclass(frozen=True)
-class FunctionTermSettings(TermSettings):
+class FunctionTermSettings(CutoffSettings, TermSettings):
     """What terms of functions of distances have in common."""
 
     cutoff: float = term_cutoff(5.0, "$r_c$")
-    cutoff_width: float = setting(
-        1.0,
-        Number(
-            least=LEAST_WIDTH,
-            unit="Å",
-            limit="≤ `cutoff`",
-            help="over this width the function fades out, eq. (1a)",
-        ),
-    )
-
-    def check(self) -> None:
-        if self.cutoff_width > self.cutoff:
-            raise self.error("cutoff_width", f"at most cutoff = {self.cutoff:g} Å")
+    cutoff_width: float | None = cutoff_width(1.0)  # the function itself can fade, too
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from potential.basis.cutoff import COSINE, CutoffFunction
 from potential.model import Environments
+from potential.settings.terms import FunctionTermSettings
 from potential.structures.neighbors import neighbors_of
 from potential.structures.structure import Structure, symbol
 from potential.terms.term import Draft, Entry, SparseTerm
@@ -33,6 +35,18 @@ def triplet_names(species: Sequence[int]) -> list[str]:
     """Such as H-O-H, the centre in the middle, one per triplet."""
     symbols = [symbol(z) for z in species]
     return [f"{symbols[b]}-{symbols[a]}-{symbols[c]}" for a, b, c in triplets(len(species))]
+
+
+def fading_entry(settings: FunctionTermSettings) -> Entry:
+    """The cutoff function in the entry of a term."""
+    f_c = settings.f_c()
+    return {"cutoff": f_c.cutoff, "cutoff_width": f_c.width, "cutoff_function": f_c.kind}
+
+
+def f_c_of(entry: Entry) -> CutoffFunction:
+    """The cutoff function of a term; older files have a cosine and do not say so."""
+    kind = entry.get("cutoff_function", COSINE)
+    return CutoffFunction(entry["cutoff"], entry["cutoff_width"], kind)
 
 
 class ClusterTerm(SparseTerm):

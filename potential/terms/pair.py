@@ -8,20 +8,25 @@ Everything here is linear in the weights: knots of the spline = knots of the spa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from potential import _core
-from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
 from potential.errors import SoapGprError
 from potential.model import Environments
 from potential.runtime.progress import Progress, silent
 from potential.settings import PairTermSettings
 from potential.structures.structure import Structure
-from potential.terms.clusters import ClusterTerm, pair_names, pairs, shortest_distances
+from potential.terms.clusters import (
+    ClusterTerm,
+    f_c_of,
+    fading_entry,
+    pair_names,
+    pairs,
+    shortest_distances,
+)
 from potential.terms.term import Draft, Entry
 
 TOLERANCE = 1e-10  # error of the spline of a kernel, relative to its largest value
@@ -53,8 +58,7 @@ class PairTerm(ClusterTerm):
         entry: dict[str, Any] = {
             "kind": "pair",
             "fixed": False,
-            "cutoff": settings.cutoff,
-            "cutoff_width": settings.cutoff_width,
+            **fading_entry(settings),
             "length_scale": settings.length_scale,
             "delta": settings.delta,
         }
@@ -70,7 +74,7 @@ class PairTerm(ClusterTerm):
             ]
         except SoapGprError:
             expected = (
-                f"it and cutoff_width = {settings.cutoff_width:g} Å long enough for a table of "
+                f"it and cutoff_width = {entry['cutoff_width']:g} Å long enough for a table of "
                 f"{spline.MAX_INTERVALS} intervals up to cutoff = {settings.cutoff:g} Å"
             )
             raise settings.error("length_scale", expected) from None
@@ -130,23 +134,20 @@ def _knots(entry: Entry, p: int, points: np.ndarray) -> np.ndarray:
 
 def _piece(entry, points, end):
     """Kernels of sparse points on a segment up to ``end``: a function r (n,) -> jet (3, n, M)."""
-    r_c, width, scale = (entry[key] for key in ("cutoff", "cutoff_width", "length_scale"))
-    taper = partial(cutoff_function.taper, cutoff=r_c, cutoff_width=width)
-    f_cut = cutoff_function.plateau if end <= r_c - width * (1 - 1e-9) else taper
+    scale = entry["length_scale"]
+    f_c = next(own for _, last, own in f_c_of(entry).pieces() if end <= last * (1 + 1e-9))
 
     def function(r):
         x = (r[:, None] - points) / scale
         value = entry["delta"] ** 2 * np.exp(-0.5 * x**2)
         gaussian = np.stack([value, -x / scale * value, (x**2 - 1) / scale**2 * value])
-        return jets.multiply(f_cut(r)[:, :, None], gaussian)
+        return jets.multiply(f_c(r)[:, :, None], gaussian)
 
     return function
 
 
 def _segments(entry, points):
     """The kink of the cutoff function falls on a joint, as in the tables of SOAP terms."""
-    r_c, width = entry["cutoff"], entry["cutoff_width"]
-    ends = [end for end in (r_c - width, r_c) if end > 0]
     scale = [entry["delta"] ** 2]
     return [
         [
@@ -154,5 +155,5 @@ def _segments(entry, points):
             end,
             spline.build_segment([_piece(entry, points, end)], scale, begin, end, TOLERANCE)[0],
         ]
-        for begin, end in zip([0.0, *ends], ends, strict=False)
+        for begin, end, _ in f_c_of(entry).pieces()
     ]

@@ -19,7 +19,7 @@ from potential.runtime.progress import Progress, silent
 from potential.selection.select import select
 from potential.settings import TripletTermSettings
 from potential.structures.structure import Structure
-from potential.terms.clusters import ClusterTerm, triplet_names, triplets
+from potential.terms.clusters import ClusterTerm, fading_entry, triplet_names, triplets
 from potential.terms.term import Draft, Entry
 from potential.terms.triplet_points import candidates
 
@@ -54,8 +54,7 @@ class TripletTerm(ClusterTerm):
         entry: dict[str, Any] = {
             "kind": "triplet",
             "fixed": False,
-            "cutoff": settings.cutoff,
-            "cutoff_width": settings.cutoff_width,
+            **fading_entry(settings),
             "third_factor": "none",
             "length_scale": settings.length_scale,
             "delta": settings.delta,

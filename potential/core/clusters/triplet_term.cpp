@@ -13,17 +13,6 @@ namespace {
 
 constexpr int kVectors = (kSplineSize + kLanes - 1) / kLanes;  ///< that hold six numbers
 
-/// f_c and its slope, eq. (1a).
-void shifted_cosine(const TripletTerm &term, double r, double &value, double &slope) {
-  value = r < term.cutoff ? 1 : 0;
-  slope = 0;
-  if (r >= term.cutoff || r < term.cutoff - term.cutoff_width) return;
-  const double k = M_PI / term.cutoff_width, half = 0.5 * k * (term.cutoff - r);
-  const double s = std::sin(half);
-  value = s * s;
-  slope = -k * s * std::cos(half);
-}
-
 /// |d| and d / |d|; throws when that is zero or not finite.
 double direction(const double *d, double *unit) {
   const double r = std::sqrt(squared_distance(d));
@@ -165,7 +154,7 @@ ThirdSide::ThirdSide(const TripletTerm &term, const TripletNeighbor &j, const Tr
   factor = 1;
   factor_slope = 0;
   if (!term.cluster) return;
-  shifted_cosine(term, r, factor, factor_slope);
+  term.f_c(r, factor, factor_slope);
   factor = 1 - factor * (2.0 / 3);
   factor_slope *= -2.0 / 3;
 }
@@ -180,7 +169,7 @@ void gather_triplets(const TripletTerm &term, const Environments &environments, 
     if (own.r >= term.cutoff) continue;
     own.pair = pair;
     own.species = environments.neighbor_species[pair];
-    shifted_cosine(term, own.r, own.factor, own.factor_slope);
+    term.f_c(own.r, own.factor, own.factor_slope);
     own.point.locate(term.radial, own.r);
     neighbors.push_back(own);
   }

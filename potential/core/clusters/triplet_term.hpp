@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/simd.hpp"
+#include "clusters/cutoff_function.hpp"
 #include "clusters/pair_term.hpp"
 #include "clusters/triplet_process.hpp"
 #include "clusters/uniform_spline.hpp"
@@ -25,7 +26,8 @@ struct TripletFunction {
 };
 
 struct TripletTerm {
-  double cutoff = 0, cutoff_width = 0;
+  double cutoff = 0;
+  CutoffFunction f_c;
   bool cluster = false;  ///< a third factor shares triplets of mutual neighbours, eq. (22a)
   bool shared = false;   ///< the energy of a triplet is that of all its atoms, eq. (22e)
   bool ordered = false;  ///< neighbours of one species count in the caller's order, eq. (22f)

@@ -9,6 +9,19 @@ namespace {
 
 constexpr int kMaxTripletIntervals = 2000;  ///< along one axis
 
+/// The cosine where the file does not say, as those do not that know of no other.
+CutoffFunction read_cutoff_function(Entry &entry, double cutoff) {
+  CutoffFunction f_c;
+  f_c.cutoff = cutoff;
+  f_c.width = entry.number("cutoff_width", 1e-6, cutoff);
+  if (!entry.has("cutoff_function")) return f_c;
+  const auto kind = entry.word("cutoff_function");
+  if (kind != "smooth" && kind != "cosine")
+    throw Error(entry.where() + " has the unknown cutoff_function " + quoted(kind) + kNewer);
+  if (kind == "smooth") f_c.kind = CutoffFunction::Kind::smooth;
+  return f_c;
+}
+
 /// Whether a term has no weights. Evaluation does without the other keys: training needs those of a
 /// fitted term again.
 bool read_fixed(Entry &entry, double cutoff) {
@@ -17,7 +30,7 @@ bool read_fixed(Entry &entry, double cutoff) {
     if (entry.has("name")) entry.word("name");
     return fixed;
   }
-  entry.number("cutoff_width", 1e-6, cutoff);
+  read_cutoff_function(entry, cutoff);
   entry.number("length_scale", 1e-3, 1e3);
   entry.number("delta", 0.0, 1e10);
   return fixed;
@@ -107,7 +120,7 @@ TripletTerm read_triplet_term(Arrays &arrays, Entry &entry, const std::string &p
                               std::size_t n_species) {
   TripletTerm term;
   term.cutoff = entry.number("cutoff", 1e-3, 1e3);
-  term.cutoff_width = entry.number("cutoff_width", 1e-6, term.cutoff);
+  term.f_c = read_cutoff_function(entry, term.cutoff);
   const bool fixed = read_fixed(entry, term.cutoff);
   const auto third_factor = entry.word("third_factor");
   if (third_factor != "none" && third_factor != "cluster")

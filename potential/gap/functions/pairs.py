@@ -6,14 +6,14 @@ distance_2b and distance_Nb of order 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import erf
 
-from potential.basis import cutoff as cutoff_function
 from potential.basis import jets, spline
+from potential.basis.cutoff import COSINE, CutoffFunction, Jet
 from potential.errors import SoapGprError
 from potential.gap.entry import Entry
 from potential.gap.functions.covariance import require_stationary
@@ -26,8 +26,6 @@ HALVINGS = 6  # of a piece that one table does not follow
 PROBES = (-2, -1, 0, 1, 2)  # where a function is tested, in widths from its sparse points
 BEGIN = 0.02  # Å: below it a function of 1/r goes on as a constant
 
-Jet = Callable[[np.ndarray], np.ndarray]
-
 
 def gaussian_process_term(entry: Entry, species: Sequence[int]) -> dict[str, Any]:
     """The fixed term of a distance_2b, or a distance_Nb of order 2."""
@@ -39,13 +37,13 @@ def gaussian_process_term(entry: Entry, species: Sequence[int]) -> dict[str, Any
     joints = {*_kinks(coordinate, exponents, cutoff), cutoff - width, cutoff}
     if min(exponents) < 0 or tail[0]:
         joints = {BEGIN, *(r for r in joints if r > BEGIN)}
-    ends = sorted(joints)
+    ends, taper = sorted(joints), CutoffFunction(cutoff, width, COSINE).taper
     pieces = []
     for begin, end in zip([0.0, *ends], ends, strict=False):
         if end - begin < 1e-9:
             continue
-        taper = _taper(cutoff, width) if begin >= cutoff - width - 1e-12 else None
-        pieces.append((begin, end, jets.product(function, taper) if taper else function))
+        fades = begin >= cutoff - width - 1e-12
+        pieces.append((begin, end, jets.product(function, taper) if fades else function))
     where, begin = coordinate.where, BEGIN if ends[0] == BEGIN else 0.0
     centers, widths = _peaks(coordinate, exponents)
     try:
@@ -173,10 +171,6 @@ def _with_tail(function: Jet, exponent: int, reach: float) -> Jet:
         )
 
     return jets.product(function, tail)
-
-
-def _taper(cutoff, width) -> Jet:
-    return lambda r: cutoff_function.taper(r, cutoff, width)
 
 
 def _peaks(coordinate, exponents) -> tuple[np.ndarray, np.ndarray]:

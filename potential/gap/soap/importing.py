@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from potential.basis.cutoff import COSINE, CutoffFunction
 from potential.basis.radial_scaling import RadialScaling
 from potential.basis.tables import segments_and_tables
 from potential.errors import SoapGprError
@@ -68,12 +69,16 @@ class SoapOptions:
     def in_center(self, z: int) -> list[int]:
         return [k for k, own in enumerate(self.species) if self.central_all or own in (0, z)]
 
+    @property
+    def f_c(self) -> CutoffFunction:
+        return CutoffFunction(self.cutoff, self.cutoff_width, COSINE)
+
     def radial_tables(self) -> RadialTables:
         n_l, n_max = self.l_max + 1, self.n_max
         functions = radial_functions(self.radial_basis, n_max, self.l_max, self.sigma, self.radius)
         joints = self.scaling.joints(self.cutoff) if isinstance(self.scaling, InversePower) else ()
         segments, (table,) = segments_and_tables(
-            self.cutoff, self.cutoff_width, self.scaling, [functions], TOLERANCE, joints
+            self.f_c, self.scaling, [functions], TOLERANCE, joints
         )
         if not self.divides_by_l:
             table = table * np.repeat(without_division(self.l_max), n_max)
