@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
-from lammps_runs import assert_agrees, measure, python
+from lammps_runs import assert_agrees, measure, measure_each, python
 from models import (
     body_order_model,
     contracted_model,
@@ -60,11 +60,16 @@ STRUCTURES = [
 ]
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.check), 4])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.check), 4])
+def all_measured(request, tmp_path_factory, model):
+    """Measured by name, from one run on that many ranks."""
+    structures = {name: structure(name) for name in STRUCTURES}
+    return measure_each(tmp_path_factory.mktemp("each"), model, structures, ranks=request.param)
+
+
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_lammps_equals_python(tmp_path, model, name, ranks):
-    atoms = structure(name)
-    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+def test_lammps_equals_python(all_measured, model, name):
+    assert_agrees(all_measured[name], python(model, structure(name)))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
