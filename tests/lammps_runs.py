@@ -146,6 +146,28 @@ def measure(folder, model, atoms, *, ranks=1, types=None, units="metal", pair=No
     return read_measured(folder, run.stdout, unit, PRESSURE_UNIT[units])
 
 
+def measure_each(folder, model, structures, ranks=1) -> dict[str, Measured]:
+    """What ``measure`` says of each structure of a dict, from one run of lmp with ``clear`` between
+    them: most of the time of a short run is its start. Fails when lmp fails."""
+    folder, script = Path(folder), ""
+    model.save(folder / "model.sgpr")
+    for k, atoms in enumerate(structures.values()):
+        place = folder / str(k)
+        place.mkdir()
+        types = {8: 1, 1: 2}
+        write_data(place / "atoms.data", atoms, types)
+        pair = "pair_style soap/gpr\npair_coeff * * ../model.sgpr O H"
+        script += f"clear\nshell cd {place}\n{setup(atoms, types, pair=pair)}{MEASURE}"
+        script += 'print "structure done"\n'
+    run = run_lammps(folder, script, ranks=ranks)
+    assert run.returncode == 0, run.stdout
+    outputs = run.stdout.split("\nstructure done\n")
+    return {
+        name: read_measured(folder / str(k), output)
+        for k, (name, output) in enumerate(zip(structures, outputs[:-1], strict=True))
+    }
+
+
 def read_measured(folder, output, unit=1.0, pressure_unit=PRESSURE_UNIT["metal"]) -> Measured:
     """From the output and dump of a script that ended in MEASURE."""
     lines = output.splitlines()

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small random models and structures: every part of the evaluation counts, nothing is fitted."""
 
+import copy
+import functools
+
 import ase
 import numpy as np
 
@@ -303,6 +306,13 @@ def _entry(model) -> dict:
 
 
 def tabulated_term(species, n_max=4, l_max=3, cutoff=3.5, zeta=2, basis="gto") -> dict:
+    """A SOAP term without sparse points, which the caller may change."""
+    return copy.deepcopy(_tabulated(tuple(species), n_max, l_max, cutoff, zeta, basis))
+
+
+@functools.cache
+def _tabulated(species, n_max, l_max, cutoff, zeta, basis):
+    """The tests ask for few different tables, hundreds of times."""
     soap = SoapBasis(
         cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max, basis=basis
     )

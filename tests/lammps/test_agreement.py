@@ -5,7 +5,7 @@ import ase
 import numpy as np
 import pytest
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
-from lammps_runs import assert_agrees, measure, python
+from lammps_runs import assert_agrees, measure, measure_each, python
 from models import (
     body_order_model,
     contracted_model,
@@ -58,13 +58,27 @@ STRUCTURES = [
     "isolated atom",
     "large",
 ]
+SOME = ["triclinic", "smaller than the cutoff", "isolated atom"]
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.check), 4])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.check), 4])
+def all_measured(request, tmp_path_factory, model):
+    """Measured by name, from one run on that many ranks."""
+    structures = {name: structure(name) for name in STRUCTURES}
+    return measure_each(tmp_path_factory.mktemp("each"), model, structures, ranks=request.param)
+
+
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_lammps_equals_python(tmp_path, model, name, ranks):
-    atoms = structure(name)
-    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+def test_lammps_equals_python(all_measured, model, name):
+    assert_agrees(all_measured[name], python(model, structure(name)))
+
+
+def assert_all_agree(folder, model, names, ranks):
+    """LAMMPS and Python of each of these structures, from one run."""
+    structures = {name: structure(name) for name in names}
+    for name, measured in measure_each(folder, model, structures, ranks).items():
+        print(name)  # which pytest shows where it fails
+        assert_agrees(measured, python(model, structures[name]))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
@@ -81,10 +95,8 @@ def test_compressed_model_equals_python(tmp_path):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
-def test_body_order_terms_equal_python(tmp_path, name, ranks):
-    model, atoms = body_order_model(), structure(name)
-    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+def test_body_order_terms_equal_python(tmp_path, ranks):
+    assert_all_agree(tmp_path, body_order_model(), SOME, ranks)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
@@ -104,17 +116,13 @@ def test_body_orders_equal_python(tmp_path, representation, ranks):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("name", ["triclinic", "isolated atom"])
-def test_products_of_kernels_equal_python(tmp_path, name, ranks):
-    model, atoms = product_model(), structure(name)
-    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+def test_products_of_kernels_equal_python(tmp_path, ranks):
+    assert_all_agree(tmp_path, product_model(), ["triclinic", "isolated atom"], ranks)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("name", ["triclinic", "smaller than the cutoff", "isolated atom"])
-def test_symmetry_functions_equal_python(tmp_path, name, ranks):
-    model, atoms = symmetry_model(selected=ranks == 2), structure(name)
-    assert_agrees(measure(tmp_path, model, atoms, ranks=ranks), python(model, atoms))
+def test_symmetry_functions_equal_python(tmp_path, ranks):
+    assert_all_agree(tmp_path, symmetry_model(selected=ranks == 2), SOME, ranks)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -52,22 +52,50 @@ def rows(run):
     return np.array(lines[head + 1 : end], dtype=float)
 
 
-# How many sweeps: with several ranks on few cores each costs many times as much.
-@pytest.mark.parametrize(("ranks", "steps"), [(1, 1500), (2, 200)])
-@pytest.mark.parametrize("e0", [-100.0, 0.0, 3.51])
-def test_grand_canonical_density_does_not_depend_on_e0(tmp_path, e0, ranks, steps):
-    lone_atoms((e0, -1.0)).save(tmp_path / "model.sgpr")
+# LAMMPS' own gas without interactions, which draws the random numbers that full energies need.
+IDEAL = "pair_style zero 5.0\npair_coeff * *"
+
+
+def atoms_of_gas(folder, mu, steps, ranks=1, pair=None):
+    """Output of `steps` sweeps, and the number of atoms after each of them."""
     atoms = ase.Atoms(cell=[30] * 3, pbc=True)
-    write_data(tmp_path / "atoms.data", atoms, TYPES)
-    mu = ideal_gas_potential(8, 30**3, MASS) + e0
-    script = setup(atoms, TYPES) + (
+    write_data(folder / "atoms.data", atoms, TYPES)
+    full = "full_energy" if pair else ""  # which LAMMPS must choose by itself for soap/gpr
+    script = setup(atoms, TYPES, pair=pair) + (
         "create_atoms 1 random 8 7 NULL\n"
-        f"fix gas all gcmc 1 20 0 1 12345 {TEMPERATURE} {mu:.17g} 0.0\n"
+        f"fix gas all gcmc 1 20 0 1 12345 {TEMPERATURE} {mu:.17g} 0.0 {full}\n"
         f"thermo_style custom step atoms\nthermo 1\nrun {steps}\n"
     )
-    run = run_lammps(tmp_path, script, ranks=ranks)
-    assert_mean(rows(run)[:, 1], 8)
-    assert "WARNING: pair_style" not in run.stdout
+    run = run_lammps(folder, script, ranks=ranks)
+    return run.stdout, rows(run)[:, 1]
+
+
+@pytest.fixture(scope="module")
+def ideal_gas(tmp_path_factory):
+    """What LAMMPS says without interactions and energies of atoms."""
+    mu = ideal_gas_potential(8, 30**3, MASS)
+    return atoms_of_gas(tmp_path_factory.mktemp("gas"), mu, 10, pair=IDEAL)[1]
+
+
+# Every decision is that of the gas without e0, a sharper test than a mean, and a short one: with
+# several ranks on few cores a sweep costs many times as much. A draw would have to come within
+# 1e-12 of its limit for rounding to change one of the 200.
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("e0", [-100.0, 0.0, 3.51])
+def test_grand_canonical_moves_do_not_depend_on_e0(tmp_path, ideal_gas, e0, ranks):
+    lone_atoms((e0, -1.0)).save(tmp_path / "model.sgpr")
+    mu = ideal_gas_potential(8, 30**3, MASS) + e0
+    output, numbers = atoms_of_gas(tmp_path, mu, 10, ranks)
+    np.testing.assert_array_equal(numbers, ideal_gas)
+    assert len(set(numbers)) > 5
+    assert "WARNING: pair_style" not in output
+
+
+@pytest.mark.parametrize("e0", [-100.0, 0.0, 3.51])
+def test_grand_canonical_density_does_not_depend_on_e0(tmp_path, e0):
+    lone_atoms((e0, -1.0)).save(tmp_path / "model.sgpr")
+    mu = ideal_gas_potential(8, 30**3, MASS) + e0
+    assert_mean(atoms_of_gas(tmp_path, mu, 1500)[1], 8)
 
 
 def assert_mean(numbers, expected, n_blocks=10):
@@ -78,24 +106,39 @@ def assert_mean(numbers, expected, n_blocks=10):
     assert abs(np.mean(blocks) - expected) < 4 * error
 
 
-@pytest.mark.parametrize(("ranks", "steps"), [(1, 1000), (2, 150)])
-def test_grand_canonical_density_of_molecules(tmp_path, ranks, steps):
-    e0 = (-100.0, 3.51)
-    energy = e0[0] + 2 * e0[1]
-    lone_atoms(e0).save(tmp_path / "model.sgpr")
-    (tmp_path / "water.mol").write_text(WATER)
+def gas_of_molecules(folder, energy, steps, ranks=1, pair=None):
+    """Steps, atoms and energies of sweeps with water of that energy in itself."""
+    (folder / "water.mol").write_text(WATER)
     atoms = ase.Atoms(cell=[30] * 3, pbc=True)
-    write_data(tmp_path / "atoms.data", atoms, TYPES, style="full")
+    write_data(folder / "atoms.data", atoms, TYPES, style="full")
     mu = ideal_gas_potential(8, 30**3, 3 * MASS)
-    script = setup(atoms, TYPES, style="full") + (
+    full = "full_energy" if pair else ""
+    script = setup(atoms, TYPES, style="full", pair=pair) + (
         "molecule water water.mol\n"
-        f"fix gas all gcmc 1 20 0 0 12345 {TEMPERATURE} {mu:.17g} 0.0 mol water "
+        f"fix gas all gcmc 1 20 0 0 12345 {TEMPERATURE} {mu:.17g} 0.0 mol water {full} "
         f"intra_energy {energy}\n"
         f"thermo_style custom step atoms pe\nthermo 1\nrun {steps}\n"
     )
-    numbers = rows(run_lammps(tmp_path, script, ranks=ranks))
-    assert_mean(numbers[20:, 1] / 3, 8)
+    return rows(run_lammps(folder, script, ranks=ranks))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_grand_canonical_moves_of_molecules_do_not_depend_on_e0(tmp_path, ranks):
+    e0 = (-100.0, 3.51)
+    energy = e0[0] + 2 * e0[1]
+    ideal = gas_of_molecules(tmp_path, 0.0, 10, pair=IDEAL)
+    lone_atoms(e0).save(tmp_path / "model.sgpr")
+    numbers = gas_of_molecules(tmp_path, energy, 10, ranks)
+    np.testing.assert_array_equal(numbers[:, 1], ideal[:, 1])
+    assert len(set(numbers[:, 1])) > 5
     np.testing.assert_allclose(numbers[:, 2], numbers[:, 1] / 3 * energy, rtol=1e-6)
+
+
+def test_grand_canonical_density_of_molecules(tmp_path):
+    e0 = (-100.0, 3.51)
+    lone_atoms(e0).save(tmp_path / "model.sgpr")
+    numbers = gas_of_molecules(tmp_path, e0[0] + 2 * e0[1], 1000)
+    assert_mean(numbers[20:, 1] / 3, 8)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
