@@ -32,9 +32,9 @@ class SoapDescriptor(Descriptor):
     All parameters are keywords:
 
     - cutoff, cutoff_width, cutoff_function, n_max, l_max, max_eigenvalue, atom_sigma,
-      atom_sigma_growth, basis, radial_scaling, central_weight, contraction, representation, parity, normalize: those of a
-      soap term of fit.toml, with its defaults and checks (docs/fit_toml.md); a contraction is made
-      of the structures that ``fit`` sees;
+      atom_sigma_growth, basis, radial_scaling, central_weight, contraction, representation, parity,
+      normalize: those of a soap term of fit.toml, with its defaults and checks (docs/fit_toml.md);
+      a contraction is made of the structures that ``fit`` sees;
     - species: chemical symbols or atomic numbers of all atoms that may come, or names of beads;
       None: those of the structures that ``fit`` sees. They decide the columns;
     - beads: names of beads that may come, those of ``[data] beads`` of fit.toml;
