@@ -185,6 +185,29 @@ def test_beads_are_averaged_and_trajectories_kept_apart(tmp_path):
     assert "for beads of one path integral give --beads 4" in note
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a/out.dipole_0", "b/out.dipole_0"], None),
+        (["a/out.dipole_0", "a/out.dipole_1"], "for beads of one path integral give --beads 2"),
+        (
+            ["a/out.dipole_0", "a/out.dipole_1", "b/out.dipole_0", "b/out.dipole_1"],
+            "for beads of 2 path integrals give --beads 2",
+        ),
+        (["a/out.dipole_0", "a/out.dipole_1", "b/out.dipole_0"], None),
+    ],
+)
+def test_a_forgotten_number_of_beads_is_said(tmp_path, monkeypatch, names, expected):
+    monkeypatch.chdir(tmp_path)
+    for k, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        series_files.write_extras(tmp_path / name, smooth(seed=k))
+    found = read_trajectories(INFRARED, Inputs(tuple(names), unit="a.u.", timestep=0.5))
+    assert len(found.values) == len(names)
+    assert len(found.notes) == (expected is not None)
+    assert expected is None or expected in found.notes[0]
+
+
 def test_a_jump_of_a_dipole_is_found(tmp_path):
     values = smooth(n=2000)
     values[1234:, 2] += 30.0  # e times the length of a cell
