@@ -8,6 +8,7 @@ import ase
 import ase.io
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 from scipy.spatial.transform import Rotation
 from tensor_data import ALPHA, BETA, DIPOLE, SHIELDING, TERM, tensor_frames, tensor_settings
 from tensor_models import slow_psi_hat
@@ -16,6 +17,7 @@ from test_tensors import turned
 from potential import SoapGprError, _core, fit
 from potential.model.features import features_of_densities
 from potential.tensors.spherical import Part, cartesian, parts_of, places
+from potential.training import fitting
 from potential.training.estimate import estimate
 
 ZUNDEL = Path(__file__).parents[2] / "shared/data/water_tensors/zundel.xyz"
@@ -275,13 +277,24 @@ def test_a_table_of_sparse_points_needs_separate_centres(train):
     [
         ({"n_features": 100_000}, "found n_features = 100000, expected at most"),
         ({"n_sparse": {"H": 5}}, "found n_sparse for H, expected O as well"),
+        (ALPHA | {"mean": {"H": 1.0}}, "target alpha: found mean for H, expected O as well"),
+        ({"weights": {"C": 2.0}}, "target dipole: found C in weights, expected species of the"),
+        (ALPHA | {"scale": {"O": 0.1}}, "target alpha: found scale for O, expected H as well"),
     ],
 )
-def test_a_dry_run_refuses_what_the_fit_would(train, tmp_path, own, message):
-    ase.io.write(tmp_path / "train.xyz", train[:6])
+def test_a_dry_run_and_the_beginning_of_a_fit_refuse(train, tmp_path, monkeypatch, own, message):
+    """What cannot be fitted is said before the regression of the potential."""
+    frames = [a.copy() for a in train[:6]]
+    for k, atoms in enumerate(frames):
+        atoms.calc = SinglePointCalculator(atoms, energy=float(k % 4))
+    ase.io.write(tmp_path / "train.xyz", frames)
     data = {"train": [str(tmp_path / "train.xyz")]}
+    settings = tensor_settings(DIPOLE | own, data=data)
     with pytest.raises(SoapGprError, match=message):
-        estimate(tensor_settings(DIPOLE | own, data=data))
+        estimate(settings)
+    monkeypatch.setattr(fitting, "accumulate", None)
+    with pytest.raises(SoapGprError, match=message):
+        fit(settings, progress=False)
 
 
 def test_parts_are_those_of_the_contract():

@@ -30,6 +30,7 @@ from potential.training.memory import kept_bytes, n_blocks, regression_bytes
 from potential.training.noise import row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 from potential.training.rows import row_cost, weighted_rows
+from potential.training.target_problem import require_priors
 
 # Structures whose rows are made for the trial.
 _TRIAL_STRUCTURES = 3
@@ -52,6 +53,7 @@ def estimate(
         trial = _trial_model(settings, train)
         require_weights(trial)
         require_products(trial, settings)
+        require_priors(trial, data.ordered, settings)
         weights, new = most_weights(settings, train, trial), train
         if factor is not None:
             with ranks.together():

@@ -18,7 +18,7 @@ from potential.training.choice import require_weights
 from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
 from potential.training.residuals import MOST_KEPT
-from potential.training.target_problem import TargetProblem
+from potential.training.target_problem import TargetProblem, require_priors
 
 
 def regression_bytes(n_weights: int, n_atoms: int) -> int:
@@ -64,12 +64,14 @@ def require_possible(
     *,
     factor: bool = False,
 ) -> None:
-    """Raise SoapGprError when there is nothing to fit, or not the memory for it.
+    """Raise SoapGprError when there is nothing to fit, labels of [[targets]] that cannot be, or not
+    the memory for it.
 
     factor: whether triangles are kept for each label and config_type.
     """
     require_weights(model)
     with ranks.together():
+        require_priors(model, train, settings)
         n_atoms = max(len(structure) for structure in train)
         more = kept_bytes(settings, model.n_weights)
         more += sum(term.training_bytes for term in model.own_terms)
