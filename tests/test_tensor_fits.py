@@ -16,9 +16,13 @@ from test_tensors import turned
 
 from potential import SoapGprError, _core, fit
 from potential.model.features import features_of_densities
+from potential.settings.file import as_settings
 from potential.tensors.spherical import Part, cartesian, parts_of, places
+from potential.terms import tensor_basis
 from potential.training import fitting
 from potential.training.estimate import estimate
+from potential.training.target_problem import TargetProblem
+from potential.training.tensor_groups import most_sizes
 
 ZUNDEL = Path(__file__).parents[2] / "shared/data/water_tensors/zundel.xyz"
 ALL = (DIPOLE, ALPHA, SHIELDING, BETA)
@@ -295,6 +299,42 @@ def test_a_dry_run_and_the_beginning_of_a_fit_refuse(train, tmp_path, monkeypatc
     monkeypatch.setattr(fitting, "accumulate", None)
     with pytest.raises(SoapGprError, match=message):
         fit(settings, progress=False)
+
+
+def test_a_dry_run_says_the_weights_and_the_memory_of_tensors(train, tmp_path, result):
+    ase.io.write(tmp_path / "train.xyz", train)
+    data = {"train": [str(tmp_path / "train.xyz")]}
+    text = estimate(tensor_settings(*ALL, data=data))
+    weights = sum(own["weights"] for own in result.provenance["targets"])
+    assert f"of their own, apart by λ; at most {weights} weights" in text
+    assert "of memory for all of these on each rank" in text
+    assert "Time " not in text, "there is no potential"
+
+
+@pytest.mark.parametrize("own", ALL, ids=lambda own: own["name"])
+def test_sizes_are_known_before_sparse_environments_are(result, train, own):
+    model, settings, h = (
+        result.model,
+        as_settings(tensor_settings(*ALL), data_required=False),
+        ALL.index(own),
+    )
+    problem = TargetProblem(model, settings)
+    groups = [problem.groups[g] for g in problem.groups_of(h)]
+    structures = result.train
+    largest = max(map(len, structures))
+    expected = [(group.n_weights, group.most_rows(largest)) for group in groups]
+    assert most_sizes(model, settings.targets[h], settings, structures) == expected
+
+
+def test_too_few_environments_to_choose_products_on_are_said(train, monkeypatch):
+    monkeypatch.setattr(tensor_basis, "SAMPLE_BYTES", 1)
+    settings = tensor_settings(DIPOLE | {"n_sparse": 5, "n_features": 20})
+    found = fit(settings, train=train[:6], progress=False)
+    kept = len(found.model.arrays["basis0.features.0"])
+    assert kept < 20
+    (said,) = [own for own in found.warnings if "n_features" in own]
+    assert f"targets dipole: only {kept} products of λ = 1, n_features = 20 were asked" in said
+    assert "too many to choose by more than 2 environments" in said
 
 
 def test_parts_are_those_of_the_contract():
