@@ -146,7 +146,8 @@ class Evaluator:
                 "expected numbers: check that no two atoms coincide"
             )
         values = self._tensors.converted(getattr(result, "properties", {}))
-        values |= self._tensors.derivatives(*structure)
+        n_threads = self._options.get("n_threads", 1)
+        values |= self._tensors.derivatives(*structure, n_threads=n_threads)
         if self._options.get("uncertainty"):
             values |= uncertainty_extras(result.uncertainty)
         return energy, _json(values)

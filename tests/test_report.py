@@ -3,6 +3,7 @@
 
 import base64
 import dataclasses
+import itertools
 import re
 import threading
 
@@ -13,7 +14,7 @@ from training_data import emt_frames, small_settings, write_frames
 from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
 from potential.reports.page import Page, data_url
-from potential.reports.plots import COLORS, OTHERS, figure, merged, palette
+from potential.reports.plots import COLORS, OTHERS, figure, merged, palette, parity
 from potential.reports.report import write_report
 from potential.runtime.output import atomic_file
 from potential.runtime.parallel import ordered_map
@@ -114,3 +115,12 @@ def test_ordered_map_passes_errors_on():
 
     with pytest.raises(SoapGprError, match="at 0"):
         list(ordered_map(fail, range(5), n_threads=2))
+
+
+def test_numbers_at_the_axis_do_not_overlap():
+    values = np.array([-0.149, -0.056, 0.023])  # eV/atom of water clusters
+    fig = parity(values, values, ["all"] * 3, "energy above e0", "eV/atom")
+    fig.canvas.draw()
+    boxes = [label.get_window_extent() for label in fig.axes[0].get_xticklabels()]
+    assert len(boxes) > 2
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))

@@ -46,6 +46,45 @@ def test_every_form_of_file_gives_the_same_series(tmp_path, name, columns):
     assert found.step_fs == (0.5 if name == "log.lammps" else None)
 
 
+COMMANDS = """LAMMPS (22 Jul 2025 - Update 4)
+units           metal   # eV
+variable dt equal 0.0005
+timestep ${dt}
+timestep 0.0005
+Per MPI rank memory allocation (min/avg/max) = 3.1 | 3.1 | 3.1 Mbytes
+"""
+
+
+def test_a_log_has_the_time_step_in_its_commands(tmp_path, monkeypatch):
+    # unlike the standard output it has no "Time step" of each run
+    monkeypatch.setattr(series_files, "LOG", COMMANDS)
+    values = smooth()
+    series_files.write_log(tmp_path / "log.lammps", values)
+    found = read_series(str(tmp_path / "log.lammps"), 3, names_of(values))
+    assert found.step_fs == 0.5
+
+
+COMMENTS = {
+    "timestep={}": "a dump that ASE has read",
+    'ipi_comment="Step:  {:10d}  Bead:       0 positions{{ase}}  cell{{ase}}"': "ase of i-PI",
+    "#=T CELL(abcABC):=T 23.40615=T Step:=T {}=T Bead:=T positionsangstrom=T": "xyz of i-PI",
+}
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_steps_of_frames_are_found(tmp_path, comment):
+    steps = [0, 40, 80]
+    text = "".join(f"1\n{comment.format(k)} mu='0 1 {k}'\nH 0 0 0\n" for k in steps)
+    (tmp_path / "a.xyz").write_text(text)
+    found = read_series(str(tmp_path / "a.xyz"), 3, key="mu")
+    assert found.steps is not None and found.steps.tolist() == steps
+
+
+def test_the_length_of_a_time_step_is_no_step(tmp_path):
+    (tmp_path / "a.xyz").write_text("1\ntimestep=0.5 mu='0 1 2'\nH 0 0 0\n" * 2)
+    assert read_series(str(tmp_path / "a.xyz"), 3, key="mu").steps is None
+
+
 def test_rows_of_tensors_are_read_in_their_order(tmp_path):
     # ASE keeps 3 x 3 numbers by columns: an odd part would change its sign
     alpha = np.arange(18.0).reshape(2, 9)
@@ -183,6 +222,29 @@ def test_beads_are_averaged_and_trajectories_kept_apart(tmp_path):
     np.testing.assert_allclose(found.values[1], expected, rtol=1e-9)
     (note,) = trajectories(tmp_path, INFRARED, values).notes
     assert "for beads of one path integral give --beads 4" in note
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a/out.dipole_0", "b/out.dipole_0"], None),
+        (["a/out.dipole_0", "a/out.dipole_1"], "for beads of one path integral give --beads 2"),
+        (
+            ["a/out.dipole_0", "a/out.dipole_1", "b/out.dipole_0", "b/out.dipole_1"],
+            "for beads of 2 path integrals give --beads 2",
+        ),
+        (["a/out.dipole_0", "a/out.dipole_1", "b/out.dipole_0"], None),
+    ],
+)
+def test_a_forgotten_number_of_beads_is_said(tmp_path, monkeypatch, names, expected):
+    monkeypatch.chdir(tmp_path)
+    for k, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        series_files.write_extras(tmp_path / name, smooth(seed=k))
+    found = read_trajectories(INFRARED, Inputs(tuple(names), unit="a.u.", timestep=0.5))
+    assert len(found.values) == len(names)
+    assert len(found.notes) == (expected is not None)
+    assert expected is None or expected in found.notes[0]
 
 
 def test_a_jump_of_a_dipole_is_found(tmp_path):

@@ -93,14 +93,20 @@ def _numbers(values):
     return np.array([values], dtype=float) if isinstance(values, float) else np.zeros(0)
 
 
-def test_tune_searches_the_noise_of_a_vector(folder):
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [("noise", [0.01, 0.1, 1.0]), ("zeta", [1, 2]), ("n_sparse", [2, 4]), ("n_features", [5, 9])],
+)
+def test_tune_searches_the_settings_of_a_vector(folder, key, values):
     text = (folder / "fit.toml").read_text()
-    text += '[tune]\nfolds = 2\ntrials = 2\n[tune.search]\n"targets.0.noise" = [0.01, 0.1, 1.0]\n'
+    text += f'[tune]\nfolds = 2\nmethod = "grid"\n[tune.search]\n"targets.0.{key}" = {values}\n'
     (folder / "tune.toml").write_text(text)
     best, trials = folder / "best.toml", folder / "trials.json"
     arguments = ["tune", str(folder / "tune.toml"), "-o", str(best), "--json", str(trials)]
     assert main(arguments) == 0
-    assert "dipole" in trials.read_text() and "kind" in best.read_text()
+    assert "dipole" in trials.read_text() and f"{key} = " in best.read_text()
+    found = [own["targets"]["dipole"]["rmse"] for own in json.loads(trials.read_text())["trials"]]
+    assert len(set(found)) >= len(values)
 
 
 def test_two_ranks_and_a_checkpoint_make_the_same_model(folder, model, capsys):

@@ -8,6 +8,7 @@ import ase
 import ase.io
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 from scipy.spatial.transform import Rotation
 from tensor_data import ALPHA, BETA, DIPOLE, SHIELDING, TERM, tensor_frames, tensor_settings
 from tensor_models import slow_psi_hat
@@ -15,8 +16,13 @@ from test_tensors import turned
 
 from potential import SoapGprError, _core, fit
 from potential.model.features import features_of_densities
+from potential.settings.file import as_settings
 from potential.tensors.spherical import Part, cartesian, parts_of, places
+from potential.terms import tensor_basis
+from potential.training import fitting
 from potential.training.estimate import estimate
+from potential.training.target_problem import TargetProblem
+from potential.training.tensor_groups import most_sizes
 
 ZUNDEL = Path(__file__).parents[2] / "shared/data/water_tensors/zundel.xyz"
 ALL = (DIPOLE, ALPHA, SHIELDING, BETA)
@@ -275,13 +281,60 @@ def test_a_table_of_sparse_points_needs_separate_centres(train):
     [
         ({"n_features": 100_000}, "found n_features = 100000, expected at most"),
         ({"n_sparse": {"H": 5}}, "found n_sparse for H, expected O as well"),
+        (ALPHA | {"mean": {"H": 1.0}}, "target alpha: found mean for H, expected O as well"),
+        ({"weights": {"C": 2.0}}, "target dipole: found C in weights, expected species of the"),
+        (ALPHA | {"scale": {"O": 0.1}}, "target alpha: found scale for O, expected H as well"),
     ],
 )
-def test_a_dry_run_refuses_what_the_fit_would(train, tmp_path, own, message):
-    ase.io.write(tmp_path / "train.xyz", train[:6])
+def test_a_dry_run_and_the_beginning_of_a_fit_refuse(train, tmp_path, monkeypatch, own, message):
+    """What cannot be fitted is said before the regression of the potential."""
+    frames = [a.copy() for a in train[:6]]
+    for k, atoms in enumerate(frames):
+        atoms.calc = SinglePointCalculator(atoms, energy=float(k % 4))
+    ase.io.write(tmp_path / "train.xyz", frames)
     data = {"train": [str(tmp_path / "train.xyz")]}
+    settings = tensor_settings(DIPOLE | own, data=data)
     with pytest.raises(SoapGprError, match=message):
-        estimate(tensor_settings(DIPOLE | own, data=data))
+        estimate(settings)
+    monkeypatch.setattr(fitting, "accumulate", None)
+    with pytest.raises(SoapGprError, match=message):
+        fit(settings, progress=False)
+
+
+def test_a_dry_run_says_the_weights_and_the_memory_of_tensors(train, tmp_path, result):
+    ase.io.write(tmp_path / "train.xyz", train)
+    data = {"train": [str(tmp_path / "train.xyz")]}
+    text = estimate(tensor_settings(*ALL, data=data))
+    weights = sum(own["weights"] for own in result.provenance["targets"])
+    assert f"of their own, apart by λ; at most {weights} weights" in text
+    assert "of memory for all of these on each rank" in text
+    assert "Time " not in text, "there is no potential"
+
+
+@pytest.mark.parametrize("own", ALL, ids=lambda own: own["name"])
+def test_sizes_are_known_before_sparse_environments_are(result, train, own):
+    model, settings, h = (
+        result.model,
+        as_settings(tensor_settings(*ALL), data_required=False),
+        ALL.index(own),
+    )
+    problem = TargetProblem(model, settings)
+    groups = [problem.groups[g] for g in problem.groups_of(h)]
+    structures = result.train
+    largest = max(map(len, structures))
+    expected = [(group.n_weights, group.most_rows(largest)) for group in groups]
+    assert most_sizes(model, settings.targets[h], settings, structures) == expected
+
+
+def test_too_few_environments_to_choose_products_on_are_said(train, monkeypatch):
+    monkeypatch.setattr(tensor_basis, "SAMPLE_BYTES", 1)
+    settings = tensor_settings(DIPOLE | {"n_sparse": 5, "n_features": 20})
+    found = fit(settings, train=train[:6], progress=False)
+    kept = len(found.model.arrays["basis0.features.0"])
+    assert kept < 20
+    (said,) = [own for own in found.warnings if "n_features" in own]
+    assert f"targets dipole: only {kept} products of λ = 1, n_features = 20 were asked" in said
+    assert "too many to choose by more than 2 environments" in said
 
 
 def test_parts_are_those_of_the_contract():

@@ -76,6 +76,7 @@ def draw_parity(
             label=group,
         )
     axes.set(xlim=limits, ylim=limits, aspect="equal")
+    axes.locator_params(nbins=6)  # numbers of three digits have room beside each other
     axes.set_xlabel(f"reference {name} ({unit})", color=INK)
     axes.set_ylabel(f"predicted {name} ({unit})", color=INK)
     _legend(axes, "upper left")

@@ -14,12 +14,15 @@ from potential.spectra.series import Series
 
 _STEP_NAMES = ("Step", "step", "TimeStep", "Timestep")
 _FS = {"metal": 1e3, "real": 1.0, "electron": 1.0}  # of a unit of time of LAMMPS
-_SETTING = r"^\s*{}\s*:\s*(\S+)\s*$"
+# what the standard output says of each run, and the commands that the log repeats
+_UNITS = re.compile(r"^(?:\s*Unit style\s*:|units\s)\s*([a-z]+)\b", re.M)
+_TIME_STEP = re.compile(r"^(?:\s*Time step\s*:|timestep\s)\s*([\d.][-+.\deE]*)\s*(?:#.*)?$", re.M)
 
 
 def is_log(text: str) -> bool:
-    """Whether a text is a log or the standard output of LAMMPS."""
-    return re.search(r"^LAMMPS \(", text, re.M) is not None
+    """Whether a text is a log, also one that the command ``log`` began, or the standard output of
+    LAMMPS."""
+    return re.search(r"^(LAMMPS \(|Per MPI rank memory allocation )", text, re.M) is not None
 
 
 def read_log(path: str, text: str, columns: Sequence[str], n_components: int | None) -> Series:
@@ -53,16 +56,15 @@ def read_log(path: str, text: str, columns: Sequence[str], n_components: int | N
 
 
 def _step_of_log(path: str, text: str) -> float | None:
-    """fs, of what every run says of itself."""
-    units = set(re.findall(_SETTING.format("Unit style"), text, re.M))
-    found = set(re.findall(_SETTING.format("Time step"), text, re.M))
+    """fs, of what every run says of itself, or the commands before it."""
+    units = set(_UNITS.findall(text))
+    found = {float(word) for word in _TIME_STEP.findall(text) if _is_number(word)}
     if len(units) != 1 or not units <= set(_FS) or not found:
         return None
     if len(found) > 1:
-        raise SoapGprError(
-            f"{path}: found runs with time steps of {', '.join(sorted(found))}, expected one"
-        )
-    return float(found.pop()) * _FS[units.pop()]
+        words = ", ".join(f"{step:g}" for step in sorted(found))
+        raise SoapGprError(f"{path}: found runs with time steps of {words}, expected one")
+    return found.pop() * _FS[units.pop()]
 
 
 def read_columns(path: str, text: str, columns: Sequence[str], n_components: int | None) -> Series:

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
@@ -17,7 +18,10 @@ from potential.spectra.series import Series, checked
 from potential.structures.file_check import check_file
 
 _EXTRAS = re.compile(r"^\s*#\s*EXTRAS\w*\((.*?)\)#\s*Step:\s*(-?\d+).*$", re.M)
-_STEPS = ("Step", "step", "Timestep")  # as i-PI, ASE's users and LAMMPS name them in XYZ files
+# as i-PI, ASE's users, LAMMPS in XYZ files, and ASE's reader of its dumps name them
+_STEPS = ("Step", "step", "Timestep", "timestep")
+# what ASE writes of i-PI's comments, with format="ase" and of its own XYZ files
+_IPI_STEP = re.compile(r"\bStep:(?:=T)?\s+(\d+)\b")
 
 
 def read_series(
@@ -114,7 +118,7 @@ def _read_frames(path: str, text: str, key: str | None) -> Series:
             )
         # ASE writes and reads 3 x 3 numbers by columns
         rows.append([str(word) for word in np.ravel(info[key])])
-        steps += [info[name] for name in _STEPS if name in info][:1]
+        steps += _step_of(line, info)
     if steps and not (len(steps) == len(rows) and np.array(steps).dtype.kind == "i"):
         raise SoapGprError(
             f"{path}: found {len(steps)} steps of {len(rows)} frames, expected an integer for all "
@@ -122,6 +126,15 @@ def _read_frames(path: str, text: str, key: str | None) -> Series:
         )
     values = _numbers(path, rows, [f"frame {k}" for k in range(len(rows))])
     return Series(values, np.array(steps, dtype=np.int64) if steps else None, None, path)
+
+
+def _step_of(line: str, info: Mapping[str, Any]) -> list[Any]:
+    """One step, or none, of a frame with this comment and what it says. A ``timestep`` that is no
+    integer is the length of one."""
+    named = [info[name] for name in _STEPS if name in info]
+    if isinstance(info.get("timestep"), float):
+        named.pop()
+    return (named or [int(step) for step in _IPI_STEP.findall(line)])[:1]
 
 
 def _comments(path: str, text: str) -> Iterator[str]:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,14 +102,17 @@ def _unit_factor(kind: str, unit: str | None) -> float:
 
 
 def _bead_note(inputs: Inputs) -> list[str]:
-    """Where files that differ in a number alone, as those of beads, count as trajectories."""
-    names = [_BEAD.match(os.path.basename(path)) for path in inputs.files]
-    alike = {name[1] for name in names if name}
-    if inputs.beads > 1 or len(inputs.files) < 2 or len(alike) != 1 or None in names:
+    """Where files of one folder differ in a number alone, as those of beads, and yet count as
+    trajectories. Runs in folders of their own that have one such file each are trajectories."""
+    names = [_BEAD.match(path) for path in inputs.files]
+    beads = Counter(name[1] for name in names if name)
+    n_beads = max(beads.values(), default=1)
+    if inputs.beads > 1 or n_beads == 1 or set(beads.values()) != {n_beads} or None in names:
         return []
     return [
         f"{inputs.files[0]} and the others are taken for independent trajectories: for beads of "
-        f"one path integral give --beads {len(inputs.files)}"
+        + ("one path integral" if len(beads) == 1 else f"{len(beads)} path integrals")
+        + f" give --beads {n_beads}"
     ]
 
 

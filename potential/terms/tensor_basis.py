@@ -49,9 +49,9 @@ def add_tensor_bases(
         if species is not None:
             arrays[f"basis{b}.species"] = species
         for p, part in enumerate(parts):
-            arrays[f"basis{b}.features.{p}"] = _kept(
-                model, basis, part, densities, species, own, progress
-            )
+            kept, few = _kept(model, basis, part, densities, species, own, progress)
+            arrays[f"basis{b}.features.{p}"] = kept
+            said += few
         entries.append(
             {
                 "term": basis.term,
@@ -110,12 +110,7 @@ def _sparse_densities(
     labelled = [s for s in structures if any(t.name in s.targets for t in targets)]
     separate = "centers" not in model.terms[basis.term]
     width = sum((2 * k + 1) * n for k, n in enumerate(model.terms[basis.term]["n_channels"]))
-    wanted = {a: _n_sparse(basis, targets, symbol(z)) for a, z in enumerate(model.species)}
-    if not any(wanted.values()):
-        names = ", ".join(t.name for t in targets)
-        raise SoapGprError(f"target {names}: found n_sparse = 0 for all species, expected some")
-    counts = np.sum([_counts(model, s) for s in labelled], axis=0, initial=0)
-    counts = np.where([wanted[a] > 0 for a in range(len(model.species))], counts, 0)
+    wanted, counts = _wanted(model, basis, targets, labelled)
     room = CANDIDATE_BYTES / (8.0 * (width + model.core.n_features(basis.term)))
     share = np.minimum(1.0, room / max(counts.sum(), 1)) * (counts > 0)
     own_term = settings.terms[basis.term]
@@ -162,6 +157,37 @@ def _sparse_densities(
     return densities, warnings
 
 
+def most_environments(
+    model: Model,
+    settings: FitSettings,
+    basis: TensorBasisSettings,
+    structures: Sequence[Structure],
+) -> list[int]:
+    """Sparse environments of each set of a basis if all that are asked for are found."""
+    own = [t for t in settings.targets if _stands_on(t, basis, settings)]
+    labelled = [s for s in structures if any(t.name in s.targets for t in own)]
+    wanted, counts = _wanted(model, basis, own, labelled)
+    if "centers" in model.terms[basis.term]:
+        return [int(min(max(wanted.values()), counts.sum()))]
+    return [int(min(wanted[a], n)) for a, n in enumerate(counts)]
+
+
+def _wanted(
+    model: Model,
+    basis: TensorBasisSettings,
+    targets: Sequence[TargetSettings],
+    labelled: Sequence[Structure],
+) -> tuple[dict[int, int], np.ndarray]:
+    """Sparse environments asked for by species, and environments (n_species,) of those that are.
+    Raises SoapGprError where none are."""
+    wanted = {a: _n_sparse(basis, targets, symbol(z)) for a, z in enumerate(model.species)}
+    if not any(wanted.values()):
+        names = ", ".join(t.name for t in targets)
+        raise SoapGprError(f"target {names}: found n_sparse = 0 for all species, expected some")
+    counts = np.sum([_counts(model, s) for s in labelled], axis=0, initial=0)
+    return wanted, np.where([wanted[a] > 0 for a in range(len(model.species))], counts, 0)
+
+
 def _counts(model: Model, structure: Structure) -> np.ndarray:
     return np.bincount(model.species_indices(structure.numbers), minlength=len(model.species))
 
@@ -193,18 +219,20 @@ def _kept(
     species: np.ndarray | None,
     targets: Sequence[TargetSettings],
     progress: Progress,
-) -> np.ndarray:
-    """Products (F, 4) of a part: all, or those that CUR takes from ψ̂ of sparse environments."""
+) -> tuple[np.ndarray, list[str]]:
+    """Products (F, 4) of a part: all, or those that CUR takes from ψ̂ of sparse environments, and a
+    warning where a part of these, for want of room, tells fewer apart than are asked for."""
     every = products(model.terms[basis.term]["n_channels"], part)
     n = min(basis.n_features or N_FEATURES, len(every))
     if n == len(every):
-        return every
-    rows = []
+        return every, []
+    rows, n_taken = [], 0
     for a, c in densities.items():
         room = SAMPLE_BYTES / (8 * len(every) * part.size * len(densities))
         own = slice(None, None, max(1, int(np.ceil(len(c) / max(room, 1)))))
         of = np.full(len(c), a) if species is None else species
         of = np.ascontiguousarray(of[own], dtype=np.int32)
+        n_taken += len(of)
         psi = _core.equivariants_of_densities(
             model.core, basis.term, of, np.ascontiguousarray(c[own]), *part, every
         )
@@ -213,4 +241,12 @@ def _kept(
     if not X.any():
         names = ", ".join(t.name for t in targets)
         raise SoapGprError(f"target {names}: found no environment with {part}, expected some")
-    return every[choose_columns(X, n=n, progress=progress).chosen]
+    chosen = choose_columns(X, n=n, progress=progress).chosen
+    if len(chosen) == n or n_taken == sum(map(len, densities.values())):
+        return every[chosen], []
+    names = ", ".join(t.name for t in targets)
+    return every[chosen], [
+        f"targets {names}: only {len(chosen)} products of {part}, n_features = {n} were asked for: "
+        f"there are {len(every)}, which is too many to choose by more than {n_taken} environments; "
+        "alchemy or contraction of the term makes fewer"
+    ]

@@ -14,9 +14,11 @@ from threadpoolctl import threadpool_limits
 from potential.runtime.memory import available_bytes
 from potential.runtime.parallel import thread_count
 from potential.runtime.ranks import world
-from potential.settings import FitSettings
+from potential.settings import FitSettings, TargetSettings
 from potential.settings.file import as_settings
 from potential.settings.target_tensors import SCALAR
+from potential.settings.targets import terms_used
+from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
@@ -26,10 +28,12 @@ from potential.training.choice import choose, require_weights
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
-from potential.training.memory import kept_bytes, n_blocks, regression_bytes
-from potential.training.noise import row_sigmas
+from potential.training.memory import kept_bytes, n_blocks, regression_bytes, target_bytes
+from potential.training.noise import has_potential, row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 from potential.training.rows import row_cost, weighted_rows
+from potential.training.target_problem import require_priors
+from potential.training.tensor_groups import most_sizes
 
 # Structures whose rows are made for the trial.
 _TRIAL_STRUCTURES = 3
@@ -52,6 +56,7 @@ def estimate(
         trial = _trial_model(settings, train)
         require_weights(trial)
         require_products(trial, settings)
+        require_priors(trial, data.ordered, settings)
         weights, new = most_weights(settings, train, trial), train
         if factor is not None:
             with ranks.together():
@@ -59,52 +64,96 @@ def estimate(
                 new = store.new(train)
             if store.choice:
                 weights = [term.n_weights for term in store.choice.model.own_terms]
-        n_weights = sum(weights)
-        rows, new_rows = (sum(n_labels(settings, s) for s in own) for own in (train, new))
-        row_seconds = _row_seconds(trial, new, settings) * n_weights / trial.n_weights
-        qr_seconds = new_rows * 2.0 * n_weights**2 / _qr_flops(min(n_weights, 1000))
-    threads = thread_count()
-    # One thread of a rank rotates rows into the triangle while the others make them.
-    seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
-    largest = max(len(structure) for structure in train)
-    memory = regression_bytes(n_weights, largest) + kept_bytes(settings, n_weights)
-    for term, wanted in zip(trial.own_terms, weights, strict=True):
-        memory += round(term.training_bytes * wanted / max(1, term.n_weights))
-    if factor is not None:
-        memory += factor_bytes(train, n_weights, len(trial.species), n_blocks=n_blocks(settings))
-    free = available_bytes()
-    lines = [
-        f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
-        + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
-        *plan(settings, train, apart),
-        *_target_lines(settings),
-        *_uncertainty_lines(settings, train),
-        f"Weights        at most {n_weights}",
-        f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number of "
-        f"labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
-        f"{_size(8 * 2 * BUFFER_ROWS * n_weights)} buffer"
-        + (f"; {_size(free)} are free" if free else ""),
-        f"Time           about {_duration(seconds)} for the regression with {ranks.size} rank(s) "
-        f"of {threads} thread(s), after the choice of sparse points",
-    ]
+        rows = sum(n_labels(settings, s) for s in train)
+        potential = has_potential(settings, data.ordered)
+        lines = [
+            f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
+            + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
+            *plan(settings, train, apart),
+            *_target_lines(settings, train, trial, weights, potential),
+            *_uncertainty_lines(settings, train),
+        ]
+        if potential:
+            more = 0
+            if factor is not None:
+                sizes = sum(weights), len(trial.species)
+                more = factor_bytes(train, *sizes, n_blocks=n_blocks(settings))
+            lines += _regression_lines(settings, trial, train, new, weights, more)
     return "\n".join(lines + [f"warning: {warning}" for warning in warnings])
 
 
-def _target_lines(settings: FitSettings) -> list[str]:
-    scalars = [own for own in settings.targets if own.kind == SCALAR]
-    sums = ", ".join(own.name for own in scalars if own.kernel is None)
-    tensors = ", ".join(own.name for own in settings.targets if own.kind != SCALAR)
-    kernels = ", ".join(own.name for own in settings.targets if own.kernel is not None)
-    more, lines = "; their time and memory come on top of what is below", []
-    if sums:
+def _regression_lines(
+    settings: FitSettings,
+    trial: TrainingModel,
+    train: Sequence[Structure],
+    new: Sequence[Structure],
+    weights: Sequence[int],
+    more: int,
+) -> list[str]:
+    """What the potential takes; new: structures that rows are made of; weights: of each term; more:
+    bytes that are kept beside."""
+    n_weights, threads, ranks = sum(weights), thread_count(), world()
+    row_seconds = _row_seconds(trial, new, settings) * n_weights / trial.n_weights
+    n_new = sum(n_labels(settings, s) for s in new)
+    qr_seconds = n_new * 2.0 * n_weights**2 / _qr_flops(min(n_weights, 1000))
+    # One thread of a rank rotates rows into the triangle while the others make them.
+    seconds = max((row_seconds + qr_seconds) / threads, qr_seconds) / ranks.size
+    largest = max(len(structure) for structure in train)
+    memory = regression_bytes(n_weights, largest) + kept_bytes(settings, n_weights) + more
+    for term, wanted in zip(trial.own_terms, weights, strict=True):
+        memory += round(term.training_bytes * wanted / max(1, term.n_weights))
+    free = available_bytes()
+    return [
+        f"Weights        at most {n_weights}",
+        f"Memory         {_size(memory)} on each of {ranks.size} rank(s), whatever the number "
+        f"of labels, of which {_size(8 * 3 * n_weights**2)} matrices and "
+        f"{_size(8 * 2 * BUFFER_ROWS * n_weights)} buffer"
+        + (f"; {_size(free)} are free" if free else ""),
+        f"Time           about {_duration(seconds)} for the regression with {ranks.size} "
+        f"rank(s) of {threads} thread(s), after the choice of sparse points",
+    ]
+
+
+def _target_lines(
+    settings: FitSettings,
+    train: Sequence[Structure],
+    trial: TrainingModel,
+    weights: Sequence[int],
+    potential: bool,
+) -> list[str]:
+    """What the targets take; weights: of each term."""
+    own = [target for target in settings.targets if target.kernel is None]
+    scalars = [target for target in own if target.kind == SCALAR]
+    tensors = [target for target in own if target.kind != SCALAR]
+    rows, lines, sizes = n_rows(max(map(len, train))), list[str](), list[tuple[int, int]]()
+    if scalars:
+        used = [terms_used(target, settings.terms) for target in scalars]
+        found = [(sum(weights[t] for t in terms), rows) for terms in used]
         text = "regressions on the same sparse points, apart by species where centers are"
-        lines.append(f"Targets        {sums}: {text}{more}")
+        lines.append(_targets_line(scalars, text, found))
+        sizes += found
     if tensors:
+        found = [own for t in tensors for own in most_sizes(trial, t, settings, train)]
         text = "regressions on sparse environments of their own, apart by λ"
-        lines.append(f"Targets        {tensors}: {text}{more}")
-    if kernels:
+        lines.append(_targets_line(tensors, text, found))
+        sizes += found
+    if sizes:
+        needed = _size(target_bytes(sizes, n_blocks(settings)))
+        more = ", and their time, come on top of what is below" if potential else " on each rank"
+        lines.append(f"               {needed} of memory for all of these{more}")
+    if kernels := ", ".join(
+        target.name for target in settings.targets if target.kernel is not None
+    ):
+        more = "; their time and memory come on top"
         lines.append(f"Targets        {kernels}: kernels with sparse structures{more}")
     return lines
+
+
+def _targets_line(
+    targets: Sequence[TargetSettings], text: str, sizes: Sequence[tuple[int, int]]
+) -> str:
+    names = ", ".join(target.name for target in targets)
+    return f"Targets        {names}: {text}; at most {sum(n for n, _ in sizes)} weights"
 
 
 def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> list[str]:

@@ -18,7 +18,7 @@ from potential.training.choice import require_weights
 from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
 from potential.training.residuals import MOST_KEPT
-from potential.training.target_problem import TargetProblem
+from potential.training.target_problem import TargetProblem, require_priors
 
 
 def regression_bytes(n_weights: int, n_atoms: int) -> int:
@@ -27,9 +27,21 @@ def regression_bytes(n_weights: int, n_atoms: int) -> int:
     Each thread holds the rows of a structure of n_atoms atoms, their copy over sigma and those of
     the structure before. Nothing here grows with the number of labels.
     """
+    return solution_bytes(n_weights, n_rows(n_atoms))
+
+
+def solution_bytes(n_weights: int, n_rows: int) -> int:
+    """That of a regression in which a structure has so many rows at most."""
     matrices = 3 * n_weights**2 + 2 * BUFFER_ROWS * n_weights
-    rows = 3 * (thread_count() + 1) * n_rows(n_atoms) * n_weights
-    return 8 * (matrices + rows)
+    return 8 * (matrices + 3 * (thread_count() + 1) * n_rows * n_weights)
+
+
+def target_bytes(sizes: Sequence[tuple[int, int]], n_blocks: int = 1) -> int:
+    """Peak memory of the regressions of [[targets]] on one rank, of each its weights and the rows
+    of a structure: the triangles of all of them, of each of the blocks, and the largest solution.
+    """
+    triangles = 8 * n_blocks * sum(n**2 + BUFFER_ROWS * n for n, _ in sizes)
+    return triangles + max((solution_bytes(*own) for own in sizes), default=0)
 
 
 def keeps_factor(settings: FitSettings) -> bool:
@@ -64,12 +76,14 @@ def require_possible(
     *,
     factor: bool = False,
 ) -> None:
-    """Raise SoapGprError when there is nothing to fit, or not the memory for it.
+    """Raise SoapGprError when there is nothing to fit, labels of [[targets]] that cannot be, or not
+    the memory for it.
 
     factor: whether triangles are kept for each label and config_type.
     """
     require_weights(model)
     with ranks.together():
+        require_priors(model, train, settings)
         n_atoms = max(len(structure) for structure in train)
         more = kept_bytes(settings, model.n_weights)
         more += sum(term.training_bytes for term in model.own_terms)
@@ -83,7 +97,12 @@ def require_possible(
 def require_memory(n_weights: int, n_atoms: int, more: int = 0, n_ranks: int = 1) -> None:
     """Raise SoapGprError when the regression, and as many bytes more, cannot fit into the memory
     that is free now. n_ranks: of the fit, of which those on this machine share its memory."""
-    needed, available = regression_bytes(n_weights, n_atoms) + more, available_bytes()
+    require_free(n_weights, regression_bytes(n_weights, n_atoms) + more, n_ranks)
+
+
+def require_free(n_weights: int, needed: int, n_ranks: int = 1) -> None:
+    """The same of as many bytes on each rank."""
+    available = available_bytes()
     sharing = min(n_ranks, local_ranks())
     if available is not None and needed * sharing > available:
         each = f" on each of {sharing} ranks of this machine" if sharing > 1 else ""

@@ -13,6 +13,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.model.targets import Weights, atom_weights
 from potential.settings import TargetSettings
+from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure, symbol
 from potential.terms import TrainingModel
 from potential.terms.term import SparseTerm
@@ -59,6 +60,10 @@ class Group:
     @property
     def name(self) -> str:
         return self.target.name
+
+    def most_rows(self, n_atoms: int) -> int:
+        """Rows as long as the weights that a structure of so many atoms takes the room of."""
+        return n_rows(n_atoms)
 
     def scale(self, prior: Prior) -> np.ndarray:
         """s (n_weights,) of eq. (23c)."""

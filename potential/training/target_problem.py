@@ -205,6 +205,17 @@ class TargetProblem:
         return arrays
 
 
+def require_priors(
+    model: TrainingModel, structures: Sequence[Structure], settings: FitSettings
+) -> None:
+    """Raise SoapGprError where labels of [[targets]], or what is given of them by species, cannot
+    be fitted: before anything long."""
+    TargetProblem(model, settings).priors(structures)
+    for own in settings.targets:
+        if own.kernel is not None:
+            prior_of(own, structures, model.species)
+
+
 def solved_weights(
     group: Group, triangle: np.ndarray, prior: Prior, K_MM: np.ndarray, jitter: float
 ) -> np.ndarray:

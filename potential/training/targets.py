@@ -23,9 +23,9 @@ from potential.training.blocks import Blocks
 from potential.training.checkpoint import Checkpoint
 from potential.training.choice import Choice
 from potential.training.factor_store import FactorStore
-from potential.training.memory import require_memory
+from potential.training.memory import require_free, target_bytes
 from potential.training.part_fits import PartFits
-from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle
+from potential.training.regression import StreamingQR, Triangle
 from potential.training.structure_targets import fit_kernel_target
 from potential.training.target_groups import Group
 from potential.training.target_priors import Prior, asked_species
@@ -202,8 +202,10 @@ def require_target_memory(
     sizes = [own.n_weights for own in groups]
     if not sum(sizes):
         raise SoapGprError("[[targets]]: found no sparse points in the terms, expected some")
-    triangles = 8 * n_blocks * sum(n**2 + BUFFER_ROWS * n for n in sizes)
-    require_memory(max(sizes), max(map(len, structures)), triangles + more, n_ranks)
+    largest = max(map(len, structures))
+    rows = [own.most_rows(largest) for own in groups]
+    needed = target_bytes(list(zip(sizes, rows, strict=True)), n_blocks)
+    require_free(max(sizes), needed + more, n_ranks)
 
 
 def _record(

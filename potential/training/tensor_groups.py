@@ -11,12 +11,13 @@ import numpy as np
 
 from potential.errors import SoapGprError
 from potential.model.targets import atom_weights
-from potential.settings import TargetSettings
+from potential.settings import FitSettings, TargetSettings
+from potential.settings.targets import tensor_basis
 from potential.species import symbol
 from potential.structures.structure import Structure
 from potential.tensors.spherical import Part, parts_of, places, to_spherical
 from potential.terms import TrainingModel
-from potential.terms.tensor_basis import SCALAR_PART
+from potential.terms.tensor_basis import SCALAR_PART, most_environments
 from potential.training.target_groups import Group, Rows
 from potential.training.target_priors import Prior, asked_species, prior_of, weights_of
 from potential.training.tensor_kernels import AtomSide, BasisKernels
@@ -48,6 +49,9 @@ class TensorGroup(Group):
 
     def by_weight(self, ratios: Mapping[int, float]) -> np.ndarray:
         return np.ones(self.n_weights)
+
+    def most_rows(self, n_atoms: int) -> int:
+        return most_rows(self.target, self.part, n_atoms)
 
     @property
     def own_sets(self) -> list[int]:
@@ -125,6 +129,32 @@ class TensorGroup(Group):
     def _own(self, prior: Prior) -> Prior:
         """That of the part."""
         return prior.parts[self.part] if isinstance(prior, TensorPrior) else prior
+
+
+def most_rows(target: TargetSettings, part: Part, n_atoms: int) -> int:
+    """Of atoms one for each component. Those of structures are sums over atoms of scalar kernels,
+    which have a column for each sparse environment and not for each of its weights."""
+    return n_atoms * part.size if target.per_atom else -(-n_atoms // part.size)
+
+
+def most_sizes(
+    model: TrainingModel,
+    target: TargetSettings,
+    settings: FitSettings,
+    structures: Sequence[Structure],
+) -> list[tuple[int, int]]:
+    """Weights of each of the ``tensor_groups`` of a fit to these structures if all sparse
+    environments asked for are found, and their ``most_rows``. model: of any sparse points."""
+    basis = tensor_basis(target, settings.terms)
+    points = most_environments(model, settings, basis, structures)
+    asked = asked_species(target, model.species)
+    shared, largest = "centers" in model.terms[basis.term], max(map(len, structures))
+    sets = [[0]] if shared else [[a] for a in asked] if target.per_atom else [asked]
+    return [
+        (part.size * sum(points[a] for a in own), most_rows(target, part, largest))
+        for part in parts_of(target.n_indices, target.symmetric)
+        for own in sets
+    ]
 
 
 def tensor_groups(model: TrainingModel, target: TargetSettings, kernels: BasisKernels):

@@ -22,7 +22,8 @@ from potential.settings.file import parse_settings, read_toml
 
 METHODS = ("tpe", "grid")
 OBJECTIVES = ("combined", "energy", "force", "virial", "targets")
-_OF_TARGETS = ("noise", "scale", "mean", "terms")  # keys that leave labels as they are
+# keys that leave labels as they are; the last ones are of vectors and tensors
+_OF_TARGETS = ("noise", "scale", "mean", "terms", "n_sparse", "zeta", "n_features")
 _WITHOUT_ROWS = _OF_TARGETS[:3]
 NOISE = ("fixed", "marginal_likelihood")
 DELTA = (*NOISE, "cross_validation")

@@ -3,13 +3,15 @@
 them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from ipi_runs import Run, client_threads, find_program, read_binary
+from ipi_runs import Run, assert_close, client_threads, find_program, read_binary
 from models import random_model, random_structure
 from tensor_models import with_tensors
 
+import ipi_driver
 from ipi_driver.evaluation import Evaluator
 from ipi_driver.units import BOHR_PER_ANGSTROM
 from potential.errors import SoapGprError
@@ -102,28 +104,73 @@ def test_derivatives_of_anything_else_are_refused(model, atoms):
         Evaluator(model, atoms, derivatives=["charge"])
 
 
+def test_derivatives_have_the_threads_of_the_client(model, atoms, monkeypatch):
+    asked = []
+
+    def gradients(self, *structure, n_threads=1):
+        asked.append(n_threads)
+        return found
+
+    found = model.gradients("dipole", atoms)
+    monkeypatch.setattr(type(model), "gradients", gradients)
+    extras_of(Evaluator(model, atoms, derivatives=["dipole"], n_threads=2), atoms)
+    assert asked == [2]
+
+
+PES = Path(ipi_driver.__file__).with_name("pes.py")
+DERIVATIVES = ("dipole", "polarizability")
+EXTRAS = (*DERIVATIVES, "other", "BEC", *(f"{name}_derivative" for name in DERIVATIVES))
+DIRECT = (
+    f'<ffdirect name="model"><pes>custom</pes><pes_path>{PES}</pes_path>'
+    "<batch_size>2</batch_size><parameters>{model: model.sgpr, template: template.xyz, "
+    f"derivatives: {' '.join(DERIVATIVES)}}}</parameters></ffdirect>"
+)
+
+
+def extras_of_python(model, atoms):
+    """Each of EXTRAS as the row that i-PI writes."""
+    values = model.evaluate(atoms).properties
+    born, raman = (model.gradients(name, atoms).positions for name in DERIVATIVES)
+    rows = {
+        "dipole": BOHR_PER_ANGSTROM * values["dipole"],
+        "polarizability": BOHR_PER_ANGSTROM**3 * values["polarizability"],
+        "other": values["other"],
+        "BEC": born,
+        "dipole_derivative": born.transpose(0, 2, 1),
+        "polarizability_derivative": BOHR_PER_ANGSTROM**2
+        * raman.reshape(len(atoms), 3, 9).transpose(0, 2, 1),
+    }
+    return {name: row.ravel() for name, row in rows.items()}
+
+
 @pytest.mark.skipif(find_program("i-pi") is None, reason="i-PI is not installed")
-def test_ipi_writes_the_values_of_python(tmp_path, model, water):
+@pytest.mark.parametrize("way", ["one by one", "batches", "in its process"])
+def test_ipi_writes_the_values_of_python(tmp_path, model, water, way):
     extras = "".join(
         f'<trajectory stride="1" filename="{name}" extra_type="{name}">extras</trajectory>'
-        for name in ("dipole", "polarizability", "BEC")
+        for name in EXTRAS
     )
-    with Run(tmp_path, water, beads=2, outputs=extras) as run:
-        with client_threads(run, [Evaluator(model, water, derivatives=["dipole"])]):
+    options = "<batch_size>2</batch_size>" if way == "batches" else ""
+    direct = DIRECT if way == "in its process" else None
+    model.save(tmp_path / "model.sgpr")
+    water.write(tmp_path / "template.xyz")
+    with Run(tmp_path, water, 4, outputs=extras, options=options, forcefield=direct) as run:
+        evaluators = [Evaluator(model, water, derivatives=DERIVATIVES)] * (direct is None)
+        with client_threads(run, evaluators):
             run.wait()
         run.assert_agrees(model)
-    for bead in range(2):
+    for bead in range(4):
         positions = read_binary(tmp_path / f"out.pos_{bead}.bin", run.steps + 1)
-        for name, rank in (("dipole", 1), ("polarizability", 2)):
+        found = {}
+        for name in EXTRAS:
             text = (tmp_path / f"out.{name}_{bead}").read_text()
             rows = [line.split() for line in text.splitlines() if "#" not in line]
-            found = np.array(rows, dtype=float).reshape(run.steps + 1, -1)
-            factor = BOHR_PER_ANGSTROM if rank == 1 else BOHR_PER_ANGSTROM**3
-            for own, x in zip(found, positions, strict=True):
-                atoms = water.copy()
-                atoms.positions = x.reshape(-1, 3)
-                expected = factor * model.evaluate(atoms).properties[name].ravel()
-                np.testing.assert_allclose(own, expected, rtol=1e-6, atol=1e-8)
+            found[name] = np.array(rows, dtype=float).reshape(run.steps + 1, -1)
+        for step, x in enumerate(positions):
+            atoms = water.copy()
+            atoms.positions = x.reshape(-1, 3)
+            for name, expected in extras_of_python(model, atoms).items():
+                assert_close(found[name][step], expected, 1e-9)
 
 
 DRIVEN = """<motion mode="driven_dynamics">

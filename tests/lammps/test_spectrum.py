@@ -35,14 +35,15 @@ def folder(tmp_path_factory):
     model = with_tensors(random_model(), [Target("mu", "e*Å", False, basis=0, rank=1)], zeta=2)
     model.save(folder / "model.sgpr")
     write_data(folder / "atoms.data", atoms, {8: 1, 1: 2})
-    run = run_lammps(folder, setup(atoms, {8: 1, 1: 2}) + SERIES)
+    run = run_lammps(folder, "log log.lammps\n" + setup(atoms, {8: 1, 1: 2}) + SERIES)
     assert run.returncode == 0, run.stdout
-    (folder / "log.lammps").write_text(run.stdout)
+    (folder / "output.txt").write_text(run.stdout)
     return folder
 
 
-def test_log_and_averages_are_the_same_series(folder):
-    log = read_series(str(folder / "log.lammps"), 3, NAMES)
+@pytest.mark.parametrize("name", ["log.lammps", "output.txt"])
+def test_log_and_averages_are_the_same_series(folder, name):
+    log = read_series(str(folder / name), 3, NAMES)
     averages = read_series(str(folder / "mu.txt"), 3)
     assert log.steps.tolist() == averages.steps.tolist() == list(range(0, 41, 2))
     assert log.step_fs == 0.25 and averages.step_fs is None

@@ -155,30 +155,36 @@ void TensorWorkspace::add_gradients(const TensorLayout &layout, std::size_t set,
                                     const Environments &environments, const std::size_t *centers,
                                     int n, EnvironmentBlock &block, const Outputs &outputs) {
   int n_components = 0;
-  for (const auto &part : layout.parts) {
-    if (part.target->target != outputs.gradients_of) continue;
-    for (int mu = 0; mu <= 2 * part.own->lambda; ++mu, ++n_components) {
-      g_p_.assign(std::size_t(n) * block.n_features(), 0.0);
-      g_c_.assign(std::size_t(n) * n_coefficients_, 0.0);
-      for (int first = 0; !part.vectors[set].empty() && first < n; first += kPanelWidth) {
-        const int size = std::min(kPanelWidth, n - first);
-        const Panel panel{layout, set,  environments, centers + first,
-                          first,  size, padded(size), block};
-        load(panel);
-        find_adjoint(panel, part, mu);
-      }
-      block.representation_adjoint(g_p_.data(), n_components);
-      block.add_to_adjoint(g_c_.data(), n_components);
+  for (const auto &part : layout.parts)
+    if (part.target->target == outputs.gradients_of) n_components += 2 * part.own->lambda + 1;
+  if (!n_components) return;
+  const std::size_t of_p = std::size_t(n) * block.n_features(), of_c = n * n_coefficients_;
+  g_p_.assign(n_components * of_p, 0.0);
+  g_c_.assign(n_components * of_c, 0.0);
+  for (int first = 0; first < n; first += kPanelWidth) {
+    const int size = std::min(kPanelWidth, n - first);
+    const Panel panel{layout, set,  environments, centers + first,
+                      first,  size, padded(size), block};
+    load(panel);
+    int component = 0;
+    for (const auto &part : layout.parts) {
+      if (part.target->target != outputs.gradients_of) continue;
+      if (!part.vectors[set].empty()) find_values(panel, part);  // and u_
+      for (int mu = 0; mu <= 2 * part.own->lambda; ++mu, ++component)
+        if (!part.vectors[set].empty())
+          find_adjoint(panel, part, mu, &g_p_[component * of_p], &g_c_[component * of_c]);
     }
   }
-  if (n_components)
-    block.expansion_adjoint(n_components, outputs.tensor_gradients,
-                            environments.offset[environments.n_atoms]);
+  for (int component = 0; component < n_components; ++component) {
+    block.representation_adjoint(&g_p_[component * of_p], component);
+    block.add_to_adjoint(&g_c_[component * of_c], component);
+  }
+  block.expansion_adjoint(n_components, outputs.tensor_gradients,
+                          environments.offset[environments.n_atoms]);
 }
 
 void TensorWorkspace::find_adjoint(const Panel &panel, const TensorLayout::Part &part,
-                                   int component) {
-  find_values(panel, part);  // and u_
+                                   int component, double *g_p, double *g_c) {
   if (part.own->features >= 0) {
     const Equivariants &own = panel.layout.features[part.own->features];
     g_u_.resize(u_.size());
@@ -190,7 +196,7 @@ void TensorWorkspace::find_adjoint(const Panel &panel, const TensorLayout::Part 
       own.contract_adjoint(coefficients(i), &u_[i], panel.width, g,
                            reinterpret_cast<Lanes *>(g_lanes_.data()), &g_u_[i]);
       rows_of_lanes(std::min(kLanes, panel.size - i), n_coefficients_, g_lanes_.data(),
-                    &g_c_[(panel.first + i) * n_coefficients_]);
+                    &g_c[(panel.first + i) * n_coefficients_]);
     }
   }
   g_p_hat_.assign(p_hat_.size(), 0.0);
@@ -201,9 +207,9 @@ void TensorWorkspace::find_adjoint(const Panel &panel, const TensorLayout::Part 
   const bool recoupled = panel.block.dual() != panel.block.p_hat();
   unit_length_adjoint(panel.layout.soap.term.kernel.normalized, panel.features(), panel.size,
                       p_hat_.data(), g_p_hat_.data(),
-                      recoupled ? panel.block.dual() + row : nullptr, panel.norm(), &g_p_[row]);
+                      recoupled ? panel.block.dual() + row : nullptr, panel.norm(), &g_p[row]);
   if (part.own->features >= 0 && panel.layout.soap.term.kernel.normalized)
-    add_norm_gradient(panel, component);
+    add_norm_gradient(panel, component, g_p);
 }
 
 void TensorWorkspace::add_point_gradient(const Panel &panel, const TensorLayout::Part &part) {
@@ -247,12 +253,12 @@ void TensorWorkspace::add_matrix_gradient(const Panel &panel, const TensorLayout
                        g_p_hat_.data());
 }
 
-void TensorWorkspace::add_norm_gradient(const Panel &panel, int component) {
+void TensorWorkspace::add_norm_gradient(const Panel &panel, int component, double *g_p) const {
   const std::size_t n_features = panel.features();
   for (int i = 0; i < panel.size; ++i) {
     const double norm = panel.norm()[i], value = values_[component * panel.width + i];
     const double *dual = panel.block.dual() + (panel.first + i) * n_features;
-    double *g = &g_p_[(panel.first + i) * n_features];
+    double *g = &g_p[(panel.first + i) * n_features];
     for (std::size_t f = 0; norm > 0 && f < n_features; ++f) g[f] -= value / norm * dual[f];
   }
 }

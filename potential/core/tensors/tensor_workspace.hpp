@@ -45,12 +45,14 @@ class TensorWorkspace {
   void add_gradients(const TensorLayout &layout, std::size_t set, const Environments &environments,
                      const std::size_t *centers, int n, EnvironmentBlock &block,
                      const Outputs &outputs);
-  /// Of one component, into rows of ∂/∂p and ∂/∂c.
-  void find_adjoint(const Panel &panel, const TensorLayout::Part &part, int component);
+  /// Of one component of the part that values_ and u_ are of, into rows of ∂/∂p and ∂/∂c of all
+  /// centres.
+  void find_adjoint(const Panel &panel, const TensorLayout::Part &part, int component, double *g_p,
+                    double *g_c);
   // ∂/∂p̂ by what multiplies ψ̂, from ∂/∂u_α, into g_p_hat_, which is zero.
   void add_point_gradient(const Panel &panel, const TensorLayout::Part &part);
   void add_matrix_gradient(const Panel &panel, const TensorLayout::Part &part);
-  void add_norm_gradient(const Panel &panel, int component);
+  void add_norm_gradient(const Panel &panel, int component, double *g_p) const;
   const Lanes *coefficients(int lanes) const {
     return reinterpret_cast<const Lanes *>(&x_[std::size_t(lanes) * n_coefficients_]);
   }
@@ -61,7 +63,8 @@ class TensorWorkspace {
   AlignedVector dot_, kernels_;  ///< [points][width] p̂ · p̂_m and its power ζ − 1
   AlignedVector ones_, u_, values_;
   AlignedVector g_u_, slopes_, g_p_hat_, g_lanes_;
-  AlignedVector g_p_, g_c_;  ///< [centre][n_features] and [centre][n_coefficients]
+  /// Of each component after the other [centre][n_features] and [centre][n_coefficients].
+  AlignedVector g_p_, g_c_;
 };
 
 }  // namespace soap_gpr
