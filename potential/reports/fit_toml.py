@@ -12,6 +12,7 @@ from typing import Any
 
 from potential.errors import SoapGprError
 from potential.runtime.output import atomic_file
+from potential.schema import Settings
 from potential.settings import FitSettings
 from potential.settings.file import parse_settings, read_toml
 
@@ -41,7 +42,7 @@ def settings_text(
 
 def _meaning(settings: FitSettings) -> list[Any]:
     """What must be the same in another folder."""
-    tables = [
+    tables: list[Settings] = [
         replace(own, **{key: os.path.realpath(name) for key, name in own.files.items()})
         for own in (settings.baseline, *settings.terms)
     ]
@@ -87,8 +88,10 @@ def _moved(values: Mapping[str, Any], file: str, new: Path) -> dict[str, Any]:
             names = [data[key]] if isinstance(data[key], str) else data[key]
             data[key] = [named(name) for name in names]
     settings = parse_settings(values, file=file)
-    tables = [(moved.get("baseline", {}), settings.baseline)]
-    tables += zip(moved.get("terms", []), settings.terms, strict=False)
+    tables: list[tuple[dict[str, Any], Settings]] = [
+        (moved.get("baseline", {}), settings.baseline),
+        *zip(moved.get("terms", []), settings.terms, strict=False),
+    ]
     for table, own in tables:
         table |= {key: named(table[key]) for key in own.files}
     return moved

@@ -85,13 +85,15 @@ def draw_front(axes: Axes, tuning: Tuning, across: str, up: str) -> None:
     points = np.array([[in_unit(word, own.values[word]) for word in (across, up)] for own in done])
     number = {trial.number: k for k, trial in enumerate(done)}
     on_front = points[[number[trial.number] for trial in tuning.front]]
-    axes.scatter(*points.T, s=16, color=COLORS[0], alpha=0.6, linewidths=0, label="trial")
+    axes.scatter(
+        points[:, 0], points[:, 1], s=16, color=COLORS[0], alpha=0.6, linewidths=0, label="trial"
+    )
     if len(tuning.settings.objectives) == 2:
-        axes.step(*on_front.T, where="post", color=COLORS[1], linewidth=1.1)
-    axes.scatter(*on_front.T, s=30, color=COLORS[1], zorder=3, label="front")
+        axes.step(on_front[:, 0], on_front[:, 1], where="post", color=COLORS[1], linewidth=1.1)
+    axes.scatter(on_front[:, 0], on_front[:, 1], s=30, color=COLORS[1], zorder=3, label="front")
     if 0 in number:
-        start = points[number[0]]
-        axes.scatter(*start, s=90, facecolors="none", edgecolors=INK, zorder=4, label="start")
+        x, y = points[number[0]]
+        axes.scatter(x, y, s=90, facecolors="none", edgecolors=INK, zorder=4, label="start")
     for name, point in zip(_names(tuning), on_front.tolist(), strict=True):
         axes.annotate(
             name, point, (4, 4), textcoords="offset points", fontsize=8, color=SOFT, zorder=5

@@ -72,9 +72,8 @@ def title(tuning: Tuning, word: str) -> str:
     """The name of an objective with its unit; of the only one ``value``."""
     if len(tuning.settings.objectives) == 1:
         return "value"
-    units = {own.name: own.unit or "" for own in tuning.settings.start.targets}
-    units |= {label: unit[1] for label, unit in UNITS.items()} | {COST: _COST_UNIT}
-    return f"{word}, {units[word]}" if units.get(word) else word
+    unit = _unit(tuning, word)
+    return f"{word}, {unit}" if unit else word
 
 
 def in_unit(word: str, value: float) -> float:
@@ -94,8 +93,10 @@ def outcome(tuning: Tuning) -> str:
         found = "failed" if trial.value is None else f"{trial.value:.4g}"
         so_far = f", best {best.value:.4g} (trial {best.number})" if best else ""
     else:
-        values = (f"{title(tuning, word)} {shown_value(trial, word)}" for word in words)
-        found = "; ".join(values) if trial.values else "failed"
+        own = (
+            f"{word} {shown_value(trial, word)} {_unit(tuning, word)}".rstrip() for word in words
+        )
+        found = "; ".join(own) if trial.values else "failed"
         so_far = f"; {len(tuning.front)} on the front" if best else ""
     return f"trial {trial.number}: {found}{so_far}, {trial.seconds:.1f} s"
 
@@ -106,12 +107,15 @@ def summary(tuning: Tuning, trial: Trial) -> str:
         f"{label} {UNITS[label][2] * value:.3g} {UNITS[label][1]}"
         for label, value in trial.rmse.items()
     ]
-    units = {own.name: own.unit for own in tuning.settings.start.targets}
-    for name, own in trial.targets.items():
-        parts.append(f"{name} {own.rmse:.3g} {units[name] or ''}".rstrip())
+    parts += [
+        f"{name} {own.rmse:.3g} {_unit(tuning, name)}".rstrip()
+        for name, own in trial.targets.items()
+    ]
     if trial.cost is not None:
-        own = trial.cost
-        parts.append(f"{COST} {own.us_per_atom:g} {_COST_UNIT}, {own.ratio:g} of the first trial")
+        cost = trial.cost
+        parts.append(
+            f"{COST} {cost.us_per_atom:g} {_COST_UNIT}, {cost.ratio:g} of the first model's"
+        )
     return "; ".join(parts)
 
 
@@ -139,6 +143,14 @@ def _meaning(tuning: Tuning, word: str) -> str:
     if word == "combined" and tuning.trials and not any(t.rmse for t in tuning.trials):
         word = "targets"  # without a potential
     return _MEANS.get(word, f"RMSE of {word}" if len(tuning.settings.objectives) == 1 else "RMSE")
+
+
+def _unit(tuning: Tuning, word: str) -> str:
+    """Of an objective, as it is shown; empty for numbers without one."""
+    if word == COST:
+        return _COST_UNIT
+    targets = {own.name: own.unit or "" for own in tuning.settings.start.targets}
+    return targets[word] if word in targets else UNITS.get(word, ("", "", 1.0))[1]
 
 
 def _without_errors(tuning: Tuning, labels: Sequence[str]) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from potential.errors import SoapGprError
-from potential.schema import Place, Text, nearest
+from potential.schema import Place, nearest
+from potential.schema.values import Value, is_name
 from potential.settings import FitSettings
 
 COST = "cost"
@@ -18,16 +19,14 @@ OBJECTIVES = (*ERRORS, COST)
 Objective = str | tuple[str, ...]
 
 
-class ObjectiveValue(Text):
+class ObjectiveValue(Value):
     """A word, or a list of different words, which ``check_objectives`` knows with the names of
     targets; a list of one is that word."""
 
     def check(self, value: Any, place: Place) -> Objective:
-        if not isinstance(value, (list, tuple)):
-            return super().check(value, place)
-        words = tuple(super(ObjectiveValue, self).check(word, place) for word in value)
-        if not words or len(set(words)) < len(words):
-            raise place.error(list(value), self.expected)
+        words = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not words or not all(map(is_name, words)) or len(set(words)) < len(words):
+            raise place.error(value, self.expected)
         return words[0] if len(words) == 1 else words
 
     @property
