@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from potential.errors import SoapGprError
 from potential.schema import Place, nearest
 from potential.schema.values import Value, is_name
@@ -75,12 +77,14 @@ def not_dominated(points: Sequence[Sequence[float]]) -> list[int]:
     """Numbers of the points (n, n_objectives) than which no other one is smaller in one objective
     and as small in all: the Pareto front, of equal points the first."""
 
-    def is_better(k: int, other: int) -> bool:
-        a, b = tuple(points[k]), tuple(points[other])
-        return k < other if a == b else all(x <= y for x, y in zip(a, b, strict=True))
-
-    n = range(len(points))
-    return [k for k in n if not any(is_better(j, k) for j in n if j != k)]
+    found, all_points = [], np.asarray(points, dtype=float)
+    for k, point in enumerate(all_points):
+        as_small = np.all(all_points <= point, axis=1)
+        smaller = as_small & np.any(all_points < point, axis=1)
+        equal_before = as_small[:k] & ~smaller[:k]
+        if not smaller.any() and not equal_before.any():
+            found.append(k)
+    return found
 
 
 def in_order(values: Iterable[Mapping[str, float]]) -> list[int]:

@@ -98,16 +98,21 @@ class Tuning:
     def best_settings(self) -> FitSettings:
         """The settings of the best trial, which ``fit`` takes. Raises SoapGprError when nothing was
         evaluated."""
+        return self.settings.parsed(self.best_values)
+
+    @property
+    def best_values(self) -> dict[str, Any]:
+        """The same as nested dictionaries, laid out like fit.toml."""
         if self.best is None:
             raise SoapGprError("no trial could be evaluated")
-        return self.settings_of(self.best)
+        return self.values_of(self.best)
 
     def settings_of(self, trial: Trial) -> FitSettings:
         """The settings of a trial with what it found, which ``fit`` takes."""
         return self.settings.parsed(self.values_of(trial))
 
     def values_of(self, trial: Trial) -> dict[str, Any]:
-        """The same as nested dictionaries, laid out like fit.toml."""
+        """Those of a trial as nested dictionaries."""
         found = trial.parameters | trial.delta
         values = with_parameters(self.settings.values, found, self.settings.file)
         return values if trial.noise is None else values | {"noise": trial.noise}
