@@ -95,8 +95,17 @@ def draw_front(axes: Axes, tuning: Tuning, across: str, up: str) -> None:
         x, y = points[number[0]]
         axes.scatter(x, y, s=90, facecolors="none", edgecolors=INK, zorder=4, label="start")
     for name, point in zip(_names(tuning), on_front.tolist(), strict=True):
+        # on the side of what is better in both, where no trial is
         axes.annotate(
-            name, point, (4, 4), textcoords="offset points", fontsize=8, color=SOFT, zorder=5
+            name,
+            point,
+            (-3, -3),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color=SOFT,
+            zorder=5,
         )
     for axis, scale, values in (
         (axes.xaxis, axes.set_xscale, points[:, 0]),
