@@ -136,7 +136,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=10, help="of --steadiness")
     parser.add_argument("--data", type=Path, default=DATA)
     add_output_option(parser)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.again and not arguments.plot:
+        parser.error("--again draws --plot, which is missing")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ def check_objectives(objective: Objective, start: FitSettings, delta: str, file:
 
 
 def not_dominated(points: Sequence[Sequence[float]]) -> list[int]:
-    """Numbers of the points (n, n_objectives) than which no other one is smaller in one objective
-    and as small in all: the Pareto front, of equal points the first."""
+    """Numbers of the points (n, n_objectives) than which no other one is as small in all objectives
+    and smaller in one: the Pareto front, of equal points the first."""
 
     found, all_points = [], np.asarray(points, dtype=float)
     for k, point in enumerate(all_points):

@@ -88,8 +88,8 @@ class Tuning:
 
     @property
     def front(self) -> list[Trial]:
-        """The trials than which no other one is better in all objectives, by rising cost, else by
-        the first objective; of one objective the best trial."""
+        """The trials than which no other one is as good in all objectives and better in one, by
+        rising cost, else by the first objective; of one objective the best trial."""
         done = [trial for trial in self.trials if trial.values]
         front = [done[k] for k in not_dominated([list(own.values.values()) for own in done])]
         return [front[k] for k in in_order(trial.values for trial in front)]
