@@ -59,8 +59,8 @@ def add_front(page: Page, tuning: Tuning, folder: Path) -> None:
     """Plots, the table, and each point's fit.toml as it would be in the folder."""
     page.heading("Front")
     page.text(
-        "No other trial is as good as one of these in all objectives and better in one: less of one "
-        "costs more of another. Errors are cross-validated."
+        "No other trial is as good as one of these in all objectives and better in one: less of "
+        "one costs more of another. Errors are cross-validated."
     )
     page.figures(front_figures(tuning))
     page.table(*front_table(tuning))
