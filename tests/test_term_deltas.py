@@ -169,7 +169,7 @@ def test_command_prints_and_writes_the_deltas(values, tmp_path, capsys):
 def test_a_term_that_the_data_do_not_ask_for_is_named(values):
     settings = parse_tune(values | {"tune": {"delta": "marginal_likelihood"}}, "fit.toml")
     delta = {"terms.0.delta": 1.0, "terms.1.delta": 0.0005, "terms.2.delta": 0.3}
-    text = delta_lines(Tuning(settings, [Trial(1, {}, 1.0, delta=delta)]))
+    text = delta_lines(Tuning(settings, [Trial(1, {}, {"combined": 1.0}, delta=delta)]))
     marked = [line for line in text.splitlines() if "do not ask" in line]
     assert marked == ["delta = 0.0005  # a thousandth of the start: the data do not ask for it"]
 

@@ -9,6 +9,7 @@ import sys
 
 from potential.cli.output_options import add_output, files_read
 
+BEST, FRONT = "best.toml", "front"
 EXAMPLE = """\
 example, in fit.toml:
   [tune]
@@ -24,6 +25,11 @@ example:
   soap-gpr tune fit.toml -o best.toml --json tune.json --report tune.html
   soap-gpr fit best.toml
 
+With objective = ["force", "cost"] in [tune], errors and the time that a model takes are made small
+together: the models of the smallest error for each cost are the front, and each has its fit.toml:
+  soap-gpr tune fit.toml -o front --report tune.html
+  soap-gpr fit front/03.toml
+
 Ctrl-C ends the search; what was found so far is written. docs/tuning.md has all keys of [tune].
 """
 
@@ -33,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Search for the settings of the smallest cross-validation error."
     parser.epilog = EXAMPLE
     parser.add_argument("settings", metavar="fit.toml", help="settings with a table [tune]")
-    add_output(parser, "-o", "--output", default="best.toml", help="default %(default)s")
+    add_output(
+        parser,
+        "-o",
+        "--output",
+        help=f"the settings of the best trial, default {BEST}; of several objectives a new or "
+        f"empty folder for those of the front, 01.toml and so on, default {FRONT}",
+    )
     add_output(parser, "--json", help="all trials, written after each of them")
     add_output(parser, "--report", help="one HTML page: plots and all trials")
 
@@ -44,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
     from potential.cli import INTERRUPTED
     from potential.errors import SoapGprError
-    from potential.reports.tuning import format_tuning, toml_writer, write_best, write_page
+    from potential.reports.fit_toml import toml_writer
+    from potential.reports.front import write_front
+    from potential.reports.trials import outcome
+    from potential.reports.tuning import format_tuning, write_best, write_page
     from potential.runtime.output import atomic_file, require_outputs
     from potential.runtime.progress import bar
     from potential.settings.file import read_toml
@@ -53,7 +68,13 @@ def run(args: argparse.Namespace) -> int:
 
     toml_writer()
     settings = parse_tune(read_toml(Path(args.settings)), args.settings)
-    require_outputs((args.output, args.json, args.report), files_read(settings.start))
+    several = len(settings.objectives) > 1
+    output = args.output or (FRONT if several else BEST)
+    files, read = (args.json, args.report), files_read(settings.start)
+    if several:
+        require_outputs(files, read, folder=output)
+    else:
+        require_outputs((output, *files), read)
 
     def write_json(path: str, tuning: Tuning) -> None:
         with atomic_file(path) as temporary:
@@ -62,10 +83,7 @@ def run(args: argparse.Namespace) -> int:
     def after_trial(tuning: Tuning) -> None:
         if args.json:
             write_json(args.json, tuning)
-        trial, best = tuning.trials[-1], tuning.best
-        found = "failed" if trial.value is None else f"{trial.value:.4g}"
-        lowest = f", best {best.value:.4g} (trial {best.number})" if best else ""
-        print(f"trial {trial.number}: {found}{lowest}, {trial.seconds:.1f} s", file=sys.stderr)
+        print(outcome(tuning), file=sys.stderr)
 
     tuning = tune(settings, progress=bar, after_trial=after_trial)
     for warning in tuning.warnings:
@@ -76,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         raise SoapGprError(f"no trial could be evaluated; the first: {tuning.trials[0].error}")
     print(format_tuning(tuning))
     for path, write in (
-        (args.output, write_best),
+        (output, write_front if several else write_best),
         (args.json, write_json),
         (args.report, write_page),
     ):

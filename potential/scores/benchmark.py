@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import ase
 import numpy as np
 from ase.build import bulk
 
@@ -81,17 +82,23 @@ def benchmark(
 
 
 def first_structure(spec: str, n_atoms: int, beads: Collection[str] = ()) -> Structure:
-    """The first frame of a file, repeated along its shortest periodic cell vectors until it has
-    n_atoms atoms or more; beads: names of species. Raises SoapGprError when it cannot be read."""
+    """The first frame of a file, repeated until it has n_atoms atoms or more; beads: names of
+    species. Raises SoapGprError when it cannot be read."""
     frame, source = read_frames([spec], beads)[0]
     atoms = unlabelled(frame)
     structure_from_atoms(atoms, source=source)  # checks it before it is repeated
+    return structure_from_atoms(repeated(atoms, n_atoms), source=source)
+
+
+def repeated(atoms: ase.Atoms, n_atoms: int) -> ase.Atoms:
+    """Repeated along its shortest periodic cell vectors until it has n_atoms atoms or more; what is
+    not periodic stays as it is."""
     while len(atoms) < n_atoms and atoms.pbc.any():
         lengths = np.where(atoms.pbc, atoms.cell.lengths(), np.inf)
         copies = np.ones(3, dtype=int)
         copies[np.argmin(lengths)] = 2
         atoms = atoms.repeat(copies)
-    return structure_from_atoms(atoms, source=source)
+    return atoms
 
 
 def made_up_structure(species: Sequence[int], n_atoms: int) -> Structure:

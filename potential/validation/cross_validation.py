@@ -20,6 +20,7 @@ from potential.runtime.progress import Progress, silent
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import FORCE, LABELS
 from potential.structures.structure import Structure
+from potential.terms import TrainingModel
 from potential.training.label_groups import OWN, UNIT_NOISE, label_rows, level
 from potential.training.regression import StreamingQR, solve
 from potential.training.rows import extended_rows
@@ -130,6 +131,14 @@ class FoldFactors:
             counts={label: int(counts[k].sum()) for k, label in found},
             targets=of_targets,
         )
+
+    def fitted(self, settings: FitSettings) -> TrainingModel:
+        """The potential of a fit to all structures; of the settings only the noise levels and the
+        jitter count. Raises SoapGprError when the regression has no solution."""
+        model = self.prepared.model
+        R = (factor for _, factor in self.weighted(settings.noise))
+        weights = self.prepared.solve(R, model.arrays["e0"], settings.solver.jitter).weights
+        return model.with_weights(weights * self._scale[: model.n_weights])
 
     def without_folds(self, noise: NoiseSettings) -> list[np.ndarray]:
         """R (M + 1, M + 1) of the rows of all folds but one, for the e0 without that one; kept, as

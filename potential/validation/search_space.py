@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,15 @@ from typing import Any, ClassVar
 
 from potential import schema
 from potential.errors import SoapGprError
-from potential.schema import Flag, Integer, Number, Place, Settings, Text, nearest, read, setting
+from potential.schema import Flag, Integer, Number, Place, Settings, read, setting
 from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
 from potential.schema.settings import REQUIRED, as_table, keys, require, require_known
 from potential.schema.values import Value
 from potential.settings import FitSettings
 from potential.settings.file import parse_settings, read_toml
+from potential.validation.objectives import Objective, ObjectiveValue, as_tuple, check_objectives
 
-METHODS = ("tpe", "grid")
-OBJECTIVES = ("combined", "energy", "force", "virial", "targets")
+METHODS = ("tpe", "nsga2", "random", "grid")
 # keys that leave labels as they are; the last ones are of vectors and tensors
 _OF_TARGETS = ("noise", "scale", "mean", "terms", "n_sparse", "zeta", "n_features")
 _WITHOUT_ROWS = _OF_TARGETS[:3]
@@ -96,14 +95,6 @@ class Range(Settings):
         return min(max(float(f"{value:.4g}"), self.low), self.high)
 
 
-class _Objective(Text):
-    """A word, which ``_check`` knows with the names of targets."""
-
-    @property
-    def range(self) -> str:
-        return ", ".join(f'`"{option}"`' for option in OBJECTIVES) + ", or a target"
-
-
 class _Search(Value):
     """A table from keys of fit.toml to lists of values and to ranges."""
 
@@ -136,22 +127,24 @@ class TuneSettings(Settings):
         Integer(
             1,
             MOST_TRIALS,
-            help="number of trials for `tpe`, besides trial 0, which is `fit.toml` as it stands",
+            help="number of trials for all methods but `grid`, besides trial 0, which is "
+            "`fit.toml` as it stands",
         ),
     )
     method: str = setting(
         "tpe",
         schema.Choice(
             METHODS,
-            help='`"tpe"`: tree-structured Parzen estimator of [optuna](https://optuna.org); '
-            '`"grid"`: all combinations',
+            help='of [optuna](https://optuna.org): `"tpe"`, tree-structured Parzen estimator; '
+            '`"nsga2"`, a genetic algorithm; `"random"`; or `"grid"`: all combinations',
         ),
     )
-    objective: str = setting(
+    objective: Objective = setting(
         "combined",
-        _Objective(
+        ObjectiveValue(
             help='`"energy"` (per atom), `"force"`, `"virial"` (per atom) or the name of a target: '
-            'that RMSE; `"combined"`, `"targets"`: see below',
+            'that RMSE; `"combined"`, `"targets"`: see below; a list, as `["force", "cost"]`, for '
+            "what is [best for each cost](#several-objectives)",
         ),
     )
     noise: str = setting(
@@ -184,6 +177,16 @@ class TuneSettings(Settings):
             require_known(values, place, keys(cls))
             require("search", values, place)
         return values
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """All of them; the first one counts where there can be only one."""
+        return as_tuple(self.objective)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether all combinations are tried; so too without a search, where it has one trial."""
+        return self.method == "grid" or not self.search
 
     @property
     def start(self) -> FitSettings:
@@ -290,8 +293,7 @@ def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Ra
 
 def _check(settings: TuneSettings) -> None:
     """Every end of the search by itself must be allowed."""
-    start = settings.start
-    _check_objective(settings, start)
+    check_objectives(settings.objective, settings.start, settings.delta, settings.file)
     for item in settings.search:
         ends = item.values if isinstance(item, Choice) else (item.low, item.high)
         for value in ends:
@@ -311,16 +313,3 @@ def _check(settings: TuneSettings) -> None:
                 f'{settings.file}: [tune] delta = "{settings.delta}" finds the delta of all terms, '
                 f"expected no {item.key} in [tune.search]"
             )
-
-
-def _check_objective(settings: TuneSettings, start: FitSettings) -> None:
-    names = [own.name for own in start.targets]
-    known = (*OBJECTIVES, *names) if names else OBJECTIVES[:-1]
-    if settings.objective not in known:
-        place = Place(settings.file, "tune", key="objective")
-        words = ", ".join(f'"{word}"' for word in known)
-        hint = nearest(settings.objective, known)
-        raise place.error(settings.objective, f"one of {words}{hint}")
-    levels = vars(start.noise.default).values()
-    if settings.objective == "combined" and not names and not any(map(math.isfinite, levels)):
-        raise SoapGprError(f"{settings.file}: [noise]: found inf for every label, expected numbers")

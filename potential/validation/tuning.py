@@ -7,9 +7,8 @@ import itertools
 import json
 import math
 import time
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from potential.errors import SoapGprError
 from potential.runtime.progress import Progress, silent
+from potential.scores.benchmark import processor
+from potential.scores.cost import Cost, CostMeter
 from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import LABELS
@@ -26,14 +27,10 @@ from potential.training.noise import has_potential
 from potential.validation.cross_validation import CrossValidation, FoldFactors
 from potential.validation.deltas import smallest_error_deltas
 from potential.validation.marginal_likelihood import log_marginal_likelihood, maximum_likelihood
+from potential.validation.objectives import COST, in_order, not_dominated
+from potential.validation.proposals import proposals
 from potential.validation.row_store import prepare, read_data
-from potential.validation.search_space import (
-    Choice,
-    Range,
-    TuneSettings,
-    as_tune,
-    with_parameters,
-)
+from potential.validation.search_space import TuneSettings, as_tune, with_parameters
 from potential.validation.target_folds import TargetErrors
 
 CACHE_BYTES = 2 * 2**30  # triangular factors kept for trials that need no new rows
@@ -41,19 +38,29 @@ CACHE_BYTES = 2 * 2**30  # triangular factors kept for trials that need no new r
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of values; value is None where the fit failed, and error says why."""
+    """One set of values of the keys, and what came of it."""
 
     number: int  # 0: the settings as they stood
     parameters: dict[str, Any]
-    value: float | None
+    values: dict[str, float]  # by objective; empty where the fit failed, and error says why
     rmse: dict[str, float] = field(default_factory=dict)  # eV/atom, eV/Å, eV/atom
     fold_rmse: dict[str, list[float]] = field(default_factory=dict)
     targets: dict[str, TargetErrors] = field(default_factory=dict)
+    cost: Cost | None = None  # where it is an objective
     log_likelihood: float | None = None
     noise: dict[str, Any] | None = None  # [noise] by marginal likelihood
     delta: dict[str, float] = field(default_factory=dict)  # eV by key: terms.0.delta, ...
     seconds: float = 0.0
     error: str = ""
+
+    @property
+    def value(self) -> float | None:
+        """That of the first objective; None where the fit failed."""
+        return next(iter(self.values.values()), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return _finite({"number": self.number, "value": self.value} | asdict(self))
 
 
 @dataclass
@@ -62,15 +69,30 @@ class Tuning:
 
     settings: TuneSettings
     trials: list[Trial] = field(default_factory=list)
-    importance: dict[str, float] = field(default_factory=dict)  # of the searched keys, sum 1
+    importances: dict[str, dict[str, float]] = field(default_factory=dict)  # by objective and key
+    cost_of: dict[str, Any] | None = None  # what the cost was measured on
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
 
     @property
+    def importance(self) -> dict[str, float]:
+        """Of the searched keys for the first objective, sum 1; {} for few trials."""
+        return next(iter(self.importances.values()), {})
+
+    @property
     def best(self) -> Trial | None:
-        """The trial of the smallest value, the first one of equals."""
-        done = [(trial.value, trial) for trial in self.trials if trial.value is not None]
-        return min(done, key=lambda pair: pair[0])[1] if done else None
+        """The trial of the smallest value, the first one of equals; of several objectives the one
+        on the front where the first is smallest."""
+        done = [trial for trial in self.trials if trial.values]
+        return min(done, key=lambda trial: tuple(trial.values.values())) if done else None
+
+    @property
+    def front(self) -> list[Trial]:
+        """The trials than which no other one is as good in all objectives and better in one, by
+        rising cost, else by the first objective; of one objective the best trial."""
+        done = [trial for trial in self.trials if trial.values]
+        front = [done[k] for k in not_dominated([list(own.values.values()) for own in done])]
+        return [front[k] for k in in_order(trial.values for trial in front)]
 
     @property
     def best_settings(self) -> FitSettings:
@@ -81,12 +103,19 @@ class Tuning:
     @property
     def best_values(self) -> dict[str, Any]:
         """The same as nested dictionaries, laid out like fit.toml."""
-        best = self.best
-        if best is None:
+        if self.best is None:
             raise SoapGprError("no trial could be evaluated")
-        found = best.parameters | best.delta
+        return self.values_of(self.best)
+
+    def settings_of(self, trial: Trial) -> FitSettings:
+        """The settings of a trial with what it found, which ``fit`` takes."""
+        return self.settings.parsed(self.values_of(trial))
+
+    def values_of(self, trial: Trial) -> dict[str, Any]:
+        """Those of a trial as nested dictionaries."""
+        found = trial.parameters | trial.delta
         values = with_parameters(self.settings.values, found, self.settings.file)
-        return values if best.noise is None else values | {"noise": best.noise}
+        return values if trial.noise is None else values | {"noise": trial.noise}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -98,10 +127,13 @@ class Tuning:
             "units": {label: UNITS[label][0] for label in LABELS},
             "target_units": {own.name: own.unit or "" for own in self.settings.start.targets},
             "best": self.best.number if self.best else None,
+            "front": [trial.number for trial in self.front],
+            "cost": self.cost_of,
             "interrupted": self.interrupted,
             "importance": self.importance,
+            "importances": self.importances,
             "warnings": self.warnings,
-            "trials": [_finite(asdict(trial)) for trial in self.trials],
+            "trials": [trial.to_dict() for trial in self.trials],
         }
 
 
@@ -119,20 +151,19 @@ def tune(
     """
     settings = as_tune(settings)
     tuning = Tuning(settings)
-    by_model = settings.method == "tpe" and settings.search
-    strategy = Tpe(settings) if by_model else Grid(settings)
+    proposed = proposals(settings)
     try:
         with threadpool_limits(limits=1, user_api="blas"):
             runner = TrialRunner(settings, progress, tuning.warnings)
-            proposals = itertools.chain([{}], strategy.parameters())
-            for number, parameters in enumerate(proposals):
+            tuning.cost_of = runner.cost_of
+            for number, parameters in enumerate(itertools.chain([{}], proposed.parameters())):
                 trial = runner.trial(number, parameters)
                 tuning.trials.append(trial)
-                strategy.tell(trial)
+                proposed.tell(list(trial.values.values()) or None)
                 after_trial(tuning)
     except KeyboardInterrupt:
         tuning.interrupted = True
-    tuning.importance = strategy.importance()
+    tuning.importances = dict(zip(settings.objectives, proposed.importance(), strict=False))
     return tuning
 
 
@@ -156,12 +187,29 @@ class TrialRunner:
         self._warnings = warnings
         self._warnings += self._data.warnings
         self._has_potential = has_potential(start, self._data.train)
+        self._meter: CostMeter | None = None
+        self._costs: dict[str, Cost] = {}
+        if COST in settings.objectives:
+            if not self._has_potential:
+                raise SoapGprError(
+                    f'{settings.file}: [tune] objective: found "{COST}", expected energies, forces '
+                    "or virials in the data: it is that of a potential"
+                )
+            self._meter = CostMeter.of_data(self._data.train)
         for key in ("noise", "delta"):
             if getattr(settings, key) == "marginal_likelihood" and not self._has_potential:
                 raise SoapGprError(
                     f'{settings.file}: [tune] {key}: found "marginal_likelihood", expected '
                     "energies, forces or virials in the data, of which it is the likelihood"
                 )
+
+    @property
+    def cost_of(self) -> dict[str, Any] | None:
+        """What costs are measured on, in plain JSON types; None where they are no objective."""
+        if self._meter is None:
+            return None
+        own = {"structures": self._meter.sources, "atoms": self._meter.n_atoms}
+        return own | {"processor": processor()}
 
     def trial(self, number: int, parameters: Mapping[str, Any]) -> Trial:
         """The trial of these values of the searched keys; δ is only found for others than trial 0,
@@ -175,7 +223,7 @@ class TrialRunner:
         try:
             trial = self._evaluated(number, parameters, delta)
         except SoapGprError as error:
-            trial = Trial(number, dict(parameters), None, error=str(error))
+            trial = Trial(number, dict(parameters), {}, error=str(error))
         trial = replace(trial, seconds=round(time.perf_counter() - begin, 3))
         self._known[key] = trial
         return trial
@@ -192,7 +240,10 @@ class TrialRunner:
 
         def error(settings: FitSettings) -> float:
             found = with_noise(settings)
-            return self._value(factors.with_delta(found).cross_validate(found))
+            result = factors.with_delta(found).cross_validate(found)
+            return next(
+                self._error(word, result) for word in self._settings.objectives if word != COST
+            )
 
         found = start
         if delta == "cross_validation":
@@ -201,22 +252,35 @@ class TrialRunner:
             found = maximum_likelihood(factors, start, **likely)
         factors = factors.with_delta(found)
         result = factors.cross_validate(found)
+        cost = self._cost_of(factors, found)
         return Trial(
             number,
             dict(parameters),
-            self._value(result),
+            {word: self._value(word, result, cost) for word in self._settings.objectives},
             result.rmse,
             result.fold_rmse,
             result.targets,
+            cost,
             log_marginal_likelihood(factors, found) if self._has_potential else None,
             noise_table(found.noise) if likely["noise"] else None,
             {} if delta == "fixed" else delta_table(found),
         )
 
-    def _value(self, result: CrossValidation) -> float:
+    def _cost_of(self, factors: FoldFactors, settings: FitSettings) -> Cost | None:
+        """What the model of a fit to all structures costs, once for the same sparse points."""
+        if self._meter is None:
+            return None
+        key = self._key(settings)
+        if key not in self._costs:
+            self._costs[key] = self._meter.measure(factors.fitted(settings))
+        return self._costs[key]
+
+    def _value(self, objective: str, result: CrossValidation, cost: Cost | None) -> float:
+        return cost.us_per_atom if objective == COST and cost else self._error(objective, result)
+
+    def _error(self, objective: str, result: CrossValidation) -> float:
         """Error of one label or target; or the mean over labels of error / level in [noise] at the
         start, or that of the relative errors of targets."""
-        objective = self._settings.objective
         if objective in result.targets:
             return result.targets[objective].rmse
         if objective == "targets" or (objective == "combined" and not self._has_potential):
@@ -239,9 +303,9 @@ class TrialRunner:
             )
         return sum(ratios) / len(ratios)
 
-    def _factors_of(self, settings: FitSettings) -> FoldFactors:
-        """Factors for these settings, whatever their noise levels, solver and delta, and what
-        [[targets]] say of noise, scale and mean."""
+    def _key(self, settings: FitSettings) -> str:
+        """The same for settings of the same rows: whatever their noise levels, solver and delta,
+        and what [[targets]] say of noise, scale and mean."""
         values = settings.to_dict() | {"solver": None}
         values["noise"] = sorted(settings.noise.config_type)
         if any(wanted(settings)):  # on energies that count by their noise
@@ -249,7 +313,11 @@ class TrialRunner:
         values["terms"] = [term | {"delta": None} for term in values["terms"]]
         free = dict.fromkeys(("noise", "scale", "mean"))
         values["targets"] = [target | free for target in values.get("targets", [])]
-        key = json.dumps(values, sort_keys=True)
+        return json.dumps(values, sort_keys=True)
+
+    def _factors_of(self, settings: FitSettings) -> FoldFactors:
+        """Factors for these settings, made where none of the same rows are kept."""
+        key = self._key(settings)
         if key not in self._factors:
             prepared = prepare(settings, self._data, self._progress)
             new = FoldFactors(prepared, self._settings.folds, self._settings.seed, self._progress)
@@ -265,63 +333,6 @@ class TrialRunner:
         return sum(factors.nbytes for factors in self._factors.values())
 
 
-class Grid:
-    """All combinations, in an order that uses rows again."""
-
-    def __init__(self, settings: TuneSettings):
-        self._settings = settings
-
-    def parameters(self) -> Iterator[dict[str, Any]]:
-        return self._settings.grid()
-
-    def tell(self, trial: Trial) -> None:
-        """Nothing that was found changes the order."""
-
-    def importance(self) -> dict[str, float]:
-        return {}
-
-
-class Tpe:
-    """Tree-structured Parzen estimator of optuna: later trials look where the best ones were."""
-
-    def __init__(self, settings: TuneSettings):
-        self._optuna = _optuna()
-        self._settings = settings
-        sampler = self._optuna.samplers.TPESampler(seed=settings.seed)
-        self._study = self._optuna.create_study(sampler=sampler)
-        self._asked: Any = None
-
-    def parameters(self) -> Iterator[dict[str, Any]]:
-        for _ in range(self._settings.trials):
-            self._asked = self._study.ask()
-            yield {item.key: self._suggested(item) for item in self._settings.search}
-
-    def tell(self, trial: Trial) -> None:
-        if self._asked is None:  # the settings as they stood were no proposal of the study
-            return
-        if trial.value is None:
-            self._study.tell(self._asked, state=self._optuna.trial.TrialState.FAIL)
-        else:
-            self._study.tell(self._asked, trial.value)
-
-    def importance(self) -> dict[str, float]:
-        """Share of each key in what sets the best trials apart; {} for fewer than ten trials."""
-        done = self._study.get_trials(states=[self._optuna.trial.TrialState.COMPLETE])
-        if len(done) < 10 or len(self._settings.search) < 2:
-            return {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()
-            found = self._optuna.importance.get_param_importances(self._study, evaluator=evaluator)
-        return {key: float(value) for key, value in found.items()}
-
-    def _suggested(self, item: Choice | Range) -> Any:
-        if isinstance(item, Choice):  # by number: values may be tables or lists
-            return item.values[self._asked.suggest_categorical(item.key, range(len(item.values)))]
-        suggest = self._asked.suggest_int if item.is_integer else self._asked.suggest_float
-        return item.rounded(suggest(item.key, item.low, item.high, log=item.log))
-
-
 def delta_table(settings: FitSettings) -> dict[str, float]:
     """δ of all terms in eV, by the keys that ``[tune.search]`` has for them."""
     return {f"terms.{t}.delta": term.delta for t, term in enumerate(settings.terms)}
@@ -333,19 +344,6 @@ def noise_table(noise: NoiseSettings) -> dict[str, Any]:
     if noise.config_type:
         table["config_type"] = {name: dict(vars(own)) for name, own in noise.config_type.items()}
     return table
-
-
-def _optuna() -> Any:
-    """The package, which takes seconds to import."""
-    try:
-        import optuna
-    except ImportError:
-        raise SoapGprError(
-            'soap-gpr tune with method = "tpe" needs optuna, which is not installed: '
-            "pip install 'soap-gpr[tune]'"
-        ) from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
 
 
 def _finite(value: Any) -> Any:
