@@ -15,11 +15,13 @@ import argparse
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ase
+import ase.io
 import numpy as np
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
@@ -31,6 +33,9 @@ from potential import Model
 from potential.model.calculator import SoapGprCalculator
 
 EDGE = 5.469  # Å, of the unstrained Elastic frame
+DEGREE = 6  # of the polynomial through the DFT energies
+# Energy per volume and its derivative by the strain along one edge, eV/Å³.
+State = Callable[[float], tuple[float, float]]
 STRAINS = (0.002, 0.01, 0.02, 0.05)
 CUTOFFS = [5.0, 5.25, 5.5, 5.75, 6.0, 6.25, 6.5, 6.75, 7.0]
 # file of settings, and of the term
@@ -44,7 +49,7 @@ STEP = 1e-4  # strain of the difference quotient that checks the stress
 
 def main() -> None:
     arguments = _arguments()
-    results = {}
+    results = {"DFT, polynomial": curvatures(dft(arguments.data / "mlearn_Si"))}
     for name, cutoff in product(arguments.variant, arguments.cutoffs):
         file, term = VARIANTS[name]
         settings = settings_of("Si", tomllib.loads((HERE / file).read_text()), arguments.data)
@@ -52,7 +57,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             errors = run_settings("Si", settings, Path(folder))["test"]
             calculator = SoapGprCalculator(Model.load(Path(folder) / "Si.sgpr"))
-        results[f"{name}, {cutoff:g} Å"] = curvatures(calculator) | {"test": errors}
+        results[f"{name}, {cutoff:g} Å"] = curvatures(of_model(calculator)) | {"test": errors}
         print(f"{name}, {cutoff:g} Å", file=sys.stderr, flush=True)
     rows = [
         [
@@ -70,19 +75,38 @@ def main() -> None:
     emit(f"{describe(information)}\n\n{table(head, rows)}", result, arguments.json)
 
 
-def curvatures(calculator: Calculator) -> dict:
-    """C11 (GPa) from energies and from stresses at each of STRAINS; largest error of a stress."""
+def dft(folder: Path) -> State:
+    """Of a polynomial through the DFT energies of the cells strained along one edge."""
+    files = [folder / "train.xyz", folder / "test.xyz"]
+    frames = [a for file in files for a in ase.io.read(file, ":")]
+    strains, energies = [], []
+    for atoms in frames:
+        own = np.sort(atoms.cell.lengths() / (2 * EDGE) - 1)  # two cells along each edge
+        others = own[np.argsort(np.abs(own))[:2]]
+        right = np.allclose(atoms.cell.angles(), 90, atol=1e-3)
+        if atoms.info["config_type"] == "Elastic" and right and np.abs(others).max() < 1e-3:
+            strains.append(own[np.argmax(np.abs(own))])
+            energies.append(atoms.get_potential_energy() / len(atoms) / (EDGE**3 / 8))
+    energy = np.polynomial.Polynomial.fit(strains, energies, DEGREE)
+    return lambda strain: (energy(strain), energy.deriv()(strain))
+
+
+def of_model(calculator: Calculator) -> State:
     cell = bulk("Si", "diamond", a=EDGE, cubic=True)
     volume = cell.get_volume()
 
     def state(strain: float) -> tuple[float, float]:
-        """Energy per volume and stress along x, eV/Å³."""
         atoms = ase.Atoms(cell)
         atoms.set_cell(cell.cell.array @ np.diag([1.0 + strain, 1.0, 1.0]), scale_atoms=True)
         atoms.calc = calculator
         # dE/dstrain = stress · volume / (1 + strain) = stress · volume of the unstrained cell
         return atoms.get_potential_energy() / volume, float(atoms.get_stress()[0])
 
+    return state
+
+
+def curvatures(state: State) -> dict:
+    """C11 (GPa) from energies and from stresses at each of STRAINS; largest error of a stress."""
     c11, deviation = {}, 0.0
     middle = state(0.0)[0]
     for strain in STRAINS:

@@ -5,7 +5,7 @@ f_c = 1        for r < r_c − Δ
 f_c = τ(x)     for r_c − Δ ≤ r ≤ r_c,   x = (r_c − r) / Δ
 f_c = 0        for r > r_c
 
-smooth   τ = ½ {1 + tanh[½ (1/(1 − x) − 1/x)]}: all derivatives are continuous
+smooth   τ = 1 / (1 + e^−z), z = 1/(1 − x) − 1/x: all derivatives are continuous
 cosine   τ = ½ [1 − cos(π x)]: f_c and f_c′ are continuous, f_c″ jumps at r_c − Δ and r_c
 
 Tables ask for the two pieces separately and get one-sided derivatives at the joint.
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 Jet = Callable[[np.ndarray], np.ndarray]
 
@@ -67,13 +68,13 @@ def _cosine(x: np.ndarray) -> np.ndarray:
 
 
 def _smooth(x: np.ndarray) -> np.ndarray:
-    """Jet in x of ½ {1 + tanh[½ (1/(1 − x) − 1/x)]}."""
+    """Jet in x of 1 / (1 + e^−z), z = 1/(1 − x) − 1/x."""
     x = np.clip(x, _FLAT, 1 - _FLAT)
     y = 1 - x
-    t = np.tanh(0.5 * (1 / y - 1 / x))
-    g1, g2 = 0.5 * (1 / y**2 + 1 / x**2), 1 / y**3 - 1 / x**3
-    steep = 1 - t**2
-    return 0.5 * np.stack([1 + t, steep * g1, steep * (g2 - 2 * t * g1**2)])
+    z, z1, z2 = 1 / y - 1 / x, 1 / y**2 + 1 / x**2, 2 / y**3 - 2 / x**3
+    value, rest = expit(z), expit(-z)
+    slope = value * rest
+    return np.stack([value, slope * z1, slope * (z2 + (rest - value) * z1**2)])
 
 
 _TAPERS = {SMOOTH: _smooth, COSINE: _cosine}

@@ -37,9 +37,9 @@ struct CutoffFunction {
 
   static void smooth(double x, double &value, double &slope) {
     const double low = std::fmin(std::fmax(x, kFlat), 1 - kFlat), high = 1 - low;
-    const double t = std::tanh(0.5 * (1 / high - 1 / low));
-    value = 0.5 * (1 + t);
-    slope = 0.25 * (1 - t * t) * (1 / (high * high) + 1 / (low * low));
+    const double z = 1 / high - 1 / low;
+    value = 1 / (1 + std::exp(-z));
+    slope = value / (1 + std::exp(z)) * (1 / (high * high) + 1 / (low * low));
   }
 };
 
