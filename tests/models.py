@@ -72,7 +72,7 @@ def general_model(species=(1, 8), seed=0) -> TrainingModel:
     of them twice, and a real ζ; power spectra as they are and an offset; both, for one species."""
     species = tuple(sorted(species))
     rng = np.random.default_rng(seed)
-    terms = [tabulated_term(species, 3, 2, 3.5, zeta) for zeta in (2.5, 2, 1.5)]
+    terms = [tabulated_term(species, 3, 2, 3.5, z, fading="cosine") for z in (2.5, 2, 1.5)]
     atoms = random_structure(np.repeat(species, 6), seed=seed)
     for t, term in enumerate(terms):
         term |= {"normalize": t == 0, "offset": 0.3 * t, "delta": 0.02**t}
@@ -305,16 +305,23 @@ def _entry(model) -> dict:
     }
 
 
-def tabulated_term(species, n_max=4, l_max=3, cutoff=3.5, zeta=2, basis="gto") -> dict:
+def tabulated_term(
+    species, n_max=4, l_max=3, cutoff=3.5, zeta=2, basis="gto", fading="smooth"
+) -> dict:
     """A SOAP term without sparse points, which the caller may change."""
-    return copy.deepcopy(_tabulated(tuple(species), n_max, l_max, cutoff, zeta, basis))
+    return copy.deepcopy(_tabulated(tuple(species), n_max, l_max, cutoff, zeta, basis, fading))
 
 
 @functools.cache
-def _tabulated(species, n_max, l_max, cutoff, zeta, basis):
+def _tabulated(species, n_max, l_max, cutoff, zeta, basis, fading):
     """The tests ask for few different tables, hundreds of times."""
     soap = SoapBasis(
-        cutoff=cutoff, cutoff_width=0.5 * cutoff, n_max=n_max, l_max=l_max, basis=basis
+        cutoff=cutoff,
+        cutoff_width=0.5 * cutoff,
+        cutoff_function=fading,
+        n_max=n_max,
+        l_max=l_max,
+        basis=basis,
     )
     return {
         "kind": "soap",

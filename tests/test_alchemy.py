@@ -181,7 +181,7 @@ def test_a_kernel_matrix_has_the_coupling():
 def test_a_file_of_83_elements_is_small():
     species = list(range(1, 84))
     soap = SoapBasis(n_max=8, l_max=6, alchemy={"dimensions": 4})
-    term = {"kind": "soap", "cutoff": 5.0, "l_max": 6, "zeta": 2, "delta": 1.0, "normalize": True}
+    term = {"kind": "soap", "cutoff": 6.0, "l_max": 6, "zeta": 2, "delta": 1.0, "normalize": True}
     term |= {"centers": "shared", **tabulate(soap, species)}
     model = build_model(species, np.zeros(83), [term])
     assert len(model.to_bytes()) < 1e6

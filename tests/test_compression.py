@@ -170,9 +170,9 @@ def test_targets_agree_within_their_tolerance(with_all_targets, smaller_with_tar
 
 
 def test_each_tolerance_binds(with_all_targets, smaller_with_targets):
-    tight = compress(with_all_targets, structures(), 1e-3, target_tolerance=1e-4)
+    tight = compress(with_all_targets, structures(), 1e-3, target_tolerance=3e-4)
     assert tight.costs[1] > smaller_with_targets.costs[1]
-    assert max(own.relative for own in tight.targets.values()) <= 1e-4
+    assert max(own.relative for own in tight.targets.values()) <= 3e-4
 
 
 def test_targets_alone_are_compressed_by_their_own_tolerance():

@@ -147,7 +147,7 @@ def test_factor_keeps_the_map_for_more_structures(frames, tmp_path, monkeypatch)
 
 def test_extra_species_move_with_those_that_were_seen(frames):
     seen = [atoms for atoms in frames if "Au" not in atoms.symbols]
-    own = settings(n_structures=20, steps=10)
+    own = settings(n_structures=30, steps=30)
     own["baseline"] = {"isolated_atom_energies": dict.fromkeys(METALS, 0.0)}
     result = fit(own | {"data": {"extra_species": ["Au"]}}, train=seen, progress=False)
     own["terms"] = [PLAIN]

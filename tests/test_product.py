@@ -180,7 +180,7 @@ offset = 0.5
 """)
     term = load_settings(tmp_path / "fit.toml").terms[0]
     assert term.factors[0].basis == "laplacian" and term.factors[1].offset == 0.5
-    assert term.cutoff == 5.0 and term.n_sparse == {"Cu": 4, "Au": 3}
+    assert term.cutoff == 6.0 and term.n_sparse == {"Cu": 4, "Au": 3}
 
 
 @pytest.mark.parametrize("method", ["fps", "cur", "random", "leverage", "kmeans"])

@@ -122,7 +122,7 @@ def test_kernel_of_power_2_is_that_of_products_of_features():
 def test_more_functions_know_fewer_and_not_the_other_way_round(frames):
     """Of more Gaussian-type orbitals and a larger l_max."""
     small, large = (
-        SoapDescriptor(cutoff=3.0, n_max=n, l_max=l, species=["H", "C", "O"]).compute(frames)
+        SoapDescriptor(cutoff=4.0, n_max=n, l_max=l, species=["H", "C", "O"]).compute(frames)
         for n, l in ((2, 1), (4, 4))
     )
     options = {"n_local": 5, "centers": ["H"], "zeta": 2}

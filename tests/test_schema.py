@@ -206,6 +206,9 @@ def _reconcile_kernel(table):
 
 
 def _reconcile_soap(table):
+    one = table.get("centers", "separate") != "separate"
+    if (one or table.get("sparse_basis") == "derivatives") and table.get("feature_selection"):
+        table["feature_selection"]["per_species"] = False
     if table.get("centers", "separate") != "separate":
         table.pop("sparse_basis", None)
         if not table.get("alchemy"):
@@ -237,8 +240,6 @@ def _reconcile_soap(table):
     if table.get("sparse_basis") == "derivatives":
         for key in ("n_sparse", "zeta", "normalize", "offset", "n_sparse_config_type"):
             table.pop(key, None)
-        if table.get("feature_selection"):
-            table["feature_selection"]["per_species"] = False
 
 
 def _reconcile_quotas(table):

@@ -19,7 +19,7 @@ heats = np.array([data[name]["enthalpy"] for name in names])  # kcal/mol
 size = np.array([len(atoms) for atoms in molecules])
 test, train = np.split(np.random.default_rng(0).permutation(len(names)), [len(names) // 3])
 
-soap = SoapDescriptor(cutoff=3.0, n_max=4, l_max=3, species=["H", "C", "N", "O"])
+soap = SoapDescriptor(cutoff=4.0, n_max=4, l_max=3, species=["H", "C", "N", "O"])
 features = soap.compute(molecules)
 kernels = {"sum": {}, "mean": {}, "rematch": {"gamma": 0.1}}
 for pooling, options in kernels.items():

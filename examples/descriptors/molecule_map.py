@@ -24,7 +24,7 @@ kinds = {
 }
 
 # The mean over the atoms of each molecule, so that size plays no part.
-X = SoapDescriptor(cutoff=3.0, n_max=4, l_max=3, pooling="mean").fit_transform(molecules)
+X = SoapDescriptor(cutoff=4.0, n_max=4, l_max=3, pooling="mean").fit_transform(molecules)
 centred = X - X.mean(axis=0)
 _, singular, axes = np.linalg.svd(centred, full_matrices=False)
 x, y = (centred @ axes[:2].T).T

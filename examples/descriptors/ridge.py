@@ -18,7 +18,7 @@ molecules = [molecule(name) for name in names]
 heats = np.array([data[name]["enthalpy"] for name in names])  # kcal/mol
 
 # One row for each molecule: SOAP vectors of its atoms added up, as its energy is a sum over atoms.
-soap = SoapDescriptor(cutoff=3.0, n_max=4, l_max=3, species=["H", "C", "N", "O"], pooling="sum")
+soap = SoapDescriptor(cutoff=4.0, n_max=4, l_max=3, species=["H", "C", "N", "O"], pooling="sum")
 X = soap.transform(molecules)
 print(f"{len(X)} molecules, {X.shape[1]} features; the first is {soap.get_feature_names_out()[0]}")
 
