@@ -17,7 +17,7 @@ from potential.runtime.printable import printable, printable_values
 from potential.scores import metrics, properties
 from potential.scores.shares import format_shares
 from potential.settings import FitSettings
-from potential.structures.label_table import FORCE
+from potential.structures.label_table import FORCE, LABELS
 from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
 from potential.tensors.spherical import Part, parts_of
@@ -250,6 +250,20 @@ def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _noise_lines(record: dict[str, Any]) -> list[str]:
+    """The noise levels that the fit has found."""
+    lines = []
+    for own in record.get("noise", []):
+        label, of = LABELS.get(own["label"]), ", ".join(own["config_types"])
+        name = f"{label.sigma_key if label else own['label']}{f' of {of}' if of else ''}"
+        lines.append(
+            f"{'' if lines else 'Noise':<14s} {name} {own['level']:.4g} "
+            f"{label.unit if label else ''}, found from {own['labels']} labels, residual per label "
+            f"{own['residual_per_label']:.2f}"
+        )
+    return lines
+
+
 def _uncertainty_lines(model: Model, record: dict[str, Any]) -> list[str]:
     """Which measures the model has."""
     own, measured = model.uncertainty, record.get("uncertainty")
@@ -275,7 +289,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
         )
-    lines += _uncertainty_lines(model, record)
+    lines += _noise_lines(record) + _uncertainty_lines(model, record)
     if TRIANGLE in model.arrays:
         R = model.arrays[TRIANGLE]
         lines.append(
