@@ -158,8 +158,8 @@ _SELECTION = _all(
 _OF_TERM = _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
 _ADAPTED = _all(_OF_TERM, _table({"factors": _list_of(_OF_TERM)}))
 _LEVEL = _all(
-    _table({"label": _text, "config_types": _list_of(_text)}, required=True),
-    _table(dict.fromkeys(("labels", "level", "residual_per_label"), _number), required=True),
+    _table({"config_type": _text_or_null, "levels": _each(_number)}, required=True),
+    _table(dict.fromkeys(("labels", "residual_per_label"), _number), required=True),
 )
 _TARGET_ERRORS = _each(_each(_STATISTICS))
 _TARGET = _all(

@@ -12,7 +12,7 @@ from potential.schema.limits import MOST_NOISE
 from potential.schema.settings import default, keys
 from potential.structures.labels import SMALLEST_SIGMA
 
-AUTO = "auto"  # a level that the fit finds, docs/theory.md eq. (28)
+AUTO = "auto"  # a multiple of the default that the fit finds, docs/theory.md eq. (28)
 
 
 def _sigma(unit: str, text: str) -> Number:
@@ -43,7 +43,7 @@ class Sigmas(Settings):
         return replace(self, **auto)
 
 
-WORDS = {AUTO: dict.fromkeys(keys(Sigmas), AUTO)}  # in the place of the table
+WORDS = {AUTO: dict.fromkeys(keys(Sigmas), AUTO)}  # in the place of a table
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class NoiseSettings(Settings):
     config_type: Mapping[str, Sigmas] = setting(
         {},
         ByName(
-            Nested(Sigmas),
+            Nested(Sigmas, words=WORDS),
             help="the three above for a config_type; what is not given is as in `[noise]`",
         ),
     )

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Noise levels that the fit finds: which labels share one, and which values make all labels most
-likely (docs/theory.md eq. 28)."""
+"""Noise levels that the fit finds: multiples of the defaults at which the labels are most likely
+(docs/theory.md eq. 28)."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,12 +18,9 @@ from potential.terms import TrainingModel
 from potential.terms.prior import prior_factor
 from potential.training.evidence import RANGE, Evidence, climbed, level_widths
 from potential.training.label_groups import OWN, label_rows
-from potential.training.noise import given
 from potential.training.parts import Parts
 
-LEAST_STRUCTURES = 20  # with a label, for a config_type to have a level of its own
-LEAST_LABELS = 10  # for a level to be found
-MOST_LEVELS = 8  # of one label, as each takes a triangle
+LEAST_LABELS = 10  # for a factor to be found
 NOTHING_TO_FIND = (
     f'[noise]: found "{AUTO}" and no energies, forces or virials whose level it could be'
 )
@@ -33,49 +29,38 @@ _FIRST_STEPS = 4
 
 @dataclass(frozen=True)
 class LevelGroup:
-    """Labels of one kind that share a level."""
+    """Labels whose levels are the defaults of [noise] times one factor that is to be found."""
 
-    label: str
-    config_types: tuple[str, ...]
-    is_default: bool  # whether it is [noise] itself, for all config_types without one of their own
-    start: float  # where the search begins, in the label's unit in [noise]
+    labels: tuple[str, ...]
+    config_type: str | None = None  # None: all that have no table of their own
+
+    def levels(self, scale: float = 1.0) -> dict[str, float]:
+        """By their keys in [noise], at this factor; to four digits."""
+        start = {LABELS[label].sigma_key for label in self.labels}
+        return {k: float(f"{v * scale:.4g}") for k, v in vars(Sigmas()).items() if k in start}
 
     @property
-    def key(self) -> str:
-        return LABELS[self.label].sigma_key
-
-    @property
-    def words(self) -> str:
-        return self.key if self.is_default else f"{self.key} of {', '.join(self.config_types)}"
+    def table(self) -> str:
+        return "[noise]" if self.config_type is None else f"[noise.config_type.{self.config_type}]"
 
 
 @dataclass(frozen=True)
 class LevelGroups:
-    """All of them, of a fit's structures: those that [noise] gives no number for."""
+    """All of them, of a fit's structures: [noise] itself, and each config_type with a table."""
 
     noise: NoiseSettings  # as asked for
     groups: tuple[LevelGroup, ...]
 
     @classmethod
-    def of_structures(cls, noise: NoiseSettings, structures: Sequence[Structure]) -> LevelGroups:
-        """Config_types with LEAST_STRUCTURES or more have levels of their own."""
-        return cls.counted(noise, Counter(key for s in structures for key in auto_labels(noise, s)))
-
-    @classmethod
-    def counted(cls, noise: NoiseSettings, counts: Mapping[tuple[str, str], int]) -> LevelGroups:
-        """counts: of the structures by label and config_type. What is too small for a level of its
-        own shares the default, with the largest config_type if it is too small even together."""
-        groups = list[LevelGroup]()
-        for label in LABELS:
-            count = {name: n for (own, name), n in counts.items() if own == label and n}
-            order = sorted(count, key=lambda name: (-count[name], name))
-            large = [name for name in order if count[name] >= LEAST_STRUCTURES][:MOST_LEVELS]
-            rest = [name for name in order if name not in large]
-            if large and sum(count[name] for name in rest) < LEAST_STRUCTURES:
-                rest = [large.pop(0), *rest]
-            for names in ([rest] if rest else []) + [[name] for name in large]:
-                start = given(noise.start.of(names[0]), LABELS[label])
-                groups.append(LevelGroup(label, tuple(sorted(names)), names is rest, start))
+    def of_structures(cls, noise: NoiseSettings, structures: Iterable[Structure]) -> LevelGroups:
+        """Those of labels that there are, and whose levels are AUTO."""
+        found: dict[str | None, set[str]] = {}
+        for structure in structures:
+            for own in label_rows(structure, noise.start):
+                if _is_auto(noise, own.label, own.group):
+                    found.setdefault(_table(noise, own.group), set()).add(own.label)
+        names = sorted(found, key=lambda name: (name is not None, name or ""))
+        groups = (LevelGroup(tuple(o for o in LABELS if o in found[n]), n) for n in names)
         return cls(noise, tuple(groups))
 
     def __len__(self) -> int:
@@ -83,48 +68,36 @@ class LevelGroups:
 
     def number(self, label: str, config_type: str) -> int:
         """The place of the group of these labels, from 1 on; 0 where their level is given."""
-        if config_type == OWN or _asked(self.noise.of(config_type), label) != AUTO:
+        if not _is_auto(self.noise, label, config_type):
             return 0
-        default = 0
-        for k, group in enumerate(self.groups, 1):
-            if group.label == label:
-                if config_type in group.config_types:
-                    return k
-                default = k if group.is_default else default
-        return default
+        names = [group.config_type for group in self.groups]
+        return names.index(_table(self.noise, config_type)) + 1
 
     def parts(self, structure: Structure) -> Iterator[tuple[int, slice]]:
         """The groups of the rows of a structure, those for ``noise.start``."""
         for own in label_rows(structure, self.noise.start):
             yield self.number(own.label, own.group), own.rows
 
-    def found(self, levels: Sequence[float]) -> NoiseSettings:
-        """[noise] with these levels of the groups."""
-        names = {name for g in self.groups if not g.is_default for name in g.config_types}
-        start = self.noise.start
+    def found(self, scales: Sequence[float]) -> NoiseSettings:
+        """[noise] with the levels of the groups at these factors."""
+        scale = {group.config_type: own for group, own in zip(self.groups, scales, strict=True)}
+        common = scale.get(None, 1.0)
 
-        def sigmas(name: str, own: Sigmas) -> Sigmas:
-            numbers = {label: self.number(label, name) for label in LABELS}
-            values = {self.groups[k - 1].key: levels[k - 1] for k in numbers.values() if k}
-            return replace(own, **values)
+        def sigmas(asked: Sigmas, factor: float) -> Sigmas:
+            auto = [key for key, value in vars(asked).items() if value == AUTO]
+            return replace(asked, **{key: factor * getattr(Sigmas(), key) for key in auto})
 
-        by_type = {name: sigmas(name, start.of(name)) for name in {*start.config_type, *names}}
-        return replace(
-            start,
-            default=sigmas("", start.default),
-            config_type=dict(sorted(by_type.items())),
-        )
+        asked = self.noise.config_type
+        by_type = {name: sigmas(own, scale.get(name, common)) for name, own in asked.items()}
+        return replace(self.noise, default=sigmas(self.noise.default, common), config_type=by_type)
 
 
-def auto_labels(noise: NoiseSettings, structure: Structure) -> Iterator[tuple[str, str]]:
-    """The labels of a structure whose level is to be found, with its config_type."""
-    for own in label_rows(structure, noise.start):
-        if own.group != OWN and _asked(noise.of(own.group), own.label) == AUTO:
-            yield own.label, own.group
+def _is_auto(noise: NoiseSettings, label: str, group: str) -> bool:
+    return group != OWN and getattr(noise.of(group), LABELS[label].sigma_key) == AUTO
 
 
-def _asked(sigmas: Sigmas, label: str) -> Any:
-    return getattr(sigmas, LABELS[label].sigma_key)
+def _table(noise: NoiseSettings, config_type: str) -> str | None:
+    return config_type if config_type in noise.config_type else None
 
 
 @dataclass(frozen=True)
@@ -132,12 +105,12 @@ class FoundNoise:
     """The levels that were found."""
 
     noise: NoiseSettings
-    scales: list[float] = field(default_factory=list)  # (n_groups,) of levels to begin with
+    scales: list[float] = field(default_factory=list)  # (n_groups,) times the defaults
     record: dict[str, Any] = field(default_factory=dict)  # for the model file
     warnings: list[str] = field(default_factory=list)
 
 
-def level_groups(settings: FitSettings, structures: Sequence[Structure]) -> LevelGroups | None:
+def level_groups(settings: FitSettings, structures: Iterable[Structure]) -> LevelGroups | None:
     """The labels whose levels the fit is to find; None where [noise] gives them all."""
     if not settings.noise.is_auto:
         return None
@@ -154,43 +127,46 @@ def found_noise(
 
 
 def find_noise(groups: LevelGroups, parts: Parts, U: np.ndarray) -> FoundNoise:
-    """The same with the prior UᵀU."""
-    searched = [k for k in range(len(groups)) if parts.n_rows[k + 1] >= LEAST_LABELS]
-    scales, warnings = [1.0] * len(groups), list[str]()
-    stay = [k for k in range(len(groups)) if k not in searched and parts.n_rows[k + 1]]
-    fixed = [parts.of(k) for k in (0, *(k + 1 for k in stay)) if parts.n_rows[k]]
-    evidence = Evidence(
-        fixed, [parts.of(k + 1) for k in searched], [parts.n_rows[k + 1] for k in searched]
-    )
-    if searched:
-        for k, x in zip(searched, most_likely(evidence, U), strict=True):
-            start = groups.groups[k].start
-            level = float(f"{start * math.exp(x):.4g}")
-            scales[k] = level / start
-            warnings += _at_its_end(groups.groups[k], level)
-    point = evidence(U, [math.log(scales[k]) for k in searched])
-    warnings += [_too_few(groups.groups[k], parts.n_rows[k + 1]) for k in stay]
-    levels = [scale * group.start for scale, group in zip(scales, groups.groups, strict=True)]
+    """The same with the prior UᵀU. A config_type with too few labels has the factor of [noise]."""
+    n_rows = parts.n_rows[1:]
+    hosts = [k if n >= LEAST_LABELS else 0 for k, n in enumerate(n_rows)]
+    with_enough = {k for k, n in enumerate(n_rows) if n >= LEAST_LABELS}
+    if groups.groups[0].config_type is not None or 0 not in with_enough:
+        hosts = [k if k in with_enough else -1 for k in range(len(n_rows))]
+    searched = sorted(with_enough)
+    factors = [[parts.of(k + 1) for k, host in enumerate(hosts) if host == s] for s in searched]
+    sizes = [sum(n for n, host in zip(n_rows, hosts, strict=True) if host == s) for s in searched]
+    given = [0, *(k + 1 for k, host in enumerate(hosts) if host < 0)]
+    evidence = Evidence([parts.of(k) for k in given], factors, sizes)
+    x = most_likely(evidence, U)
+    scale = {s: float(f"{math.exp(own):.4g}") for s, own in zip(searched, x, strict=True)}
+    point = evidence(U, [math.log(scale[s]) for s in searched])
+    scales = [scale.get(host, 1.0) for host in hosts]
+    warnings = [text for s in searched for text in _at_its_end(groups.groups[s], scale[s])]
+    for k, group in enumerate(groups.groups):
+        if 0 < n_rows[k] < LEAST_LABELS:
+            warnings.append(_too_few(group, n_rows[k], scales[k], hosts[k] >= 0))
     record = [
         {
-            "label": groups.groups[k].label,
-            "config_types": [] if groups.groups[k].is_default else [*groups.groups[k].config_types],
-            "labels": parts.n_rows[k + 1],
-            "level": levels[k],
-            "residual_per_label": float(misfit / parts.n_rows[k + 1]),
+            "config_type": groups.groups[s].config_type,
+            "levels": groups.groups[s].levels(scale[s]),
+            "labels": size,
+            "residual_per_label": float(misfit / size),
         }
-        for k, misfit in zip(searched, point.misfits, strict=True)
+        for s, size, misfit in zip(searched, sizes, point.misfits, strict=True)
     ]
-    return FoundNoise(groups.found(levels), scales, {"noise": record}, warnings)
+    return FoundNoise(groups.found(scales), scales, {"noise": record}, warnings)
 
 
 def most_likely(evidence: Evidence, U: np.ndarray) -> np.ndarray:
-    """(n_groups,) logarithms of the scales at the largest likelihood.
+    """(n_groups,) logarithms of the factors at the largest likelihood.
 
     First some steps of eq. (28b), which come near it from afar, as long as the likelihood grows;
     then a quasi-Newton search.
     """
     x, n = np.zeros(len(evidence.n_labels)), evidence.n_labels
+    if not len(n):
+        return x
     limit = math.log(RANGE)
     point = evidence(U, x)
     for _ in range(_FIRST_STEPS):
@@ -209,21 +185,26 @@ def most_likely(evidence: Evidence, U: np.ndarray) -> np.ndarray:
     return climbed(value, x, level_widths(n), np.full(len(x), limit))
 
 
-def _at_its_end(group: LevelGroup, level: float) -> list[str]:
+def _at_its_end(group: LevelGroup, scale: float) -> list[str]:
     ends = {
-        "least": (level <= 1.01 * group.start / RANGE, "the model reproduces these labels"),
-        "most": (level >= 0.99 * group.start * RANGE, "the model knows nothing of these labels"),
+        "least": (scale <= 1.01 / RANGE, "the model reproduces these labels"),
+        "most": (scale >= 0.99 * RANGE, "the model knows nothing of these labels"),
     }
     return [
-        f'[noise] {group.words} = "{AUTO}": the level that was found, {level:.4g} '
-        f"{LABELS[group.label].unit}, is the {end} that is looked for, as {why}: give a number"
+        f'{group.table}: found the {end} levels that "{AUTO}" looks for, {_shown(group, scale)}, '
+        f"as {why}, expected numbers in their place"
         for end, (is_there, why) in ends.items()
         if is_there
     ]
 
 
-def _too_few(group: LevelGroup, n: int) -> str:
+def _too_few(group: LevelGroup, n: int, scale: float, as_default: bool) -> str:
     return (
-        f'[noise] {group.words} = "{AUTO}": found {n} labels, expected at least {LEAST_LABELS} '
-        f"to find a level from: it is {group.start:g} {LABELS[group.label].unit}"
+        f'{group.table}: found {n} labels, expected at least {LEAST_LABELS} to find "{AUTO}" '
+        f"levels from: they are {_shown(group, scale)}, "
+        + ("at the factor of [noise]" if as_default else "the defaults")
     )
+
+
+def _shown(group: LevelGroup, scale: float) -> str:
+    return ", ".join(f"{key} = {level:g}" for key, level in group.levels(scale).items())

@@ -32,15 +32,15 @@ class Point:
 class Evidence:
     """log p(y) as a function of one scale for the levels of each group.
 
-    fixed: factors (n, M + 1) of [A y] of labels whose levels stay; factors: one of each group; all
-    upper trapezoidal, of rows over the levels to start from. n_labels: how many rows each group
+    fixed: factors (n, M + 1) of [A y] of labels whose levels stay; factors: those of each group;
+    all upper trapezoidal, of rows over the levels to start from. n_labels: how many rows each group
     had.
     """
 
     def __init__(
         self,
         fixed: Sequence[np.ndarray],
-        factors: Sequence[np.ndarray],
+        factors: Sequence[Sequence[np.ndarray]],
         n_labels: Sequence[int],
     ):
         self._fixed, self._factors = list(fixed), list(factors)
@@ -53,18 +53,24 @@ class Evidence:
         R[:M, :M] = U
         for T in self._fixed:
             merge(R, np.array(T, order="F"))
-        for T, scale in zip(self._factors, scales, strict=True):
-            merge(R, np.array(T * scale, order="F"))
+        for own, scale in zip(self._factors, scales, strict=True):
+            for T in own:
+                merge(R, np.array(T * scale, order="F"))
         square, R, y = R[M, M] ** 2, R[:M, :M], R[:M, M]
         weights = solve_triangular(R, y)
-        misfits = [np.sum((T[:, :M] @ weights - T[:, M]) ** 2) for T in self._factors]
-        # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
-        traces = [np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2) for T in self._factors]
-        misfit, determined = np.array(misfits) * scales**2, np.array(traces) * scales**2
+
+        def misfit(T: np.ndarray) -> float:
+            return float(np.sum((T[:, :M] @ weights - T[:, M]) ** 2))
+
+        def trace(T: np.ndarray) -> float:  # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
+            return float(np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2))
+
+        misfits = scales**2 * [sum(map(misfit, own)) for own in self._factors]
+        determined = scales**2 * [sum(map(trace, own)) for own in self._factors]
         log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(U))
         value = -0.5 * (square + log_det) - self.n_labels @ np.asarray(log_scales)
-        slopes = misfit + determined - self.n_labels
-        return Point(float(value), slopes, misfit, determined, R, weights)
+        slopes = misfits + determined - self.n_labels
+        return Point(float(value), slopes, misfits, determined, R, weights)
 
 
 def climbed(

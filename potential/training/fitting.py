@@ -33,6 +33,7 @@ from potential.training.accumulation import accumulate_parts, said_on
 from potential.training.auto_noise import (
     NOTHING_TO_FIND,
     FoundNoise,
+    LevelGroups,
     found_noise,
     level_groups,
 )
@@ -46,8 +47,10 @@ from potential.training.maps import require_no_maps, set_apart, with_maps_of
 from potential.training.memory import keeps_factor, require_possible
 from potential.training.model_errors import all_errors, all_shares
 from potential.training.noise import has_potential
+from potential.training.parts import Parts
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
+from potential.training.rows import KeptRows
 from potential.training.target_uncertainty import require_measure, unmeasured_targets
 from potential.training.targets import fit_targets
 from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
@@ -125,57 +128,100 @@ def _fit(
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
-    asked, ordered = replace(settings, data=data.files), data.ordered
-    settings, state = replace(asked, noise=asked.noise.start), None
-    if not has_potential(settings, ordered):
+    asked = replace(settings, data=data.files)
+    settings = replace(asked, noise=asked.noise.start)
+    if not has_potential(settings, data.ordered):
         return _fit_targets_alone(asked, data, ranks, progress, checkpoint, factor, seconds)
-    store = None
     if factor is None:
-        apart, ordered = set_apart(settings, ordered)
-        data = data.without(apart)
-        groups = level_groups(asked, ordered)
-        blocks = dealt(settings, ordered)
-        kept = kept_rows(settings, ordered) if groups is None else None  # over other levels
-        state = _checkpoint(checkpoint, asked, [*ordered, *apart], ranks)
-        with _timed(seconds, "sparse points"):
-            stored = state.choice if state else None
-            choice = common_choice(settings, ordered, ranks, progress, stored, apart)
-        require_possible(choice.model, ordered, settings, ranks, groups=groups)
-        steps = choice, ordered, settings, ranks, progress, state, blocks, kept, groups
-        with _timed(seconds, "regression"):
-            parts = accumulate_parts(*steps)
-        e0 = choice.model.arrays["e0"]
+        rows = _from_rows(asked, settings, data, ranks, progress, checkpoint, seconds)
     else:
-        store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
-        blocks, kept = store.blocks, None
-        with settings.placing():
-            e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
-        groups = level_groups(asked, ordered)
-        parts = ranks.from_first(lambda: store.parts(settings, e0, groups))
-        parts = replace(parts, warnings=said)
-    model = choice.model  # with what its terms keep for rows, which K_MM and weights need too
+        rows = _from_factor(asked, settings, data, ranks, progress, factor, seconds)
+    model = rows.choice.model  # with what its terms keep for rows, which K_MM and weights need too
     found = FoundNoise(settings.noise)
-    if groups is not None:
+    if (groups := rows.groups) is not None:
         with _timed(seconds, "noise"):
-            found = ranks.from_first(lambda: found_noise(groups, parts, model, settings))
+            found = ranks.from_first(lambda: found_noise(groups, rows.parts, model, settings))
         settings = replace(settings, noise=found.noise)
-    triangle = parts.triangle(found.scales)
+    triangle = rows.parts.triangle(found.scales)
     R = triangle.R.copy(order="F") if keeps_factor(settings) and ranks.is_first else None
     with _timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
-    if not np.array_equal(e0, model.arrays["e0"]):  # that of a factor is of fewer structures
-        model = model.with_arrays({"e0": e0})
-    warnings = [*data.warnings, *choice.warnings, *triangle.warnings, *found.warnings]
+    if not np.array_equal(rows.e0, model.arrays["e0"]):  # that of a factor is of fewer structures
+        model = model.with_arrays({"e0": rows.e0})
+    data, warnings = rows.data, [*rows.data.warnings, *rows.choice.warnings]
+    warnings += [*triangle.warnings, *found.warnings]
     regression = solved(solution, triangle.n_rows) | found.record
-    if settings.uncertainty is not None and blocks is not None:
+    if settings.uncertainty is not None and (blocks := rows.blocks) is not None:
         with _timed(seconds, "uncertainty"):
-            of = (model, solution.weights, triangle, blocks, settings, ordered, data.test)
-            measured = with_uncertainty(FullFit(*of, ranks, progress, kept))
+            of = (model, solution.weights, triangle, blocks, settings, rows.ordered, data.test)
+            measured = with_uncertainty(FullFit(*of, ranks, progress, rows.kept))
         model, warnings = measured.model, warnings + measured.warnings
         regression |= {"uncertainty": measured.record}
-    steps = _Steps(asked, settings, data, ranks, progress, seconds, choice, state, store, blocks)
+    own = rows.choice, rows.state, rows.store, rows.blocks
+    steps = _Steps(asked, settings, data, ranks, progress, seconds, *own)
     return _finished(steps, model, warnings, regression)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the rows of a fit became, and of which structures they were."""
+
+    data: FitData
+    ordered: list[Structure]
+    choice: Choice
+    parts: Parts
+    e0: np.ndarray
+    groups: LevelGroups | None  # of labels whose noise levels are to be found
+    blocks: Blocks | None
+    kept: KeptRows | None = None
+    state: Checkpoint | None = None
+    store: FactorStore | None = None
+
+
+def _from_rows(
+    asked: FitSettings,
+    settings: FitSettings,
+    data: FitData,
+    ranks: Ranks,
+    progress: Progress,
+    checkpoint: str | Path | None,
+    seconds: dict[str, float],
+) -> _Rows:
+    apart, ordered = set_apart(settings, data.ordered)
+    data, groups = data.without(apart), level_groups(asked, ordered)
+    blocks = dealt(settings, ordered)
+    # Rows are kept over the levels of the fit, which there are not yet where they are to be found.
+    kept = kept_rows(settings, ordered) if groups is None else None
+    state = _checkpoint(checkpoint, asked, [*ordered, *apart], ranks)
+    with _timed(seconds, "sparse points"):
+        stored = state.choice if state else None
+        choice = common_choice(settings, ordered, ranks, progress, stored, apart)
+    require_possible(choice.model, ordered, settings, ranks, groups=groups)
+    of = choice, ordered, settings, ranks, progress, state, blocks, kept, groups
+    with _timed(seconds, "regression"):
+        parts = accumulate_parts(*of)
+    e0 = choice.model.arrays["e0"]
+    return _Rows(data, ordered, choice, parts, e0, groups, blocks, kept, state)
+
+
+def _from_factor(
+    asked: FitSettings,
+    settings: FitSettings,
+    data: FitData,
+    ranks: Ranks,
+    progress: Progress,
+    factor: str | Path,
+    seconds: dict[str, float],
+) -> _Rows:
+    ordered = data.ordered
+    store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
+    with settings.placing():
+        e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
+    groups = level_groups(asked, ordered)
+    parts = ranks.from_first(lambda: store.parts(settings, e0, groups))
+    parts = replace(parts, warnings=said)
+    return _Rows(data, ordered, choice, parts, e0, groups, store.blocks, store=store)
 
 
 @dataclass(frozen=True)

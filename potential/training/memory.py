@@ -99,9 +99,9 @@ def require_possible(
         more += group_bytes(len(groups or ()), settings, model.n_weights)
         more += sum(term.training_bytes for term in model.own_terms)
         if factor:
-            groups = TargetProblem(model, settings).groups
+            of_targets = TargetProblem(model, settings).groups
             sizes = model.n_weights, len(model.species)
-            more += factor_bytes(train, *sizes, groups, n_blocks(settings))
+            more += factor_bytes(train, *sizes, of_targets, n_blocks(settings))
         require_memory(model.n_weights, n_atoms, more, ranks.size)
 
 

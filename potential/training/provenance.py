@@ -17,7 +17,7 @@ from potential.runtime.printable import printable, printable_values
 from potential.scores import metrics, properties
 from potential.scores.shares import format_shares
 from potential.settings import FitSettings
-from potential.structures.label_table import FORCE, LABELS
+from potential.structures.label_table import FORCE
 from potential.structures.read import file_hashes
 from potential.structures.structure import Structure, symbol
 from potential.tensors.spherical import Part, parts_of
@@ -252,14 +252,13 @@ def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
 
 def _noise_lines(record: dict[str, Any]) -> list[str]:
     """The noise levels that the fit has found."""
-    lines = []
+    lines = list[str]()
     for own in record.get("noise", []):
-        label, of = LABELS.get(own["label"]), ", ".join(own["config_types"])
-        name = f"{label.sigma_key if label else own['label']}{f' of {of}' if of else ''}"
+        levels = ", ".join(f"{key} {level:.4g}" for key, level in own["levels"].items())
+        of = "" if own["config_type"] is None else f"{own['config_type']}: "
         lines.append(
-            f"{'' if lines else 'Noise':<14s} {name} {own['level']:.4g} "
-            f"{label.unit if label else ''}, found from {own['labels']} labels, residual per label "
-            f"{own['residual_per_label']:.2f}"
+            f"{'' if lines else 'Noise':<14s} {of}{levels}, found from {own['labels']} labels, "
+            f"residual per label {own['residual_per_label']:.2f}"
         )
     return lines
 

@@ -173,8 +173,8 @@ def learning_curve(
         errors, kept = dict[str, dict[str, np.ndarray]](), dict[str, int]()
         fits = SubsetFits(prepared, level_groups(asked, prepared.train))
         if prepared.has_potential:
-            parts = subsets(prepared, sizes, repeats, seed, progress)
-            table, kept, room = _of_potential(fits, parts, room, progress)
+            of = subsets(prepared, sizes, repeats, seed, progress)
+            table, kept, room = _of_potential(fits, of, room, progress)
             errors = {
                 label: filled(shape, {key: e[label] for key, e in table.items()})
                 for label in (*LABELS, metrics.TOTAL_ENERGY)

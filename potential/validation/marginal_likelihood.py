@@ -39,7 +39,7 @@ class MarginalLikelihood:
             counts[group] = counts.get(group, 0) + factors.counts[key]
         fixed = [prepared.collapse(pieces.pop(OWN, []), e0)]
         self.labels = list(pieces)
-        of_labels = [prepared.collapse(of_label, e0) for of_label in pieces.values()]
+        of_labels = [[prepared.collapse(of_label, e0)] for of_label in pieces.values()]
         self._evidence = Evidence(fixed, of_labels, [counts[label] for label in self.labels])
         self._prior = TermPrior(prepared, settings.solver.jitter)
         self.n_terms = self._prior.n_terms
