@@ -218,6 +218,7 @@ _CHECKS = {
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
             "noise": _list_of(_LEVEL),
+            "delta_factor": _number,
             **dict.fromkeys(("train_target_errors", "test_target_errors"), _TARGET_ERRORS),
             "targets": _list_of(_TARGET),
             "term_shares": _SHARES,

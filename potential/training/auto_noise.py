@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Noise levels that the fit finds: multiples of the defaults at which the labels are most likely
-(docs/theory.md eq. 28)."""
+"""Noise levels that the fit finds: multiples of the defaults at which the labels are most likely,
+at the size of the prior at which they are so (docs/theory.md eq. 28)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class LevelGroup:
     def levels(self, scale: float = 1.0) -> dict[str, float]:
         """By their keys in [noise], at this factor; to four digits."""
         start = {LABELS[label].sigma_key for label in self.labels}
-        return {k: float(f"{v * scale:.4g}") for k, v in vars(Sigmas()).items() if k in start}
+        return {k: _rounded(v * scale) for k, v in vars(Sigmas()).items() if k in start}
 
     @property
     def table(self) -> str:
@@ -75,8 +76,10 @@ class LevelGroups:
 
     def parts(self, structure: Structure) -> Iterator[tuple[int, slice]]:
         """The groups of the rows of a structure, those for ``noise.start``."""
-        for own in label_rows(structure, self.noise.start):
-            yield self.number(own.label, own.group), own.rows
+        rows = label_rows(structure, self.noise.start)
+        for number, parts in groupby(rows, key=lambda own: self.number(own.label, own.group)):
+            slices = [own.rows for own in parts]
+            yield number, slice(slices[0].start, slices[-1].stop)
 
     def found(self, scales: Sequence[float]) -> NoiseSettings:
         """[noise] with the levels of the groups at these factors."""
@@ -106,6 +109,7 @@ class FoundNoise:
 
     noise: NoiseSettings
     scales: list[float] = field(default_factory=list)  # (n_groups,) times the defaults
+    delta: float = 1.0  # a factor of the δ of all terms
     record: dict[str, Any] = field(default_factory=dict)  # for the model file
     warnings: list[str] = field(default_factory=list)
 
@@ -129,24 +133,29 @@ def found_noise(
 def find_noise(groups: LevelGroups, parts: Parts, U: np.ndarray) -> FoundNoise:
     """The same with the prior UᵀU. A config_type with too few labels has the factor of [noise]."""
     n_rows = parts.n_rows[1:]
-    hosts = [k if n >= LEAST_LABELS else 0 for k, n in enumerate(n_rows)]
-    with_enough = {k for k, n in enumerate(n_rows) if n >= LEAST_LABELS}
-    if groups.groups[0].config_type is not None or 0 not in with_enough:
-        hosts = [k if k in with_enough else -1 for k in range(len(n_rows))]
-    searched = sorted(with_enough)
+    enough = [n >= LEAST_LABELS for n in n_rows]
+    # the group, of those that are searched, whose factor is that of each; -1: the defaults stay
+    common = 0 if enough[0] and groups.groups[0].config_type is None else -1
+    hosts = [k if enough[k] else common for k in range(len(groups))]
+    searched = [k for k in range(len(groups)) if enough[k]]
     factors = [[parts.of(k + 1) for k, host in enumerate(hosts) if host == s] for s in searched]
     sizes = [sum(n for n, host in zip(n_rows, hosts, strict=True) if host == s) for s in searched]
     given = [0, *(k + 1 for k, host in enumerate(hosts) if host < 0)]
     evidence = Evidence([parts.of(k) for k in given], factors, sizes)
-    x = most_likely(evidence, U)
-    scale = {s: float(f"{math.exp(own):.4g}") for s, own in zip(searched, x, strict=True)}
-    point = evidence(U, [math.log(scale[s]) for s in searched])
+    x = [_rounded(math.exp(own)) for own in most_likely(evidence, U)]
+    scale, delta = dict(zip(searched, x, strict=False)), x[-1] if searched else 1.0
+    point = evidence(U, [math.log(scale[s]) for s in searched], math.log(delta))
     scales = [scale.get(host, 1.0) for host in hosts]
     warnings = [text for s in searched for text in _at_its_end(groups.groups[s], scale[s])]
     for k, group in enumerate(groups.groups):
         if 0 < n_rows[k] < LEAST_LABELS:
             warnings.append(_too_few(group, n_rows[k], scales[k], hosts[k] >= 0))
-    record = [
+    if not 1.01 / RANGE < delta < 0.99 * RANGE:
+        warnings.append(
+            f'[noise]: found {delta:g} for the factor of all delta, the end of where "{AUTO}" '
+            "looks, expected numbers in its place"
+        )
+    levels = [
         {
             "config_type": groups.groups[s].config_type,
             "levels": groups.groups[s].levels(scale[s]),
@@ -155,34 +164,41 @@ def find_noise(groups: LevelGroups, parts: Parts, U: np.ndarray) -> FoundNoise:
         }
         for s, size, misfit in zip(searched, sizes, point.misfits, strict=True)
     ]
-    return FoundNoise(groups.found(scales), scales, {"noise": record}, warnings)
+    record = {"noise": levels, "delta_factor": delta} if searched else {}
+    return FoundNoise(groups.found(scales), scales, delta, record, warnings)
 
 
 def most_likely(evidence: Evidence, U: np.ndarray) -> np.ndarray:
-    """(n_groups,) logarithms of the factors at the largest likelihood.
+    """(n_groups + 1,) logarithms of the factors of the levels, and of that of δ, at the largest
+    likelihood; nothing without groups.
 
     First some steps of eq. (28b), which come near it from afar, as long as the likelihood grows;
     then a quasi-Newton search.
     """
-    x, n = np.zeros(len(evidence.n_labels)), evidence.n_labels
-    if not len(n):
-        return x
-    limit = math.log(RANGE)
-    point = evidence(U, x)
+    if not len(evidence.n_labels):
+        return np.zeros(0)
+    n, limit = np.append(evidence.n_labels, float(len(U))), math.log(RANGE)
+    x = np.zeros(len(n))
+    point = evidence(U, x[:-1], x[-1])
     for _ in range(_FIRST_STEPS):
-        left = np.maximum(n - point.determined, 0.01 * n)
-        step = 0.5 * np.log(np.maximum(point.misfits, 1e-12 * n) / left)
+        sizes = np.append(point.misfits, point.norm)
+        left = n - np.append(point.determined, point.undetermined)
+        step = 0.5 * np.log(np.maximum(sizes, 1e-12 * n) / np.maximum(left, 0.01 * n))
         other = np.clip(x + np.clip(step, -2.0, 2.0), -limit, limit)
-        there = evidence(U, other)
+        there = evidence(U, other[:-1], other[-1])
         if not there.value > point.value:
             break
         x, point = other, there
 
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
-        point = evidence(U, x)
-        return point.value, point.slopes
+        point = evidence(U, x[:-1], x[-1])
+        return point.value, np.append(point.slopes, point.prior_slope)
 
     return climbed(value, x, level_widths(n), np.full(len(x), limit))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _at_its_end(group: LevelGroup, scale: float) -> list[str]:

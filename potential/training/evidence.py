@@ -23,6 +23,9 @@ class Point:
 
     value: float  # log p(y), but for a constant
     slopes: np.ndarray  # (n_groups,) by log sigma
+    prior_slope: float  # by the logarithm of the factor of δ
+    norm: float  # wᵀ K_MM w, with that factor
+    undetermined: float  # tr K̃⁻¹ K_MM, the weights that no label determines
     misfits: np.ndarray  # (n_groups,) ‖A_g w − y_g‖² / sigma_g²
     determined: np.ndarray  # (n_groups,) γ_g, the weights that the labels of a group determine
     R: np.ndarray  # (M, M) with RᵀR = K̃
@@ -46,9 +49,13 @@ class Evidence:
         self._fixed, self._factors = list(fixed), list(factors)
         self.n_labels = np.array(n_labels, dtype=float)
 
-    def __call__(self, U: np.ndarray, log_scales: Sequence[float] | np.ndarray) -> Point:
-        """At these logarithms (n_groups,) of the scales, with the prior UᵀU of the weights."""
+    def __call__(
+        self, U: np.ndarray, log_scales: Sequence[float] | np.ndarray, log_delta: float = 0.0
+    ) -> Point:
+        """At these logarithms (n_groups,) of the scales and of a factor of δ, with the prior UᵀU of
+        the weights, which that divides by its square."""
         M, scales = len(U), np.exp(-np.asarray(log_scales, dtype=float))
+        U = U * np.exp(-log_delta)
         R = np.zeros((M + 1, M + 1), order="F")
         R[:M, :M] = U
         for T in self._fixed:
@@ -70,7 +77,10 @@ class Evidence:
         log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(U))
         value = -0.5 * (square + log_det) - self.n_labels @ np.asarray(log_scales)
         slopes = misfits + determined - self.n_labels
-        return Point(float(value), slopes, misfits, determined, R, weights)
+        norm = float(np.sum((U @ weights) ** 2))
+        undetermined = float(np.sum(solve_triangular(R, U.T, trans=1) ** 2))
+        of_prior = norm + undetermined - M, norm, undetermined
+        return Point(float(value), slopes, *of_prior, misfits, determined, R, weights)
 
 
 def climbed(

@@ -7,9 +7,7 @@ put in their order.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,31 +27,22 @@ from potential.settings.file import as_settings
 from potential.settings.targets import terms_without_points
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
-from potential.training.accumulation import accumulate_parts, said_on
-from potential.training.auto_noise import (
-    NOTHING_TO_FIND,
-    FoundNoise,
-    LevelGroups,
-    found_noise,
-    level_groups,
-)
-from potential.training.baseline import isolated_atom_energies
+from potential.training.auto_noise import NOTHING_TO_FIND, FoundNoise, found_noise
 from potential.training.blocks import Blocks, dealt
-from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path, digest
+from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path
 from potential.training.choice import Choice, common_choice
-from potential.training.data import FitData, read_fit_data, require_known_species
+from potential.training.data import FitData, read_fit_data
 from potential.training.factor_store import FactorStore
-from potential.training.maps import require_no_maps, set_apart, with_maps_of
-from potential.training.memory import keeps_factor, require_possible
+from potential.training.fit_rows import fit_checkpoint, made_rows, stored_choice, stored_rows, timed
+from potential.training.maps import require_no_maps, with_maps_of
+from potential.training.memory import keeps_factor
 from potential.training.model_errors import all_errors, all_shares
 from potential.training.noise import has_potential
-from potential.training.parts import Parts
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
-from potential.training.rows import KeptRows
 from potential.training.target_uncertainty import require_measure, unmeasured_targets
 from potential.training.targets import fit_targets
-from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
+from potential.training.uncertainty import FullFit, with_uncertainty
 
 
 @dataclass
@@ -126,34 +115,34 @@ def _fit(
     factor: str | Path | None,
 ) -> FitResult:
     seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
+    with timed(seconds, "read"):
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
     asked = replace(settings, data=data.files)
     settings = replace(asked, noise=asked.noise.start)
     if not has_potential(settings, data.ordered):
         return _fit_targets_alone(asked, data, ranks, progress, checkpoint, factor, seconds)
     if factor is None:
-        rows = _from_rows(asked, settings, data, ranks, progress, checkpoint, seconds)
+        rows = made_rows(asked, settings, data, ranks, progress, checkpoint, seconds)
     else:
-        rows = _from_factor(asked, settings, data, ranks, progress, factor, seconds)
+        rows = stored_rows(asked, settings, data, ranks, progress, factor, seconds)
     model = rows.choice.model  # with what its terms keep for rows, which K_MM and weights need too
     found = FoundNoise(settings.noise)
     if (groups := rows.groups) is not None:
-        with _timed(seconds, "noise"):
+        with timed(seconds, "noise"):
             found = ranks.from_first(lambda: found_noise(groups, rows.parts, model, settings))
         settings = replace(settings, noise=found.noise)
-    triangle = rows.parts.triangle(found.scales)
+    triangle = rows.parts.triangle(found.scales, found.delta)
     R = triangle.R.copy(order="F") if keeps_factor(settings) and ranks.is_first else None
-    with _timed(seconds, "solution"):
+    with timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
     if not np.array_equal(rows.e0, model.arrays["e0"]):  # that of a factor is of fewer structures
         model = model.with_arrays({"e0": rows.e0})
     data, warnings = rows.data, [*rows.data.warnings, *rows.choice.warnings]
     warnings += [*triangle.warnings, *found.warnings]
-    regression = solved(solution, triangle.n_rows) | found.record
+    regression = solved(solution, triangle.n_rows, found.delta) | found.record
     if settings.uncertainty is not None and (blocks := rows.blocks) is not None:
-        with _timed(seconds, "uncertainty"):
+        with timed(seconds, "uncertainty"):
             of = (model, solution.weights, triangle, blocks, settings, rows.ordered, data.test)
             measured = with_uncertainty(FullFit(*of, ranks, progress, rows.kept))
         model, warnings = measured.model, warnings + measured.warnings
@@ -161,67 +150,6 @@ def _fit(
     own = rows.choice, rows.state, rows.store, rows.blocks
     steps = _Steps(asked, settings, data, ranks, progress, seconds, *own)
     return _finished(steps, model, warnings, regression)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What the rows of a fit became, and of which structures they were."""
-
-    data: FitData
-    ordered: list[Structure]
-    choice: Choice
-    parts: Parts
-    e0: np.ndarray
-    groups: LevelGroups | None  # of labels whose noise levels are to be found
-    blocks: Blocks | None
-    kept: KeptRows | None = None
-    state: Checkpoint | None = None
-    store: FactorStore | None = None
-
-
-def _from_rows(
-    asked: FitSettings,
-    settings: FitSettings,
-    data: FitData,
-    ranks: Ranks,
-    progress: Progress,
-    checkpoint: str | Path | None,
-    seconds: dict[str, float],
-) -> _Rows:
-    apart, ordered = set_apart(settings, data.ordered)
-    data, groups = data.without(apart), level_groups(asked, ordered)
-    blocks = dealt(settings, ordered)
-    # Rows are kept over the levels of the fit, which there are not yet where they are to be found.
-    kept = kept_rows(settings, ordered) if groups is None else None
-    state = _checkpoint(checkpoint, asked, [*ordered, *apart], ranks)
-    with _timed(seconds, "sparse points"):
-        stored = state.choice if state else None
-        choice = common_choice(settings, ordered, ranks, progress, stored, apart)
-    require_possible(choice.model, ordered, settings, ranks, groups=groups)
-    of = choice, ordered, settings, ranks, progress, state, blocks, kept, groups
-    with _timed(seconds, "regression"):
-        parts = accumulate_parts(*of)
-    e0 = choice.model.arrays["e0"]
-    return _Rows(data, ordered, choice, parts, e0, groups, blocks, kept, state)
-
-
-def _from_factor(
-    asked: FitSettings,
-    settings: FitSettings,
-    data: FitData,
-    ranks: Ranks,
-    progress: Progress,
-    factor: str | Path,
-    seconds: dict[str, float],
-) -> _Rows:
-    ordered = data.ordered
-    store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
-    with settings.placing():
-        e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
-    groups = level_groups(asked, ordered)
-    parts = ranks.from_first(lambda: store.parts(settings, e0, groups))
-    parts = replace(parts, warnings=said)
-    return _Rows(data, ordered, choice, parts, e0, groups, store.blocks, store=store)
 
 
 @dataclass(frozen=True)
@@ -260,11 +188,13 @@ def _fit_targets_alone(
     require_measure(settings)
     state, store, said, blocks = None, None, list[str](), dealt(settings, data.ordered)
     if factor:
-        store, choice, said = _stored(factor, settings, data.ordered, ranks, progress, seconds)
+        store, choice, said = stored_choice(
+            factor, settings, data.ordered, ranks, progress, seconds
+        )
         blocks = store.blocks
     else:
-        state = _checkpoint(checkpoint, asked, data.ordered, ranks)
-        with _timed(seconds, "sparse points"):
+        state = fit_checkpoint(checkpoint, asked, data.ordered, ranks)
+        with timed(seconds, "sparse points"):
             stored = state.choice if state else None
             unused = terms_without_points(settings.targets, settings.terms)
             choice = common_choice(
@@ -288,7 +218,7 @@ def _finished(
     the potential, None without one."""
     settings, data, ranks, progress = steps.settings, steps.data, steps.ranks, steps.progress
     potential, seconds = regression is not None, steps.seconds
-    with _timed(seconds, "targets"):
+    with timed(seconds, "targets"):
         fitted = fit_targets(
             model,
             data.ordered,
@@ -305,7 +235,7 @@ def _finished(
     model, warnings = fitted.model, warnings + fitted.warnings
     warnings += unmeasured_targets(settings)
     measured = (regression or {}).get("uncertainty", {}) | fitted.uncertainty
-    with _timed(seconds, "errors"):
+    with timed(seconds, "errors"):
         errors = {
             name: all_errors(model, structures, ranks, progress, f"{words} errors")
             for name, words, structures in (
@@ -349,46 +279,6 @@ def _record_of_targets(records: list[dict[str, Any]], errors: Mapping[str, Any])
     return {"targets": records} | {
         f"{name}_target_errors": metrics.plain(own) for name, (_, own) in errors.items()
     }
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = round(time.perf_counter() - start, 3)
-
-
-def _checkpoint(
-    path: str | Path | None, settings: FitSettings, train: Sequence[Structure], ranks: Ranks
-) -> Checkpoint | None:
-    if path is None:
-        return None
-    with ranks.together():
-        problem = digest(settings, train)
-        checkpoint = Checkpoint(path, ranks, problem, targets=bool(settings.targets))
-    return checkpoint
-
-
-def _stored(
-    path: str | Path,
-    settings: FitSettings,
-    train: Sequence[Structure],
-    ranks: Ranks,
-    progress: Progress,
-    seconds: dict[str, float],
-) -> tuple[FactorStore, Choice, list[str]]:
-    """The factor of all structures, with rows of new ones alone, its choice, and warnings."""
-    with ranks.together():
-        store = FactorStore(path, settings)
-        new = store.new(train)
-        if store.choice:
-            require_known_species(store.choice.model.species, new)
-    with _timed(seconds, "sparse points"):
-        choice = store.choice or common_choice(settings, train, ranks, progress)
-    require_possible(choice.model, train, settings, ranks, factor=True)
-    with _timed(seconds, "regression"):
-        store.add(choice, new, settings, ranks, progress)
-    return store, choice, said_on(ranks, store.save() if ranks.is_first and new else "")
 
 
 def _solution(

@@ -34,14 +34,18 @@ class Parts:
                 merge(R, own.copy(order="F"))
         return R[: self.n_rows[k]]
 
-    def triangle(self, scales: Sequence[float] = ()) -> Triangle:
+    def triangle(self, scales: Sequence[float] = (), delta: float = 1.0) -> Triangle:
         """The triangle of all rows, with each group's level times its scale, and those of the
-        blocks. The parts are used up."""
+        blocks, for a prior whose δ are times a factor (docs/theory.md eq. 28c). The parts are used
+        up."""
         blocks = self.triangles[0]
         for of_group, scale in zip(self.triangles[1:], scales, strict=True):
             for R, own in zip(blocks, of_group, strict=True):
                 own /= scale
                 merge(R, own)
+        if delta != 1.0:
+            for R in blocks:
+                R *= delta
         if self.by_block:
             whole = Triangle.of_blocks(blocks, sum(self.n_rows))
         else:

@@ -61,13 +61,13 @@ def made_now() -> dict[str, str]:
     }
 
 
-def solved(solution: Solution, n_rows: int) -> dict[str, Any]:
-    """What a solution for so many labels says of itself."""
+def solved(solution: Solution, n_rows: int, delta: float = 1.0) -> dict[str, Any]:
+    """What a solution for so many labels says of itself; delta: of ``Parts.triangle``."""
     return {
         "fitted_labels": n_rows,
         "condition_number": solution.condition_number,
         "largest_weight": float(np.abs(solution.weights).max()),
-        "residual_per_label": solution.residual / n_rows,
+        "residual_per_label": solution.residual / (n_rows * delta**2),
     }
 
 
@@ -260,6 +260,8 @@ def _noise_lines(record: dict[str, Any]) -> list[str]:
             f"{'' if lines else 'Noise':<14s} {of}{levels}, found from {own['labels']} labels, "
             f"residual per label {own['residual_per_label']:.2f}"
         )
+    if "delta_factor" in record:
+        lines.append(f"{'':<14s} with {record['delta_factor']:.4g} times the delta of all terms")
     return lines
 
 

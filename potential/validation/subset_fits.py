@@ -70,7 +70,8 @@ class SubsetFits:
         found = find_noise(self._groups, parts, prior_factor(prepared.K_MM, jitter))
         self._note(subset, found)
         self._scales[subset.key] = found.scales
-        return solve(parts.triangle(found.scales).R, prepared.K_MM, jitter, overwrite=True).weights
+        triangle = parts.triangle(found.scales, found.delta)
+        return solve(triangle.R, prepared.K_MM, jitter, overwrite=True).weights
 
     def _note(self, subset: Subset, found: FoundNoise) -> None:
         """What there is to say, once for every size."""
