@@ -150,11 +150,7 @@ def find_noise(groups: LevelGroups, parts: Parts, U: np.ndarray) -> FoundNoise:
     for k, group in enumerate(groups.groups):
         if 0 < n_rows[k] < LEAST_LABELS:
             warnings.append(_too_few(group, n_rows[k], scales[k], hosts[k] >= 0))
-    if not 1.01 / RANGE < delta < 0.99 * RANGE:
-        warnings.append(
-            f'[noise]: found {delta:g} for the factor of all delta, the end of where "{AUTO}" '
-            "looks, expected numbers in its place"
-        )
+    warnings += _prior_at_its_end(delta)
     levels = [
         {
             "config_type": groups.groups[s].config_type,
@@ -209,6 +205,18 @@ def _at_its_end(group: LevelGroup, scale: float) -> list[str]:
     return [
         f'{group.table}: found the {end} levels that "{AUTO}" looks for, {_shown(group, scale)}, '
         f"as {why}, expected numbers in their place"
+        for end, (is_there, why) in ends.items()
+        if is_there
+    ]
+
+
+def _prior_at_its_end(delta: float) -> list[str]:
+    ends = {
+        "least": (delta <= 1.01 / RANGE, "labels look like noise alone and the model is zero"),
+        "most": (delta >= 0.99 * RANGE, "labels are much larger than the delta of [[terms]]"),
+    }
+    return [
+        f'[noise]: found the {end} factor of all delta that "{AUTO}" looks for, {delta:g}, as {why}'
         for end, (is_there, why) in ends.items()
         if is_there
     ]
