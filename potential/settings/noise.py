@@ -57,7 +57,8 @@ class NoiseSettings(Settings):
         {},
         ByName(
             Nested(Sigmas, words=WORDS),
-            help="the three above for a config_type; what is not given is as in `[noise]`",
+            help='the three above for a config_type, or `"auto"` for all of them; what is not '
+            "given is as in `[noise]`",
         ),
     )
 
