@@ -49,6 +49,7 @@ SETS = {
     "methane": Split("methane/methane_100_EF.xyz", n_train=70, n_test=30),
     "charged_dimers": Split("charged_dimers/charge-charge.xyz", n_train=90, n_test=40),
 }
+KEYS = {"carbon": {"forces_key": "force"}, "PbTe": {"forces_key": "force"}}
 NO_VIRIALS = {"virial_per_atom": math.inf}
 AUTO = {"energy_per_atom": "auto", "force": "auto"} | NO_VIRIALS
 
@@ -85,6 +86,7 @@ def of_set(name: str, arguments: argparse.Namespace) -> dict:
         else:
             own = _fewer(test, Path(folder) / "tested.xyz", arguments.frames)
             data = {"train": [str(train)], "test": [str(own)]}
+        data |= KEYS.get(name, {})
         base = {"data": data, "terms": [{"n_sparse": arguments.n_sparse}]}
         types = sorted({_type(frame) for frame in ase.io.read(data["train"][0], ":")})
         by_type = dict.fromkeys(types, AUTO)
@@ -149,7 +151,7 @@ def _table(results: dict) -> str:
         for key, own in fits.items():
             size = f"{own['n_train']} / {own['n_test']}"
             errors = [own[k] for k in ("energy_mae", "energy_rmse", "force_mae", "force_rmse")]
-            levels = "; ".join(_levels(found) for found in own["noise"])
+            levels = _levels(own["noise"][0]) if len(own["noise"]) == 1 else ""
             rows.append([name, key, size, *errors, own["residual_per_label"], levels])
     return table([*head, "residual per label", "levels"], rows)
 

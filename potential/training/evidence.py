@@ -62,7 +62,7 @@ class Evidence:
             merge(R, np.array(T, order="F"))
         for own, scale in zip(self._factors, scales, strict=True):
             for T in own:
-                merge(R, np.array(T * scale, order="F"))
+                merge(R, np.asfortranarray(T * scale))
         square, R, y = R[M, M] ** 2, R[:M, :M], R[:M, M]
         weights = solve_triangular(R, y)
 

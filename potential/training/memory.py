@@ -71,9 +71,10 @@ def kept_bytes(settings: FitSettings, n_weights: int) -> int:
 
 def group_bytes(n_groups: int, settings: FitSettings, n_weights: int) -> int:
     """Memory of the triangles, and the rows that wait, of groups of labels whose noise levels are
-    to be found, in each block."""
+    to be found, in each block, and of the matrices of the search."""
     M = n_weights + 1
-    return 8 * n_groups * n_blocks(settings) * M * (M + BUFFER_ROWS)
+    rows = n_groups * n_blocks(settings) * (M + BUFFER_ROWS)
+    return 8 * M * (rows + 6 * M * (n_groups > 0))
 
 
 def require_possible(
