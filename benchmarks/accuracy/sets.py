@@ -16,6 +16,8 @@ from typing import Any
 import ase.io
 import numpy as np
 
+from potential.settings.noise import AUTO, WORDS
+
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SEED = 20261121
 HELD_OUT = 6  # one frame of so many of each config_type
@@ -77,8 +79,11 @@ SETS = {
 
 
 def settings_of(name: str, template: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a fit: those of the set below those of the template; data: train and test."""
+    """Settings of a fit: those of the set below those of the template; data: train and test. With
+    noise = "auto" levels that the set leaves out stay so."""
     own = SETS[name].settings
+    if template.get("noise") == AUTO:
+        template = template | {"noise": WORDS[AUTO] | own.get("noise", {})}
     tables = {key: own.get(key, {}) | template.get(key, {}) for key in ("data", "noise")}
     tables["data"] |= data
     return template | {key: table for key, table in tables.items() if table}

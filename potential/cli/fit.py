@@ -17,7 +17,7 @@ example fit.toml:
   [[terms]]
   cutoff = 5.0
   n_sparse = 1000
-  [noise]
+  [noise]                          # or, above [data], noise = "auto": the fit finds the levels
   energy_per_atom = 0.002          # eV, scaled with sqrt(N); inf leaves a label out
   force = 0.05                     # eV/A
   virial_per_atom = 0.02           # eV, scaled with sqrt(N)

@@ -157,6 +157,10 @@ _SELECTION = _all(
 )
 _OF_TERM = _table({"contraction": _CONTRACTION, "feature_selection": _SELECTION})
 _ADAPTED = _all(_OF_TERM, _table({"factors": _list_of(_OF_TERM)}))
+_LEVEL = _all(
+    _table({"config_type": _text_or_null, "levels": _each(_number)}, required=True),
+    _table(dict.fromkeys(("labels", "residual_per_label"), _number), required=True),
+)
 _TARGET_ERRORS = _each(_each(_STATISTICS))
 _TARGET = _all(
     _table({"name": _text, "labels": _number, "weights": _number}, required=True),
@@ -213,6 +217,8 @@ _CHECKS = {
             **dict.fromkeys(REGRESSION, _number),
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),
             "sha256": _each(_text),
+            "noise": _list_of(_LEVEL),
+            "delta_factor": _number,
             **dict.fromkeys(("train_target_errors", "test_target_errors"), _TARGET_ERRORS),
             "targets": _list_of(_TARGET),
             "term_shares": _SHARES,

@@ -106,11 +106,20 @@ class Numbers(Value):
 
 @dataclass(frozen=True, kw_only=True)
 class Nested(Value):
-    """Other settings in a table of their own."""
+    """Other settings in a table of their own.
+
+    words: tables by the words that may stand for them.
+    """
 
     of: type[Settings] = field(kw_only=False)
+    words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def checked(self, value: Any, place: Place) -> Settings:
+        if isinstance(value, str) and self.words:
+            if value not in self.words:
+                shown = ", ".join(f'"{word}"' for word in self.words)
+                raise place.error(value, f"a table or {shown}")
+            value = self.words[value]
         return value if isinstance(value, self.of) else read(self.of, value, place.sub())
 
     def in_folder(self, value: Settings, folder: Path) -> Settings:

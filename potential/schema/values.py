@@ -61,8 +61,8 @@ class Number(Value):
     """A number > above, >= least and <= most; +inf only where ``infinite`` allows it, and 0 below
     least only where ``zero`` does.
 
-    kept: makes what is kept of the number; noun, words: what messages call it, with and without
-    its range.
+    word: may stand in the place of a number; kept: makes what is kept of the number; noun, words:
+    what messages call it, with and without its range.
     """
 
     above: float = -math.inf
@@ -70,11 +70,14 @@ class Number(Value):
     most: float = math.inf
     infinite: bool = False
     zero: bool = False
+    word: str = ""
     kept: Callable[[Any], Any] = float
     noun: str = "a number"
     words: str = ""
 
     def check(self, value: Any, place: Place) -> Any:
+        if self.word and value == self.word:
+            return self.word
         if self.infinite and value == math.inf:
             return math.inf
         good = is_number(value) and value > self.above and self.least <= value <= self.most
@@ -89,7 +92,8 @@ class Number(Value):
         low = low or (f" >= {self.least:g}" if self.least > -math.inf else "")
         high = f" <= {self.most:g}" if self.most < math.inf else ""
         text = self.noun + low + (" and" if low and high else "") + high
-        return self.words or text + self.infinite * " (or inf)" + self.zero * " (or 0)"
+        text += self.infinite * " (or inf)" + self.zero * " (or 0)"
+        return self.words or text + (f' (or "{self.word}")' if self.word else "")
 
     @property
     def range(self) -> str:
@@ -97,7 +101,8 @@ class Number(Value):
             text = f"> {short(self.above)}"
         elif self.least > -math.inf and self.most < math.inf:
             text = f"{short(self.least)} to {short(self.most)}"
-            return text + self.infinite * ", or `inf`" + self.zero * ", or 0"
+            text += self.infinite * ", or `inf`" + self.zero * ", or 0"
+            return text + (f', or `"{self.word}"`' if self.word else "")
         else:
             text = f"≥ {short(self.least)}" if self.least > -math.inf else ""
         high = f"≤ {short(self.most)}" if self.most < math.inf else ""

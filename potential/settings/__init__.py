@@ -9,12 +9,11 @@ from potential.settings.fit_settings import (
     DataSettings,
     FitSettings,
     LabelKeys,
-    NoiseSettings,
-    Sigmas,
     SolverSettings,
     ZblSettings,
 )
 from potential.settings.kinds import KINDS
+from potential.settings.noise import AUTO, NoiseSettings, Sigmas
 from potential.settings.product import FactorSettings, ProductTermSettings
 from potential.settings.symmetry import SymmetryTermSettings
 from potential.settings.target_kernels import TargetKernelSettings
@@ -29,6 +28,7 @@ from potential.settings.terms import (
 from potential.settings.uncertainty import UncertaintySettings
 
 __all__ = [
+    "AUTO",
     "KINDS",
     "AlchemySettings",
     "BaselineSettings",

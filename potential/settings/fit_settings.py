@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from potential.schema import (
     Beads,
-    ByName,
     BySpecies,
     Choice,
     File,
@@ -27,15 +26,16 @@ from potential.schema import (
     Tables,
     setting,
 )
-from potential.schema.limits import MOST_CUTOFF, MOST_NOISE, ZBL_CORE
-from potential.schema.settings import declared, keys
+from potential.schema.limits import MOST_CUTOFF, ZBL_CORE
+from potential.schema.settings import declared
 from potential.settings.kinds import KINDS
+from potential.settings.noise import WORDS, NoiseSettings
 from potential.settings.targets import TargetSettings, check_targets
 from potential.settings.terms import SoapTermSettings, TermSettings
 from potential.settings.uncertainty import UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
-from potential.structures.labels import LARGEST, SMALLEST_SIGMA
+from potential.structures.labels import LARGEST
 
 BASELINES = ("fit", "average", "isolated_atom", "zero")
 
@@ -127,54 +127,6 @@ class BaselineSettings(Settings):
     pair_table: str | None = setting(None, File(help="adds a tabulated pair potential"))
 
 
-def _sigma(unit: str, text: str) -> Number:
-    return Number(least=SMALLEST_SIGMA, most=MOST_NOISE, infinite=True, unit=unit, help=text)
-
-
-@dataclass(frozen=True)
-class Sigmas(Settings):
-    """Expected errors of the labels: eV/atom, eV/Å, eV/atom; inf leaves the label out."""
-
-    table: ClassVar[str] = "noise"
-
-    energy_per_atom: float = setting(
-        0.002, _sigma("eV", r"$s_E$; the total energy of $N$ atoms gets $s_E \sqrt N$")
-    )
-    force: float = setting(0.05, _sigma("eV/Å", "$s_F$ of every force component"))
-    virial_per_atom: float = setting(
-        0.02, _sigma("eV", r"$s_W$; every virial component of $N$ atoms gets $s_W \sqrt N$")
-    )
-
-
-@dataclass(frozen=True)
-class NoiseSettings(Settings):
-    """[noise]: the sigmas of all structures, and those of single config_types."""
-
-    table: ClassVar[str] = "noise"
-
-    default: Sigmas = setting(Sigmas(), Group(Sigmas))
-    config_type: Mapping[str, Sigmas] = setting(
-        {},
-        ByName(
-            Nested(Sigmas),
-            help="the three above for a config_type; what is not given is as in `[noise]`",
-        ),
-    )
-
-    @classmethod
-    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
-        """What a config_type does not give is as in [noise]."""
-        by_type = values.get("config_type")
-        if not isinstance(by_type, Mapping):
-            return values
-        shared = {key: values[key] for key in keys(Sigmas) if key in values}
-        filled = {
-            name: {**shared, **own} if isinstance(own, Mapping) else own
-            for name, own in by_type.items()
-        }
-        return values | {"config_type": filled}
-
-
 @dataclass(frozen=True)
 class SolverSettings(Settings):
     """[solver]: jitter is relative to the mean diagonal of K_MM."""
@@ -203,7 +155,7 @@ class FitSettings(Settings):
     data: DataSettings = setting(DataSettings(), Nested(DataSettings))
     terms: tuple[TermSettings, ...] = setting((SoapTermSettings(),), Kinds(KINDS))
     baseline: BaselineSettings = setting(BaselineSettings(), Nested(BaselineSettings))
-    noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings))
+    noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings, words=WORDS))
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
+
+import numpy as np
 
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress, silent
@@ -13,11 +14,15 @@ from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
+from potential.training.auto_noise import LevelGroups
 from potential.training.blocks import Blocks
 from potential.training.checkpoint import Checkpoint, deferred_interrupts
 from potential.training.choice import Choice
+from potential.training.parts import Parts
 from potential.training.regression import StreamingQR, Triangle, merge
 from potential.training.rows import KeptRows, row_cost, weighted_rows
+
+_ALL = ((0, slice(None)),)  # rows in one group
 
 
 def accumulate(
@@ -31,7 +36,24 @@ def accumulate(
     kept: KeptRows | None = None,
 ) -> Triangle:
     """The triangle of the rows of all structures, and with ``blocks`` those of each block; only the
-    first rank's are those of all ranks. kept: is offered the rows.
+    first rank's are those of all ranks. Else as ``accumulate_parts``."""
+    steps = choice, structures, settings, ranks, progress, checkpoint, blocks, kept
+    return accumulate_parts(*steps).triangle()
+
+
+def accumulate_parts(
+    choice: Choice,
+    structures: Sequence[Structure],
+    settings: FitSettings,
+    ranks: Ranks,
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
+    blocks: Blocks | None = None,
+    kept: KeptRows | None = None,
+    groups: LevelGroups | None = None,
+) -> Parts:
+    """Triangles of the rows of all structures, those of ``groups`` and ``blocks`` by themselves.
+    kept: is offered the rows.
 
     Its warnings are of checkpoints that could not be written, on any rank. Raises
     KeyboardInterrupt, with the checkpoint written, when the process is told to stop, and
@@ -39,15 +61,18 @@ def accumulate(
     """
     model = choice.model
     mine = share_of(ranks, structures, model)
-    qrs = [StreamingQR(model.n_weights) for _ in range(blocks.n_blocks if blocks else 1)]
+    n_blocks = blocks.n_blocks if blocks else 1
+    n_groups = len(groups) if groups else 0
+    qrs = [[StreamingQR(model.n_weights) for _ in range(n_blocks)] for _ in range(1 + n_groups)]
 
     def added(done: int) -> Iterator[None]:
-        return _added(qrs, blocks, kept, model, mine[done:], settings, progress)
+        return _added(qrs, groups, blocks, kept, model, mine[done:], settings, progress)
 
     with ranks.together():
-        warning = add_all(qrs, added, len(mine), choice, checkpoint)
-    triangle = of_all_ranks(qrs, ranks, blocks is not None)
-    return replace(triangle, warnings=said_on(ranks, warning))
+        warning = add_all([qr for own in qrs for qr in own], added, len(mine), choice, checkpoint)
+    found = [_gathered(own, ranks) for own in qrs]
+    triangles, n_rows = [own for own, _ in found], [n for _, n in found]
+    return Parts(triangles, n_rows, blocks is not None, said_on(ranks, warning))
 
 
 def share_of(
@@ -60,11 +85,17 @@ def share_of(
 def of_all_ranks(qrs: Sequence[StreamingQR], ranks: Ranks, by_block: bool) -> Triangle:
     """The triangle of all rows, on the first rank, and by_block those of the blocks, or else there
     is one."""
+    triangles, n_rows = _gathered(qrs, ranks)
+    return Triangle.of_blocks(triangles, n_rows) if by_block else Triangle(triangles[0], n_rows)
+
+
+def _gathered(qrs: Sequence[StreamingQR], ranks: Ranks) -> tuple[list[np.ndarray], int]:
+    """Each triangle of the rows of all ranks, on the first, and the number of all rows."""
     n_rows, triangles = sum(ranks.all_gather(sum(qr.n_rows for qr in qrs))), []
     for qr in qrs:
         triangles.append(R := qr.finish())
         ranks.combine(R, partial(merge, R))
-    return Triangle.of_blocks(triangles, n_rows) if by_block else Triangle(triangles[0], n_rows)
+    return triangles, n_rows
 
 
 def said_on(ranks: Ranks, warning: str) -> list[str]:
@@ -73,7 +104,8 @@ def said_on(ranks: Ranks, warning: str) -> list[str]:
 
 
 def _added(
-    qrs: Sequence[StreamingQR],
+    qrs: Sequence[Sequence[StreamingQR]],
+    groups: LevelGroups | None,
     blocks: Blocks | None,
     kept: KeptRows | None,
     model: TrainingModel,
@@ -90,7 +122,9 @@ def _added(
         if kept is not None:
             kept.offer(structure, rows, targets)
         if len(rows):
-            qrs[blocks[structure] if blocks else 0].add(rows, targets)
+            b = blocks[structure] if blocks else 0
+            for k, part in groups.parts(structure) if groups else _ALL:
+                qrs[k][b].add(rows[part], targets[part])
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,19 @@ from potential.structures.structure import Structure
 from potential.terms import TrainingModel
 from potential.terms.choice import most_weights, trial_settings
 from potential.terms.tensor_basis import require_products
+from potential.training.auto_noise import LevelGroups, level_groups
 from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
-from potential.training.memory import kept_bytes, n_blocks, regression_bytes, target_bytes
+from potential.training.memory import (
+    group_bytes,
+    kept_bytes,
+    n_blocks,
+    regression_bytes,
+    target_bytes,
+)
 from potential.training.noise import has_potential, row_sigmas
 from potential.training.regression import BUFFER_ROWS, StreamingQR
 from potential.training.rows import row_cost, weighted_rows
@@ -47,12 +55,14 @@ def estimate(
     Reads the data and times rows of a few structures with few sparse points. factor: as in ``fit``;
     when it exists, only new structures need time. Raises SoapGprError as ``fit`` does.
     """
-    settings, ranks = as_settings(settings), world()
+    asked, ranks = as_settings(settings), world()
+    settings = replace(asked, noise=asked.noise.start)
     with threadpool_limits(limits=1, user_api="blas"):
         data = ranks.from_first(lambda: read_fit_data(settings))
         train, warnings, apart = data.train, data.warnings, list[Structure]()
         if factor is None:
             apart, train = set_apart(settings, data.ordered)
+        groups = level_groups(asked, train)
         trial = _trial_model(settings, train)
         require_weights(trial)
         require_products(trial, settings)
@@ -72,12 +82,13 @@ def estimate(
             *plan(settings, train, apart),
             *_target_lines(settings, train, trial, weights, potential),
             *_uncertainty_lines(settings, train),
+            *_noise_lines(groups),
         ]
         if potential:
-            more = 0
+            more = group_bytes(len(groups or ()), settings, sum(weights))
             if factor is not None:
                 sizes = sum(weights), len(trial.species)
-                more = factor_bytes(train, *sizes, n_blocks=n_blocks(settings))
+                more += factor_bytes(train, *sizes, n_blocks=n_blocks(settings))
             lines += _regression_lines(settings, trial, train, new, weights, more)
     return "\n".join(lines + [f"warning: {warning}" for warning in warnings])
 
@@ -166,6 +177,13 @@ def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> lis
         f"Uncertainty    {', '.join(measures)}; {blocks.n_blocks} blocks by {blocks.kind}, "
         f"calibration on {n} structures; its time comes on top of what is below"
     ]
+
+
+def _noise_lines(groups: LevelGroups | None) -> list[str]:
+    if not groups:
+        return []
+    names = (f"{group.table} {', '.join(group.levels())}" for group in groups.groups)
+    return [f"Noise          levels to be found after the regression: {'; '.join(names)}"]
 
 
 def _trial_model(settings: FitSettings, train: Sequence[Structure]) -> TrainingModel:

@@ -30,10 +30,12 @@ from potential.structures.digests import structure_digest
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
 from potential.training.accumulation import share_of
+from potential.training.auto_noise import LevelGroups
 from potential.training.blocks import Blocks, add_to, dealt
 from potential.training.checkpoint import nameless, pack_choice, read_choice
 from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
+from potential.training.parts import Parts
 from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
 from potential.training.rows import extended_rows
 from potential.training.target_factors import TargetFactors, collapsed, width
@@ -188,20 +190,29 @@ class FactorStore:
     def triangle(self, settings: FitSettings, e0: np.ndarray) -> Triangle:
         """The triangle of all rows for this noise and e0 (n_species,); with [uncertainty] those of
         the blocks too."""
+        return self.parts(settings, e0).triangle()
+
+    def parts(
+        self, settings: FitSettings, e0: np.ndarray, groups: LevelGroups | None = None
+    ) -> Parts:
+        """The same with the rows of ``groups`` by themselves."""
         assert self.choice is not None
-        M, n_rows = self.choice.model.n_weights, 0
+        M = self.choice.model.n_weights
+        n_rows = [0] * (1 + len(groups or ()))
         shift = e0 - self.choice.model.arrays["e0"]
-        qrs = [StreamingQR(M) for _ in range(self.blocks.n_blocks if self.blocks else 1)]
+        n_blocks = self.blocks.n_blocks if self.blocks else 1
+        qrs = [[StreamingQR(M) for _ in range(n_blocks)] for _ in n_rows]
         for (group, label, b), R in sorted(self.triangles.items()):
             sigma = level(settings.noise, label, group)
             if np.isfinite(sigma):
-                qrs[b].add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
-                n_rows += self._n_rows[group, label, b]
-        triangles = [qr.finish() for qr in qrs]
-        if len(triangles) == 1:
-            return Triangle(triangles[0], n_rows)
-        whole = Triangle.of_blocks(triangles, n_rows)
-        return whole if settings.uncertainty else replace(whole, blocks=[])
+                k = groups.number(label, group) if groups else 0
+                qrs[k][b].add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
+                n_rows[k] += self._n_rows[group, label, b]
+        by_block = settings.uncertainty is not None
+        triangles = [[qr.finish() for qr in own] for own in qrs]
+        if n_blocks > 1 and not by_block:
+            triangles = [[Triangle.of_blocks(own, 0).R] for own in triangles]
+        return Parts(triangles, n_rows, by_block)
 
     def of_targets(
         self, problem: TargetProblem, priors: Sequence[Prior], by_block: bool

@@ -7,12 +7,10 @@ put in their order.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import ase
 import numpy as np
@@ -20,34 +18,31 @@ from threadpoolctl import threadpool_limits
 
 from potential.errors import SoapGprError
 from potential.model import Model
-from potential.model.evaluation import evaluate_structures
 from potential.runtime.output import require_outputs
 from potential.runtime.progress import Progress, bar, silent
 from potential.runtime.ranks import Ranks, world
 from potential.scores import metrics, properties
-from potential.scores.shares import MOST_STRUCTURES, shares_to_json, term_shares, term_values
 from potential.settings import FitSettings
 from potential.settings.file import as_settings
 from potential.settings.targets import terms_without_points
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
-from potential.training.accumulation import accumulate, said_on
-from potential.training.baseline import isolated_atom_energies
+from potential.training.auto_noise import NOTHING_TO_FIND, FoundNoise, found_noise
 from potential.training.blocks import Blocks, dealt
-from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path, digest
+from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path
 from potential.training.choice import Choice, common_choice
-from potential.training.data import FitData, read_fit_data, require_known_species
+from potential.training.data import FitData, read_fit_data
 from potential.training.factor_store import FactorStore
-from potential.training.maps import require_no_maps, set_apart, with_maps_of
-from potential.training.memory import keeps_factor, require_possible
+from potential.training.fit_rows import fit_checkpoint, made_rows, stored_choice, stored_rows, timed
+from potential.training.maps import require_no_maps, with_maps_of
+from potential.training.memory import keeps_factor
+from potential.training.model_errors import all_errors, all_shares
 from potential.training.noise import has_potential
 from potential.training.provenance import provenance, solved
 from potential.training.regression import Solution, Triangle, solve
 from potential.training.target_uncertainty import require_measure, unmeasured_targets
 from potential.training.targets import fit_targets
-from potential.training.uncertainty import FullFit, kept_rows, with_uncertainty
-
-T = TypeVar("T")
+from potential.training.uncertainty import FullFit, with_uncertainty
 
 
 @dataclass
@@ -120,48 +115,40 @@ def _fit(
     factor: str | Path | None,
 ) -> FitResult:
     seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
+    with timed(seconds, "read"):
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
-    settings, ordered = replace(settings, data=data.files), data.ordered
-    state = None
-    if not has_potential(settings, ordered):
-        return _fit_targets_alone(settings, data, ranks, progress, checkpoint, factor, seconds)
-    store = None
+    asked = replace(settings, data=data.files)
+    settings = replace(asked, noise=asked.noise.start)
+    if not has_potential(settings, data.ordered):
+        return _fit_targets_alone(asked, data, ranks, progress, checkpoint, factor, seconds)
     if factor is None:
-        apart, ordered = set_apart(settings, ordered)
-        data = data.without(apart)
-        blocks, kept = dealt(settings, ordered), kept_rows(settings, ordered)
-        state = _checkpoint(checkpoint, settings, [*ordered, *apart], ranks)
-        with _timed(seconds, "sparse points"):
-            stored = state.choice if state else None
-            choice = common_choice(settings, ordered, ranks, progress, stored, apart)
-        require_possible(choice.model, ordered, settings, ranks)
-        with _timed(seconds, "regression"):
-            triangle = accumulate(choice, ordered, settings, ranks, progress, state, blocks, kept)
-        e0 = choice.model.arrays["e0"]
+        rows = made_rows(asked, settings, data, ranks, progress, checkpoint, seconds)
     else:
-        store, choice, said = _stored(factor, settings, ordered, ranks, progress, seconds)
-        blocks, kept = store.blocks, None
-        with settings.placing():
-            e0 = isolated_atom_energies(settings.baseline, ordered, choice.model.species)
-        triangle = ranks.from_first(lambda: store.triangle(settings, e0))
-        triangle = replace(triangle, warnings=said)
-    model = choice.model  # with what its terms keep for rows, which K_MM and weights need too
+        rows = stored_rows(asked, settings, data, ranks, progress, factor, seconds)
+    model = rows.choice.model  # with what its terms keep for rows, which K_MM and weights need too
+    found = FoundNoise(settings.noise)
+    if (groups := rows.groups) is not None:
+        with timed(seconds, "noise"):
+            found = ranks.from_first(lambda: found_noise(groups, rows.parts, model, settings))
+        settings = replace(settings, noise=found.noise)
+    triangle = rows.parts.triangle(found.scales, found.delta)
     R = triangle.R.copy(order="F") if keeps_factor(settings) and ranks.is_first else None
-    with _timed(seconds, "solution"):
+    with timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
-    if not np.array_equal(e0, model.arrays["e0"]):  # that of a factor is of fewer structures
-        model = model.with_arrays({"e0": e0})
-    warnings = [*data.warnings, *choice.warnings, *triangle.warnings]
-    regression = solved(solution, triangle.n_rows)
-    if settings.uncertainty is not None and blocks is not None:
-        with _timed(seconds, "uncertainty"):
-            of = (model, solution.weights, triangle, blocks, settings, ordered, data.test)
-            measured = with_uncertainty(FullFit(*of, ranks, progress, kept))
+    if not np.array_equal(rows.e0, model.arrays["e0"]):  # that of a factor is of fewer structures
+        model = model.with_arrays({"e0": rows.e0})
+    data, warnings = rows.data, [*rows.data.warnings, *rows.choice.warnings]
+    warnings += [*triangle.warnings, *found.warnings]
+    regression = solved(solution, triangle.n_rows, found.delta) | found.record
+    if settings.uncertainty is not None and (blocks := rows.blocks) is not None:
+        with timed(seconds, "uncertainty"):
+            of = (model, solution.weights, triangle, blocks, settings, rows.ordered, data.test)
+            measured = with_uncertainty(FullFit(*of, ranks, progress, rows.kept))
         model, warnings = measured.model, warnings + measured.warnings
         regression |= {"uncertainty": measured.record}
-    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store, blocks)
+    own = rows.choice, rows.state, rows.store, rows.blocks
+    steps = _Steps(asked, settings, data, ranks, progress, seconds, *own)
     return _finished(steps, model, warnings, regression)
 
 
@@ -169,7 +156,8 @@ def _fit(
 class _Steps:
     """What the end of a fit takes from its beginning."""
 
-    settings: FitSettings
+    asked: FitSettings
+    settings: FitSettings  # with the noise levels that were found
     data: FitData
     ranks: Ranks
     progress: Progress
@@ -181,7 +169,7 @@ class _Steps:
 
 
 def _fit_targets_alone(
-    settings: FitSettings,
+    asked: FitSettings,
     data: FitData,
     ranks: Ranks,
     progress: Progress,
@@ -190,6 +178,7 @@ def _fit_targets_alone(
     seconds: dict[str, float],
 ) -> FitResult:
     """A model of [[targets]] without a potential."""
+    settings = replace(asked, noise=asked.noise.start)
     if settings.solver.keep_factor:
         raise SoapGprError(
             "[solver] keep_factor: found no energies, forces or virials to fit, expected them for "
@@ -199,11 +188,13 @@ def _fit_targets_alone(
     require_measure(settings)
     state, store, said, blocks = None, None, list[str](), dealt(settings, data.ordered)
     if factor:
-        store, choice, said = _stored(factor, settings, data.ordered, ranks, progress, seconds)
+        store, choice, said = stored_choice(
+            factor, settings, data.ordered, ranks, progress, seconds
+        )
         blocks = store.blocks
     else:
-        state = _checkpoint(checkpoint, settings, data.ordered, ranks)
-        with _timed(seconds, "sparse points"):
+        state = fit_checkpoint(checkpoint, asked, data.ordered, ranks)
+        with timed(seconds, "sparse points"):
             stored = state.choice if state else None
             unused = terms_without_points(settings.targets, settings.terms)
             choice = common_choice(
@@ -211,7 +202,9 @@ def _fit_targets_alone(
             )
     warnings = [*data.warnings, *choice.warnings, *said]
     warnings.append("the model has targets and no potential")
-    steps = _Steps(settings, data, ranks, progress, seconds, choice, state, store, blocks)
+    if asked.noise.is_auto:
+        warnings.append(NOTHING_TO_FIND)
+    steps = _Steps(asked, settings, data, ranks, progress, seconds, choice, state, store, blocks)
     return _finished(steps, choice.model, warnings)
 
 
@@ -225,7 +218,7 @@ def _finished(
     the potential, None without one."""
     settings, data, ranks, progress = steps.settings, steps.data, steps.ranks, steps.progress
     potential, seconds = regression is not None, steps.seconds
-    with _timed(seconds, "targets"):
+    with timed(seconds, "targets"):
         fitted = fit_targets(
             model,
             data.ordered,
@@ -242,15 +235,15 @@ def _finished(
     model, warnings = fitted.model, warnings + fitted.warnings
     warnings += unmeasured_targets(settings)
     measured = (regression or {}).get("uncertainty", {}) | fitted.uncertainty
-    with _timed(seconds, "errors"):
+    with timed(seconds, "errors"):
         errors = {
-            name: _errors(model, structures, ranks, progress, f"{words} errors")
+            name: all_errors(model, structures, ranks, progress, f"{words} errors")
             for name, words, structures in (
                 ("train", "training", data.train),
                 ("test", "test", data.test),
             )
         }
-        shares = _shares(model, data, ranks, progress) if potential else {}
+        shares = all_shares(model, data, ranks, progress) if potential else {}
     if not settings.targets:
         seconds.pop("targets")
     record = ranks.from_first(
@@ -263,9 +256,9 @@ def _finished(
             | {"ranks": ranks.size, "seconds": seconds, "warnings": warnings}
         )
     )
-    settings = with_maps_of(settings, model)
+    asked = with_maps_of(steps.asked, model)
     # A choice of a checkpoint or factor may have other names of files, or other noise, on record.
-    model = model.with_record(settings.to_dict(), record)
+    model = model.with_record(asked.to_dict(), record)
     return FitResult(
         model,
         data.train,
@@ -288,46 +281,6 @@ def _record_of_targets(records: list[dict[str, Any]], errors: Mapping[str, Any])
     }
 
 
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = round(time.perf_counter() - start, 3)
-
-
-def _checkpoint(
-    path: str | Path | None, settings: FitSettings, train: Sequence[Structure], ranks: Ranks
-) -> Checkpoint | None:
-    if path is None:
-        return None
-    with ranks.together():
-        problem = digest(settings, train)
-        checkpoint = Checkpoint(path, ranks, problem, targets=bool(settings.targets))
-    return checkpoint
-
-
-def _stored(
-    path: str | Path,
-    settings: FitSettings,
-    train: Sequence[Structure],
-    ranks: Ranks,
-    progress: Progress,
-    seconds: dict[str, float],
-) -> tuple[FactorStore, Choice, list[str]]:
-    """The factor of all structures, with rows of new ones alone, its choice, and warnings."""
-    with ranks.together():
-        store = FactorStore(path, settings)
-        new = store.new(train)
-        if store.choice:
-            require_known_species(store.choice.model.species, new)
-    with _timed(seconds, "sparse points"):
-        choice = store.choice or common_choice(settings, train, ranks, progress)
-    require_possible(choice.model, train, settings, ranks, factor=True)
-    with _timed(seconds, "regression"):
-        store.add(choice, new, settings, ranks, progress)
-    return store, choice, said_on(ranks, store.save() if ranks.is_first and new else "")
-
-
 def _solution(
     model: TrainingModel, triangle: Triangle, settings: FitSettings, ranks: Ranks
 ) -> Solution:
@@ -340,39 +293,3 @@ def _solution(
     return ranks.from_first(
         lambda: solve(triangle.R, model.kernel_matrix(), jitter, overwrite=True)
     )
-
-
-def _errors(
-    model: Model, structures: Sequence[Structure], ranks: Ranks, progress: Progress, what: str
-) -> tuple[metrics.Errors, properties.PropertyErrors]:
-    if not structures:
-        return {metrics.ALL: {}}, {}
-    predictions = _of_all_ranks(
-        lambda mine: evaluate_structures(model, mine, progress, what, labels_only=True),
-        structures,
-        ranks,
-    )
-    of_targets = properties.property_errors(model.targets, structures, predictions)
-    return metrics.errors(structures, predictions), of_targets
-
-
-def _shares(model: Model, data: FitData, ranks: Ranks, progress: Progress) -> dict[str, Any]:
-    """Shares of the terms for the record, where there are several: on test structures if there are
-    any, and on no more than MOST_STRUCTURES, evenly spread."""
-    name, structures = ("test", data.test) if data.test else ("train", data.train)
-    structures = structures[:: -(-len(structures) // MOST_STRUCTURES)]
-    if len(model.terms) < 2:
-        return {}
-    values = _of_all_ranks(lambda mine: term_values(model, mine, progress), structures, ranks)
-    return {"term_shares": shares_to_json(term_shares(values), name, len(structures))}
-
-
-def _of_all_ranks(
-    values: Callable[[list[Structure]], list[T]], structures: Sequence[Structure], ranks: Ranks
-) -> list[T]:
-    """A value of every structure, on all ranks, which share the work."""
-    mine = range(ranks.rank, len(structures), ranks.size)
-    with ranks.together():
-        own = values([structures[k] for k in mine])
-    parts = ranks.all_gather(own)
-    return [parts[k % len(parts)][k // len(parts)] for k in range(len(structures))]

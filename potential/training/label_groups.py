@@ -15,7 +15,7 @@ import numpy as np
 from potential.settings import NoiseSettings, Sigmas
 from potential.structures.label_table import LABELS
 from potential.structures.structure import Structure
-from potential.training.noise import row_sigmas
+from potential.training.noise import given, row_sigmas
 
 UNIT_NOISE = NoiseSettings(Sigmas(1.0, 1.0, 1.0))
 # In the place of a config_type: labels with expected errors of their own, whatever [noise] says.
@@ -24,7 +24,7 @@ OWN = "\0own"
 
 @dataclass(frozen=True)
 class LabelRows:
-    """The rows of one label of a structure among its rows for UNIT_NOISE."""
+    """The rows of one label of a structure among its rows for some noise."""
 
     label: str
     group: str  # config_type, or OWN
@@ -36,9 +36,9 @@ class LabelRows:
         return len(self.sigma)
 
 
-def label_rows(structure: Structure) -> Iterator[LabelRows]:
-    """The labels of a structure that have rows, in their order."""
-    sigmas, begin = row_sigmas(UNIT_NOISE, structure), 0
+def label_rows(structure: Structure, noise: NoiseSettings = UNIT_NOISE) -> Iterator[LabelRows]:
+    """The labels of a structure that have rows for this noise, in their order."""
+    sigmas, begin = row_sigmas(noise, structure), 0
     for label in LABELS.values():
         own = getattr(structure, f"sigma_{label.name}")
         sigma = sigmas[label.rows]
@@ -52,6 +52,4 @@ def label_rows(structure: Structure) -> Iterator[LabelRows]:
 
 def level(noise: NoiseSettings, label: str, group: str) -> float:
     """The level of [noise] that rows of a label and group are to be divided by; 1 for OWN."""
-    if group == OWN:
-        return 1.0
-    return getattr(noise.config_type.get(group, noise.default), LABELS[label].sigma_key)
+    return 1.0 if group == OWN else given(noise.of(group), LABELS[label])

@@ -14,6 +14,7 @@ from potential.settings.uncertainty import USUAL_BLOCKS
 from potential.structures.label_table import n_rows
 from potential.structures.structure import Structure
 from potential.terms import TrainingModel
+from potential.training.auto_noise import LevelGroups
 from potential.training.choice import require_weights
 from potential.training.factor_store import factor_bytes
 from potential.training.regression import BUFFER_ROWS
@@ -68,6 +69,14 @@ def kept_bytes(settings: FitSettings, n_weights: int) -> int:
     return round(8 * (matrices * (n_weights + 1) ** 2 + more * (n_weights + 1))) + MOST_KEPT
 
 
+def group_bytes(n_groups: int, settings: FitSettings, n_weights: int) -> int:
+    """Memory of the triangles, and the rows that wait, of groups of labels whose noise levels are
+    to be found, in each block, and of the matrices of the search."""
+    M = n_weights + 1
+    rows = n_groups * n_blocks(settings) * (M + BUFFER_ROWS)
+    return 8 * M * (rows + 6 * M * (n_groups > 0))
+
+
 def require_possible(
     model: TrainingModel,
     train: Sequence[Structure],
@@ -75,22 +84,25 @@ def require_possible(
     ranks: Ranks,
     *,
     factor: bool = False,
+    groups: LevelGroups | None = None,
 ) -> None:
     """Raise SoapGprError when there is nothing to fit, labels of [[targets]] that cannot be, or not
     the memory for it.
 
-    factor: whether triangles are kept for each label and config_type.
+    factor: whether triangles are kept for each label and config_type; groups: of labels that have
+    triangles of their own.
     """
     require_weights(model)
     with ranks.together():
         require_priors(model, train, settings)
         n_atoms = max(len(structure) for structure in train)
         more = kept_bytes(settings, model.n_weights)
+        more += group_bytes(len(groups or ()), settings, model.n_weights)
         more += sum(term.training_bytes for term in model.own_terms)
         if factor:
-            groups = TargetProblem(model, settings).groups
+            of_targets = TargetProblem(model, settings).groups
             sizes = model.n_weights, len(model.species)
-            more += factor_bytes(train, *sizes, groups, n_blocks(settings))
+            more += factor_bytes(train, *sizes, of_targets, n_blocks(settings))
         require_memory(model.n_weights, n_atoms, more, ranks.size)
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from potential.errors import SoapGprError
 from potential.schema import nearest
-from potential.settings import FitSettings, NoiseSettings
-from potential.structures.label_table import to_rows
+from potential.settings import AUTO, FitSettings, NoiseSettings, Sigmas
+from potential.structures.label_table import ENERGY, FORCE, VIRIAL, Label, to_rows
 from potential.structures.structure import Structure
 
 
@@ -31,16 +32,27 @@ def label_sigmas(noise: NoiseSettings, structure: Structure) -> LabelSigmas:
     errors were independent (gap_fit's sigma_per_atom); the structure's own are absolute. A weight w
     divides either by sqrt(w), and makes it infinite when it is 0.
     """
-    s, sigmas = structure, noise.config_type.get(structure.config_type, noise.default)
+    s, sigmas = structure, noise.of(structure.config_type)
     root = math.sqrt(len(s))
-    energy = sigmas.energy_per_atom * root if s.sigma_energy is None else s.sigma_energy
-    force = sigmas.force if s.sigma_force is None else s.sigma_force
-    virial = sigmas.virial_per_atom * root if s.sigma_virial is None else s.sigma_virial
+    energy = given(sigmas, ENERGY) * root if s.sigma_energy is None else s.sigma_energy
+    force = given(sigmas, FORCE) if s.sigma_force is None else s.sigma_force
+    virial = given(sigmas, VIRIAL) * root if s.sigma_virial is None else s.sigma_virial
     return LabelSigmas(
         energy=energy * _inverse_root(s.weight_energy),
         force=force * _inverse_root(s.weight_force),
         virial=virial * _inverse_root(s.weight_virial),
     )
+
+
+def given(sigmas: Sigmas, label: Label) -> float:
+    """The level of a label. Raises SoapGprError where it is to be found and was not."""
+    found = getattr(sigmas, label.sigma_key)
+    if found == AUTO:
+        raise SoapGprError(
+            f'[noise] {label.sigma_key}: found "{AUTO}", expected a number here: soap-gpr fit and '
+            "learning-curve find levels"
+        )
+    return float(found)
 
 
 def _inverse_root(weight: float) -> float:

@@ -61,13 +61,13 @@ def made_now() -> dict[str, str]:
     }
 
 
-def solved(solution: Solution, n_rows: int) -> dict[str, Any]:
-    """What a solution for so many labels says of itself."""
+def solved(solution: Solution, n_rows: int, delta: float = 1.0) -> dict[str, Any]:
+    """What a solution for so many labels says of itself; delta: of ``Parts.triangle``."""
     return {
         "fitted_labels": n_rows,
         "condition_number": solution.condition_number,
         "largest_weight": float(np.abs(solution.weights).max()),
-        "residual_per_label": solution.residual / n_rows,
+        "residual_per_label": solution.residual / (n_rows * delta**2),
     }
 
 
@@ -250,6 +250,21 @@ def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _noise_lines(record: dict[str, Any]) -> list[str]:
+    """The noise levels that the fit has found."""
+    lines = list[str]()
+    for own in record.get("noise", []):
+        levels = ", ".join(f"{key} {level:.4g}" for key, level in own["levels"].items())
+        of = "" if own["config_type"] is None else f"{own['config_type']}: "
+        lines.append(
+            f"{'' if lines else 'Noise':<14s} {of}{levels}, found from {own['labels']} labels, "
+            f"residual per label {own['residual_per_label']:.2f}"
+        )
+    if "delta_factor" in record:
+        lines.append(f"{'':<14s} with {record['delta_factor']:.4g} times the delta of all terms")
+    return lines
+
+
 def _uncertainty_lines(model: Model, record: dict[str, Any]) -> list[str]:
     """Which measures the model has."""
     own, measured = model.uncertainty, record.get("uncertainty")
@@ -275,7 +290,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
         )
-    lines += _uncertainty_lines(model, record)
+    lines += _noise_lines(record) + _uncertainty_lines(model, record)
     if TRIANGLE in model.arrays:
         R = model.arrays[TRIANGLE]
         lines.append(

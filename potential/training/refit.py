@@ -53,6 +53,6 @@ def refit(model: Model, *, jitter: float) -> TrainingModel:
         solution = solve(R, trained.kernel_matrix(), jitter)
     solver = settings.get("solver", {}) | {"jitter": jitter}
     kept = {key: value for key, value in record.items() if key not in _NOT_OF_THE_REFIT}
-    kept |= made_now() | solved(solution, record["fitted_labels"])
+    kept |= made_now() | solved(solution, record["fitted_labels"], record.get("delta_factor", 1.0))
     refitted = trained.with_weights(solution.weights)
     return refitted.with_record(settings | {"solver": solver}, kept)

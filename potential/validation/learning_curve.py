@@ -20,9 +20,9 @@ from potential.settings import FitSettings
 from potential.settings.file import as_settings
 from potential.structures.label_table import LABELS, from_rows
 from potential.structures.structure import Structure
+from potential.training.auto_noise import level_groups
 from potential.training.label_groups import UNIT_NOISE
 from potential.training.noise import row_sigmas
-from potential.training.regression import StreamingQR
 from potential.training.rows import extended_rows
 from potential.validation.kernel_curves import add_kernel_curves
 from potential.validation.row_store import (
@@ -35,6 +35,7 @@ from potential.validation.row_store import (
     read_data,
     without_sigmas,
 )
+from potential.validation.subset_fits import SubsetFits
 from potential.validation.subsets import Key, Subset, filled, subsets
 from potential.validation.target_curves import TargetCurves, target_curves
 
@@ -62,6 +63,7 @@ class LearningCurve:
     target_errors: dict[str, dict[str, dict[str, np.ndarray]]] = field(default_factory=dict)
     target_units: dict[str, str] = field(default_factory=dict)
     target_deviations: dict[str, dict[str, float]] = field(default_factory=dict)
+    noise: dict[str, np.ndarray] = field(default_factory=dict)  # levels that were found
 
     def mean(self, label: str, statistic: str) -> np.ndarray:
         """(n_sizes,) mean over the repeats."""
@@ -88,6 +90,8 @@ class LearningCurve:
             "kept": self.kept,
             "warnings": self.warnings,
         }
+        if self.noise:
+            found["noise"] = {k: [_numbers(row) for row in own] for k, own in self.noise.items()}
         if not self.target_units:
             return found
         of_targets = {
@@ -158,6 +162,7 @@ def learning_curve(
     Integer(1, MOST_REPEATS).checked(repeats, place.at("repeats"))
     Integer(0, MOST_SEED).checked(seed, place.at("seed"))
     with threadpool_limits(limits=1, user_api="blas"):
+        asked, settings = settings, replace(settings, noise=settings.noise.start)
         data = read_data(settings)
         if not data.test:
             data = hold_out(data, held_out, seed)
@@ -166,8 +171,10 @@ def learning_curve(
         sizes = _checked(sizes, n_free) if sizes is not None else automatic_sizes(n_free)
         shape, room = (len(sizes), repeats), (memory_bytes, disk_bytes)
         errors, kept = dict[str, dict[str, np.ndarray]](), dict[str, int]()
+        fits = SubsetFits(prepared, level_groups(asked, prepared.train))
         if prepared.has_potential:
-            table, kept, room = _of_potential(prepared, sizes, repeats, seed, room, progress)
+            of = subsets(prepared, sizes, repeats, seed, progress)
+            table, kept, room = _of_potential(fits, of, room, progress)
             errors = {
                 label: filled(shape, {key: e[label] for key, e in table.items()})
                 for label in (*LABELS, metrics.TOTAL_ENERGY)
@@ -189,7 +196,8 @@ def learning_curve(
         held_out=not settings.data.test,
         errors=errors,
         kept=kept or of_targets.kept,
-        warnings=prepared.warnings + of_targets.warnings,
+        warnings=prepared.warnings + fits.warnings + of_targets.warnings,
+        noise=fits.levels(shape),
         target_errors={own.name: of_targets.errors[own.name] for own in settings.targets},
         target_units=of_targets.units,
         target_deviations=of_targets.deviations,
@@ -213,37 +221,18 @@ def _checked(sizes: Sequence[int], n: int) -> list[int]:
 
 
 def _of_potential(
-    prepared: Prepared,
-    sizes: Sequence[int],
-    repeats: int,
-    seed: int,
-    room: tuple[int, int],
-    progress: Progress,
+    fits: SubsetFits, parts: Iterable[Subset], room: tuple[int, int], progress: Progress
 ) -> tuple[dict[Key, dict[str, metrics.ErrorStatistics]], dict[str, int], tuple[int, int]]:
     """Errors of every fit, where rows were kept, and the bytes left in memory and on disk."""
+    prepared = fits.prepared
 
     def make(structure: Structure) -> np.ndarray:
         return extended_rows(prepared.model, structure, prepared.settings)
 
     with RowStore(make, prepared.train, prepared.width, *room) as store:
         store.fill(progress)
-        models = _models(prepared, store, subsets(prepared, sizes, repeats, seed, progress))
+        models = fits.models(store, parts)
     return _test_errors(prepared, models, progress), store.places, store.left
-
-
-def _models(
-    prepared: Prepared, store: RowStore, parts: Iterable[Subset]
-) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
-    """(weights, e0) of each fit; one stream of rows per repeat."""
-    models, qr = {}, StreamingQR(prepared.width)
-    for subset in parts:
-        if subset.is_first:
-            qr = StreamingQR(prepared.width)
-        for rows in store.rows(subset.added):
-            qr.add(rows[:, :-1], rows[:, -1])
-        e0 = prepared.e0([prepared.train[k] for k in subset.taken])
-        models[subset.key] = prepared.solve([qr.triangle()], e0).weights, e0
-    return models
 
 
 def _test_errors(

@@ -7,18 +7,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
 
 from potential.settings import FitSettings, NoiseSettings, Sigmas
 from potential.structures.label_table import LABELS
+from potential.training.evidence import RANGE, Evidence, climbed, level_widths
 from potential.training.label_groups import OWN, level
-from potential.training.regression import StreamingQR
+from potential.training.noise import given
 from potential.validation.cross_validation import FoldFactors
 from potential.validation.deltas import scaled_deltas
 from potential.validation.term_prior import TermPrior
 
-RANGE = 1e3  # a level or δ moves at most by this scale, up or down
+_DELTA_WIDTH = 0.1  # about how well log δ² is determined
 
 
 class MarginalLikelihood:
@@ -38,14 +37,18 @@ class MarginalLikelihood:
             group = key[1] if noise and key[2] != OWN else OWN
             pieces.setdefault(group, []).append(R)
             counts[group] = counts.get(group, 0) + factors.counts[key]
-        self._fixed = prepared.collapse(pieces.pop(OWN, []), e0)
-        self._counts = counts
+        fixed = [prepared.collapse(pieces.pop(OWN, []), e0)]
         self.labels = list(pieces)
-        self._factors = [prepared.collapse(of_label, e0) for of_label in pieces.values()]
-        self._n = np.array([counts[label] for label in self.labels], dtype=float)
+        of_labels = [[prepared.collapse(of_label, e0)] for of_label in pieces.values()]
+        self._evidence = Evidence(fixed, of_labels, [counts[label] for label in self.labels])
         self._prior = TermPrior(prepared, settings.solver.jitter)
         self.n_terms = self._prior.n_terms
         self._constant = _log_norm(factors, settings.noise)
+
+    @property
+    def n_labels(self) -> np.ndarray:
+        """(n_labels,) how many there are of each whose levels have a scale."""
+        return self._evidence.n_labels
 
     def __call__(
         self, log_scales: np.ndarray, log_deltas: np.ndarray | None = None
@@ -53,26 +56,12 @@ class MarginalLikelihood:
         """log p(y) and its derivatives by the logarithms of the scales (n_labels,) of noise levels,
         followed by those of the scales (n_terms,) of δ² where these are given."""
         U = self._prior.factor(log_deltas)
-        M = len(U)
-        scaled = [
-            R * np.exp(-x) for R, x in zip(self._factors, np.asarray(log_scales), strict=True)
-        ]
-        qr = StreamingQR(M)
-        qr.add(U, np.zeros(M))
-        for R in (self._fixed, *scaled):
-            qr.add(R[:, :M], R[:, M])
-        triangle = qr.triangle()
-        R = triangle[:M, :M]
-        weights = solve_triangular(R, triangle[:M, M])
-        log_det = 2.0 * (_log_diagonal(R) - _log_diagonal(U))
-        value = -0.5 * (triangle[M, M] ** 2 + log_det) - self._n @ log_scales - self._constant
-        misfit = [np.sum((T[:, :M] @ weights - T[:, M]) ** 2) for T in scaled]
-        # tr(K̃⁻¹ AᵀA) = |R⁻ᵀ Aᵀ|²
-        trace = [np.sum(solve_triangular(R, T[:, :M].T, trans=1) ** 2) for T in scaled]
-        slopes = np.array(misfit) + np.array(trace) - self._n
+        point = self._evidence(U, log_scales)
+        slopes = point.slopes
         if log_deltas is not None:
-            slopes = np.append(slopes, self._prior.slopes(U, R, weights, log_deltas))
-        return float(value), slopes
+            of_terms = self._prior.slopes(U, point.R, point.weights, log_deltas)
+            slopes = np.append(slopes, of_terms)
+        return point.value - self._constant, slopes
 
 
 def log_marginal_likelihood(factors: FoldFactors, settings: FitSettings) -> float:
@@ -93,25 +82,18 @@ def maximum_likelihood(
     likely. The factors are those of the δ in the settings."""
     likelihood = MarginalLikelihood(factors, settings, noise=noise)
     n_labels, n_terms = len(likelihood.labels), likelihood.n_terms if delta else 0
-
-    def negative(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slopes = likelihood(x[:n_labels], x[n_labels:] if delta else None)
-        return -value, -slopes
-
     if n_labels + n_terms == 0:
         return settings
-    limit = np.log(RANGE)
-    found = minimize(
-        negative,
-        np.zeros(n_labels + n_terms),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-limit, limit)] * n_labels + [(-2 * limit, 2 * limit)] * n_terms,
-        options={"maxiter": 60, "gtol": 1e-3, "ftol": 1e-10},
-    )
-    scale = dict(zip(likelihood.labels, np.exp(found.x[:n_labels]).tolist(), strict=True))
+
+    def value(x: np.ndarray) -> tuple[float, np.ndarray]:
+        return likelihood(x[:n_labels], x[n_labels:] if delta else None)
+
+    widths = np.append(level_widths(likelihood.n_labels), np.full(n_terms, _DELTA_WIDTH))
+    limits = np.log(RANGE) * np.append(np.ones(n_labels), np.full(n_terms, 2.0))
+    x = climbed(value, np.zeros(n_labels + n_terms), widths, limits)
+    scale = dict(zip(likelihood.labels, np.exp(x[:n_labels]).tolist(), strict=True))
     settings = replace(settings, noise=scaled_noise(settings.noise, scale))
-    return scaled_deltas(settings, np.exp(0.5 * found.x[n_labels:])) if delta else settings
+    return scaled_deltas(settings, np.exp(0.5 * x[n_labels:])) if delta else settings
 
 
 def scaled_noise(noise: NoiseSettings, scale: dict[str, float]) -> NoiseSettings:
@@ -119,9 +101,7 @@ def scaled_noise(noise: NoiseSettings, scale: dict[str, float]) -> NoiseSettings
 
     def scaled(sigmas: Sigmas) -> Sigmas:
         levels = {
-            label.sigma_key: float(
-                f"{getattr(sigmas, label.sigma_key) * scale.get(label.name, 1.0):.4g}"
-            )
+            label.sigma_key: float(f"{given(sigmas, label) * scale.get(label.name, 1.0):.4g}")
             for label in LABELS.values()
         }
         return replace(sigmas, **levels)
@@ -141,7 +121,3 @@ def _log_norm(factors: FoldFactors, noise: NoiseSettings) -> float:
         if np.isfinite(sigma):
             total += factors.log_sigma[label, table] + n * np.log(sigma * np.sqrt(2 * np.pi))
     return total
-
-
-def _log_diagonal(R: np.ndarray) -> float:
-    return float(np.sum(np.log(np.abs(np.diag(R)))))

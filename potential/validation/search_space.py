@@ -16,7 +16,7 @@ from potential.schema import Flag, Integer, Number, Place, Settings, read, setti
 from potential.schema.limits import MOST_FOLDS, MOST_POINTS, MOST_SEED, MOST_TRIALS
 from potential.schema.settings import REQUIRED, as_table, keys, require, require_known
 from potential.schema.values import Value
-from potential.settings import FitSettings
+from potential.settings import AUTO, FitSettings
 from potential.settings.file import parse_settings, read_toml
 from potential.validation.objectives import Objective, ObjectiveValue, as_tuple, check_objectives
 
@@ -197,8 +197,15 @@ class TuneSettings(Settings):
         return self.parsed(with_parameters(self.values, parameters, self.file))
 
     def parsed(self, values: Mapping[str, Any]) -> FitSettings:
-        """Settings laid out like this file; data files are named relative to its folder."""
-        return parse_settings(values, file=self.file, folder=Path(self.file).parent)
+        """Settings laid out like this file, with numbers for all noise levels; data files are named
+        relative to its folder."""
+        settings = parse_settings(values, file=self.file, folder=Path(self.file).parent)
+        if settings.noise.is_auto and self.noise == "fixed":
+            raise SoapGprError(
+                f'{self.file}: [noise]: found "{AUTO}", expected numbers in a search, or [tune] '
+                'noise = "marginal_likelihood", which finds levels for every trial'
+            )
+        return replace(settings, noise=settings.noise.start)
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """All combinations; those that share rows follow each other."""
