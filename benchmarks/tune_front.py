@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from common import add_output_option, describe, emit, machine, pin_to_one_core, table
+from common import COSINE, add_output_option, describe, emit, machine, pin_to_one_core, table
 
 pin_to_one_core()
 
@@ -34,7 +34,7 @@ from potential.validation.search_space import as_tune  # noqa: E402
 from potential.validation.tuning import Trial, Tuning  # noqa: E402
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-START = {"cutoff": 5.0, "n_max": 8, "l_max": 6, "n_sparse": 400}
+START = COSINE | {"cutoff": 5.0, "n_max": 8, "l_max": 6, "n_sparse": 400}
 SEARCH = {
     "terms.0.cutoff": {"low": 4.0, "high": 7.0},
     "terms.0.n_max": {"low": 4, "high": 10},
