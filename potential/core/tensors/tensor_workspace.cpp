@@ -163,8 +163,7 @@ void TensorWorkspace::add_gradients(const TensorLayout &layout, std::size_t set,
   g_c_.assign(n_components * of_c, 0.0);
   for (int first = 0; first < n; first += kPanelWidth) {
     const int size = std::min(kPanelWidth, n - first);
-    const Panel panel{layout, set,  environments, centers + first,
-                      first,  size, padded(size), block};
+    const Panel panel{layout, set, environments, centers + first, first, size, padded(size), block};
     load(panel);
     int component = 0;
     for (const auto &part : layout.parts) {
