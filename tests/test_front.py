@@ -315,7 +315,7 @@ def test_cost_of_targets_alone_and_targets_of_its_name_are_refused(tmp_path):
     }
     with pytest.raises(SoapGprError, match='objective: found "cost", expected energies, forces'):
         tune(values)
-    values["targets"][0]["name"] = "cost"
+    values["targets"] = [SITE | {"name": "cost"}]
     with pytest.raises(SoapGprError, match='found a target named "cost" as well'):
         tune(values)
 

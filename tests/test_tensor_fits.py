@@ -19,7 +19,7 @@ from potential.model.features import features_of_densities
 from potential.settings.file import as_settings
 from potential.tensors.spherical import Part, cartesian, parts_of, places
 from potential.terms import tensor_basis
-from potential.training import fitting
+from potential.training import fit_rows
 from potential.training.estimate import estimate
 from potential.training.target_problem import TargetProblem
 from potential.training.tensor_groups import most_sizes
@@ -296,7 +296,7 @@ def test_a_dry_run_and_the_beginning_of_a_fit_refuse(train, tmp_path, monkeypatc
     settings = tensor_settings(DIPOLE | own, data=data)
     with pytest.raises(SoapGprError, match=message):
         estimate(settings)
-    monkeypatch.setattr(fitting, "accumulate", None)
+    monkeypatch.setattr(fit_rows, "accumulate_parts", None)
     with pytest.raises(SoapGprError, match=message):
         fit(settings, progress=False)
 
