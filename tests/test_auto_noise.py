@@ -18,7 +18,7 @@ from potential.settings.file import as_settings, parse_settings
 from potential.structures.label_table import to_rows
 from potential.structures.read import read_structures
 from potential.structures.structure import structure_from_atoms
-from potential.training.accumulation import accumulate_parts
+from potential.training.accumulation import accumulate
 from potential.training.auto_noise import LEAST_LABELS, found_noise, level_groups
 from potential.training.choice import choose
 from potential.training.fitting import fit
@@ -55,7 +55,7 @@ def found_in(settings, structures):
     settings = as_settings(settings, data_required=False)
     start = replace(settings, noise=settings.noise.start)
     choice, groups = choose(start, structures), level_groups(settings, structures)
-    parts = accumulate_parts(choice, structures, start, Ranks(), groups=groups)
+    parts = accumulate(choice, structures, start, Ranks(), groups=groups)
     return found_noise(groups, parts, choice.model, start), choice
 
 

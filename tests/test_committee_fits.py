@@ -32,7 +32,7 @@ def problem():
     structures = [structure_from_atoms(atoms) for atoms in emt_frames(13, seed=4)]
     choice = choose(settings, structures)
     blocks = dealt(settings, structures)
-    triangle = accumulate(choice, structures, settings, Ranks(), blocks=blocks)
+    triangle = accumulate(choice, structures, settings, Ranks(), blocks=blocks).triangle()
     return settings, structures, choice, blocks, triangle
 
 
@@ -75,7 +75,7 @@ def test_triangle_of_all_is_that_of_the_blocks(problem):
     columns = np.column_stack([A, y])
     R = problem[4].R
     np.testing.assert_allclose(R.T @ R, columns.T @ columns, rtol=1e-9, atol=1e-6)
-    plain = accumulate(problem[2], problem[1], problem[0], Ranks())
+    plain = accumulate(problem[2], problem[1], problem[0], Ranks()).triangle()
     np.testing.assert_allclose(plain.R.T @ plain.R, R.T @ R, rtol=1e-9, atol=1e-6)
     assert plain.n_rows == problem[4].n_rows == len(A) and not plain.blocks
 

@@ -83,8 +83,8 @@ def test_levels_of_a_config_type_without_a_name_count(tmp_path):
     settings = replace(settings, noise=NoiseSettings(Sigmas(0.01, 0.2, 0.05)))
     store = FactorStore(tmp_path / "fit.factor", settings)
     store.add(choice, structures, settings, Ranks())
-    found = store.triangle(settings, choice.model.arrays["e0"])
-    expected = accumulate(choice, structures, settings, Ranks())
+    found = store.parts(settings, choice.model.arrays["e0"]).triangle()
+    expected = accumulate(choice, structures, settings, Ranks()).triangle()
     assert found.n_rows == expected.n_rows
     R, S = found.R, expected.R
     np.testing.assert_allclose(R.T @ R, S.T @ S, rtol=1e-9, atol=1e-9)

@@ -59,7 +59,7 @@ def load(folder, kind, path):
     if kind == "factor":
         store = FactorStore(path, settings)
         choice, n_new = store.choice, len(store.new(structures))
-        found = store.triangle(settings, choice.model.arrays["e0"])
+        found = store.parts(settings, choice.model.arrays["e0"]).triangle()
         return choice.model.to_bytes(), found.R, found.n_rows, n_new, choice.warnings
     ordered = sorted(structures, key=fingerprint)
     checkpoint = Checkpoint(path, Ranks(), digest(settings, ordered))

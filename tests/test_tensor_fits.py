@@ -296,7 +296,7 @@ def test_a_dry_run_and_the_beginning_of_a_fit_refuse(train, tmp_path, monkeypatc
     settings = tensor_settings(DIPOLE | own, data=data)
     with pytest.raises(SoapGprError, match=message):
         estimate(settings)
-    monkeypatch.setattr(fit_rows, "accumulate_parts", None)
+    monkeypatch.setattr(fit_rows, "accumulate", None)
     with pytest.raises(SoapGprError, match=message):
         fit(settings, progress=False)
 

@@ -34,22 +34,6 @@ def accumulate(
     checkpoint: Checkpoint | None = None,
     blocks: Blocks | None = None,
     kept: KeptRows | None = None,
-) -> Triangle:
-    """The triangle of the rows of all structures, and with ``blocks`` those of each block; only the
-    first rank's are those of all ranks. Else as ``accumulate_parts``."""
-    steps = choice, structures, settings, ranks, progress, checkpoint, blocks, kept
-    return accumulate_parts(*steps).triangle()
-
-
-def accumulate_parts(
-    choice: Choice,
-    structures: Sequence[Structure],
-    settings: FitSettings,
-    ranks: Ranks,
-    progress: Progress = silent,
-    checkpoint: Checkpoint | None = None,
-    blocks: Blocks | None = None,
-    kept: KeptRows | None = None,
     groups: LevelGroups | None = None,
 ) -> Parts:
     """Triangles of the rows of all structures, those of ``groups`` and ``blocks`` by themselves.

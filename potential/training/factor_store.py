@@ -187,15 +187,11 @@ class FactorStore:
         """With blocks there are many triangles of few rows: without those that are zero."""
         return R if self.blocks is None else R[:n_rows].copy()
 
-    def triangle(self, settings: FitSettings, e0: np.ndarray) -> Triangle:
-        """The triangle of all rows for this noise and e0 (n_species,); with [uncertainty] those of
-        the blocks too."""
-        return self.parts(settings, e0).triangle()
-
     def parts(
         self, settings: FitSettings, e0: np.ndarray, groups: LevelGroups | None = None
     ) -> Parts:
-        """The same with the rows of ``groups`` by themselves."""
+        """The triangles of all rows for this noise and e0 (n_species,), with [uncertainty] one of
+        each block, and the rows of ``groups`` by themselves."""
         assert self.choice is not None
         M = self.choice.model.n_weights
         n_rows = [0] * (1 + len(groups or ()))

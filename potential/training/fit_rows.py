@@ -15,7 +15,7 @@ from potential.runtime.progress import Progress
 from potential.runtime.ranks import Ranks
 from potential.settings import FitSettings
 from potential.structures.structure import Structure
-from potential.training.accumulation import accumulate_parts, said_on
+from potential.training.accumulation import accumulate, said_on
 from potential.training.auto_noise import LevelGroups, level_groups
 from potential.training.baseline import isolated_atom_energies
 from potential.training.blocks import Blocks, dealt
@@ -68,7 +68,7 @@ def made_rows(
     require_possible(choice.model, ordered, settings, ranks, groups=groups)
     of = choice, ordered, settings, ranks, progress, state, blocks, kept, groups
     with timed(seconds, "regression"):
-        parts = accumulate_parts(*of)
+        parts = accumulate(*of)
     e0 = choice.model.arrays["e0"]
     return FitRows(data, ordered, choice, parts, e0, groups, blocks, kept, state)
 
