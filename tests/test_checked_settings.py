@@ -120,7 +120,6 @@ def soap(**values):
             "[baseline.zbl] inner: found 2.0, expected less than outer",
         ),
         (lambda: LabelKeys(""), "[data] energy_key"),
-        (lambda: FitSettings(DATA, terms=()), "terms: found [], expected at least one [[terms]]"),
         (lambda: FitSettings(DATA, terms=SOAP), "terms: found {"),
         (lambda: FitSettings(DATA, (SOAP, 5)), "[[terms]] number 2 found 5, expected a table"),
         (

@@ -9,9 +9,10 @@ from training_data import emt_frames, write_frames
 
 from potential.cli import main
 from potential.errors import SoapGprError
-from potential.gap.convert import ALIASES, convert, to_toml
+from potential.gap.convert import ALIASES, convert
 from potential.gap.read.option_text import options, split
 from potential.settings.file import load_settings, parse_settings
+from potential.settings.toml_text import toml_text
 from potential.training.fitting import fit
 
 SOAP = (
@@ -163,7 +164,7 @@ def test_sigma_zero_leaves_labels_out():
     result = convert(COMMAND.replace("0.05 0.02", "0.05 0"))
     assert parse_settings(result.settings).noise.default.virial_per_atom == np.inf
     assert any("virial_per_atom: gap_fit's 0" in note for note in result.notes)
-    assert "virial_per_atom = inf" in to_toml(result.settings)
+    assert "virial_per_atom = inf" in toml_text(result.settings)
 
 
 def test_commands_as_people_write_them():
@@ -208,4 +209,4 @@ def test_the_command_writes_settings_that_fit(tmp_path, capsys, monkeypatch):
                  "default_sigma=0.001 0.05 0.02 0", "e0_method=average"]) == 0  # fmt: skip
     printed = tomllib.loads(capsys.readouterr().out)
     assert printed == tomllib.loads((tmp_path / "fit.toml").read_text())
-    assert tomllib.loads(to_toml(convert(config).settings)) == printed
+    assert tomllib.loads(toml_text(convert(config).settings)) == printed

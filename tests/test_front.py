@@ -28,8 +28,6 @@ from potential.validation.row_store import prepare, read_data
 from potential.validation.search_space import parse_tune
 from potential.validation.tuning import TrialRunner, Tuning, tune
 
-pytest.importorskip("tomli_w")
-
 SILICON = Path(__file__).parents[2] / "shared/data/mlearn_Si/train.xyz"
 SETTINGS = """
 [data]

@@ -87,7 +87,7 @@ def test_full_file_is_read(tmp_path):
 
 
 def test_minimal_file_has_the_documented_defaults(tmp_path):
-    settings = load_settings(write(tmp_path, '[data]\ntrain = ["a.xyz"]\n'))
+    settings = load_settings(write(tmp_path, '[data]\ntrain = ["a.xyz"]\n[[terms]]\n'))
     (term,) = settings.terms
     assert (term.cutoff, term.cutoff_width, term.n_max, term.l_max) == (6.0, None, 8, 6)
     assert (term.cutoff_function, term.f_c().width) == ("smooth", 3.0)

@@ -11,8 +11,8 @@ from test_fit_ranks import run_fit
 
 from potential import Model, SoapGprCalculator, fit
 from potential.cli import main
+from potential.settings.toml_text import toml_text
 
-tomli_w = pytest.importorskip("tomli_w")
 SIZES = {"n_sparse": 8, "n_features": 20, "unit": "a.u."}
 OWN = [own | SIZES for own in (DIPOLE, ALPHA, SHIELDING)]
 SMALL = TERM | {"n_sparse": 6, "n_max": 3, "l_max": 2}
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
         ase.io.write(out / f"{name}.xyz", frames)
     settings = tensor_settings(*OWN) | {"terms": [SMALL]}
     settings["data"] = {"train": ["train.xyz"], "test": ["test.xyz"], "energy_key": "E"}
-    (out / "fit.toml").write_text(tomli_w.dumps(settings))
+    (out / "fit.toml").write_text(toml_text(settings))
     assert main(["fit", str(out / "fit.toml"), "-o", str(out / "model.sgpr")]) == 0
     return out
 

@@ -14,6 +14,7 @@ from potential.errors import SoapGprError
 from potential.model.evaluation import evaluate_structures
 from potential.reports.tuning import delta_lines
 from potential.settings.file import load_settings, parse_settings
+from potential.settings.toml_text import toml_text
 from potential.training.fitting import fit
 from potential.validation import cross_validation
 from potential.validation.cross_validation import FoldFactors
@@ -150,10 +151,9 @@ def test_noise_and_deltas_are_found_together(values, found):
 
 
 def test_command_prints_and_writes_the_deltas(values, tmp_path, capsys):
-    toml = pytest.importorskip("tomli_w")
     search = {"folds": 3, "method": "grid", "delta": "marginal_likelihood"}
     search["search"] = {"terms.0.zeta": [3]}
-    text = toml.dumps(values | {"tune": search})
+    text = toml_text(values | {"tune": search})
     (tmp_path / "fit.toml").write_text(text)
     arguments = ["tune", f"{tmp_path}/fit.toml", "-o", f"{tmp_path}/best.toml"]
     assert main([*arguments, "--report", f"{tmp_path}/tune.html"]) == 0

@@ -20,8 +20,6 @@ from potential.validation import tuning
 from potential.validation.search_space import TuneSettings, parse_tune
 from potential.validation.tuning import tune
 
-pytest.importorskip("tomli_w")
-
 SETTINGS = """
 [data]
 train = ["train.xyz"]
@@ -219,8 +217,6 @@ def test_missing_packages_are_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SoapGprError, match=r"needs optuna.*soap-gpr\[tune\]"):
         tune(settings_of(folder, TPE))
-    monkeypatch.setitem(sys.modules, "tomli_w", None)
-    assert main(["tune", str(folder / "tpe.toml")]) == 1
 
 
 def test_every_key_of_the_table_is_documented_with_its_default():

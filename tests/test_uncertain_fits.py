@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tomli_w
 from interrupting import Interrupting
 from test_fit_ranks import run_fit
 from training_data import emt_frames, small_settings, write_fit, write_frames
@@ -16,6 +15,7 @@ from potential.cli import main
 from potential.errors import SoapGprError
 from potential.model import TRIANGLE, Model
 from potential.model.evaluation import evaluate_structures
+from potential.settings.toml_text import toml_text
 from potential.terms import TrainingModel
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
@@ -124,7 +124,7 @@ def test_record_of_all_measures(with_variance):
 
 def test_two_ranks_make_the_same_measures(folder, with_variance, tmp_path):
     settings = tmp_path / "fit.toml"
-    settings.write_text(tomli_w.dumps(settings_in(folder, variance=True)))
+    settings.write_text(toml_text(settings_in(folder, variance=True)))
     done = run_fit(tmp_path, "-o", "two.sgpr", "--checkpoint", "state", ranks=2)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("left-out blocks") == 6
@@ -215,7 +215,7 @@ def test_factor_without_blocks_is_refused(folder, tmp_path):
 
 def test_two_ranks_make_the_same_committee_from_a_factor(folder, result, tmp_path):
     settings = tmp_path / "fit.toml"
-    settings.write_text(tomli_w.dumps(settings_in(folder)))
+    settings.write_text(toml_text(settings_in(folder)))
     done = run_fit(tmp_path, "-o", "two.sgpr", "--factor", "fit.factor", ranks=2)
     assert done.returncode == 0, done.stderr
     two = replace(result, model=Model.load(tmp_path / "two.sgpr"))

@@ -4,7 +4,6 @@ is calibrated on its own labels (docs/theory.md eq. 25n, 25o)."""
 
 import numpy as np
 import pytest
-import tomli_w
 from interrupting import Interrupting
 from targets import AVERAGE, HALF, SITE, TOTAL, labelled, target_settings
 from test_fit_ranks import run_fit
@@ -14,6 +13,7 @@ from potential import Model, fit
 from potential.cli import main
 from potential.errors import SoapGprError
 from potential.settings.file import as_settings
+from potential.settings.toml_text import toml_text
 from potential.training.blocks import add_to, dealt
 from potential.training.regression import StreamingQR, solve
 from potential.training.target_problem import TargetProblem
@@ -224,7 +224,7 @@ def test_two_ranks_make_the_same(train, test, tmp_path):
     kernel = AVERAGE | {"name": "level", "kernel": {"pooling": "mean"}}
     own = settings(SITE, kernel, HALF, variance=True)
     own |= {"data": {"train": ["train.xyz"], "test": ["test.xyz"]}}
-    (tmp_path / "fit.toml").write_text(tomli_w.dumps(own))
+    (tmp_path / "fit.toml").write_text(toml_text(own))
     done = run_fit(tmp_path, "-o", "two.sgpr", ranks=2)
     assert done.returncode == 0, done.stderr
     assert "committee  site Au  left-out blocks" in done.stdout

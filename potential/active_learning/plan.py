@@ -86,6 +86,7 @@ def plan_of(settings: LoopSettings) -> Plan:
     _require_folder(settings.folder, place.at("folder"))
     fit, specs = replace(fit, data=replace(fit.data, test=())), fit.data.test
     data = read_fit_data(fit)
+    fit = data.settings
     if settings.loop.test:
         with place.at("test").naming():
             test = _test(fit, data, settings.loop.test)

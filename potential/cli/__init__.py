@@ -16,6 +16,7 @@ from potential.runtime.printable import printable
 # name: (module, one line). Modules are imported when asked for, so that --help is quick.
 COMMANDS = {
     "check": ("potential.cli.check", "what is odd about a data set"),
+    "settings": ("potential.cli.settings", "write a fit.toml for a data set, from a preset"),
     "fit": ("potential.cli.fit", "train a model from a fit.toml"),
     "evaluate": ("potential.cli.evaluate", "errors and predictions of a model on structures"),
     "benchmark": ("potential.cli.benchmark", "how fast a model is on this machine, by phase"),

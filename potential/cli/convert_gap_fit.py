@@ -31,15 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write fit.toml, notes as comments above; the notes also to standard error."""
-    from potential.gap.convert import convert, to_toml
+    from potential.gap.convert import convert
     from potential.runtime.output import atomic_file, require_outputs
+    from potential.settings.toml_text import toml_text
 
     require_outputs([args.output], [word for word in args.command_line if isfile(word)])
     result = convert(_text(args.command_line))
     notes = "".join(f"# {note}\n" for note in result.notes)
     target = args.output or "fit.toml"
     head = f"# soap-gpr fit {target} -o {result.model_file}\n{notes}\n"
-    text = head + to_toml(result.settings)
+    text = head + toml_text(result.settings)
     if args.output is None:
         print(text, end="")
         return 0

@@ -56,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
 
     from potential.cli import INTERRUPTED
     from potential.errors import SoapGprError
-    from potential.reports.fit_toml import toml_writer
     from potential.reports.front import write_front
     from potential.reports.trials import outcome
     from potential.reports.tuning import format_tuning, write_best, write_page
@@ -66,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
     from potential.validation.search_space import parse_tune
     from potential.validation.tuning import Tuning, tune
 
-    toml_writer()
     settings = parse_tune(read_toml(Path(args.settings)), args.settings)
     several = len(settings.objectives) > 1
     output = args.output or (FRONT if several else BEST)

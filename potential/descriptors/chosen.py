@@ -21,7 +21,7 @@ from potential.runtime.parallel import ordered_map
 from potential.settings import FitSettings
 from potential.settings.file import load_settings
 from potential.species import bead_names, species_number
-from potential.structures.read import geometry, read_geometries
+from potential.structures.read import geometry, read_data_set, read_geometries
 from potential.structures.structure import Structure
 from potential.terms.feature_term import FeatureTerm
 from potential.terms.features import features
@@ -103,6 +103,15 @@ def descriptor_of(
         return TermDescriptor(lambda structures: found, tuple(bead_names(read.species)), data)
     assert settings is not None
     asked = load_settings(settings, data_required=False)
+    if not asked.terms:
+        if not asked.data.train:
+            raise SoapGprError(
+                f"{settings}: [[terms]]: missing, expected a term, or [data] train, by which a "
+                "preset has terms"
+            )
+        data = asked.data
+        known = read_data_set(data.train, data.keys, require_labels=False, beads=data.beads)
+        asked = asked.for_data(known.structures)
     own = asked.terms[_index(str(settings), len(asked.terms), term)]
     if not issubclass(kind_of_settings(own), FeatureTerm):
         raise _no_features(str(settings), term, own.kind)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -251,26 +250,3 @@ def _explain(key: str, notes: list[str]) -> None:
         notes.append(f"{key}: no equivalent; {NO_EQUIVALENT[key]}")
     else:
         notes.append(f"{key}: unknown to gap_fit, left out")
-
-
-def to_toml(settings: Mapping[str, Any]) -> str:
-    """The settings as the text of a fit.toml."""
-    lines = list[str]()
-    for name, content in settings.items():
-        for entry in content if isinstance(content, list) else [content]:
-            lines.append(f"[[{name}]]" if isinstance(content, list) else f"[{name}]")
-            lines += [f"{_key(key)} = {_value(value)}" for key, value in entry.items()]
-            lines.append("")
-    return "\n".join(lines)
-
-
-def _key(key: str) -> str:
-    return key if key.replace("_", "").isalnum() and key.isascii() else _value(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)

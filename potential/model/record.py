@@ -212,7 +212,7 @@ _CHECKS = {
     ),
     "provenance": _table(
         {
-            **dict.fromkeys(("program", "date", "settings_file"), _text_or_null),
+            **dict.fromkeys(("program", "date", "settings_file", "preset"), _text_or_null),
             **dict.fromkeys(("train", "test"), _COUNTS),
             **dict.fromkeys(REGRESSION, _number),
             **dict.fromkeys(("train_errors", "test_errors"), _ERRORS),

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from potential.errors import SoapGprError
 from potential.runtime.output import atomic_file
 from potential.schema import Settings
 from potential.settings import FitSettings
 from potential.settings.file import parse_settings, read_toml
+from potential.settings.toml_text import toml_text
 
 
 def write_settings(path: str | Path, text: str, values: Mapping[str, Any], file: str) -> None:
@@ -33,11 +33,10 @@ def settings_text(
 ) -> str:
     """The text of a fit.toml in a folder, from whose place it names all files.
 
-    values: nested dictionaries as read from ``file``; comments: lines at the top. Raises
-    SoapGprError when tomli-w is missing.
+    values: nested dictionaries as read from ``file``; comments: lines at the top.
     """
     head = "".join(f"# {line}\n" for line in comments)
-    return head + _toml(_moved(values, file, Path(folder)))
+    return head + toml_text(_moved(values, file, Path(folder)))
 
 
 def _meaning(settings: FitSettings) -> list[Any]:
@@ -48,29 +47,6 @@ def _meaning(settings: FitSettings) -> list[Any]:
     ]
     data = [os.path.realpath(name) for name in (*settings.data.train, *settings.data.test)]
     return [*tables, settings.noise, settings.targets, data]
-
-
-def toml_writer() -> Any:
-    """The package tomli_w; raises SoapGprError when it is missing."""
-    try:
-        import tomli_w
-    except ImportError:
-        raise SoapGprError(
-            "soap-gpr tune needs tomli-w, which is not installed: pip install 'soap-gpr[tune]'"
-        ) from None
-    return tomli_w
-
-
-def _toml(values: Mapping[str, Any]) -> str:
-    """The settings with one [[terms]] and [[targets]] after the other, as people write them."""
-    dumps = toml_writer().dumps
-    parts, lists = [dumps({"data": values["data"]})], ("terms", "targets")
-    for key, own in [(name, own) for name in lists for own in values.get(name, [])]:
-        tables = {name: value for name, value in own.items() if isinstance(value, dict)}
-        plain = {name: value for name, value in own.items() if name not in tables}
-        parts.append(f"[[{key}]]\n" + dumps(plain) + (dumps({key: tables}) if tables else ""))
-    others = {key: value for key, value in values.items() if key not in ("data", *lists)}
-    return "\n".join([*parts, dumps(others)])
 
 
 def _moved(values: Mapping[str, Any], file: str, new: Path) -> dict[str, Any]:

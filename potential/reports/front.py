@@ -32,8 +32,8 @@ def front_table(tuning: Tuning) -> tuple[list[str], list[list[str]]]:
 
 def write_front(folder: str | Path, tuning: Tuning) -> None:
     """A fit.toml for each point of the front, ``01.toml`` and so on, in a new folder; data files
-    are named relative to it. Raises SoapGprError when nothing was evaluated, where files are in
-    the folder already, or when tomli-w is missing."""
+    are named relative to it. Raises SoapGprError when nothing was evaluated, or where files are in
+    the folder already."""
     if not tuning.front:
         raise SoapGprError(f"{folder}: not written, because no trial could be evaluated")
     texts = front_texts(tuning, folder)

@@ -74,8 +74,7 @@ def write_page(path: str | Path, tuning: Tuning) -> None:
 def write_best(path: str | Path, tuning: Tuning) -> None:
     """The fit.toml of the best trial; data files are named relative to its folder.
 
-    It is read back before it is put in place. Raises SoapGprError when nothing was evaluated or
-    tomli-w is missing.
+    It is read back before it is put in place. Raises SoapGprError when nothing was evaluated.
     """
     best, file = tuning.best, tuning.settings.file
     if best is None:

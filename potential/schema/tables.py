@@ -198,10 +198,12 @@ class Kind(Value):
 
 @dataclass(frozen=True, kw_only=True)
 class Kinds(Kind):
-    """A list of such tables."""
+    """A list of such tables; may_lack: whether it may be empty."""
+
+    may_lack: bool = False
 
     def checked(self, value: Any, place: Place) -> Any:
-        if not isinstance(value, (list, tuple)) or not value:
+        if not isinstance(value, (list, tuple)) or not (value or self.may_lack):
             raise place.error(plain(value), f"at least one [[{place.key}]] table")
         n = len(value)
         return tuple(self.item(own, place.nth(k, n)) for k, own in enumerate(value))

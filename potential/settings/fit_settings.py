@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from potential.schema import (
@@ -30,12 +30,14 @@ from potential.schema.limits import MOST_CUTOFF, ZBL_CORE
 from potential.schema.settings import declared
 from potential.settings.kinds import KINDS
 from potential.settings.noise import WORDS, NoiseSettings
+from potential.settings.presets import BALANCED, NOISE, PRESETS, DataTraits, preset_terms
 from potential.settings.targets import TargetSettings, check_targets
-from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.settings.terms import TermSettings
 from potential.settings.uncertainty import UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST
+from potential.structures.structure import Structure
 
 BASELINES = ("fit", "average", "isolated_atom", "zero")
 
@@ -153,13 +155,50 @@ class FitSettings(Settings):
     other_keys: ClassVar[tuple[str, ...]] = ("tune",)  # soap-gpr tune reads it
 
     data: DataSettings = setting(DataSettings(), Nested(DataSettings))
-    terms: tuple[TermSettings, ...] = setting((SoapTermSettings(),), Kinds(KINDS))
+    # none only until ``for_data`` has put those of the preset there
+    terms: tuple[TermSettings, ...] = setting((), Kinds(KINDS, may_lack=True))
     baseline: BaselineSettings = setting(BaselineSettings(), Nested(BaselineSettings))
     noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings, words=WORDS))
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))
+    preset: str | None = setting(
+        None,
+        Choice(
+            PRESETS,
+            help="what stands in the place of `[[terms]]`, by the data, [presets.md](presets.md); "
+            f'none: `"{BALANCED}"` where there are no `[[terms]]`',
+        ),
+    )
     file: str = Place.source
+
+    @classmethod
+    def given(cls, values: dict[str, Any], place: Place) -> dict[str, Any]:
+        """With the levels of [noise] of the preset, unless there are [[terms]]."""
+        preset, noise = values.get("preset"), values.get("noise", {})
+        if "terms" in values:
+            if not values["terms"]:
+                raise place.at("terms").error(values["terms"], "at least one [[terms]] table")
+            if preset is not None:
+                raise place.at("preset").says(
+                    f"found {preset!r} beside [[terms]], expected one of them; soap-gpr settings "
+                    "--preset writes the [[terms]] of a preset, to be changed"
+                )
+            return values
+        name = Choice(PRESETS).checked(preset or BALANCED, place.at("preset"))
+        if isinstance(noise, Mapping) and NOISE[name]:
+            values = values | {"noise": {**NOISE[name], **noise}}
+        return values
+
+    def for_data(self, structures: Collection[Structure]) -> FitSettings:
+        """The same with the terms of the preset for these training structures, where there are no
+        terms. Raises SettingError where the other settings do not go with them."""
+        if self.terms:
+            return self
+        tables = preset_terms(self.preset or BALANCED, DataTraits.of(structures))
+        terms = Kinds(KINDS).checked(tables, Place(self.file, key="terms"))
+        with self.placing():
+            return replace(self, preset=None, terms=terms)
 
     @contextmanager
     def placing(self, term: int | None = None) -> Iterator[None]:
@@ -176,7 +215,8 @@ class FitSettings(Settings):
         return Place(self.file, key="terms").nth(term, len(self.terms))
 
     def check(self) -> None:
-        check_targets(self.targets, self.terms)
+        if self.terms:
+            check_targets(self.targets, self.terms)
         if self.uncertainty is not None:
             for own in self.terms:
                 if getattr(own, "sparse_basis", "environments") == "derivatives":

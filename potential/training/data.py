@@ -13,6 +13,7 @@ from ase.calculators.calculator import compare_atoms
 
 from potential.errors import SoapGprError
 from potential.settings import DataSettings, FitSettings
+from potential.settings.presets import BALANCED
 from potential.species import bead_names
 from potential.structures.check import check
 from potential.structures.digests import fingerprint, structure_digest
@@ -30,10 +31,16 @@ class FitData:
 
     train: list[Structure]
     test: list[Structure]
-    files: DataSettings  # [data] as it was used, without files that frames stand in for
+    settings: FitSettings  # with the terms of a preset; [data] without files that frames replace
     names: LabelNames  # of the labels in training
     frames: dict[str, str]  # ``train[0:24]`` of frames that were given, and their SHA-256
     warnings: list[str] = field(default_factory=list)
+    preset: str | None = None  # that the terms are of
+
+    @property
+    def files(self) -> DataSettings:
+        """[data] as it was used."""
+        return self.settings.data
 
     @property
     def ordered(self) -> list[Structure]:
@@ -64,6 +71,8 @@ def read_fit_data(
         count = len(found.structures) - len(structures)
         warnings.append(f"{count} training structures carry no labels and were left out")
     warnings += [finding.message for finding in check(structures)]
+    preset = None if settings.terms else settings.preset or BALANCED
+    settings = settings.for_data(structures)
     warnings += unused_config_types(settings.noise, structures)
     warnings += extra_species(settings, structures)
     warnings += unused_species(settings, structures)
@@ -90,7 +99,8 @@ def read_fit_data(
         files = replace(files, train=())
     if test is not None:
         files = replace(files, test=())
-    return FitData(structures, tested, files, found.names, frames, warnings)
+    settings = replace(settings, data=files)
+    return FitData(structures, tested, settings, found.names, frames, warnings, preset)
 
 
 def _labelled(

@@ -56,9 +56,10 @@ def estimate(
     when it exists, only new structures need time. Raises SoapGprError as ``fit`` does.
     """
     asked, ranks = as_settings(settings), world()
-    settings = replace(asked, noise=asked.noise.start)
     with threadpool_limits(limits=1, user_api="blas"):
-        data = ranks.from_first(lambda: read_fit_data(settings))
+        data = ranks.from_first(lambda: read_fit_data(asked))
+        asked = data.settings
+        settings = replace(asked, noise=asked.noise.start)
         train, warnings, apart = data.train, data.warnings, list[Structure]()
         if factor is None:
             apart, train = set_apart(settings, data.ordered)
@@ -77,6 +78,7 @@ def estimate(
         rows = sum(n_labels(settings, s) for s in train)
         potential = has_potential(settings, data.ordered)
         lines = [
+            *([f"Preset         {data.preset}"] if data.preset else []),
             f"Training data  {len(train)} structures, {sum(map(len, train))} atoms, {rows} labels"
             + (f"; {len(new)} structures are new to {factor}" if factor is not None else ""),
             *plan(settings, train, apart),

@@ -117,7 +117,7 @@ def _fit(
     seconds: dict[str, float] = {}
     with timed(seconds, "read"):
         data = ranks.from_first(lambda: read_fit_data(settings, *frames))
-    asked = replace(settings, data=data.files)
+    asked = data.settings
     settings = replace(asked, noise=asked.noise.start)
     if not has_potential(settings, data.ordered):
         return _fit_targets_alone(asked, data, ranks, progress, checkpoint, factor, seconds)

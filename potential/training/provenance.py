@@ -42,6 +42,7 @@ def provenance(
         **model.metadata["provenance"],  # of the choice of sparse points
         **made_now(),
         "settings_file": settings.file,
+        **({"preset": data.preset} if data.preset else {}),
         "sha256": data.frames | file_hashes(files),
         "labels": data.names.to_dict(),
         "train": counts(data.train),
@@ -86,7 +87,12 @@ def counts(structures: Sequence[Structure]) -> dict[str, Any]:
 def summary(model: Model) -> str:
     """What there is to know about a model, and of its fit when it was fitted, as text."""
     record = printable_values(model.metadata["provenance"])
-    parts = [_data_lines(record), _unit_lines(model), _model_lines(model, record)]
+    parts = [
+        _preset_lines(record),
+        _data_lines(record),
+        _unit_lines(model),
+        _model_lines(model, record),
+    ]
     for key, title in (("train_errors", "Training errors"), ("test_errors", "Test errors")):
         errors = metrics.from_json(record.get(key, {}))
         if errors.get(metrics.ALL):
@@ -104,6 +110,10 @@ def summary(model: Model) -> str:
         parts.append(["", format_quality(measured)])
     parts.append([f"warning: {warning}" for warning in record.get("warnings", [])])
     return "\n".join(line for part in parts for line in part)
+
+
+def _preset_lines(record: dict[str, Any]) -> list[str]:
+    return [f"{'Preset':<14s} {record['preset']}"] if "preset" in record else []
 
 
 def _data_lines(record: dict[str, Any]) -> list[str]:

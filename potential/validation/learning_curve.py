@@ -162,8 +162,9 @@ def learning_curve(
     Integer(1, MOST_REPEATS).checked(repeats, place.at("repeats"))
     Integer(0, MOST_SEED).checked(seed, place.at("seed"))
     with threadpool_limits(limits=1, user_api="blas"):
-        asked, settings = settings, replace(settings, noise=settings.noise.start)
         data = read_data(settings)
+        asked = data.settings
+        settings = replace(asked, noise=asked.noise.start)
         if not data.test:
             data = hold_out(data, held_out, seed)
         prepared = prepare(settings, data, progress)

@@ -226,6 +226,11 @@ def parse_tune(values: Mapping[str, Any], file: str) -> TuneSettings:
     others = {"values": fit_values, "file": file}
     settings = read(TuneSettings, values["tune"], Place(file, "tune"), others)
     _check(settings)
+    if "terms" not in fit_values:
+        raise SoapGprError(
+            f"{file}: [[terms]]: missing, expected some to search: soap-gpr settings writes those "
+            "of a preset"
+        )
     return settings
 
 
