@@ -19,7 +19,6 @@ from potential.settings.presets import (
     PRESETS,
     DataTraits,
     preset_tables,
-    preset_terms,
 )
 from potential.structures.structure import structure_from_atoms
 from potential.validation.search_space import parse_tune
@@ -136,8 +135,9 @@ def test_settings_made_in_python_have_the_preset_as_well(folder):
     asked = FitSettings(DATA)
     assert asked == parse_settings({"data": DATA}) and asked.terms == ()
     own = asked.for_data([structure_from_atoms(atoms) for atoms in emt_frames(1)])
-    expected = preset_terms(BALANCED, DataTraits(False, False))
-    assert own == parse_settings({"data": DATA, "terms": expected})
+    assert own == parse_settings(
+        {"data": DATA, **preset_tables(BALANCED, DataTraits(False, False))}
+    )
     assert own.for_data([]) is own
 
 

@@ -29,7 +29,7 @@ from potential.schema import (
 from potential.schema.limits import MOST_CUTOFF, ZBL_CORE
 from potential.schema.settings import declared
 from potential.settings.kinds import KINDS
-from potential.settings.noise import WORDS, NoiseSettings
+from potential.settings.noise import WORDS, NoiseSettings, Sigmas
 from potential.settings.presets import BALANCED, NOISE, PRESETS, DataTraits, preset_terms
 from potential.settings.targets import TargetSettings, check_targets
 from potential.settings.terms import TermSettings
@@ -158,7 +158,8 @@ class FitSettings(Settings):
     # none only until ``for_data`` has put those of the preset there
     terms: tuple[TermSettings, ...] = setting((), Kinds(KINDS, may_lack=True))
     baseline: BaselineSettings = setting(BaselineSettings(), Nested(BaselineSettings))
-    noise: NoiseSettings = setting(NoiseSettings(), Nested(NoiseSettings, words=WORDS))
+    # of the preset, or the defaults where there are terms
+    noise: NoiseSettings = setting(None, Nested(NoiseSettings, words=WORDS))
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))
@@ -215,6 +216,9 @@ class FitSettings(Settings):
         return Place(self.file, key="terms").nth(term, len(self.terms))
 
     def check(self) -> None:
+        if self.noise is None:
+            levels = {} if self.terms else NOISE[self.preset or BALANCED]
+            object.__setattr__(self, "noise", NoiseSettings(Sigmas(**levels)))
         if self.terms:
             check_targets(self.targets, self.terms)
         if self.uncertainty is not None:
