@@ -2,10 +2,12 @@
 """Errors on held-out training frames: for choosing settings without the test sets.
 
 A sixth of the training frames of each config_type, drawn with a seed, is left out of the fit.
-Variants are tables of fit.toml as JSON, added to the package's defaults and to what the labels of
-a set need; each is fitted to every set, and the ratios of errors to those of the first are printed.
+Variants are tables of fit.toml as JSON, added to one term of the package's defaults, unless they
+name a preset, and to what the labels of a set need; each is fitted to every set, and the ratios of
+errors to those of the first are printed.
 
   python benchmarks/accuracy/holdout.py --sets Si Cu Li
+  python benchmarks/accuracy/holdout.py --variant 'one term={}' --variant 'fast={"preset": "fast"}'
   python benchmarks/accuracy/holdout.py --variant 'default={}' \\
       --variant 'longer={"terms": [{"cutoff": 6.0}], "noise": {"force": 0.02}}'
 """
@@ -35,7 +37,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             data = held_out(name, Path(folder), arguments.seed, arguments.share, arguments.data)
             for variant, settings in variants.items():
-                template = {"terms": [{}]} | settings
+                template = settings if "preset" in settings else {"terms": [{}]} | settings
                 own[variant] = run_settings(name, settings_of(name, template, data))
                 print(table(HEAD, [_row(name, variant, own[variant])]), file=sys.stderr, flush=True)
     rows = [_row(name, variant, own[variant]) for name, own in found.items() for variant in own]

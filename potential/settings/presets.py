@@ -53,8 +53,8 @@ _OF_FORCES: Mapping[str, list[dict[str, Any]]] = {
 _STEEP = {"radial_scaling": {"scale": 1.5, "exponent": 7.0}}
 _OF_MOLECULES: Mapping[str, list[dict[str, Any]]] = {
     FAST: [{"cutoff": 6.0, "n_max": 8, "l_max": 4, "zeta": 2, **_STEEP, **_SELECTED}],
-    BALANCED: [{"cutoff": 6.0, **_STEEP, **_SELECTED}],
-    ACCURATE: [{"cutoff": 6.0, "atom_sigma": 0.3, **_STEEP, **_SELECTED}],
+    BALANCED: [{"cutoff": 6.0, "atom_sigma": 0.3, **_STEEP, **_SELECTED}],
+    ACCURATE: [{"cutoff": 6.0, "atom_sigma": 0.3, "n_max": 10, "l_max": 8, **_STEEP, **_SELECTED}],
 }
 
 
