@@ -28,10 +28,11 @@ from potential.schema import (
 )
 from potential.schema.limits import MOST_CUTOFF, ZBL_CORE
 from potential.schema.settings import declared
+from potential.settings.compress import CompressSettings
 from potential.settings.kinds import KINDS
 from potential.settings.noise import WORDS, NoiseSettings
 from potential.settings.targets import TargetSettings, check_targets
-from potential.settings.terms import SoapTermSettings, TermSettings
+from potential.settings.terms import KernelTermSettings, SoapTermSettings, TermSettings
 from potential.settings.uncertainty import UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
@@ -159,6 +160,7 @@ class FitSettings(Settings):
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))
+    compress: CompressSettings | None = setting(None, Nested(CompressSettings))
     file: str = Place.source
 
     @contextmanager
@@ -184,11 +186,28 @@ class FitSettings(Settings):
                         'found [[terms]] with sparse_basis = "derivatives", expected sparse '
                         "environments, which stay the same whatever the weights are"
                     )
+        if self.compress is not None:
+            self._check_compress(self.compress)
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
         others = ((own.place(), own) for own in (self.baseline, *self.targets))
         for place, names in _tables_by_species([*others, *of_terms]):
             self._require_known(place, names, "the key ")
         self._require_known(self.data.place().at("extra_species"), self.data.extra_species)
+
+    def _check_compress(self, own: CompressSettings) -> None:
+        place = own.place()
+        if not any(isinstance(term, KernelTermSettings) for term in self.terms):
+            raise place.says(
+                'found no [[terms]] of kind "soap" or "acsf", expected one: features of others have '
+                "no fewer dimensions"
+            )
+        if self.solver.keep_factor:
+            raise place.says(
+                "found [solver] keep_factor = true, expected false: the triangle is of weights that "
+                "a compressed model has not"
+            )
+        if own.targets is not None and not self.targets:
+            raise place.at("targets").says("found it without [[targets]], expected none")
 
     def _require_known(self, place: Place, names: Iterable[str], what: str = "") -> None:
         for name in names:
@@ -207,8 +226,9 @@ class FitSettings(Settings):
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
         values = super().to_dict()
         values["data"] |= values["data"].pop("keys")
-        if self.uncertainty is None:
-            del values["uncertainty"]
+        for key in ("uncertainty", "compress"):
+            if getattr(self, key) is None:
+                del values[key]
         return values
 
 

@@ -27,6 +27,7 @@ from potential.terms.tensor_basis import require_products
 from potential.training.auto_noise import LevelGroups, level_groups
 from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
+from potential.training.compression import measured_on
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
@@ -83,6 +84,7 @@ def estimate(
             *_target_lines(settings, train, trial, weights, potential),
             *_uncertainty_lines(settings, train),
             *_noise_lines(groups),
+            *_compression_lines(settings, train),
         ]
         if potential:
             more = group_bytes(len(groups or ()), settings, sum(weights))
@@ -176,6 +178,17 @@ def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> lis
     return [
         f"Uncertainty    {', '.join(measures)}; {blocks.n_blocks} blocks by {blocks.kind}, "
         f"calibration on {n} structures; its time comes on top of what is below"
+    ]
+
+
+def _compression_lines(settings: FitSettings, train: Sequence[Structure]) -> list[str]:
+    own = settings.compress
+    if own is None:
+        return []
+    structures = measured_on(own, train)
+    return [
+        f"Compression    forces within {1e3 * own.force:g} meV/Å on {len(structures)} structures, "
+        f"{sum(map(len, structures))} atoms; its time comes on top of what is below"
     ]
 
 

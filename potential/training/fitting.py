@@ -31,6 +31,7 @@ from potential.training.auto_noise import NOTHING_TO_FIND, FoundNoise, found_noi
 from potential.training.blocks import Blocks, dealt
 from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path
 from potential.training.choice import Choice, common_choice
+from potential.training.compression import compressed
 from potential.training.data import FitData, read_fit_data
 from potential.training.factor_store import FactorStore
 from potential.training.fit_rows import fit_checkpoint, made_rows, stored_choice, stored_rows, timed
@@ -234,6 +235,9 @@ def _finished(
         )
     model, warnings = fitted.model, warnings + fitted.warnings
     warnings += unmeasured_targets(settings)
+    with timed(seconds, "compression"):
+        model, said = compressed(model, settings, data.train, ranks, progress)
+    warnings += said
     measured = (regression or {}).get("uncertainty", {}) | fitted.uncertainty
     with timed(seconds, "errors"):
         errors = {
@@ -244,8 +248,9 @@ def _finished(
             )
         }
         shares = all_shares(model, data, ranks, progress) if potential else {}
-    if not settings.targets:
-        seconds.pop("targets")
+    for step, asked_for in (("targets", settings.targets), ("compression", settings.compress)):
+        if not asked_for:
+            seconds.pop(step)
     record = ranks.from_first(
         lambda: (
             provenance(settings, data, model, errors["train"][0], errors["test"][0])
