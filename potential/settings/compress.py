@@ -33,8 +33,8 @@ class CompressSettings(Settings):
         Number(
             least=1e-15,
             most=1e6,
-            help="with `[[targets]]`: largest change of a value over the spread of the values about "
-            f"the means of species; none: {TARGET_TOLERANCE:g}",
+            help="with `[[targets]]`: largest change of a value over the spread of the values "
+            f"about the means of species; none: {TARGET_TOLERANCE:g}",
         ),
     )
     structures: int = setting(

@@ -198,13 +198,13 @@ class FitSettings(Settings):
         place = own.place()
         if not any(isinstance(term, KernelTermSettings) for term in self.terms):
             raise place.says(
-                'found no [[terms]] of kind "soap" or "acsf", expected one: features of others have '
-                "no fewer dimensions"
+                'found no [[terms]] of kind "soap" or "acsf", expected one: others have no features '
+                "that could be fewer"
             )
         if self.solver.keep_factor:
             raise place.says(
-                "found [solver] keep_factor = true, expected false: the triangle is of weights that "
-                "a compressed model has not"
+                "found [solver] keep_factor = true, expected false: weights of a compressed model "
+                "cannot be fitted again"
             )
         if own.targets is not None and not self.targets:
             raise place.at("targets").says("found it without [[targets]], expected none")
