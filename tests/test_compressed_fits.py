@@ -14,6 +14,7 @@ from potential.model import Model
 from potential.model.deviations import deviation
 from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
+from potential.scores.cost import Cost, CostMeter
 from potential.settings import CompressSettings
 from potential.settings.file import parse_settings
 from potential.structures.structure import structure_from_atoms
@@ -22,6 +23,10 @@ from potential.training.compression import measured_on
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
+from potential.validation.learning_curve import learning_curve
+from potential.validation.row_store import NOT_COMPRESSED
+from potential.validation.search_space import parse_tune
+from potential.validation.tuning import tune
 
 PAIR = dict(kind="pair", cutoff=4.0, n_sparse=6)
 
@@ -206,3 +211,36 @@ def test_settings_survive_and_other_fits_do_not_have_them():
     assert without.compress is None and "compress" not in without.to_dict()
     with pytest.raises(SoapGprError, match=r"\[compress\]"):
         parse_settings(values | {"compress": 3}, file="fit.toml")
+
+
+def test_learning_curves_say_that_their_errors_are_of_models_before(folder):
+    settings = settings_in(folder, {}, n_sparse=10)
+    found = learning_curve(settings, [4, 16], repeats=1)
+    del settings["compress"]
+    before = learning_curve(settings, [4, 16], repeats=1)
+    assert found.warnings == [*before.warnings, NOT_COMPRESSED]
+    np.testing.assert_allclose(found.mean("force", "mae"), before.mean("force", "mae"))
+
+
+def test_a_search_has_the_cost_of_compressed_models(folder, monkeypatch):
+    measured = []
+
+    def measure(self, model):
+        measured.append(model)
+        return Cost(1.0, 1.0)
+
+    monkeypatch.setattr(CostMeter, "measure", measure)
+    search = {"terms.0.zeta": [2, 1]}
+    how = {"objective": ["force", "cost"], "method": "grid", "folds": 2, "search": search}
+    values = settings_in(folder, {}) | {"tune": how}
+    tuning = tune(parse_tune(values, str(folder / "fit.toml")))
+    assert not any(trial.error for trial in tuning.trials)
+    assert [model.compressed for model in measured] == [True, False]
+    assert NOT_COMPRESSED in tuning.warnings
+    assert [w for w in tuning.warnings if w.startswith("[compress]: nothing to gain")]
+
+
+def test_tolerances_cannot_be_searched(folder):
+    how = {"search": {"compress.force": [1e-3, 1e-2]}}
+    with pytest.raises(SoapGprError, match=r"errors are those of models before \[compress\]"):
+        parse_tune(settings_in(folder, {}) | {"tune": how}, "fit.toml")

@@ -198,8 +198,8 @@ class FitSettings(Settings):
         place = own.place()
         if not any(isinstance(term, KernelTermSettings) for term in self.terms):
             raise place.says(
-                'found no [[terms]] of kind "soap" or "acsf", expected one: others have no features '
-                "that could be fewer"
+                'found no [[terms]] of kind "soap" or "acsf", expected one: others cannot be '
+                "compressed"
             )
         if self.solver.keep_factor:
             raise place.says(
