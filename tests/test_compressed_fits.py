@@ -16,18 +16,21 @@ from potential.model.evaluation import evaluate_structures
 from potential.scores import metrics
 from potential.scores.cost import Cost, CostMeter
 from potential.settings import CompressSettings
-from potential.settings.file import parse_settings
+from potential.settings.file import as_settings, parse_settings
 from potential.structures.structure import structure_from_atoms
+from potential.terms import TrainingModel
 from potential.training import compression
 from potential.training.compression import measured_on
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
+from potential.training.rows import weighted_rows
 from potential.validation.learning_curve import learning_curve
 from potential.validation.row_store import NOT_COMPRESSED
 from potential.validation.search_space import parse_tune
 from potential.validation.tuning import tune
 
+AGAIN = {"compress": {"refit": True}}
 PAIR = dict(kind="pair", cutoff=4.0, n_sparse=6)
 
 
@@ -116,6 +119,63 @@ def test_two_ranks_write_the_same_model(folder, smaller):
     assert change(smaller.model, model, smaller.test).force < 1e-6
 
 
+@pytest.fixture(scope="module")
+def again(folder):
+    """With weights that are fitted again, after a change that is seen."""
+    return fit(settings_in(folder, {"force": 0.05, "refit": True}), progress=False)
+
+
+def test_weights_fitted_again_make_the_least_squares_smaller(folder, fitted, again):
+    settings = as_settings(settings_in(folder, {"force": 0.05}))
+    first = fit(settings, progress=False).model
+    K_MM = TrainingModel(fitted.model.to_bytes()).kernel_matrix()
+
+    def loss(model):
+        trained = TrainingModel(model.to_bytes())
+        w = np.concatenate([model.arrays[f"term0.weights.{a}"] for a in range(2)])
+        rows = (weighted_rows(trained, s, settings) for s in again.train)
+        return sum(np.sum((A @ w - y) ** 2) for A, y in rows) + w @ K_MM @ w
+
+    assert again.model.compressed
+    for a in range(2):
+        name = f"term0.projection.{a}"
+        np.testing.assert_allclose(again.model.arrays[name], first.arrays[name], rtol=1e-6)
+    assert loss(again.model) < 0.999 * loss(first)
+    jitter = 1e-6 * loss(again.model)  # of K_MM, and rounding
+    assert again.provenance["residual_per_label"] * again.provenance[
+        "fitted_labels"
+    ] == pytest.approx(loss(again.model), abs=jitter)
+
+
+def test_the_record_says_that_weights_were_fitted_again(again):
+    assert again.provenance["compression"]["refitted"]
+    assert "before weights were fitted again" in summary(again.model)
+    found = metrics.errors(again.test, evaluate_structures(again.model, again.test))
+    assert again.test_errors == found
+
+
+def test_two_ranks_fit_the_same_weights_again(folder, again):
+    settings = relative(settings_in(folder, {"force": 0.05, "refit": True}))
+    (folder / "again.toml").write_text(tomli_w.dumps(settings))
+    done = run_fit(folder, "-o", "again.sgpr", ranks=2, settings="again.toml")
+    assert done.returncode == 0, done.stderr
+    assert change(again.model, Model.load(folder / "again.sgpr"), again.test).force < 1e-6
+
+
+def test_weights_are_fitted_again_with_the_noise_that_was_found(folder):
+    settings = settings_in(folder, {"force": 0.05, "refit": True}) | {"noise": "auto"}
+    found = fit(settings, progress=False)
+    assert found.model.compressed and found.provenance["compression"]["refitted"]
+    assert found.provenance["residual_per_label"] == pytest.approx(1, abs=0.2)
+
+
+def test_a_factor_makes_no_rows_again(folder, tmp_path):
+    for run in (fit, estimate):
+        with pytest.raises(SoapGprError, match=r"\[compress\] refit: found true with a factor"):
+            run(settings_in(folder, {"refit": True}), factor=tmp_path / "factor")
+    assert not (tmp_path / "factor").exists()
+
+
 def test_weights_on_derivatives_are_compressed(folder):
     settings = settings_in(folder, {}, sparse_basis="derivatives", n_sparse=72)
     found = fit(settings, progress=False)
@@ -170,6 +230,11 @@ def test_models_that_would_not_be_quicker_stay_as_they_are(folder):
         ({"compress": {"targets": 1e-3}}, "[compress] targets: found it without [[targets]]"),
         ({"terms": [PAIR]}, 'found no [[terms]] of kind "soap" or "acsf", expected one'),
         ({"solver": {"keep_factor": True}}, "found [solver] keep_factor = true, expected false"),
+        (AGAIN | {"uncertainty": {}}, "[compress] refit: found true with [uncertainty]"),
+        (
+            AGAIN | {"terms": [{"sparse_basis": "derivatives", "n_sparse": 24}]},
+            '[compress] refit: found true with sparse_basis = "derivatives", expected false',
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder, monkeypatch, capsys, more, words):

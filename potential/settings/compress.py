@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from potential.schema import Integer, Number, Settings, setting
+from potential.schema import Flag, Integer, Number, Settings, setting
 
 # Of a target, over its spread about the means of species.
 TARGET_TOLERANCE = 1e-4
@@ -44,6 +44,13 @@ class CompressSettings(Settings):
             10**6,
             help="training structures, at most, on which changes are measured, spread over their "
             "config_types",
+        ),
+    )
+    refit: bool = setting(
+        False,
+        Flag(
+            help="whether the weights of the potential are then fitted again in the fewer "
+            "dimensions, by a second pass over the training structures"
         ),
     )
 

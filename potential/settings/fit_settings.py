@@ -208,6 +208,18 @@ class FitSettings(Settings):
             )
         if own.targets is not None and not self.targets:
             raise place.at("targets").says("found it without [[targets]], expected none")
+        if own.refit and self.uncertainty is not None:
+            raise place.at("refit").says(
+                "found true with [uncertainty], expected false: members and variances are those of "
+                "the fit before"
+            )
+        if own.refit and any(
+            getattr(term, "sparse_basis", "environments") == "derivatives" for term in self.terms
+        ):
+            raise place.at("refit").says(
+                'found true with sparse_basis = "derivatives", expected false, or sparse '
+                "environments"
+            )
 
     def _require_known(self, place: Place, names: Iterable[str], what: str = "") -> None:
         for name in names:

@@ -27,7 +27,7 @@ from potential.terms.tensor_basis import require_products
 from potential.training.auto_noise import LevelGroups, level_groups
 from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
-from potential.training.compression import measured_on
+from potential.training.compression import measured_on, require_rows
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
@@ -57,6 +57,7 @@ def estimate(
     when it exists, only new structures need time. Raises SoapGprError as ``fit`` does.
     """
     asked, ranks = as_settings(settings), world()
+    require_rows(asked, factor)
     settings = replace(asked, noise=asked.noise.start)
     with threadpool_limits(limits=1, user_api="blas"):
         data = ranks.from_first(lambda: read_fit_data(settings))
@@ -186,9 +187,10 @@ def _compression_lines(settings: FitSettings, train: Sequence[Structure]) -> lis
     if own is None:
         return []
     structures = measured_on(own, train)
+    again = "; the regression is made twice" * own.refit
     return [
         f"Compression    forces within {1e3 * own.force:g} meV/Å on {len(structures)} structures, "
-        f"{sum(map(len, structures))} atoms; its time comes on top of what is below"
+        f"{sum(map(len, structures))} atoms{again}; its time comes on top of what is below"
     ]
 
 

@@ -274,11 +274,10 @@ class TrialRunner:
             return None
         key = self._key(settings)
         if key not in self._costs:
-            model, said = compressed(
-                factors.fitted(settings), settings, factors.prepared.train, Ranks(), silent
-            )
-            self._warnings += [text for text in said if text not in self._warnings]
-            self._costs[key] = self._meter.measure(model)
+            train = factors.prepared.train
+            found = compressed(factors.fitted(settings), settings, train, Ranks(), silent)
+            self._warnings += [text for text in found.warnings if text not in self._warnings]
+            self._costs[key] = self._meter.measure(found.model)
         return self._costs[key]
 
     def _value(self, objective: str, result: CrossValidation, cost: Cost | None) -> float:
