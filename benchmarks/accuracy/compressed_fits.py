@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Errors on held-out training frames of fits with [compress], with a selection of features below
-it, and with weights that are fitted again in the compressed features.
-
-The weights are those of the same regression with the rows of the compressed kernels, and the prior
-of the fit, K_MM of all features. Rows are made here from gradients of features, which takes longer
-than a pass over rows of the package would.
+"""Errors on held-out training frames of fits with [compress], without and with weights that are
+fitted again, of all features and of a selection of them.
 
   python benchmarks/accuracy/compressed_fits.py --sets Si MoNbTaW water --share 0.3 --n-sparse 300
 """
@@ -12,66 +8,30 @@ than a pass over rows of the package would.
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import numpy as np
 from common import add_output_option, describe, emit, machine, table
 from sets import DATA, SETS, held_out, settings_of
 from threadpoolctl import threadpool_limits
 
-from potential import _core
-from potential.model.compression import NothingToGain, compress
-from potential.model.environments import Environments
+from potential.model import Model
 from potential.model.evaluation import evaluate_structures
+from potential.runtime.progress import silent
 from potential.runtime.ranks import Ranks
 from potential.scores import metrics
 from potential.scores.cost import CostMeter
-from potential.selection.rows import power
-from potential.settings import CompressSettings
+from potential.settings import CompressSettings, FitSettings
 from potential.settings.file import as_settings
 from potential.terms import TrainingModel
-from potential.training.accumulation import accumulate
-from potential.training.choice import Choice
-from potential.training.compression import measured_on
+from potential.training.compression import compressed
 from potential.training.fitting import FitResult, fit
-from potential.training.regression import solve
 
 SELECTION = {"tolerance": 1e-4, "recouple": True, "per_species": True}
 HEAD = ["set, model", "dimensions", "E MAE meV/atom", "F MAE meV/Å", "training F", "µs/atom"]
-
-
-class CompressedRows(TrainingModel):
-    """A compressed model of normalised features, the same for all centres, with rows."""
-
-    def rows(self, environments: Environments, gradients: bool = True) -> np.ndarray:
-        """As of a model that is not compressed."""
-        n = len(environments)
-        rows, begin = np.zeros((3 * n + 7 if gradients else 1, self.n_weights)), 0
-        for t in range(len(self.terms)):
-            for a, points in self.sparse_points(t).items():
-                own = rows[:, begin : begin + len(points)]
-                for i in np.flatnonzero(environments.species == a):
-                    self._add(own, t, a, points, environments, int(i))
-                begin += len(points)
-        return rows
-
-    def _add(
-        self, rows: np.ndarray, t: int, a: int, points: np.ndarray, of: Environments, i: int
-    ) -> None:
-        term, P = self.terms[t], self.arrays.get(f"term{t}.projection.{a}")
-        centers = np.array([i], dtype=np.uint64)
-        p_hat, _, atoms, gradients = _core.feature_gradients(self.core, t, of, centers)
-        Y = points if P is None else points @ P
-        x, zeta = Y @ p_hat[0], term["zeta"]
-        rows[0] += term["delta"] ** 2 * power(x, zeta)
-        if len(rows) == 1:
-            return
-        slope = term["delta"] ** 2 * zeta * power(x, zeta - 1)
-        force = 1 + 3 * atoms.astype(np.int64)[:, None] + np.arange(3)
-        virial = len(rows) - 6 + np.arange(6)
-        rows[np.concatenate([force.ravel(), virial])] -= gradients @ Y.T * slope
 
 
 def main() -> None:
@@ -90,40 +50,32 @@ def main() -> None:
     emit(f"{describe(information)}\n\n{table(HEAD, rows)}", result, arguments.json)
 
 
-def measured(name: str, data: dict[str, Any], arguments: argparse.Namespace):
+def measured(
+    name: str, data: dict[str, Any], arguments: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
     """A row for each model of a set."""
     meter, term = None, {"n_sparse": arguments.n_sparse}
     for words, more in (("all features", {}), ("selected", {"feature_selection": SELECTION})):
-        settings = settings_of(name, {"terms": [term | more]}, data)
+        settings = as_settings(settings_of(name, {"terms": [term | more]}, data))
         fitted = fit(settings)
         meter = meter or CostMeter.of_data(fitted.train)
         yield _row(words, fitted.model, fitted, meter)
         for tolerance in arguments.tolerance:
-            structures = measured_on(CompressSettings(), fitted.train)
-            own = f"{words}, {1e3 * tolerance:g} meV/Å"
-            try:
-                model = compress(fitted.model, structures, tolerance).model
-            except NothingToGain as error:
-                print(f"{own}: {error}", file=sys.stderr)
-                continue
-            yield _row(own, model, fitted, meter)
-            if not more and not arguments.no_refit:
-                refitted = with_new_weights(fitted, model, settings)
-                yield _row(f"{own}, fitted again", refitted, fitted, meter)
+            for again in (False, True):
+                table = CompressSettings(force=tolerance, refit=again)
+                own = f"{words}, {1e3 * tolerance:g} meV/Å{', fitted again' * again}"
+                yield _row(own, _compressed(fitted, settings, table), fitted, meter)
 
 
-def with_new_weights(
-    fitted: FitResult, model: TrainingModel, settings: dict[str, Any]
-) -> TrainingModel:
-    """The compressed model with the weights of a regression in its features."""
-    own, rows = as_settings(settings), CompressedRows(model.to_bytes())
+def _compressed(fitted: FitResult, settings: FitSettings, table: CompressSettings) -> Model:
+    """What the fit would have written with this table."""
+    of = replace(settings, compress=table), fitted.train, Ranks(), silent, 1.0
+    assert isinstance(fitted.model, TrainingModel)
     with threadpool_limits(limits=1, user_api="blas"):
-        triangle = accumulate(Choice(rows), fitted.train, own, Ranks()).triangle()
-        K_MM = TrainingModel(fitted.model.to_bytes()).kernel_matrix()
-        return rows.with_weights(solve(triangle.R, K_MM, own.solver.jitter).weights)
+        return compressed(fitted.model, *of).model
 
 
-def _row(words: str, model: Any, fitted: FitResult, meter: CostMeter) -> dict[str, Any]:
+def _row(words: str, model: Model, fitted: FitResult, meter: CostMeter) -> dict[str, Any]:
     test, train = (
         metrics.errors(structures, evaluate_structures(model, structures))[metrics.ALL]
         for structures in (fitted.test, fitted.train)
@@ -149,7 +101,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n-sparse", type=int, default=1000, help="per species")
     parser.add_argument("--share", type=float, default=1.0, help="of the training frames")
     parser.add_argument("--seed", type=int, default=1, help="of the frames held out")
-    parser.add_argument("--no-refit", action="store_true", help="no weights fitted again")
     parser.add_argument("--data", type=Path, default=DATA, help="reference data")
     add_output_option(parser)
     return parser.parse_args()

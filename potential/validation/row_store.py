@@ -45,7 +45,7 @@ SEEN = (
     "what is to be optimised was so once, on the structures of all folds and sizes: errors are too "
     "small where these are left out. Set optimise.apart = true, or give the table of a fit as start"
 )
-NOT_COMPRESSED = "errors are those of models before [compress], which changes them little"
+NOT_COMPRESSED = "errors are those of models before [compress]"
 
 
 @dataclass(frozen=True)
