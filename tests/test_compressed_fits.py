@@ -141,10 +141,9 @@ def test_weights_fitted_again_make_the_least_squares_smaller(folder, fitted, aga
         name = f"term0.projection.{a}"
         np.testing.assert_allclose(again.model.arrays[name], first.arrays[name], rtol=1e-6)
     assert loss(again.model) < 0.999 * loss(first)
-    jitter = 1e-6 * loss(again.model)  # of K_MM, and rounding
-    assert again.provenance["residual_per_label"] * again.provenance[
-        "fitted_labels"
-    ] == pytest.approx(loss(again.model), abs=jitter)
+    record = again.provenance
+    residual = record["residual_per_label"] * record["fitted_labels"]
+    assert residual == pytest.approx(loss(again.model), rel=1e-3)  # jitter counts as well
 
 
 def test_the_record_says_that_weights_were_fitted_again(again):
