@@ -179,24 +179,25 @@ class FitSettings(Settings):
 
     def check(self) -> None:
         check_targets(self.targets, self.terms)
-        if self.uncertainty is not None:
-            for own in self.terms:
-                if getattr(own, "sparse_basis", "environments") == "derivatives":
-                    raise self.uncertainty.place().says(
-                        'found [[terms]] with sparse_basis = "derivatives", expected sparse '
-                        "environments, which stay the same whatever the weights are"
-                    )
+        derivatives = any(
+            getattr(own, "sparse_basis", "environments") == "derivatives" for own in self.terms
+        )
+        if self.uncertainty is not None and derivatives:
+            raise self.uncertainty.place().says(
+                'found [[terms]] with sparse_basis = "derivatives", expected sparse '
+                "environments, which stay the same whatever the weights are"
+            )
         if self.compress is not None:
-            self._check_compress(self.compress)
+            self._check_compress(self.compress, derivatives)
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
         others = ((own.place(), own) for own in (self.baseline, *self.targets))
         for place, names in _tables_by_species([*others, *of_terms]):
             self._require_known(place, names, "the key ")
         self._require_known(self.data.place().at("extra_species"), self.data.extra_species)
 
-    def _check_compress(self, own: CompressSettings) -> None:
+    def _check_compress(self, own: CompressSettings, derivatives: bool) -> None:
         place = own.place()
-        if not any(isinstance(term, KernelTermSettings) for term in self.terms):
+        if self.terms and not any(isinstance(term, KernelTermSettings) for term in self.terms):
             raise place.says(
                 'found no [[terms]] of kind "soap" or "acsf", expected one: others cannot be '
                 "compressed"
@@ -213,9 +214,7 @@ class FitSettings(Settings):
                 "found true with [uncertainty], expected false: members and variances are those of "
                 "the fit before"
             )
-        if own.refit and any(
-            getattr(term, "sparse_basis", "environments") == "derivatives" for term in self.terms
-        ):
+        if own.refit and derivatives:
             raise place.at("refit").says(
                 'found true with sparse_basis = "derivatives", expected false, or sparse '
                 "environments"
