@@ -94,6 +94,11 @@ def test_any_projection_is_the_model_with_mapped_points(zeta, n_sparse):
         projections |= {f"term0.projection.{a}": P, f"term0.sparse_points.{a}": Y}
         mapped[f"term0.sparse_points.{a}"] = Y @ P
     for atoms in frames(1):
+        rows, expected = (
+            structure_rows(model.with_arrays(m), atoms) for m in (projections, mapped)
+        )
+        atol = 1e-12 * np.abs(expected).max()
+        np.testing.assert_allclose(rows, expected, rtol=0, atol=atol)
         geometry = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
         a = model.with_arrays(projections).evaluate(*geometry)
         b = model.with_arrays(mapped).evaluate(*geometry)
@@ -204,9 +209,20 @@ def test_record_and_file_survive(smaller, tmp_path):
     assert loaded.compressed
 
 
-def test_compressed_model_cannot_be_fitted_again(smaller):
-    with pytest.raises(SoapGprError, match="compressed for its own weights"):
-        structure_rows(smaller.model, frames()[0])
+def test_rows_of_a_compressed_model_times_its_weights_are_what_it_predicts(smaller):
+    model, atoms = smaller.model, frames()[0]
+    weights = np.concatenate(
+        [model.arrays[f"term{t}.weights.{a}"] for t in range(2) for a in range(2)]
+    )
+    found, rows = model.evaluate(atoms), structure_rows(model, atoms)
+    forces = (rows @ weights)[1 : 1 + 3 * len(atoms)].reshape(-1, 3)
+    np.testing.assert_allclose(forces, found.forces, atol=1e-10 * np.abs(found.forces).max())
+    of_atoms = model.atom_rows(model.environments(atoms))
+    e0 = model.arrays["e0"][model.species_indices(atoms.numbers)]
+    np.testing.assert_allclose(of_atoms @ weights + e0, found.energies, atol=1e-9)
+
+
+def test_compressed_model_has_no_kernel_matrix_and_is_not_compressed_again(smaller):
     with pytest.raises(SoapGprError, match="compressed for its own weights"):
         smaller.model.kernel_matrix()
     with pytest.raises(SoapGprError, match="compressed already"):

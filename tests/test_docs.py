@@ -52,6 +52,7 @@ TABLES = {
     "[[targets]]": [settings.TargetSettings, settings.TargetKernelSettings],
     "[solver]": [settings.SolverSettings],
     "[uncertainty]": [settings.UncertaintySettings],
+    "[compress]": [settings.CompressSettings],
 }
 
 

@@ -31,11 +31,15 @@ from potential.model.deviations import (
 from potential.model.model import Model
 from potential.runtime.progress import Progress, silent
 from potential.selection.rows import power
+from potential.settings.compress import TARGET_TOLERANCE
 from potential.structures.structure import Structure
 
-TARGET_TOLERANCE = 1e-4
 _MEMBERS = "members"
 _CHUNK = 1000  # sparse points whose gradients are in memory at a time
+
+
+class NothingToGain(SoapGprError):
+    """No sparse set of a model would become quicker."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def compress(
 
     Sparse sets that would not become quicker stay as they are; a triangle of the regression is left
     out. Members of a committee keep their weights. Variances are those of the model as it was, for
-    which its sparse points stay in the file. Raises SoapGprError when no set would become quicker,
-    or when the model is compressed already or has no soap term.
+    which its sparse points stay in the file. Raises NothingToGain when no set would become quicker
+    or there is no soap term, and SoapGprError when the model is compressed already.
     """
     if model.compressed:
         raise SoapGprError("the model is compressed already; start from the model that was fitted")
@@ -85,7 +89,7 @@ def compress(
     model = model.without_array(TRIANGLE)  # of weights that the smaller model has not
     projections = _all_projections(model)
     if not projections:
-        raise SoapGprError("found no soap term with weights, which alone can be compressed")
+        raise NothingToGain("found no soap term with weights, which alone can be compressed")
     values = np.sort(np.concatenate([[np.inf], *[f.values for f in projections.values()]]))[::-1]
     measure = Measure(model, structures, progress)
     best = None
@@ -102,7 +106,7 @@ def compress(
     if best is None or not best[1]:
         limits = [f"forces within {tolerance:g} eV/Å"] * model.has_potential
         limits += [f"targets within {target_tolerance:g} of their spread"] * bool(model.targets)
-        raise SoapGprError(
+        raise NothingToGain(
             f"nothing to gain: {' and '.join(limits)} take nearly all dimensions; "
             "keep the model, or allow a larger tolerance"
         )

@@ -138,7 +138,7 @@ def _compression(value: Any, where: str) -> None:
     """Of a model without a potential there are changes of targets alone."""
     of_targets = isinstance(value, dict) and "target_deviation" in value
     _table({"deviation": _DEVIATION}, required=not of_targets)(value, where)
-    _table({"target_deviation": _each(_CHANGE)})(value, where)
+    _table({"target_deviation": _each(_CHANGE), "refitted": _flag})(value, where)
 
 
 _SPREADS = _table(dict.fromkeys(("energy_spread", "force_spread"), _number), required=True)

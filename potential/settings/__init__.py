@@ -3,6 +3,7 @@
 
 from potential.basis.optimise_settings import OptimiseSettings
 from potential.basis.settings import AlchemySettings, ContractionSettings
+from potential.settings.compress import CompressSettings
 from potential.settings.features import FeatureSelection
 from potential.settings.fit_settings import (
     BaselineSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "AlchemySettings",
     "BaselineSettings",
+    "CompressSettings",
     "ContractionSettings",
     "DataSettings",
     "FactorSettings",

@@ -28,11 +28,12 @@ from potential.schema import (
 )
 from potential.schema.limits import MOST_CUTOFF, ZBL_CORE
 from potential.schema.settings import declared
+from potential.settings.compress import CompressSettings
 from potential.settings.kinds import KINDS
 from potential.settings.noise import WORDS, NoiseSettings, Sigmas
 from potential.settings.presets import BALANCED, NOISE, PRESETS, DataTraits, preset_terms
 from potential.settings.targets import TargetSettings, check_targets
-from potential.settings.terms import TermSettings
+from potential.settings.terms import KernelTermSettings, TermSettings
 from potential.settings.uncertainty import UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
@@ -163,6 +164,7 @@ class FitSettings(Settings):
     solver: SolverSettings = setting(SolverSettings(), Nested(SolverSettings))
     targets: tuple[TargetSettings, ...] = setting((), Tables(TargetSettings, most=50))
     uncertainty: UncertaintySettings | None = setting(None, Nested(UncertaintySettings))
+    compress: CompressSettings | None = setting(None, Nested(CompressSettings))
     preset: str | None = setting(
         None,
         Choice(
@@ -221,18 +223,46 @@ class FitSettings(Settings):
             object.__setattr__(self, "noise", NoiseSettings(Sigmas(**levels)))
         if self.terms:
             check_targets(self.targets, self.terms)
-        if self.uncertainty is not None:
-            for own in self.terms:
-                if getattr(own, "sparse_basis", "environments") == "derivatives":
-                    raise self.uncertainty.place().says(
-                        'found [[terms]] with sparse_basis = "derivatives", expected sparse '
-                        "environments, which stay the same whatever the weights are"
-                    )
+        derivatives = any(
+            getattr(own, "sparse_basis", "environments") == "derivatives" for own in self.terms
+        )
+        if self.uncertainty is not None and derivatives:
+            raise self.uncertainty.place().says(
+                'found [[terms]] with sparse_basis = "derivatives", expected sparse '
+                "environments, which stay the same whatever the weights are"
+            )
+        if self.compress is not None:
+            self._check_compress(self.compress, derivatives)
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
         others = ((own.place(), own) for own in (self.baseline, *self.targets))
         for place, names in _tables_by_species([*others, *of_terms]):
             self._require_known(place, names, "the key ")
         self._require_known(self.data.place().at("extra_species"), self.data.extra_species)
+
+    def _check_compress(self, own: CompressSettings, derivatives: bool) -> None:
+        place = own.place()
+        if self.terms and not any(isinstance(term, KernelTermSettings) for term in self.terms):
+            raise place.says(
+                'found no [[terms]] of kind "soap" or "acsf", expected one: others cannot be '
+                "compressed"
+            )
+        if self.solver.keep_factor:
+            raise place.says(
+                "found [solver] keep_factor = true, expected false: weights of a compressed model "
+                "cannot be fitted again"
+            )
+        if own.targets is not None and not self.targets:
+            raise place.at("targets").says("found it without [[targets]], expected none")
+        if own.refit and self.uncertainty is not None:
+            raise place.at("refit").says(
+                "found true with [uncertainty], expected false: members and variances are those of "
+                "the fit before"
+            )
+        if own.refit and derivatives:
+            raise place.at("refit").says(
+                'found true with sparse_basis = "derivatives", expected false, or sparse '
+                "environments"
+            )
 
     def _require_known(self, place: Place, names: Iterable[str], what: str = "") -> None:
         for name in names:
@@ -251,8 +281,9 @@ class FitSettings(Settings):
         """Plain JSON types for the model file; an infinite sigma becomes the string "inf"."""
         values = super().to_dict()
         values["data"] |= values["data"].pop("keys")
-        if self.uncertainty is None:
-            del values["uncertainty"]
+        for key in ("uncertainty", "compress"):
+            if getattr(self, key) is None:
+                del values[key]
         return values
 
 

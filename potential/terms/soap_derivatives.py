@@ -81,18 +81,23 @@ class SoapDerivativesTerm(SoapTerm):
         return self._functions
 
     def row_blocks(self, environments: Environments, gradients: bool) -> list[np.ndarray]:
+        self._refuse_compressed()
         return [self.functions.rows(environments, gradients)]
 
     def fill_kernel(self, K: np.ndarray) -> None:
         K[:] = self.functions.kernel()
 
     def weight_arrays(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        if self.model.compressed:
-            raise SoapGprError(COMPRESSED)
+        self._refuse_compressed()
         arrays = {"structures.coefficients": weights.reshape(-1, 3).copy()}
         for a, (points, own) in enumerate(self.functions.compile(weights)):
             arrays |= {f"sparse_points.{a}": points, f"weights.{a}": own}
         return arrays
+
+    def _refuse_compressed(self) -> None:
+        """Its functions are of features that were not projected."""
+        if self.model.compressed:
+            raise SoapGprError(COMPRESSED)
 
     @property
     def training_bytes(self) -> int:

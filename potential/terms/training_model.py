@@ -49,10 +49,9 @@ class TrainingModel(Model):
         the energy row.
 
         environments: those that the model made of the structure. The product with the weights is
-        what the evaluator returns, less what has no weights (docs/theory.md eq. 10-12). Raises
-        SoapGprError for compressed models.
+        what the evaluator returns, less what has no weights (docs/theory.md eq. 10-12), of
+        compressed models too. Raises SoapGprError for those with weights on derivatives.
         """
-        self._refuse_compressed()
         blocks = [b for term in self.own_terms for b in term.row_blocks(environments, gradients)]
         if len(blocks) == 1:
             return blocks[0]
@@ -61,8 +60,7 @@ class TrainingModel(Model):
 
     def atom_rows(self, environments: Environments) -> np.ndarray:
         """Rows (N, n_weights) of the energies of atoms, without e0 (eV): their sum over the atoms
-        is the first of ``rows``. Raises SoapGprError for compressed models."""
-        self._refuse_compressed()
+        is the first of ``rows``."""
         return np.concatenate([term.atom_rows(environments) for term in self.own_terms], axis=1)
 
     def kernel_matrix(self) -> np.ndarray:
@@ -71,7 +69,8 @@ class TrainingModel(Model):
 
         Raises SoapGprError for a compressed model, which no longer has the p̂_m.
         """
-        self._refuse_compressed()
+        if self.compressed:
+            raise SoapGprError(COMPRESSED)
         K, begin = np.zeros((self.n_weights, self.n_weights)), 0
         for term in self.own_terms:
             end = begin + term.n_weights
@@ -92,10 +91,6 @@ class TrainingModel(Model):
             arrays |= {f"term{term.index}.{name}": array for name, array in own.items()}
             begin = end
         return self.with_arrays(arrays)
-
-    def _refuse_compressed(self) -> None:
-        if self.compressed:
-            raise SoapGprError(COMPRESSED)
 
 
 def build_model(

@@ -27,6 +27,7 @@ from potential.terms.tensor_basis import require_products
 from potential.training.auto_noise import LevelGroups, level_groups
 from potential.training.blocks import dealt
 from potential.training.choice import choose, require_weights
+from potential.training.compression import measured_on, require_rows
 from potential.training.data import read_fit_data
 from potential.training.factor_store import FactorStore, factor_bytes
 from potential.training.maps import plan, set_apart
@@ -56,6 +57,7 @@ def estimate(
     when it exists, only new structures need time. Raises SoapGprError as ``fit`` does.
     """
     asked, ranks = as_settings(settings), world()
+    require_rows(asked, factor)
     with threadpool_limits(limits=1, user_api="blas"):
         data = ranks.from_first(lambda: read_fit_data(asked))
         asked = data.settings
@@ -85,6 +87,7 @@ def estimate(
             *_target_lines(settings, train, trial, weights, potential),
             *_uncertainty_lines(settings, train),
             *_noise_lines(groups),
+            *_compression_lines(settings, train),
         ]
         if potential:
             more = group_bytes(len(groups or ()), settings, sum(weights))
@@ -178,6 +181,18 @@ def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> lis
     return [
         f"Uncertainty    {', '.join(measures)}; {blocks.n_blocks} blocks by {blocks.kind}, "
         f"calibration on {n} structures; its time comes on top of what is below"
+    ]
+
+
+def _compression_lines(settings: FitSettings, train: Sequence[Structure]) -> list[str]:
+    own = settings.compress
+    if own is None:
+        return []
+    structures = measured_on(own, train)
+    again = "; the regression is made twice" * own.refit
+    return [
+        f"Compression    forces within {1e3 * own.force:g} meV/Å on {len(structures)} structures, "
+        f"{sum(map(len, structures))} atoms{again}; its time comes on top of what is below"
     ]
 
 

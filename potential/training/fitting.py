@@ -31,6 +31,7 @@ from potential.training.auto_noise import NOTHING_TO_FIND, FoundNoise, found_noi
 from potential.training.blocks import Blocks, dealt
 from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path
 from potential.training.choice import Choice, common_choice
+from potential.training.compression import compressed, require_rows
 from potential.training.data import FitData, read_fit_data
 from potential.training.factor_store import FactorStore
 from potential.training.fit_rows import fit_checkpoint, made_rows, stored_choice, stored_rows, timed
@@ -91,6 +92,7 @@ def fit(
     settings = as_settings(settings, data_required=not given)
     if checkpoint and factor:
         raise SoapGprError("found a checkpoint and a factor, expected one of them")
+    require_rows(settings, factor)
     with ranks.together():
         state = checkpoint and checkpoint_path(checkpoint, ranks)
         of_targets = (
@@ -147,7 +149,7 @@ def _fit(
             measured = with_uncertainty(FullFit(*of, ranks, progress, rows.kept))
         model, warnings = measured.model, warnings + measured.warnings
         regression |= {"uncertainty": measured.record}
-    own = rows.choice, rows.state, rows.store, rows.blocks
+    own = rows.choice, rows.state, rows.store, rows.blocks, found.delta
     steps = _Steps(asked, settings, data, ranks, progress, seconds, *own)
     return _finished(steps, model, warnings, regression)
 
@@ -166,6 +168,7 @@ class _Steps:
     state: Checkpoint | None = None
     store: FactorStore | None = None
     blocks: Blocks | None = None
+    delta: float = 1.0  # that the noise levels were found with
 
 
 def _fit_targets_alone(
@@ -202,6 +205,8 @@ def _fit_targets_alone(
             )
     warnings = [*data.warnings, *choice.warnings, *said]
     warnings.append("the model has targets and no potential")
+    if asked.compress is not None and asked.compress.refit:
+        warnings.append("[compress] refit: there is no potential, whose weights it is about")
     if asked.noise.is_auto:
         warnings.append(NOTHING_TO_FIND)
     steps = _Steps(asked, settings, data, ranks, progress, seconds, choice, state, store, blocks)
@@ -234,6 +239,10 @@ def _finished(
         )
     model, warnings = fitted.model, warnings + fitted.warnings
     warnings += unmeasured_targets(settings)
+    with timed(seconds, "compression"):
+        of = settings, data.ordered, ranks, progress, steps.delta if potential else None
+        smaller = compressed(model, *of)
+    model, warnings = smaller.model, warnings + smaller.warnings
     measured = (regression or {}).get("uncertainty", {}) | fitted.uncertainty
     with timed(seconds, "errors"):
         errors = {
@@ -244,12 +253,14 @@ def _finished(
             )
         }
         shares = all_shares(model, data, ranks, progress) if potential else {}
-    if not settings.targets:
-        seconds.pop("targets")
+    for step, asked_for in (("targets", settings.targets), ("compression", settings.compress)):
+        if not asked_for:
+            seconds.pop(step)
     record = ranks.from_first(
         lambda: (
             provenance(settings, data, model, errors["train"][0], errors["test"][0])
             | (regression or {})
+            | smaller.record
             | _record_of_targets(fitted.records, errors)
             | shares
             | ({"uncertainty": measured} if measured else {})

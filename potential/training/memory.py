@@ -58,9 +58,11 @@ def n_blocks(settings: FitSettings) -> int:
 
 
 def kept_bytes(settings: FitSettings, n_weights: int) -> int:
-    """Memory of the triangle in the model, packed and read again; with [uncertainty] also of a
-    triangle and rows that wait for each block, of members, and of the matrices of variances."""
-    matrices = 3.0 * keeps_factor(settings)
+    """Memory of the triangle in the model, packed and read again, and of the first one where there
+    is a second regression; with [uncertainty] also of a triangle and rows that wait for each block,
+    of members, and of the matrices of variances."""
+    again = settings.compress is not None and settings.compress.refit
+    matrices = 3.0 * keeps_factor(settings) + again
     own = settings.uncertainty
     if own is None:
         return round(8 * matrices * (n_weights + 1) ** 2)

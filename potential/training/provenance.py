@@ -251,7 +251,8 @@ def _changes(model: Model, compression: dict[str, Any]) -> list[str]:
     lines = []
     if "deviation" in compression:
         force = 1e3 * compression["deviation"]["force"]
-        lines.append(f"forces changed by at most {force:.2g} meV/Å")
+        again = ", before weights were fitted again" * bool(compression.get("refitted"))
+        lines.append(f"forces changed by at most {force:.2g} meV/Å{again}")
     units = {target.name: target.unit for target in model.targets}
     for name, own in compression.get("target_deviation", {}).items():
         largest = f"{own['largest']:.2g} {units.get(name, '')}".rstrip()

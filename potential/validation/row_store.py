@@ -45,6 +45,7 @@ SEEN = (
     "what is to be optimised was so once, on the structures of all folds and sizes: errors are too "
     "small where these are left out. Set optimise.apart = true, or give the table of a fit as start"
 )
+NOT_COMPRESSED = "errors are those of models before [compress]"
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -
     warnings = [*data.warnings, *choice.warnings]
     if any(wanted(settings)) and not apart:
         warnings.append(SEEN)
+    if settings.compress is not None:
+        warnings.append(NOT_COMPRESSED)
     if potential:
         require_possible(model, train, settings, Ranks())
         K_MM = model.kernel_matrix()

@@ -17,11 +17,13 @@ from threadpoolctl import threadpool_limits
 
 from potential.errors import SoapGprError
 from potential.runtime.progress import Progress, silent
+from potential.runtime.ranks import Ranks
 from potential.scores.benchmark import processor
 from potential.scores.cost import Cost, CostMeter
 from potential.scores.metrics import UNITS
 from potential.settings import FitSettings, NoiseSettings
 from potential.structures.label_table import LABELS
+from potential.training.compression import compressed
 from potential.training.maps import relative_errors, wanted
 from potential.training.noise import has_potential
 from potential.validation.cross_validation import CrossValidation, FoldFactors
@@ -272,7 +274,10 @@ class TrialRunner:
             return None
         key = self._key(settings)
         if key not in self._costs:
-            self._costs[key] = self._meter.measure(factors.fitted(settings))
+            train = factors.prepared.train
+            found = compressed(factors.fitted(settings), settings, train, Ranks(), silent)
+            self._warnings += [text for text in found.warnings if text not in self._warnings]
+            self._costs[key] = self._meter.measure(found.model)
         return self._costs[key]
 
     def _value(self, objective: str, result: CrossValidation, cost: Cost | None) -> float:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """LAMMPS and Python say the same of the same structure, on any number of ranks."""
 
+from pathlib import Path
+
 import ase
 import numpy as np
 import pytest
+from ase.build import bulk
 from gap_models import PAIR, SOAP, TRIPLET, add_glue, train
 from lammps_runs import assert_agrees, measure, measure_each, python
 from models import (
@@ -20,10 +23,13 @@ from models import (
     triplet_model,
 )
 
+from potential import SoapGprCalculator
 from potential.gap.importing import import_gap
 from potential.model.compression import compress
 from potential.structures.structure import structure_from_atoms
+from potential.training.fitting import fit
 
+SILICON = Path(__file__).parents[3] / "shared/data/mlearn_Si/train.xyz"
 TRICLINIC = [[7.1, 0, 0], [1.3, 6.4, 0], [-0.9, 0.8, 6.8]]
 SMALL = [[2.9, 0, 0], [0.7, 2.6, 0], [-0.4, 0.5, 3.1]]
 
@@ -279,3 +285,19 @@ def test_fix_adapt_scales_the_atoms_of_one_type(tmp_path, model):
     expected = python(model, atoms).energies * np.where(atoms.numbers == 8, 0.5, 1.0)
     measured = adapted(tmp_path, model, atoms, "1 1")
     np.testing.assert_allclose(measured.energies, expected, rtol=1e-9)
+
+
+@pytest.mark.skipif(not SILICON.exists(), reason=f"no reference data at {SILICON}")
+def test_a_fit_with_compress_is_the_same_in_lammps_and_ase(tmp_path):
+    settings = {
+        "data": {"train": [f"{SILICON}@::20"]},
+        "terms": [{"cutoff": 5.0, "n_sparse": 80}],
+        "compress": {},
+    }
+    model = fit(settings, progress=False).model
+    assert model.compressed
+    atoms = bulk("Si", cubic=True).repeat((2, 2, 1))
+    atoms.rattle(0.1, seed=1)
+    assert_agrees(measure(tmp_path, model, atoms, types={14: 1}, ranks=2), python(model, atoms))
+    atoms.calc = SoapGprCalculator(tmp_path / "model.sgpr")
+    np.testing.assert_allclose(atoms.get_forces(), python(model, atoms).forces, rtol=1e-12)

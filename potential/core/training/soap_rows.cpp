@@ -10,27 +10,33 @@ namespace soap_gpr {
 
 namespace {
 
-/// p̂ · p̂_m with all sparse points, padded.
-AlignedVector products(const SparseSet &sparse, const double *p_hat) {
-  AlignedVector x(padded(sparse.size));
-  for (int m = 0; m < sparse.size; ++m) {
-    const double *point = &sparse.points[std::size_t(m) * sparse.rank];
+/// Of one vector with the rows of a matrix, [n_rows][size], padded.
+AlignedVector dots(int n_rows, int size, const std::vector<double> &rows, const double *vector) {
+  AlignedVector out(padded(n_rows));
+  for (int r = 0; r < n_rows; ++r) {
+    const double *row = &rows[std::size_t(r) * size];
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int f = 0; f < sparse.rank; ++f) sum += p_hat[f] * point[f];
-    x[m] = sum;
+    for (int f = 0; f < size; ++f) sum += vector[f] * row[f];
+    out[r] = sum;
   }
-  return x;
+  return out;
+}
+
+/// y · y_m with all sparse points, padded, where y is p̂ or its projection.
+AlignedVector products(const SparseSet &sparse, int n_features, const double *p_hat) {
+  if (sparse.projection.empty()) return dots(sparse.size, sparse.rank, sparse.points, p_hat);
+  const AlignedVector y = dots(sparse.rank, n_features, sparse.projection, p_hat);
+  return dots(sparse.size, sparse.rank, sparse.points, y.data());
 }
 
 /// Kernels of one environment with all sparse points, and their slopes over |p|.
 struct KernelRow {
   AlignedVector k, slope;  ///< [sparse.size], padded
-  KernelRow(const Kernel &kernel, const SparseSet &sparse, int species, const double *p_hat,
-            double norm)
-      : k(products(sparse, p_hat)), slope(k.size()) {
+  KernelRow(const Kernel &kernel, const SparseSet &sparse, int species, const FeatureBlock &block)
+      : k(products(sparse, block.n_features(), block.p_hat())), slope(k.size()) {
     const KernelFunction function(kernel);
-    const double scale = norm > 0 ? 1 / norm : 0;
+    const double norm = block.norm()[0], scale = norm > 0 ? 1 / norm : 0;
     for (std::size_t m = 0; m < k.size(); m += kLanes) {
       const auto own = function(load(&k[m]), 1.0);
       store(&k[m], own.value);
@@ -48,21 +54,28 @@ struct KernelRow {
 class GradientPanels {
  public:
   /// Projects the rows of `packed` in place.
-  void fill(bool normalized, int n_features, int n_rows, const double *p_hat, const double *dual,
+  void fill(bool normalized, const FeatureBlock &block, const SparseSet &sparse, int n_rows,
             AlignedVector &packed) {
-    n_features_ = n_features;
+    const int n_features = block.n_features();
+    rank_ = sparse.rank;
     n_rows_ = n_rows;
     packed.resize(std::size_t(padded(n_rows)) * n_features);  // zeros at the end
     for (int row = 0; normalized && row < n_rows; ++row)
-      project(n_features, p_hat, dual, &packed[std::size_t(row) * n_features]);
-    values_.resize(packed.size());
-    for (int first = 0; first < n_rows; first += kPanelWidth)
-      panel_of_rows(width(first), n_features, &packed[std::size_t(first) * n_features],
-                    panel(first));
+      project(n_features, block.p_hat(), block.dual(), &packed[std::size_t(row) * n_features]);
+    values_.resize(std::size_t(padded(n_rows)) * rank_);
+    spare_.resize(sparse.projection.empty() ? 0 : std::size_t(kPanelWidth) * n_features);
+    for (int first = 0; first < n_rows; first += kPanelWidth) {
+      double *whole = spare_.empty() ? panel(first) : spare_.data();
+      panel_of_rows(width(first), n_features, &packed[std::size_t(first) * n_features], whole);
+      if (!spare_.empty())
+        panel_product<false>(width(first), rank_, n_features,
+                             {sparse.projection.data(), std::size_t(n_features), 1}, whole,
+                             panel(first));
+    }
   }
   int n_rows() const { return n_rows_; }
   int width(int first) const { return std::min(kPanelWidth, padded(n_rows_ - first)); }
-  double *panel(int first) { return &values_[std::size_t(first) * n_features_]; }
+  double *panel(int first) { return &values_[std::size_t(first) * rank_]; }  ///< [rank][width]
 
  private:
   static void project(int n_features, const double *p_hat, const double *dual, double *dp) {
@@ -73,8 +86,8 @@ class GradientPanels {
     for (int f = 0; f < n_features; ++f) dp[f] -= along * p_hat[f];
   }
 
-  int n_features_ = 0, n_rows_ = 0;
-  AlignedVector values_;
+  int rank_ = 0, n_rows_ = 0;
+  AlignedVector values_, spare_;
 };
 
 /// targets[r][m] -= slope[m] dots[m][r] for n points and the rows of a panel.
@@ -101,7 +114,7 @@ void subtract_panel(int n, int n_rows, int width, const double *dots, const doub
 /// Subtracts ∂ε_i/∂(atom or strain) of one centre from its rows of forces and virial.
 void subtract_gradients(const SparseSet &sparse, const AlignedVector &slope,
                         GradientPanels &gradients, const std::vector<double *> &targets) {
-  const std::size_t n_features = sparse.rank;
+  const std::size_t rank = sparse.rank;
   alignas(64) double dots[kKernelTile * kPanelWidth];
   std::vector<double *> own(targets);
   for (int begin = 0; begin < sparse.size; begin += kKernelTile) {
@@ -109,7 +122,7 @@ void subtract_gradients(const SparseSet &sparse, const AlignedVector &slope,
     for (int first = 0; first < gradients.n_rows(); first += kPanelWidth) {
       const int width = gradients.width(first);
       panel_product<false>(width, n, sparse.rank,
-                           {&sparse.points[begin * n_features], n_features, 1},
+                           {&sparse.points[begin * rank], rank, 1},
                            gradients.panel(first), dots);
       subtract_panel(n, std::min(width, gradients.n_rows() - first), width, dots, &slope[begin],
                      &own[first]);
@@ -151,13 +164,12 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
     const auto &block = blocks[term.choice_of(a)];
     const auto &gradients = all_gradients[term.choice_of(a)];
     block->compute(environments, &i, 1);
-    const KernelRow kernel(term.kernel, sparse, a, block->p_hat(), block->norm()[0]);
+    const KernelRow kernel(term.kernel, sparse, a, *block);
     double *own = rows + columns[set];
     for (int m = 0; m < sparse.size; ++m) own[m] += kernel.k[m];
     if (!with_gradients) continue;
     gradients->compute(i, environments, packed);
-    panels.fill(term.kernel.normalized, block->n_features(), int(gradients->n_rows()),
-                block->p_hat(), block->dual(), packed);
+    panels.fill(term.kernel.normalized, *block, sparse, int(gradients->n_rows()), packed);
     subtract_gradients(sparse, kernel.slope, panels,
                        target_rows(*gradients, environments.n_atoms, n_columns, own));
   }
@@ -165,12 +177,12 @@ void add_soap_rows(const FeatureLayout &layout, const std::vector<std::size_t> &
 
 namespace {
 
-/// Kernels of n centres, side by side, with the points of a tile from `begin` on.
+/// Kernels of n centres, y side by side, with the points of a tile from `begin` on.
 void kernel_tile(const FeatureTerm &term, const SparseSet &sparse, int begin, int n_points, int n,
-                 const double *p_hat, double *k) {
+                 const double *y, double *k) {
   const std::size_t rank = sparse.rank;
   const int width = padded(n);
-  panel_product<false>(width, n_points, sparse.rank, {&sparse.points[begin * rank], rank, 1}, p_hat,
+  panel_product<false>(width, n_points, sparse.rank, {&sparse.points[begin * rank], rank, 1}, y,
                        k);
   const KernelFunction function(term.kernel);
   for (int at = 0; at < n_points * width; at += kLanes)
@@ -182,7 +194,7 @@ void kernel_tile(const FeatureTerm &term, const SparseSet &sparse, int begin, in
 void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t> &columns,
                       const Environments &environments, std::size_t n_columns, double *rows) {
   const FeatureTerm &term = layout.term;
-  AlignedVector p_hat, k(std::size_t(kKernelTile) * kPanelWidth);
+  AlignedVector p_hat, reduced, k(std::size_t(kKernelTile) * kPanelWidth);
   for (std::size_t set = 0; set < term.sparse.size(); ++set) {
     const SparseSet &sparse = term.sparse[set];
     std::vector<std::size_t> centers;
@@ -197,9 +209,16 @@ void fill_kernel_rows(const FeatureLayout &layout, const std::vector<std::size_t
       const int n = int(std::min<std::size_t>(kPanelWidth, centers.size() - first));
       block->compute(environments, own, n);
       panel_of_rows(n, n_features, block->p_hat(), p_hat.data());
+      const double *y = p_hat.data();
+      if (!sparse.projection.empty()) {
+        reduced.resize(std::size_t(sparse.rank) * kPanelWidth);
+        panel_product<false>(padded(n), sparse.rank, int(n_features),
+                             {sparse.projection.data(), n_features, 1}, y, reduced.data());
+        y = reduced.data();
+      }
       for (int begin = 0; begin < sparse.size; begin += kKernelTile) {
         const int n_points = std::min(kKernelTile, sparse.size - begin);
-        kernel_tile(term, sparse, begin, n_points, n, p_hat.data(), k.data());
+        kernel_tile(term, sparse, begin, n_points, n, y, k.data());
         for (int i = 0; i < n; ++i) {
           double *row = rows + own[i] * n_columns + columns[set] + begin;
           for (int m = 0; m < n_points; ++m) row[m] = k[std::size_t(m) * padded(n) + i];
@@ -233,7 +252,8 @@ void product_rows(const ProductLayout &product, const std::vector<std::size_t> &
     if (size == 0) continue;
     for (std::size_t f = 0; f < n; ++f) {
       blocks[f]->compute(environments, &i, 1);
-      x[f] = products(product.term.factors[f].sparse[a], blocks[f]->p_hat());
+      x[f] = products(product.term.factors[f].sparse[a], blocks[f]->n_features(),
+                      blocks[f]->p_hat());
     }
     double *own = rows + columns[a];
     for (int m = 0; m < size; m += kLanes) {
@@ -250,8 +270,8 @@ void product_rows(const ProductLayout &product, const std::vector<std::size_t> &
     for (std::size_t f = 0; with_gradients && f < n; ++f) {
       const FeatureTerm &factor = product.term.factors[f];
       gradients[f]->compute(i, environments, packed);
-      panels.fill(factor.kernel.normalized, blocks[f]->n_features(), int(gradients[f]->n_rows()),
-                  blocks[f]->p_hat(), blocks[f]->dual(), packed);
+      panels.fill(factor.kernel.normalized, *blocks[f], factor.sparse[a],
+                  int(gradients[f]->n_rows()), packed);
       subtract_gradients(factor.sparse[a], x[f], panels,
                          target_rows(*gradients[f], environments.n_atoms, n_columns, own));
     }

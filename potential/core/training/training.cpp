@@ -28,8 +28,6 @@ std::vector<std::size_t> first_columns(const FeatureTerm &term) {
   std::vector<std::size_t> columns;
   std::size_t n = 0;
   for (const SparseSet &sparse : term.sparse) {
-    if (!sparse.projection.empty())
-      throw Error("the model is compressed for its own weights, which cannot be refitted");
     columns.push_back(n);
     n += sparse.size;
   }
