@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +41,23 @@ def main() -> None:
     path = arguments.json
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"sets": {}}
     for name in arguments.sets:
-        if missing := [own for own in VARIANTS if own not in result["sets"].get(name, {})]:
-            own = result["sets"].setdefault(name, {})
-            run_set(name, missing, own, arguments.data)
+        own = result["sets"].setdefault(name, {})
+        missing = [variant for variant in arguments.variants if variant not in own]
+        for variant, found in of_set(name, missing, arguments.data):
+            own[variant] = found
             result |= {"benchmark": "accuracy/presets", "machine": machine(), "seed": SEED}
             path.write_text(json.dumps(result, indent=1))
             print(_table(name, own), end="\n\n", file=sys.stderr, flush=True)
     print(describe(result["machine"]), end="\n\n")
+    shown = _markdown if arguments.markdown else _table
     for name in arguments.sets:
-        print(
-            _markdown(name, result["sets"][name])
-            if arguments.markdown
-            else _table(name, result["sets"][name]),
-            end="\n\n",
-        )
+        print(shown(name, result["sets"][name]), end="\n\n")
 
 
-def run_set(name: str, variants: list[str], own: dict[str, Any], data: Path) -> None:
-    """Fit the variants, and measure all of them on the same structures."""
+def of_set(name: str, variants: list[str], data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Fits of the variants, each measured beside the first one of all."""
+    if not variants:
+        return
     with tempfile.TemporaryDirectory() as folder:
         files = divided(name, Path(folder), data)
         meter = None
@@ -69,7 +69,7 @@ def run_set(name: str, variants: list[str], own: dict[str, Any], data: Path) -> 
                 keys = settings["data"] | {"train": [], "test": []}
                 meter = CostMeter.of_data(_structures(files["test"], keys))
             cost = meter.measure(model)
-            own[variant] = found | {"us_per_atom": cost.us_per_atom, "cost_ratio": cost.ratio}
+            yield variant, found | {"us_per_atom": cost.us_per_atom, "cost_ratio": cost.ratio}
 
 
 def _structures(files: list[str], keys: dict[str, Any]) -> list[Any]:
@@ -110,6 +110,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--json", type=Path, default=Path("presets.json"), metavar="FILE")
     parser.add_argument("--markdown", action="store_true", help="print tables of docs/accuracy.md")
