@@ -121,8 +121,7 @@ void subtract_gradients(const SparseSet &sparse, const AlignedVector &slope,
     const int n = std::min(kKernelTile, sparse.size - begin);
     for (int first = 0; first < gradients.n_rows(); first += kPanelWidth) {
       const int width = gradients.width(first);
-      panel_product<false>(width, n, sparse.rank,
-                           {&sparse.points[begin * rank], rank, 1},
+      panel_product<false>(width, n, sparse.rank, {&sparse.points[begin * rank], rank, 1},
                            gradients.panel(first), dots);
       subtract_panel(n, std::min(width, gradients.n_rows() - first), width, dots, &slope[begin],
                      &own[first]);
@@ -182,8 +181,7 @@ void kernel_tile(const FeatureTerm &term, const SparseSet &sparse, int begin, in
                  const double *y, double *k) {
   const std::size_t rank = sparse.rank;
   const int width = padded(n);
-  panel_product<false>(width, n_points, sparse.rank, {&sparse.points[begin * rank], rank, 1}, y,
-                       k);
+  panel_product<false>(width, n_points, sparse.rank, {&sparse.points[begin * rank], rank, 1}, y, k);
   const KernelFunction function(term.kernel);
   for (int at = 0; at < n_points * width; at += kLanes)
     store(k + at, function(load(k + at), 1.0).value);
@@ -252,8 +250,8 @@ void product_rows(const ProductLayout &product, const std::vector<std::size_t> &
     if (size == 0) continue;
     for (std::size_t f = 0; f < n; ++f) {
       blocks[f]->compute(environments, &i, 1);
-      x[f] = products(product.term.factors[f].sparse[a], blocks[f]->n_features(),
-                      blocks[f]->p_hat());
+      x[f] =
+          products(product.term.factors[f].sparse[a], blocks[f]->n_features(), blocks[f]->p_hat());
     }
     double *own = rows + columns[a];
     for (int m = 0; m < size; m += kLanes) {
