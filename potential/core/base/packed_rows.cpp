@@ -7,6 +7,10 @@ namespace soap_gpr {
 
 namespace {
 
+/// Numbers of A that are fetched before their turn: rows that no product has met for a while come
+/// from far, one stream of them, and a processor by itself does not fetch beyond the end of a page.
+constexpr int kAhead = 2048;
+
 /// C[n][V * kLanes] = A X[size][V * kLanes] for n packed rows of A: block_product where what lies
 /// between the numbers of A is known when it is compiled.
 template <int V, int Rows = kPanelRows>
@@ -16,6 +20,7 @@ void multiply_rows(std::size_t size, int n, const double *a, const double *X, do
     const double *block = a + row * (Rows == kPanelRows ? size : 1), *x = X;
     Lanes sums[Rows][V] = {};
     for (std::size_t k = 0; k < size; ++k, x += V * kLanes) {
+      __builtin_prefetch(block + k * kPanelRows + kAhead);
       Lanes own[V];
       for (int v = 0; v < V; ++v) own[v] = load(x + v * kLanes);
       for (int r = 0; r < Rows; ++r)
