@@ -116,11 +116,10 @@ def main() -> None:
         "BLAS, GFLOP/s",
         "kernel",
     ]
-    head += ["kernel"]
     blas = os.environ.get("OPENBLAS_CORETYPE", "as it comes")
     information = machine() | {"vector_width": _core.vector_width(), "blas": blas}
     built = f"built for vectors of {_core.vector_width()} numbers; kernels of OpenBLAS: {blas}"
-    text = f"{describe(information)}\n{built}\n\n{table([*head, 'kernel'], lines)}"
+    text = f"{describe(information)}\n{built}\n\n{table(head, lines)}"
     emit(text, {"benchmark": "products", "machine": information, "cases": found}, arguments.json)
 
 
