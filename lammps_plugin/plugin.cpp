@@ -95,23 +95,14 @@ std::string find_mismatch(void *lmp) {
   return "";
 }
 
-std::string dl_error() {
-  const char *text = dlerror();
-  return text ? text : "unknown error of dlopen";
-}
-
-// The factory in soapgpr_pair.so, or null with the reason in `problem`.
+// The factory in the build of soapgpr_pair.so for this processor, or null with the reason in
+// `problem`.
 PairFactory open_pair_library(std::string &problem) {
-  Dl_info self;
-  if (!dladdr(reinterpret_cast<void *>(&open_pair_library), &self)) {
-    problem = "the folder of soapgprplugin.so cannot be determined";
-    return nullptr;
-  }
-  std::string path = self.dli_fname;
-  path = path.substr(0, path.rfind('/') + 1) + "soapgpr_pair.so";
-  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void *library = soap_gpr::open_best_build(reinterpret_cast<void *>(&open_pair_library),
+                                            "soapgpr_pair", problem);
   void *factory = library ? dlsym(library, "soap_gpr_create_pair") : nullptr;
-  if (!factory) problem = "its second library cannot be used: " + dl_error();
+  if (library && !factory) problem = dlerror();
+  if (!factory) problem = "its second library cannot be used: " + problem;
   return reinterpret_cast<PairFactory>(factory);
 }
 

@@ -59,8 +59,8 @@ def compile_misfit(folder, options):
     target = folder / "soapgprplugin.so"
     command = [compiler, "-std=c++17", "-shared", "-fPIC", *options, *includes]
     core = SOURCE.parent / "potential/core"
-    sources = [SOURCE / "plugin.cpp", core / "base/cpu_check.cpp", core / "base/cpu_required.cpp"]
-    subprocess.check_call([*command, f"-I{core}", *sources, "-o", target])
+    cpu = [core / f"base/cpu_{name}.cpp" for name in ("builds", "check", "required")]
+    subprocess.check_call([*command, f"-I{core}", SOURCE / "plugin.cpp", *cpu, "-o", target])
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

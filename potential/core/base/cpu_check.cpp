@@ -9,18 +9,21 @@ namespace soap_gpr {
   " and this one lacks it: install it again on this machine, or build it portable with " \
   "-DSOAP_GPR_NATIVE=OFF (pip: -C cmake.define.SOAP_GPR_NATIVE=OFF)"
 
-const char *why_cpu_cannot_run() {
+const char *why_cpu_cannot_run(unsigned required) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const auto needs = [](unsigned bit) { return (kRequiredInstructions & bit) != 0; };
-  if (needs(1) && !__builtin_cpu_supports("avx")) return SOAP_GPR_LACKS("AVX");
-  if (needs(2) && !__builtin_cpu_supports("avx2")) return SOAP_GPR_LACKS("AVX2");
-  if (needs(4) && !__builtin_cpu_supports("fma")) return SOAP_GPR_LACKS("FMA");
-  if (needs(8) && !__builtin_cpu_supports("avx512f")) return SOAP_GPR_LACKS("AVX-512");
-  if (needs(16) && !(__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")))
+  const auto needs = [required](unsigned bit) { return (required & bit) != 0; };
+  if (needs(kAvx) && !__builtin_cpu_supports("avx")) return SOAP_GPR_LACKS("AVX");
+  if (needs(kAvx2) && !__builtin_cpu_supports("avx2")) return SOAP_GPR_LACKS("AVX2");
+  if (needs(kFma) && !__builtin_cpu_supports("fma")) return SOAP_GPR_LACKS("FMA");
+  if (needs(kAvx512) && !__builtin_cpu_supports("avx512f")) return SOAP_GPR_LACKS("AVX-512");
+  if (needs(kAvx512More) &&
+      !(__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")))
     return SOAP_GPR_LACKS("AVX-512 DQ and VL");
-  if (needs(32) && !__builtin_cpu_supports("avx512fp16")) return SOAP_GPR_LACKS("AVX-512 FP16");
+  if (needs(kAvx512Fp16) && !__builtin_cpu_supports("avx512fp16"))
+    return SOAP_GPR_LACKS("AVX-512 FP16");
 #endif
+  (void)required;
   return nullptr;
 }
 

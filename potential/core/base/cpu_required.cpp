@@ -6,22 +6,22 @@ namespace soap_gpr {
 
 extern const unsigned kRequiredInstructions = 0
 #ifdef __AVX__
-                                              | 1u
+                                              | kAvx
 #endif
 #ifdef __AVX2__
-                                              | 2u
+                                              | kAvx2
 #endif
 #ifdef __FMA__
-                                              | 4u
+                                              | kFma
 #endif
 #ifdef __AVX512F__
-                                              | 8u
+                                              | kAvx512
 #endif
 #if defined(__AVX512DQ__) && defined(__AVX512VL__)
-                                              | 16u
+                                              | kAvx512More
 #endif
 #ifdef __AVX512FP16__
-                                              | 32u
+                                              | kAvx512Fp16
 #endif
     ;
 

@@ -53,6 +53,8 @@ void Expansion::coefficients(const Neighborhood &neighborhood, int center_specie
     density_.harmonics.values(batch.unit, y_.data());
     for (int j = 0; j < batch.size; ++j)
       table.values(batch.r[j], &s_[std::size_t(j) * table.n_padded()]);
+    std::fill(s_.data() + std::size_t(batch.size) * table.n_padded(),
+              s_.data() + std::size_t(kLanes) * table.n_padded(), 0.0);
     if (density_.map.dimensions == 0) {
       add_batch(table, batch.size, y_.data(), 0, c);
       continue;
@@ -65,22 +67,37 @@ void Expansion::coefficients(const Neighborhood &neighborhood, int center_specie
   }
 }
 
+namespace {
+
+/// row[q] += Σ_j y[m][j] s_j[q] of one l and some neighbours j, whose functions stay in registers
+/// for all m; s[Neighbors][width], y[n_m].
+template <int Neighbors>
+void add_neighbors(int n_m, int size, int width, const double *s, const Lanes *y, int stride,
+                   double *row) {
+  for (int q = 0; q < size; q += kLanes) {
+    Lanes own[Neighbors];
+    for (int j = 0; j < Neighbors; ++j) own[j] = load(s + std::size_t(j) * width + q);
+    for (int m = 0; m < n_m; ++m) {
+      const double *weights = reinterpret_cast<const double *>(&y[m]);
+      double *sum = row + std::size_t(m) * stride + q;
+      Lanes value = load(sum);
+      for (int j = 0; j < Neighbors; ++j) value += weights[j] * own[j];
+      store(sum, value);
+    }
+  }
+}
+
+}  // namespace
+
 void Expansion::add_batch(const RadialTable &table, int size, const Lanes *y, int block,
                           double *c) const {
   const int width = table.n_padded();
   for (int l = 0; l <= density_.l_max; ++l) {
     const Channels &channels = density_.channels[l];
     const ChannelGroup &group = table.groups()[l];
-    for (int m = 0; m <= 2 * l; ++m) {
-      const double *weights = reinterpret_cast<const double *>(&y[l * l + m]);
-      double *row = c + channels.offset + m * channels.stride + group.q_begin + block * group.size;
-      for (int q = 0; q < group.size; q += kLanes) {
-        Lanes value = load(row + q);
-        for (int j = 0; j < size; ++j)
-          value += weights[j] * load(&s_[std::size_t(j) * width + group.offset + q]);
-        store(row + q, value);
-      }
-    }
+    const auto add = 2 * size > kLanes ? add_neighbors<kLanes> : add_neighbors<kLanes / 2>;
+    add(2 * l + 1, group.size, width, &s_[group.offset], y + l * l, channels.stride,
+        c + channels.offset + group.q_begin + block * group.size);
   }
 }
 

@@ -10,7 +10,8 @@
 
 namespace soap_gpr {
 
-constexpr int kKernelTile = 64;  ///< sparse points at a time: a tile of them stays in L2
+/// Sparse points at a time: a tile of them stays in L2.
+constexpr int kKernelTile = 64 / kPanelRows * kPanelRows;
 
 struct KernelPanel {
   /// The centres from `first` on of a block of n, as many as a panel takes. n_columns: further sums

@@ -18,16 +18,6 @@ void load_coupling(const SparseSet &sparse, const KernelPanel &panel) {
   }
 }
 
-/// y = P p̂, or g = Pᵀ h on the way back.
-void project(const SparseSet &sparse, int n_features, bool back, const KernelPanel &panel) {
-  const std::size_t row = n_features;
-  const double *P = sparse.projection.data();
-  if (back)
-    panel_product<false>(panel.width, n_features, sparse.rank, {P, 1, row}, panel.h, panel.g);
-  else
-    panel_product<false>(panel.width, sparse.rank, n_features, {P, row, 1}, panel.p_hat, panel.y);
-}
-
 /// panel.values[m] = k of the n points from `begin` of a tile, where panel.k has the dot products,
 /// and when wanted slopes[m] = ∂k/∂(y · y_m).
 void evaluate_kernels(const Kernel &kernel, const SparseSet &sparse, int begin, int n,
@@ -83,8 +73,18 @@ KernelSum::KernelSum(const Kernel &kernel, const SparseSet &sparse, int n_featur
       n_features_(n_features),
       columns_{{{kernel, sparse, sparse.target_weights},
                 {kernel, sparse, sparse.members},
-                {kernel, sparse, sparse.target_members}}} {
-  if (collapses(kernel, sparse)) collapsed_ = collapsed_sum(kernel, sparse, sparse.weights.data());
+                {kernel, sparse, sparse.target_members}}},
+      projection_(sparse.projection.data(), sparse.projection.empty() ? 0 : sparse.rank,
+                  n_features) {
+  if (collapses(kernel, sparse))
+    collapsed_ = collapsed_sum(kernel, sparse, sparse.weights.data());
+  else
+    points();  // here, and not at the first evaluation
+}
+
+const PackedRows &KernelSum::points() const {
+  return points_->get(
+      [this] { return PackedRows(sparse_.points.data(), sparse_.size, sparse_.rank); });
 }
 
 int KernelSum::n_columns() const {
@@ -128,7 +128,8 @@ void KernelSum::load_centers(const Centers &centers, double *scratch, const Sums
     panel_of_rows(panel.size, n_features_, centers.p_hat + std::size_t(first) * n_features_,
                   panel.p_hat);
     load_coupling(sparse_, panel);
-    if (!sparse_.projection.empty()) project(sparse_, n_features_, false, panel);
+    if (!projection_.empty())
+      projection_.product(panel.width, 0, sparse_.rank, panel.p_hat, panel.y);
     if (sums.g) std::fill_n(panel.h, std::size_t(panel.width) * sparse_.rank, 0.0);
     for (int kind = 0; kind < kColumnKinds; ++kind)
       if (sums.columns[kind])
@@ -156,9 +157,7 @@ void KernelSum::add_points(const Centers &centers, double *scratch, const Sums &
 }
 
 void KernelSum::add_tile(int begin, int n, const KernelPanel &panel, const Sums &sums) const {
-  const std::size_t rank = sparse_.rank;
-  const double *points = &sparse_.points[begin * rank];
-  panel_product<false>(panel.width, n, sparse_.rank, {points, rank, 1}, panel.y, panel.k);
+  points().product(panel.width, begin, n, panel.y, panel.k);
   if (sums.has_columns() || sums.slopes || sums.kernels) {
     double *slopes = sums.slopes;
     if (slopes)
@@ -180,15 +179,17 @@ void KernelSum::add_tile(int begin, int n, const KernelPanel &panel, const Sums 
     };
     contract_weights(kernel_, n, coupled, panel, sums.energy);
   }
-  if (sums.g)
-    panel_product<true>(panel.width, sparse_.rank, n, {points, 1, rank}, panel.k, panel.h);
+  if (sums.g) points().add_transposed(panel.width, begin, n, panel.k, panel.h);
 }
 
 void KernelSum::finish_gradient(const Centers &centers, double *scratch, double *h,
                                 double *g) const {
   for (int first = 0; first < centers.n; first += kPanelWidth) {
     const KernelPanel panel = panel_at(first, centers, scratch, h);
-    if (!sparse_.projection.empty()) project(sparse_, n_features_, true, panel);
+    if (!projection_.empty()) {
+      std::fill_n(panel.g, std::size_t(panel.width) * n_features_, 0.0);
+      projection_.add_transposed(panel.width, 0, sparse_.rank, panel.h, panel.g);
+    }
     const std::size_t row = std::size_t(first) * n_features_;
     const double *own_dual = centers.dual == centers.p_hat ? nullptr : centers.dual + row;
     unit_length_adjoint(kernel_.normalized, n_features_, panel.size, panel.p_hat, panel.g, own_dual,
@@ -226,7 +227,7 @@ void KernelSum::add(const Centers &centers, double *scratch, const Sums &sums) c
 
 void KernelSum::member_gradients(int first, int count, const Centers &centers, double *scratch,
                                  const double *slopes, double *h) const {
-  const std::size_t rank = sparse_.rank, size = gradient_size(centers.n);
+  const std::size_t size = gradient_size(centers.n);
   const bool collapsed = columns_[kMembers].collapsed_gradients();
   if (!collapsed) std::fill_n(h, count * size, 0.0);
   const auto for_panels = [&](const auto &visit) {
@@ -243,8 +244,7 @@ void KernelSum::member_gradients(int first, int count, const Centers &centers, d
     for_panels([&](int member, const KernelPanel &panel) {
       const double *own = slopes + panel.begin * sparse_.size + std::size_t(begin) * panel.width;
       columns_[kMembers].columns.weigh(member, begin, n, panel.width, own, panel.k);
-      panel_product<true>(panel.width, sparse_.rank, n, {&sparse_.points[begin * rank], 1, rank},
-                          panel.k, panel.h);
+      points().add_transposed(panel.width, begin, n, panel.k, panel.h);
     });
   }
 }

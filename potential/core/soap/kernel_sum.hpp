@@ -8,14 +8,17 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
+#include "base/made_once.hpp"
+#include "base/packed_rows.hpp"
 #include "soap/column_sums.hpp"
 
 namespace soap_gpr {
 
 struct KernelColumns;
 
-/// The sum over one sparse set, whose points are read where the model has them.
+/// The sum over one sparse set, with a copy of its points where the sum runs over them.
 class KernelSum {
  public:
   /// Where it pays, the sum over sparse points is collapsed: done once, here. kernel and sparse
@@ -62,6 +65,7 @@ class KernelSum {
   std::size_t row(int kind, std::size_t column) const { return column_row(sparse_, kind, column); }
 
  private:
+  const PackedRows &points() const;
   int n_columns() const;
   /// Where a panel has the sums of a kind, one after the other.
   double *sums_of(const KernelPanel &panel, int kind) const;
@@ -79,6 +83,8 @@ class KernelSum {
   int n_features_;
   AlignedVector collapsed_;  ///< empty when the sum over sparse points is the cheaper form
   std::array<ColumnSums, kColumnKinds> columns_;
+  PackedRows projection_;  ///< empty without one
+  std::unique_ptr<MadeOnce<PackedRows>> points_ = std::make_unique<MadeOnce<PackedRows>>();
 };
 
 }  // namespace soap_gpr
