@@ -49,9 +49,9 @@ def gap_file(size: Size, kind: str = "soap") -> Path:
 def gap_fit_command(
     descriptors: str, labels: Mapping[str, str], sigma: str, reference: str = "e0=0.0"
 ) -> list[str]:
-    """gap_fit of train.xyz to gap.xml. labels: names of energy, force and virial in the file, "none"
-    for what is not to be read; sigma: energy, force, virial, hessian; reference: energies of lone
-    atoms. Raises SystemExit where gap_fit is not installed."""
+    """gap_fit of train.xyz to gap.xml. labels: names of energy, force and virial in the file,
+    "none" for what is not to be read; sigma: energy, force, virial, hessian; reference: energies of
+    lone atoms. Raises SystemExit where gap_fit is not installed."""
     program = beside("gap_fit")
     if not program:
         raise SystemExit("gap_fit was not found: pip install quippy-ase")

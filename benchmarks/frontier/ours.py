@@ -36,14 +36,14 @@ def train(frames: Frames, variant: Mapping[str, Any], folder: Path) -> dict[str,
 
 
 def calls(frames: Frames, folder: Path, cell: ase.Atoms) -> dict[str, Callable[[], Any]]:
-    """One evaluation of energy, forces and virial: without the neighbour list, as ``soap-gpr
-    benchmark`` and the search of settings count it, and in LAMMPS."""
+    """One evaluation of energy, forces and virial: in LAMMPS, as that of its other pair styles, and
+    by itself, as ``soap-gpr benchmark`` and the search of settings count it."""
     file = folder / f"{frames.name}.sgpr"
     model = Model.load(file)
     environments, evaluator = model.environments(cell), _core.Evaluator(model.core, 1)
     lines = ["pair_style soap/gpr", f"pair_coeff * * {file} {' '.join(frames.species)}"]
     style = LammpsStyle(lines, frames.species)
     return {
-        "us_per_atom": lambda: evaluator.evaluate(environments, True),
-        "us_per_atom_lammps": style.call(cell),
+        "us_per_atom": style.call(cell),
+        "us_per_atom_alone": lambda: evaluator.evaluate(environments, True),
     }

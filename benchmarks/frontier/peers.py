@@ -30,7 +30,7 @@ class Potential(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """A code for one set of frames. command: trains in a folder; a peer that cannot has a reason."""
+    """A code for one set of frames; reason: why it cannot be trained on them."""
 
     settings: dict[str, Any]
     command: Callable[[Path, Path], list[str]]  # of folder and training file

@@ -18,7 +18,7 @@ HEAD = (
     "F MAE eV/Å",
     "µs/atom",
     "quartiles",
-    "in LAMMPS",
+    "without LAMMPS",
     "fit, CPU s",
     "peak MiB",
 )
@@ -58,13 +58,13 @@ def text(result: Mapping[str, Any]) -> str:
 
 
 def _cells(entry: Mapping[str, Any]) -> list[Any]:
-    time, lammps = entry.get("us_per_atom"), entry.get("us_per_atom_lammps")
+    time, alone = entry.get("us_per_atom"), entry.get("us_per_atom_alone")
     return [
         entry["test"]["energy_mae"],
         entry["test"]["force_mae"],
         time["median"] if time else None,
         interval(time["quartiles"]) if time else None,
-        lammps["median"] if lammps else None,
+        alone["median"] if alone else None,
         float(entry["cpu_seconds"]),
         float(entry["peak_mib"]),
     ]

@@ -2,10 +2,10 @@
 """Test error against cost: our models and their peers, trained on the same frames in one run.
 
 Each code gets the training frames of a set, one core and one thread; errors are those of the set's
-test frames. Then all models of a set take turns on one cell of 512 atoms: CPU time of energy, forces
-and virial. Peers: SNAP and quadratic SNAP, POD and UF3 in LAMMPS, which also runs their fits, and
-GAP by QUIP's gap_fit; published errors of others have no cost. Models are kept beside the JSON file:
-started again, a run goes on where it was interrupted.
+test frames. Then all models of a set take turns on one cell of 512 atoms: CPU time of energy,
+forces and virial. Peers: SNAP and quadratic SNAP, POD and UF3 in LAMMPS, which also runs their
+fits, and GAP by QUIP's gap_fit; published errors of others have no cost. Models are kept beside the
+JSON file: started again, a run goes on where it was interrupted.
 
   python benchmarks/frontier/run.py --sets Si Li --json frontier.json
   python benchmarks/frontier/run.py --sets Si --json frontier.json --peers SNAP GAP \\
@@ -57,12 +57,13 @@ def main() -> None:
             own = _entry(result, frames)
             wanted = {f"{results.OURS} {of}": table for of, table in variants.items()}
             for model, table in wanted.items():
-                _ours(own["models"], model, table, frames, models / model)
+                _ours(own["models"], model, table, frames, _folder(models, model))
                 results.save(result, file)
             for model in arguments.peers:
-                _peer(own["models"], model, frames, models / model)
+                _peer(own["models"], model, frames, _folder(models, model))
                 results.save(result, file)
-            _time(own, [*wanted, *arguments.peers], frames, models, arguments.seconds)
+            where = {model: _folder(models, model) for model in (*wanted, *arguments.peers)}
+            _time(own, where, frames, arguments.seconds)
         results.save(result, file)
         print(results.text({"sets": {name: own}}), file=sys.stderr, flush=True)
     print(f"{describe(result['machine'])}\n\n{results.text(result)}\n\nJSON: {file}")
@@ -123,23 +124,26 @@ def errors(potential: Potential, frames: Frames) -> dict[str, float]:
     }
 
 
-def _time(
-    own: dict[str, Any], wanted: list[str], frames: Frames, folder: Path, seconds: float
-) -> None:
-    """CPU time per atom of the models of a set, in turns."""
+def _time(own: dict[str, Any], where: dict[str, Path], frames: Frames, seconds: float) -> None:
+    """CPU time per atom of the models of a set, in turns; where: the folder of each."""
     cell, calls = timed_cell(frames), {}
-    for model in wanted:
+    for model, folder in where.items():
         if "test" not in own["models"][model]:
             continue
         if model in PEERS:
-            calls[model, "us_per_atom"] = peer(model, frames).potential(folder / model).call(cell)
+            calls[model, "us_per_atom"] = peer(model, frames).potential(folder).call(cell)
         else:
-            found = ours.calls(frames, folder / model, cell)
+            found = ours.calls(frames, folder, cell)
             calls |= {(model, key): call for key, call in found.items()}
     times = alternate(calls, seconds, least=3)
     for (model, key), values in times.items():
         own["models"][model][key] = summary(values, 1e6 / len(cell))
     own["n_atoms"] = len(cell)
+
+
+def _folder(models: Path, model: str) -> Path:
+    """Of one model; LAMMPS takes no spaces in the names of files."""
+    return models / model.replace(",", "").replace(" ", "_")
 
 
 def _emptied(folder: Path) -> Path:

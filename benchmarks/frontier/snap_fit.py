@@ -23,7 +23,6 @@ from lammps_style import SILENT, load, turned_back
 from least_squares import solve, weighted
 
 RFAC0 = 0.99363
-SMALLEST = 1e-13  # singular value of scaled columns, relative to the largest: FitSNAP's
 COEFFICIENTS, PARAMETERS = "fit.snapcoeff", "fit.snapparam"
 
 
@@ -79,7 +78,7 @@ def fit(frames: Sequence[ase.Atoms], settings: Snap) -> np.ndarray:
     """Coefficients (n_species, 1 + n_features), that of a lone atom first."""
     library = lammps.lammps(cmdargs=SILENT)
     rows = (weighted(frame, *_features(library, frame, settings)) for frame in frames)
-    return solve(rows, SMALLEST).reshape(len(settings.species), -1)
+    return solve(rows).reshape(len(settings.species), -1)
 
 
 def _features(

