@@ -34,7 +34,9 @@ LOOKS = {
     "POD, InP": ("d", COLORS[3]),
     "UF3": ("P", COLORS[4]),
 }
-TICKS = [digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5)]
+# Digits of the ticks, the finest that gives MOST ticks or fewer.
+DIGITS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,))
+MOST = 6
 
 
 def plot(result: Mapping[str, Any], path: str) -> None:
@@ -75,7 +77,8 @@ def draw(axes: Axes, own: Mapping[str, Any]) -> None:
     style(axes)
     known = points(own)
     ours = sorted(known[model] for model in known if _code(model) == OURS)
-    axes.plot(*zip(*ours, strict=True), color=LOOKS[OURS][1], lw=1.3) if ours else None
+    if ours:
+        axes.plot(*zip(*ours, strict=True), color=LOOKS[OURS][1], lw=1.3)
     for model, (cost, error) in known.items():
         marker, color = LOOKS[_code(model)]
         axes.plot(cost, error, ls="", marker=marker, color=color, ms=6.5, mec="white", mew=0.5)
@@ -83,9 +86,9 @@ def draw(axes: Axes, own: Mapping[str, Any]) -> None:
             axes.annotate(
                 model.removeprefix(f"{OURS} ").replace("_", " "),
                 (cost, error),
-                (0, -7),
+                (-4, -4),  # the line comes from the upper left and goes to the lower right
                 textcoords="offset points",
-                ha="center",
+                ha="right",
                 va="top",
                 fontsize=8,
                 color=color,
@@ -97,20 +100,30 @@ def draw(axes: Axes, own: Mapping[str, Any]) -> None:
         axes.annotate(
             models,
             (1, force),
-            (-2, 2),
+            (3, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            ha="right",
+            va="center",
             fontsize=7.5,
             color=SOFT,
         )
 
 
+def ticks(low: float, high: float) -> list[float]:
+    """Of a logarithmic axis: round numbers, as many as there is room for."""
+    for digits in DIGITS:
+        found = [digit * 10.0**power for power in range(-6, 7) for digit in digits]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) <= MOST:
+            break
+    return found
+
+
 def _scales(axes: Axes) -> None:
     axes.set(xscale="log", yscale="log")
-    axes.margins(0.12, 0.16)
+    axes.margins(0.14, 0.14)
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_ticks([tick for tick in TICKS if limits[0] <= tick <= limits[1]])
+        axis.set_ticks(ticks(*limits))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("µs/atom", color=SOFT, fontsize=9)
