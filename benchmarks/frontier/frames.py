@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,20 +56,11 @@ def timed_cell(frames: Frames) -> ase.Atoms:
     """
     volumes = [frame.get_volume() / len(frame) for frame in frames.test]
     median = frames.test[int(np.argsort(volumes, kind="stable")[len(volumes) // 2])]
-    cell = repeated(ase.Atoms(median.symbols, median.positions, cell=median.cell, pbc=True), 512)
+    one = ase.Atoms(median.symbols, median.positions, cell=median.cell, pbc=True)
+    cell = repeated(one, CELL_ATOMS)
     if len(set(cell.symbols)) < len(frames.species):
         cell.symbols = np.random.default_rng(SEED).choice(frames.species, len(cell))
     return cell
-
-
-def shortest_distance(frames: Sequence[ase.Atoms]) -> float:
-    """Å, between two atoms of one frame."""
-    from ase.neighborlist import neighbor_list
-
-    return min(
-        (float(d.min()) for d in (neighbor_list("d", frame, 4.0) for frame in frames) if d.size),
-        default=4.0,
-    )
 
 
 def _plain(frame: ase.Atoms) -> ase.Atoms:
