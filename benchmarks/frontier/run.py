@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "accuracy")]
 
-from common import alternate, describe, machine, pin_to_one_core, summary  # noqa: E402
+from common import all_cores, alternate, describe, machine, pin_to_one_core, summary  # noqa: E402
 
 pin_to_one_core()
 
@@ -87,7 +87,8 @@ def _ours(
     if results.is_reusable(models.get(model), wanted) and folder.exists():
         return
     print(f"{frames.name}: {model}", file=sys.stderr, flush=True)
-    models[model] = wanted | ours.train(frames, variant, _emptied(folder))
+    with all_cores():  # one thread all the same: whichever core is free
+        models[model] = wanted | ours.train(frames, variant, _emptied(folder))
 
 
 def _peer(models: dict[str, Any], model: str, frames: Frames, folder: Path) -> None:
@@ -106,7 +107,8 @@ def _peer(models: dict[str, Any], model: str, frames: Frames, folder: Path) -> N
 
 
 def _trained(own: Peer, model: str, frames: Frames, folder: Path) -> dict[str, Any]:
-    row = measure(model, own.command(folder, frames.folder / TRAIN), folder)
+    with all_cores():
+        row = measure(model, own.command(folder, frames.folder / TRAIN), folder)
     keys = ("cpu_seconds", "peak_mib")
     return {"test": errors(own.potential(folder), frames)} | {key: row[key] for key in keys}
 
