@@ -52,10 +52,14 @@ def peer(name: str, frames: Frames) -> Peer:
 
 def _snap(frames: Frames, quadratic: bool) -> Peer:
     own = snap_fit.settings_of(frames.name, frames.species, quadratic)
+    style = _style(snap_fit.pair_lines, frames.species)
+    if own is None:
+        reason = "no published settings of a SNAP for such a set are known to us"
+        return Peer({}, lambda folder, train: [], style, reason)
     return Peer(
         asdict(own),
         lambda folder, train: snap_fit.command(own, folder, train),
-        _style(snap_fit.pair_lines, frames.species),
+        style,
         _lacks("snap", "ML-SNAP"),
     )
 

@@ -50,16 +50,18 @@ ZUO = {
 }
 # Li et al., npj Comput. Mater. 6, 70 (2020), Ta-W-Nb-Mo.snapcoeff of materialsvirtuallab/maml.
 ALLOY = {"Nb": (0.511, 0.7), "Mo": (0.5, 0.5), "Ta": (0.489, 0.8), "W": (0.489, 0.6)}
-# No published SNAP of water is known to us: the cutoff of our default, and a lighter hydrogen.
-WATER = {"H": (0.5, 0.5), "O": (0.5, 1.0)}
+ALLOY_TWOJMAX, ALLOY_CUTOFF = 6, 4.6
 
 
-def settings_of(name: str, species: Sequence[str], quadratic: bool) -> Snap:
-    """Published hyperparameters of a set."""
-    of = {"MoNbTaW": ALLOY, "water": WATER}.get(name, dict.fromkeys(species, (0.5, 1.0)))
-    twojmax, factor = {"MoNbTaW": (6, 4.6), "water": (6, 5.0)}.get(name) or ZUO[name, quadratic]
-    radii, weights = zip(*(of[element] for element in species), strict=True)
-    return Snap(list(species), twojmax, factor, quadratic, list(radii), list(weights))
+def settings_of(name: str, species: Sequence[str], quadratic: bool) -> Snap | None:
+    """Published hyperparameters of a set, if there are any."""
+    if name == "MoNbTaW":
+        radii, weights = (list(of) for of in zip(*(ALLOY[own] for own in species), strict=True))
+        return Snap(list(species), ALLOY_TWOJMAX, ALLOY_CUTOFF, quadratic, radii, weights)
+    if (name, quadratic) not in ZUO:
+        return None
+    twojmax, cutoff = ZUO[name, quadratic]
+    return Snap(list(species), twojmax, cutoff, quadratic, [0.5], [1.0])
 
 
 def command(settings: Snap, folder: Path, train: Path) -> list[str]:
