@@ -38,15 +38,16 @@ class Peer:
     reason: str | None = None
 
 
-PEERS = ("SNAP", "quadratic SNAP", "POD, Ta", "POD, InP", "UF3", "GAP")
+PODS = {f"POD, {example}": own for example, own in pod_fit.EXAMPLES.items()}
+PEERS = ("SNAP", "quadratic SNAP", *PODS, "UF3", "GAP")
 
 
 def peer(name: str, frames: Frames) -> Peer:
     """One of PEERS for the frames of a set."""
     if name.endswith("SNAP"):
         return _snap(frames, quadratic=name != "SNAP")
-    if name.startswith("POD"):
-        return _pod(frames, pod_fit.INP if name.endswith("InP") else pod_fit.TA)
+    if name in PODS:
+        return _pod(frames, PODS[name])
     return _uf3(frames) if name == "UF3" else _gap(frames)
 
 

@@ -32,6 +32,7 @@ LOOKS = {
     "quadratic SNAP": ("v", COLORS[2]),
     "POD, Ta": ("D", COLORS[3]),
     "POD, InP": ("d", COLORS[3]),
+    "POD, Si": ("p", COLORS[3]),
     "UF3": ("P", COLORS[4]),
 }
 # Digits of the ticks, the finest that gives MOST ticks or fewer.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """POD by LAMMPS' own `fitpod`: Nguyen and Rohskopf, J. Comput. Phys. 480, 112030 (2023).
 
-Two sizes: that of LAMMPS' example InP (examples/PACKAGES/pod), with four bodies, and that of its
-example Ta, with three. The weights of the fit are those of both examples, the cutoff too.
+Three sizes: those of LAMMPS' examples Ta and InP (examples/PACKAGES/pod), with up to three and four
+bodies, and that of Si in the authors' cesmix-mit/pod-examples (FastPOD), with up to seven. Weights
+of the fit and the cutoff are the same in all of them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,25 @@ TA = INP | {
     "fourbody_number_radial_basis_functions": 0,
     "fourbody_angular_degree": 0,
 }
+SI = {
+    "rin": 1.0,
+    "rcut": 5.0,
+    "bessel_polynomial_degree": 4,
+    "inverse_polynomial_degree": 8,
+    "onebody": 1,
+    "twobody_number_radial_basis_functions": 10,
+    "threebody_number_radial_basis_functions": 8,
+    "threebody_angular_degree": 4,
+    "fourbody_number_radial_basis_functions": 6,
+    "fourbody_angular_degree": 3,
+    "fivebody_number_radial_basis_functions": 4,
+    "fivebody_angular_degree": 3,
+    "sixbody_number_radial_basis_functions": 3,
+    "sixbody_angular_degree": 2,
+    "sevenbody_number_radial_basis_functions": 2,
+    "sevenbody_angular_degree": 2,
+}
+EXAMPLES = {"Ta": TA, "InP": INP, "Si": SI}
 RIN = {"water": 0.5}  # Å: below the shortest distance of the set
 FIT = """\
 file_format extxyz
