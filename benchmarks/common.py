@@ -10,6 +10,7 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,6 +143,12 @@ def interval(values: Sequence[float]) -> str:
     return "–".join(map(number, values))
 
 
+def beside(program: str) -> str | None:
+    """A program of this Python's environment, else of the path."""
+    own = Path(sys.executable).with_name(program)
+    return str(own) if own.exists() else shutil.which(program)
+
+
 def add_output_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the JSON here, not to the terminal")
 
@@ -155,6 +162,15 @@ def emit(text: str, result: Mapping[str, Any], path: str | None) -> None:
         print(f"\nJSON: {path}")
     else:
         print(f"\n{document}")
+
+
+def save_figure(figure: Any, path: str, salt: str) -> None:
+    """Write a figure of matplotlib; the ending of the path decides the format, and the same numbers
+    give the same file. salt: of the names inside an SVG, one for each figure of a page."""
+    from matplotlib import rc_context  # imports numpy, after pin_to_one_core
+
+    with rc_context({"svg.hashsalt": salt}):
+        figure.savefig(path, dpi=130, metadata={"Date": None} if path.endswith(".svg") else None)
 
 
 def describe(information: Mapping[str, Any]) -> str:

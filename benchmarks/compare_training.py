@@ -11,14 +11,22 @@ times the data, and on two MPI ranks if mpi4py and mpirun are there.
   python benchmarks/compare_training.py --parts growth ranks
 """
 
-from common import add_output_option, all_cores, describe, emit, machine, pin_to_one_core, table
+from common import (
+    add_output_option,
+    all_cores,
+    beside,
+    describe,
+    emit,
+    machine,
+    pin_to_one_core,
+    table,
+)
 
 pin_to_one_core()
 
 import argparse  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
-import shutil  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
@@ -31,6 +39,7 @@ import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 from ase.build import bulk  # noqa: E402
 from ase.calculators.morse import MorsePotential  # noqa: E402
+from quip_potential import gap_fit_command  # noqa: E402
 
 PARTS = ("gap_fit", "growth", "ranks")
 MEBIBYTE = 2**20
@@ -96,7 +105,7 @@ def grow(case: Case, folder: Path) -> list[dict]:
 
 def compare_ranks(case: Case, folder: Path) -> list[dict]:
     """The same fit by one process on one core and by two MPI ranks on two."""
-    mpirun = _beside("mpirun")
+    mpirun = beside("mpirun")
     if not (mpirun and find_spec("mpi4py")):
         return []
     _write_frames(folder / "train.xyz", case.growth_frames * 8)
@@ -187,29 +196,8 @@ def _gap_command(case: Case) -> list[str]:
         "delta=1.0 covariance_type=dot_product sparse_method=cur_points "
         f"n_sparse={case.n_sparse}"
     )
-    program = _beside("gap_fit")
-    if not program:
-        raise SystemExit("gap_fit was not found: pip install quippy-ase, or choose other --parts")
-    return [
-        program,
-        "atoms_filename=train.xyz",
-        f"gap={{{soap}}}",
-        "e0=0.0",
-        "energy_parameter_name=dft_energy",
-        "force_parameter_name=dft_force",
-        "virial_parameter_name=dft_virial",
-        "default_sigma={0.001 0.05 0.05 0.0}",
-        "sparse_jitter=1.0e-8",
-        "do_copy_at_file=F",
-        "sparse_separate_file=T",
-        "gp_file=gap.xml",
-    ]
-
-
-def _beside(program: str) -> str | None:
-    """A program of this Python's environment, else of the path."""
-    beside = Path(sys.executable).with_name(program)
-    return str(beside) if beside.exists() else shutil.which(program)
+    labels = {"energy": "dft_energy", "force": "dft_force", "virial": "dft_virial"}
+    return gap_fit_command(soap, labels, "0.001 0.05 0.05 0.0")
 
 
 def _text(name: str, rows: list[dict], case: Case) -> str:

@@ -13,14 +13,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import ase.io
 import numpy as np
-from common import cache_folder
+from common import beside, cache_folder
 from systems import Size, crystal, training_frames
 
 FITTED = 1000  # sparse points per species that gap_fit chooses at most
@@ -46,26 +46,37 @@ def gap_file(size: Size, kind: str = "soap") -> Path:
     return folder / "gap.xml"
 
 
+def gap_fit_command(
+    descriptors: str, labels: Mapping[str, str], sigma: str, reference: str = "e0=0.0"
+) -> list[str]:
+    """gap_fit of train.xyz to gap.xml. labels: names of energy, force and virial in the file,
+    "none" for what is not to be read; sigma: energy, force, virial, hessian; reference: energies of
+    lone atoms. Raises SystemExit where gap_fit is not installed."""
+    program = beside("gap_fit")
+    if not program:
+        raise SystemExit("gap_fit was not found: pip install quippy-ase")
+    return [
+        program,
+        "atoms_filename=train.xyz",
+        f"gap={{{descriptors}}}",
+        reference,
+        *(f"{label}_parameter_name={name}" for label, name in labels.items()),
+        f"default_sigma={{{sigma}}}",
+        "sparse_jitter=1.0e-8",
+        "do_copy_at_file=F",
+        "sparse_separate_file=T",
+        "gp_file=gap.xml",
+    ]
+
+
 def _train(size: Size, kind: str, folder: Path) -> None:
     rng = np.random.default_rng(0)
     frames = training_frames(size)
     for frame in frames:
         frame.info["dft_energy"] = float(rng.normal(scale=0.01 * len(frame)))
     ase.io.write(folder / "train.xyz", frames, format="extxyz")
-    command = [
-        _program(),
-        "atoms_filename=train.xyz",
-        f"gap={{{_descriptors(size, kind)}}}",
-        "e0=0.0",
-        "energy_parameter_name=dft_energy",
-        "force_parameter_name=none",
-        "virial_parameter_name=none",
-        "default_sigma={0.01 0.1 0.1 0.0}",
-        "sparse_jitter=1.0e-8",
-        "do_copy_at_file=F",
-        "sparse_separate_file=T",
-        "gp_file=gap.xml",
-    ]
+    labels = {"energy": "dft_energy", "force": "none", "virial": "none"}
+    command = gap_fit_command(_descriptors(size, kind), labels, "0.01 0.1 0.1 0.0")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode or not (folder / "gap.xml").exists():
         raise SystemExit(f"gap_fit failed:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -125,11 +136,3 @@ def _repeat_points(n_sparse: int, folder: Path) -> None:
 
     xml = folder / "gap.xml"
     xml.write_text(COORDINATES.sub(repeated, xml.read_text()))
-
-
-def _program() -> str:
-    beside = Path(sys.executable).with_name("gap_fit")
-    found = str(beside) if beside.exists() else shutil.which("gap_fit")
-    if not found:
-        raise SystemExit("gap_fit was not found: pip install quippy-ase")
-    return found

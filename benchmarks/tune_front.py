@@ -17,11 +17,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from common import COSINE, add_output_option, describe, emit, machine, pin_to_one_core, table
+from common import (
+    COSINE,
+    add_output_option,
+    describe,
+    emit,
+    machine,
+    pin_to_one_core,
+    save_figure,
+    table,
+)
 
 pin_to_one_core()
-
-from matplotlib import rc_context  # noqa: E402
 
 from potential import fit, tune  # noqa: E402
 from potential.reports.front import draw_front  # noqa: E402
@@ -88,8 +95,7 @@ def draw(tuning: Tuning, path: str) -> None:
     """The figure of all trials and the front."""
     fig, axes = figure(6.0, 4.2)
     draw_front(axes, tuning, "cost", "force")
-    with rc_context({"svg.hashsalt": "tune_front"}):  # the same file from the same numbers
-        fig.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
+    save_figure(fig, path, "tune_front")
 
 
 def again(settings: dict[str, Any], file: Path, plot: str) -> None:

@@ -73,7 +73,8 @@ def _ratios(found: dict[str, dict[str, Any]], variants: list[str]) -> str:
     return table([f"relative to {variants[0]}", "E MAE", "F MAE", "CPU s", "µs/atom"], rows)
 
 
-def _variant(text: str) -> tuple[str, dict[str, Any]]:
+def named_settings(text: str) -> tuple[str, dict[str, Any]]:
+    """A name and a table of fit.toml from NAME=JSON."""
     name, _, settings = text.partition("=")
     return name, json.loads(settings)
 
@@ -83,7 +84,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--variant", type=_variant, action="append", metavar="NAME=JSON")
+    parser.add_argument("--variant", type=named_settings, action="append", metavar="NAME=JSON")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of held-out frames")
     parser.add_argument("--share", type=float, default=1.0, help="of the training frames")
     parser.add_argument("--data", type=Path, default=DATA)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
+from common import save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
@@ -34,9 +34,7 @@ def plot(
         _finish(axes, title, sorted(map(int, results[name]["seconds"])))
     for axes in grid[len(titles) :]:
         axes.set_axis_off()
-    svg = path.endswith(".svg")
-    with rc_context({"svg.hashsalt": "tensors"}):  # the same file from the same numbers
-        figure.savefig(path, dpi=130, metadata={"Date": None} if svg else None)
+    save_figure(figure, path, "tensors")
 
 
 def _draw(axes: Axes, result: Mapping[str, Any]) -> None:
