@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import COSINE, describe, machine, table
+from common import COSINE, describe, machine, number, table
 from sets import DATA, SEED, SETS, divided, settings_of
 from zuo import PUBLISHED, run_settings
 
@@ -33,7 +33,7 @@ VARIANTS = {BEFORE: {"terms": [{"cutoff": 5.0, **COSINE}]}} | {
     name: {"preset": name} for name in PRESETS
 }
 KEYS = ("energy_mae", "energy_rmse", "force_mae", "force_rmse")
-HEAD = ["", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "µs/atom", "fit CPU s", "peak MiB"]
+HEAD = ["", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "µs/atom", "fit CPU s"]
 
 
 def main() -> None:
@@ -83,9 +83,9 @@ def _rows(name: str, own: dict[str, Any]) -> list[list[Any]]:
     rows = []
     for variant, found in own.items():
         row = [variant, *(found["test"][key] for key in KEYS), found["us_per_atom"]]
-        rows.append([*row, found["seconds"]["cpu"], found["peak_mib"]])
+        rows.append([*row, found["seconds"]["cpu"]])
     for other, (energy, force) in PUBLISHED.get(name, {}).items():
-        rows.append([other, energy, None, force, None, None, None, None])
+        rows.append([other, energy, None, force, None, None, None])
     return rows
 
 
@@ -101,7 +101,7 @@ def _markdown(name: str, own: dict[str, Any]) -> str:
     head = [f"{name}, {first['n_train']} / {first['n_test']}", *HEAD[1:]]
     lines = [head, ["---"] * len(head)]
     for row in _rows(name, own):
-        lines.append([row[0], *("–" if v is None else f"{v:.3g}" for v in row[1:])])
+        lines.append([row[0], *("–" if v is None else number(v) for v in row[1:])])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
