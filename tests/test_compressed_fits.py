@@ -3,7 +3,6 @@
 
 import numpy as np
 import pytest
-import tomli_w
 from targets import labelled
 from test_fit_ranks import run_fit
 from training_data import emt_frames, small_settings, write_frames
@@ -17,6 +16,7 @@ from potential.scores import metrics
 from potential.scores.cost import Cost, CostMeter
 from potential.settings import CompressSettings
 from potential.settings.file import as_settings, parse_settings
+from potential.settings.toml_text import toml_text
 from potential.structures.structure import structure_from_atoms
 from potential.terms import TrainingModel
 from potential.training import compression
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compressed")
     write_frames(folder / "train.xyz", emt_frames(16, seed=1))
     write_frames(folder / "test.xyz", emt_frames(4, seed=2))
-    (folder / "fit.toml").write_text(tomli_w.dumps(relative(settings_in(folder, {"force": 1e-3}))))
+    (folder / "fit.toml").write_text(toml_text(relative(settings_in(folder, {"force": 1e-3}))))
     return folder
 
 
@@ -155,7 +155,7 @@ def test_the_record_says_that_weights_were_fitted_again(again):
 
 def test_two_ranks_fit_the_same_weights_again(folder, again):
     settings = relative(settings_in(folder, {"force": 0.05, "refit": True}))
-    (folder / "again.toml").write_text(tomli_w.dumps(settings))
+    (folder / "again.toml").write_text(toml_text(settings))
     done = run_fit(folder, "-o", "again.sgpr", ranks=2, settings="again.toml")
     assert done.returncode == 0, done.stderr
     assert change(again.model, Model.load(folder / "again.sgpr"), again.test).force < 1e-6
@@ -239,7 +239,7 @@ def test_models_that_would_not_be_quicker_stay_as_they_are(folder):
 def test_what_cannot_be_is_one_sentence(folder, monkeypatch, capsys, more, words):
     monkeypatch.chdir(folder)
     settings = relative(settings_in(folder, {})) | more
-    (folder / "wrong.toml").write_text(tomli_w.dumps(settings))
+    (folder / "wrong.toml").write_text(toml_text(settings))
     assert main(["fit", "wrong.toml", "-o", "wrong.sgpr"]) == 1
     error = capsys.readouterr().err
     assert words in error and len(error.splitlines()) == 1 and "wrong.toml" in error
