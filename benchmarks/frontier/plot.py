@@ -23,7 +23,7 @@ from results import OURS
 
 from potential.reports.plots import COLORS, INK, SOFT, style
 
-COLUMNS = 3
+MOST_COLUMNS = 3
 # Marker and colour of each code; ours are joined by a line.
 LOOKS = {
     OURS: ("o", COLORS[1]),
@@ -43,9 +43,11 @@ MOST = 6
 def plot(result: Mapping[str, Any], path: str) -> None:
     """Write it; the ending of the path decides the format. The last panel has the legend."""
     sets = result["sets"]
-    n_rows = -(-(len(sets) + 1) // COLUMNS)
-    figure = Figure(figsize=(3.7 * COLUMNS, 3.4 * n_rows), layout="constrained")
-    panels = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
+    n_panels = len(sets) + 1  # the last one for the names
+    n_columns = 2 if n_panels == 4 else min(n_panels, MOST_COLUMNS)
+    n_rows = -(-n_panels // n_columns)
+    figure = Figure(figsize=(3.7 * n_columns, 3.4 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, (name, own) in zip(panels, sets.items(), strict=False):
         draw(axes, own)
         axes.set_title(name, color=INK, fontsize=11)
