@@ -193,12 +193,17 @@ class FitSettings(Settings):
             values = values | {"noise": {**NOISE[name], **noise}}
         return values
 
+    @property
+    def preset_in_use(self) -> str | None:
+        """The preset that stands in the place of terms; None where there are terms."""
+        return None if self.terms else self.preset or BALANCED
+
     def for_data(self, structures: Collection[Structure]) -> FitSettings:
         """The same with the terms of the preset for these training structures, where there are no
         terms. Raises SettingError where the other settings do not go with them."""
-        if self.terms:
+        if self.preset_in_use is None:
             return self
-        tables = preset_terms(self.preset or BALANCED, DataTraits.of(structures))
+        tables = preset_terms(self.preset_in_use, DataTraits.of(structures))
         terms = Kinds(KINDS).checked(tables, Place(self.file, key="terms"))
         with self.placing():
             return replace(self, preset=None, terms=terms)
@@ -219,7 +224,7 @@ class FitSettings(Settings):
 
     def check(self) -> None:
         if self.noise is None:
-            levels = {} if self.terms else NOISE[self.preset or BALANCED]
+            levels = NOISE.get(self.preset_in_use or "", {})
             object.__setattr__(self, "noise", NoiseSettings(Sigmas(**levels)))
         if self.terms:
             check_targets(self.targets, self.terms)

@@ -31,30 +31,36 @@ NOISE: Mapping[str, Mapping[str, Any]] = {
 
 
 # Sharp densities near, smooth ones far: two ranges have smaller errors than one of all features
-# at the same cost, and three than two.
-_SHORT = {"cutoff": 4.5, "atom_sigma": 0.4}
-_LONG = {"cutoff": 7.0, "atom_sigma": 0.6, "n_max": 6, "l_max": 4, "radial_scaling": {"scale": 4.0}}
-_LONGEST = {
-    "cutoff": 8.0,
-    "cutoff_width": 2.0,
-    "atom_sigma": 0.7,
-    "radial_scaling": {"scale": 5.0},
-}
+# at about its cost, and three than two.
 _OF_FORCES: Mapping[str, list[dict[str, Any]]] = {
-    FAST: [{"cutoff": 6.0, "n_max": 8, "l_max": 4, "zeta": 2, **_SELECTED}],
-    BALANCED: [{**_SHORT, **_SELECTED}, {**_LONG, **_SELECTED}],
+    FAST: [{"cutoff": 6.0, "n_max": 8, "l_max": 4, "zeta": 2}],
+    BALANCED: [
+        {"cutoff": 4.5, "atom_sigma": 0.4},
+        {
+            "cutoff": 7.0,
+            "atom_sigma": 0.6,
+            "n_max": 6,
+            "l_max": 4,
+            "radial_scaling": {"scale": 4.0},
+        },
+    ],
     ACCURATE: [
-        {**_SHORT, "cutoff": 5.0, **_SELECTED},
-        {"cutoff": 6.5, **_SELECTED},
-        {**_LONGEST, **_SELECTED},
+        {"cutoff": 5.0, "atom_sigma": 0.4},
+        {"cutoff": 6.5},
+        {
+            "cutoff": 8.0,
+            "cutoff_width": 2.0,
+            "atom_sigma": 0.7,
+            "radial_scaling": {"scale": 5.0},
+        },
     ],
 }
 # Energies alone weigh what is near more, eq. (1b).
 _STEEP = {"radial_scaling": {"scale": 1.5, "exponent": 7.0}}
 _OF_MOLECULES: Mapping[str, list[dict[str, Any]]] = {
-    FAST: [{"cutoff": 6.0, "n_max": 8, "l_max": 4, "zeta": 2, **_STEEP, **_SELECTED}],
-    BALANCED: [{"cutoff": 6.0, "atom_sigma": 0.3, **_STEEP, **_SELECTED}],
-    ACCURATE: [{"cutoff": 6.0, "atom_sigma": 0.3, "n_max": 10, "l_max": 8, **_STEEP, **_SELECTED}],
+    FAST: [{"cutoff": 6.0, "n_max": 8, "l_max": 4, "zeta": 2, **_STEEP}],
+    BALANCED: [{"cutoff": 6.0, "atom_sigma": 0.3, **_STEEP}],
+    ACCURATE: [{"cutoff": 6.0, "atom_sigma": 0.3, "n_max": 10, "l_max": 8, **_STEEP}],
 }
 
 
@@ -84,7 +90,7 @@ class DataTraits:
 def preset_terms(preset: str, traits: DataTraits) -> list[dict[str, Any]]:
     """The [[terms]] of a preset as in fit.toml, for such data."""
     terms = _OF_MOLECULES[preset] if traits.energies_only and traits.finite else _OF_FORCES[preset]
-    return copy.deepcopy(terms)
+    return [copy.deepcopy({**term, **_SELECTED}) for term in terms]
 
 
 def preset_tables(preset: str, traits: DataTraits) -> dict[str, Any]:

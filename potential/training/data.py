@@ -13,7 +13,6 @@ from ase.calculators.calculator import compare_atoms
 
 from potential.errors import SoapGprError
 from potential.settings import DataSettings, FitSettings
-from potential.settings.presets import BALANCED
 from potential.species import bead_names
 from potential.structures.check import check
 from potential.structures.digests import fingerprint, structure_digest
@@ -71,7 +70,7 @@ def read_fit_data(
         count = len(found.structures) - len(structures)
         warnings.append(f"{count} training structures carry no labels and were left out")
     warnings += [finding.message for finding in check(structures)]
-    preset = None if settings.terms else settings.preset or BALANCED
+    preset = settings.preset_in_use
     settings = settings.for_data(structures)
     warnings += unused_config_types(settings.noise, structures)
     warnings += extra_species(settings, structures)
