@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Test errors on the sets of Zuo et al., J. Phys. Chem. A 124, 731 (2020), beside published models.
 
-Trains on Si, Cu and Li with one settings file, by default the package's own defaults. The data are
-looked for in ../shared/data beside the repository.
+Trains on Si, Cu and Li with one settings file, by default one without terms, which is the preset
+"balanced". The data are looked for in ../shared/data beside the repository.
 
   python benchmarks/accuracy/zuo.py
   python benchmarks/accuracy/zuo.py --elements Si --subset 10          # every 10th training frame

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,13 @@ import ase
 from frames import Frames
 from lammps_style import LammpsStyle
 from sets import settings_of
-from zuo import HERE, run_settings
+from zuo import run_settings
 
 from potential import _core
 from potential.model import Model
+from potential.settings.presets import PRESETS
 
-
-def default_variants() -> dict[str, dict[str, Any]]:
-    """The package's defaults, and the three ranges of three_ranges.toml."""
-    three = tomllib.loads((HERE / "three_ranges.toml").read_text())
-    return {"default": {}, "three_ranges": {key: three[key] for key in ("terms", "noise")}}
+PRESET_VARIANTS = {name: {"preset": name} for name in PRESETS}
 
 
 def train(frames: Frames, variant: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ JSON file: started again, a run goes on where it was interrupted.
 
   python benchmarks/frontier/run.py --sets Si Li --json frontier.json
   python benchmarks/frontier/run.py --sets Si --json frontier.json --peers SNAP GAP \\
-      --variant 'default={}' --variant 'short={"terms": [{"cutoff": 4.0}]}'
+      --variant 'fast={"preset": "fast"}' --variant 'short={"terms": [{"cutoff": 4.0}]}'
   python benchmarks/frontier/plot.py frontier.json docs/images/frontier.svg
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
     file = arguments.json
     result = results.read(file)
     result |= {"benchmark": "frontier", "machine": machine(PACKAGES)}
-    variants = dict(arguments.variant or []) or ours.default_variants()
+    variants = dict(arguments.variant or []) or ours.PRESET_VARIANTS
     for name in arguments.sets:
         models = file.with_suffix(".models").resolve() / name
         with tempfile.TemporaryDirectory() as folder:
@@ -164,7 +164,7 @@ def _arguments() -> argparse.Namespace:
         type=named_settings,
         action="append",
         metavar="NAME=JSON",
-        help="of ours: a table of fit.toml; the defaults and three ranges if none is given",
+        help="of ours: a table of fit.toml; the presets if none is given",
     )
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--share", type=float, default=1.0, help="of the training frames")
