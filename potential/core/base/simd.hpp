@@ -29,11 +29,23 @@ inline void store(double *p, const Lanes &v) { std::memcpy(p, &v, sizeof v); }
 inline Lanes broadcast(double x) { return x - Lanes{}; }
 constexpr int padded(int n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)  // GCC 12, clang
+#define SOAP_GPR_HAS_SHUFFLES
+#endif
+#endif
+
 /// One step of a transposition: the off-diagonal blocks of Step columns of two rows change places.
+/// As shuffles, where the compiler has them in words: it makes single loads of lists of elements.
 template <std::size_t Step, std::size_t... k>
 inline void exchange(Lanes &a, Lanes &b, std::index_sequence<k...>) {
+#ifdef SOAP_GPR_HAS_SHUFFLES
+  const Lanes first = __builtin_shufflevector(a, b, (k & Step ? kLanes + k - Step : k)...);
+  b = __builtin_shufflevector(a, b, (k & Step ? kLanes + k : k + Step)...);
+#else
   const Lanes first = {(k & Step ? b : a)[k & Step ? k - Step : k]...};
   b = Lanes{(k & Step ? b : a)[k & Step ? k : k + Step]...};
+#endif
   a = first;
 }
 template <std::size_t Step>

@@ -13,13 +13,13 @@ namespace {
 /// The six numbers of a function that decide its value at r, and how.
 struct Stencil {
   std::size_t first;
-  HermiteWeights value;
-  HermiteSlopes slope;
+  HermiteWeights<double> value;
+  HermiteSlopes<double> slope;
 
   static Stencil at(const RadialGrid &grid, double r) {
     double t, inverse_h;
     const int knot = grid.locate(r, t, inverse_h);
-    return {3 * std::size_t(knot), HermiteWeights(t), HermiteSlopes(t, inverse_h)};
+    return {3 * std::size_t(knot), HermiteWeights<double>(t), HermiteSlopes<double>(t, inverse_h)};
   }
 };
 

@@ -51,8 +51,7 @@ void Expansion::coefficients(const Neighborhood &neighborhood, int center_specie
   for (const auto &batch : neighborhood.batches()) {
     const RadialTable &table = density_.tables[batch.table];
     density_.harmonics.values(batch.unit, y_.data());
-    for (int j = 0; j < batch.size; ++j)
-      table.values(batch.r[j], &s_[std::size_t(j) * table.n_padded()]);
+    table.values(batch.r, batch.size, s_.data());
     std::fill(s_.data() + std::size_t(batch.size) * table.n_padded(),
               s_.data() + std::size_t(kLanes) * table.n_padded(), 0.0);
     if (density_.map.dimensions == 0) {

@@ -13,31 +13,33 @@ struct Segment {
   int n_intervals;
 };
 
-/// Polynomials that multiply S, h S', h² S'' at both ends of an interval.
+/// Polynomials that multiply S, h S', h² S'' at both ends of an interval, of one number or Lanes.
+template <class Number>
 struct HermiteWeights {
-  double h[6];
-  explicit HermiteWeights(double t) {
-    const double t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
-    h[0] = 1 - 10 * t3 + 15 * t4 - 6 * t5;
-    h[1] = t - 6 * t3 + 8 * t4 - 3 * t5;
-    h[2] = 0.5 * (t2 - 3 * t3 + 3 * t4 - t5);
-    h[3] = 10 * t3 - 15 * t4 + 6 * t5;
-    h[4] = -4 * t3 + 7 * t4 - 3 * t5;
-    h[5] = 0.5 * (t3 - 2 * t4 + t5);
+  Number h[6];
+  explicit HermiteWeights(const Number &t) {
+    const Number t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
+    h[0] = 1.0 - 10.0 * t3 + 15.0 * t4 - 6.0 * t5;
+    h[1] = t - 6.0 * t3 + 8.0 * t4 - 3.0 * t5;
+    h[2] = 0.5 * (t2 - 3.0 * t3 + 3.0 * t4 - t5);
+    h[3] = 10.0 * t3 - 15.0 * t4 + 6.0 * t5;
+    h[4] = -4.0 * t3 + 7.0 * t4 - 3.0 * t5;
+    h[5] = 0.5 * (t3 - 2.0 * t4 + t5);
   }
 };
 
 /// Their derivatives with respect to r.
+template <class Number>
 struct HermiteSlopes {
-  double h[6];
-  HermiteSlopes(double t, double inverse_h) {
-    const double t2 = t * t, t3 = t2 * t, t4 = t3 * t;
-    h[0] = inverse_h * (-30 * t2 + 60 * t3 - 30 * t4);
-    h[1] = inverse_h * (1 - 18 * t2 + 32 * t3 - 15 * t4);
-    h[2] = inverse_h * (t - 4.5 * t2 + 6 * t3 - 2.5 * t4);
+  Number h[6];
+  HermiteSlopes(const Number &t, const Number &inverse_h) {
+    const Number t2 = t * t, t3 = t2 * t, t4 = t3 * t;
+    h[0] = inverse_h * (-30.0 * t2 + 60.0 * t3 - 30.0 * t4);
+    h[1] = inverse_h * (1.0 - 18.0 * t2 + 32.0 * t3 - 15.0 * t4);
+    h[2] = inverse_h * (t - 4.5 * t2 + 6.0 * t3 - 2.5 * t4);
     h[3] = -h[0];
-    h[4] = inverse_h * (-12 * t2 + 28 * t3 - 15 * t4);
-    h[5] = inverse_h * (1.5 * t2 - 4 * t3 + 2.5 * t4);
+    h[4] = inverse_h * (-12.0 * t2 + 28.0 * t3 - 15.0 * t4);
+    h[5] = inverse_h * (1.5 * t2 - 4.0 * t3 + 2.5 * t4);
   }
 };
 

@@ -27,14 +27,19 @@ class RadialTable {
   const std::vector<ChannelGroup> &groups() const { return groups_; }
   int n_padded() const { return n_padded_; }
 
-  /// s[n_padded] at 0 <= r <= cutoff.
-  void values(double r, double *s) const;
+  /// s[n][n_padded] at the first n of some distances 0 <= r <= cutoff.
+  void values(const Lanes &r, int n, double *s) const;
   /// s[n_padded] and ds = dS/dr at n distances, lanes over distances; the lanes beyond n are not
   /// meant to be read.
   void derivatives(const Lanes &r, int n, Lanes *s, Lanes *ds) const;
 
  private:
-  const double *locate(double r, double &t, double &inverse_h) const;
+  /// Where distances lie in the table.
+  struct Places {
+    const double *knot[kLanes];
+    Lanes t, inverse_h;
+  };
+  Places locate(const Lanes &r, int n) const;
 
   RadialGrid grid_;
   std::vector<ChannelGroup> groups_;

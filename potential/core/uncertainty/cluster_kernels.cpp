@@ -24,7 +24,7 @@ void add_pair_kernels(const PairTerm &term, const std::vector<PairPoints> &funct
     if (r >= grid.end()) continue;
     double t, inverse_h;
     const double *knots = &functions[p].knots[3 * std::size_t(grid.locate(r, t, inverse_h)) * size];
-    const HermiteWeights weights(t);
+    const HermiteWeights<double> weights(t);
     for (int s = 0; s < 6; ++s, knots += size)
       for (std::size_t m = 0; m < size; ++m) k[begin[b] + m] += 0.5 * weights.h[s] * knots[m];
   }
