@@ -2,6 +2,7 @@
 """Presets: what a fit.toml without [[terms]] stands for, and the file that says the same."""
 
 import tomllib
+from itertools import product
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def plain_terms(model):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("traits", [DataTraits(a, b) for a in (False, True) for b in (False, True)])
+@pytest.mark.parametrize("traits", [DataTraits(*own) for own in product((False, True), repeat=3)])
 def test_preset_is_ordinary_settings(preset, traits):
     tables = preset_tables(preset, traits)
     settings = parse_settings({"data": DATA, **tables})
@@ -60,8 +61,22 @@ def test_traits_are_those_of_the_data():
     assert traits_of(frames[:1]) == DataTraits(energies_only=False, finite=True)
     energies = emt_frames(2, labels=("energy",))
     assert traits_of(energies) == DataTraits(energies_only=True, finite=False)
+    hydride = emt_frames(1)
+    hydride[0].numbers[0] = 1
+    assert traits_of([*frames, *hydride]) == DataTraits(False, False, hydrogen=True)
     # an atom alone is neither a molecule nor without forces
     assert traits_of([*energies, energies[0][:1]]) == DataTraits(True, False)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_lengths_are_shorter_with_hydrogen(preset):
+    others, own = (preset_tables(preset, DataTraits(False, False, h))["terms"] for h in (0, 1))
+    assert len(own) == len(others)
+    for key, extreme in (("cutoff", max), ("atom_sigma", min)):
+        found, expected = (extreme(term.get(key, 0.5) for term in t) for t in (own, others))
+        assert found < expected
+    molecules = [preset_tables(preset, DataTraits(True, True, h)) for h in (False, True)]
+    assert molecules[0] == molecules[1]
 
 
 @pytest.mark.parametrize("preset", [None, FAST])

@@ -55,6 +55,29 @@ _OF_FORCES: Mapping[str, list[dict[str, Any]]] = {
         },
     ],
 }
+# Hydrogen's bonds, of 1 Å, are half as long as those of most other elements: sharper densities that
+# weigh what is near more.
+_OF_HYDROGEN: Mapping[str, list[dict[str, Any]]] = {
+    FAST: [
+        {
+            "cutoff": 5.0,
+            "atom_sigma": 0.3,
+            "n_max": 8,
+            "l_max": 4,
+            "zeta": 2,
+            "radial_scaling": {"scale": 2.0},
+        }
+    ],
+    BALANCED: [
+        {"cutoff": 4.5, "atom_sigma": 0.25, "radial_scaling": {"scale": 1.5}},
+        {"cutoff": 6.0, "atom_sigma": 0.4, "n_max": 6, "l_max": 4},
+    ],
+    ACCURATE: [
+        {"cutoff": 3.5, "atom_sigma": 0.2, "radial_scaling": {"scale": 1.5}},
+        {"cutoff": 5.0, "atom_sigma": 0.3, "radial_scaling": {"scale": 2.0}},
+        {"cutoff": 7.0, "atom_sigma": 0.4, "radial_scaling": {"scale": 4.0}},
+    ],
+}
 # Energies alone weigh what is near more, eq. (1b).
 _STEEP = {"radial_scaling": {"scale": 1.5, "exponent": 7.0}}
 _OF_MOLECULES: Mapping[str, list[dict[str, Any]]] = {
@@ -70,6 +93,7 @@ class DataTraits:
 
     energies_only: bool  # neither forces nor virials are fitted
     finite: bool  # molecules and clusters: no frame is periodic
+    hydrogen: bool = False  # some atom is one
 
     @staticmethod
     def of(structures: Iterable[Structure]) -> DataTraits:
@@ -78,18 +102,23 @@ class DataTraits:
         return DataTraits(
             all(s.forces is None and s.virial is None for s in own),
             not any(s.pbc.any() for s in own),
+            any((s.numbers == 1).any() for s in own),
         )
 
     @property
     def words(self) -> str:
         """What they are, for people."""
         labels = "energies alone" if self.energies_only else "energies and forces"
-        return f"{'molecules or clusters' if self.finite else 'periodic structures'} with {labels}"
+        kind = "molecules or clusters" if self.finite else "periodic structures"
+        return f"{kind}{' with hydrogen,' * self.hydrogen} with {labels}"
 
 
 def preset_terms(preset: str, traits: DataTraits) -> list[dict[str, Any]]:
     """The [[terms]] of a preset as in fit.toml, for such data."""
-    terms = _OF_MOLECULES[preset] if traits.energies_only and traits.finite else _OF_FORCES[preset]
+    table = _OF_HYDROGEN if traits.hydrogen else _OF_FORCES
+    if traits.energies_only and traits.finite:
+        table = _OF_MOLECULES
+    terms = table[preset]
     return [copy.deepcopy({**term, **_SELECTED}) for term in terms]
 
 
