@@ -20,18 +20,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import COSINE, describe, machine, number, table
-from sets import DATA, SEED, SETS, divided, settings_of
+from sets import DATA, PRESET_VARIANTS, SEED, SETS, divided, settings_of
 from zuo import PUBLISHED, run_settings
 
 from potential import Model
 from potential.scores.cost import CostMeter
-from potential.settings.presets import PRESETS
 from potential.structures.read import read_structures
 
 BEFORE = "before presets"
-VARIANTS = {BEFORE: {"terms": [{"cutoff": 5.0, **COSINE}]}} | {
-    name: {"preset": name} for name in PRESETS
-}
+VARIANTS = {BEFORE: {"terms": [{"cutoff": 5.0, **COSINE}]}} | PRESET_VARIANTS
 KEYS = ("energy_mae", "energy_rmse", "force_mae", "force_rmse")
 HEAD = ["", "E MAE meV/atom", "E RMSE", "F MAE eV/Å", "F RMSE", "µs/atom", "fit CPU s"]
 

@@ -17,12 +17,14 @@ import ase.io
 import numpy as np
 
 from potential.settings.noise import AUTO, WORDS
+from potential.settings.presets import PRESETS
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SEED = 20261121
 HELD_OUT = 6  # one frame of so many of each config_type
 # Published potentials of Zuo's sets have no stresses, and those of Cu and Li are off.
 NO_STRESS = {"noise": {"virial_per_atom": float("inf")}}
+PRESET_VARIANTS = {name: {"preset": name} for name in PRESETS}
 # Of frames without a label of their own config_type.
 DEFAULT = "default"
 

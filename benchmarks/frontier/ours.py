@@ -15,9 +15,6 @@ from zuo import run_settings
 
 from potential import _core
 from potential.model import Model
-from potential.settings.presets import PRESETS
-
-PRESET_VARIANTS = {name: {"preset": name} for name in PRESETS}
 
 
 def train(frames: Frames, variant: Mapping[str, Any], folder: Path) -> dict[str, Any]:

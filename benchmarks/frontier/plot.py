@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,6 @@ from results import OURS
 
 from potential.reports.plots import COLORS, INK, SOFT, style
 
-MOST_COLUMNS = 3
 # Marker and colour of each code; ours are joined by a line.
 LOOKS = {
     OURS: ("o", COLORS[1]),
@@ -44,7 +44,7 @@ def plot(result: Mapping[str, Any], path: str) -> None:
     """Write it; the ending of the path decides the format. The last panel has the legend."""
     sets = result["sets"]
     n_panels = len(sets) + 1  # the last one for the names
-    n_columns = 2 if n_panels == 4 else min(n_panels, MOST_COLUMNS)
+    n_columns = math.ceil(math.sqrt(n_panels))
     n_rows = -(-n_panels // n_columns)
     figure = Figure(figsize=(3.7 * n_columns, 3.4 * n_rows), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()

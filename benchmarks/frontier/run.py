@@ -35,7 +35,7 @@ from compare_training import measure  # noqa: E402
 from frames import TRAIN, Frames, frames_of, timed_cell  # noqa: E402
 from holdout import named_settings  # noqa: E402
 from peers import PEERS, Peer, Potential, peer  # noqa: E402
-from sets import DATA  # noqa: E402
+from sets import DATA, PRESET_VARIANTS  # noqa: E402
 from zuo import PUBLISHED  # noqa: E402
 
 SETS = ("Si", "Cu", "Li", "MoNbTaW", "water")
@@ -49,7 +49,7 @@ def main() -> None:
     file = arguments.json
     result = results.read(file)
     result |= {"benchmark": "frontier", "machine": machine(PACKAGES)}
-    variants = dict(arguments.variant or []) or ours.PRESET_VARIANTS
+    variants = dict(arguments.variant or []) or PRESET_VARIANTS
     for name in arguments.sets:
         models = file.with_suffix(".models").resolve() / name
         with tempfile.TemporaryDirectory() as folder:

@@ -115,11 +115,13 @@ class DataTraits:
 
 def preset_terms(preset: str, traits: DataTraits) -> list[dict[str, Any]]:
     """The [[terms]] of a preset as in fit.toml, for such data."""
-    table = _OF_HYDROGEN if traits.hydrogen else _OF_FORCES
     if traits.energies_only and traits.finite:
         table = _OF_MOLECULES
-    terms = table[preset]
-    return [copy.deepcopy({**term, **_SELECTED}) for term in terms]
+    elif traits.hydrogen:
+        table = _OF_HYDROGEN
+    else:
+        table = _OF_FORCES
+    return [copy.deepcopy({**term, **_SELECTED}) for term in table[preset]]
 
 
 def preset_tables(preset: str, traits: DataTraits) -> dict[str, Any]:
