@@ -31,6 +31,10 @@ THREAD_VARIABLES = (
 
 CORES = os.sched_getaffinity(0)
 
+# Digits of the ticks, the finest that gives MOST ticks or fewer.
+DIGITS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,))
+MOST = 6
+
 
 def pin_to_one_core() -> None:
     """One core and one thread for everything in this process; call it before importing numpy."""
@@ -171,6 +175,27 @@ def save_figure(figure: Any, path: str, salt: str) -> None:
 
     with rc_context({"svg.hashsalt": salt}):
         figure.savefig(path, dpi=130, metadata={"Date": None} if path.endswith(".svg") else None)
+
+
+def log_axes(axes: Any) -> None:
+    """Logarithmic axes with plain numbers at their ticks, once all is drawn."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set(xscale="log", yscale="log")
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        axis.set_ticks(ticks(*limits))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Of a logarithmic axis: round numbers, as many as there is room for."""
+    for digits in DIGITS:
+        found = [digit * 10.0**power for power in range(-6, 7) for digit in digits]
+        found = [tick for tick in found if low <= tick <= high]
+        if len(found) <= MOST:
+            break
+    return found
 
 
 def describe(information: Mapping[str, Any]) -> str:

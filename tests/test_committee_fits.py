@@ -130,7 +130,7 @@ def test_blocks_do_not_depend_on_the_order_and_keep_equal_structures_together():
     structures = [structure_from_atoms(atoms) for atoms in emt_frames(18, seed=5)]
     structures += [replace(structures[3]), replace(structures[3])]
     settings = UncertaintySettings(n_blocks=6)
-    one, two = (Blocks.dealt(settings, own) for own in (structures, structures[::-1]))
+    one, two = (Blocks.dealt(settings.dealing, own) for own in (structures, structures[::-1]))
     assert one.of == two.of and sum(one.sizes) == 20 and max(one.sizes) - min(one.sizes) <= 1
     assert one[structures[3]] == one[structures[-1]]
     # the first of them in the fixed order are of different blocks
@@ -142,7 +142,7 @@ def test_blocks_do_not_depend_on_the_order_and_keep_equal_structures_together():
 
 def test_more_structures_continue_the_deal():
     structures = [structure_from_atoms(atoms) for atoms in emt_frames(14, seed=5)]
-    blocks = Blocks.dealt(UncertaintySettings(n_blocks=4), structures[:9])
+    blocks = Blocks.dealt(UncertaintySettings(n_blocks=4).dealing, structures[:9])
     before = dict(blocks.of)
     blocks.add(structures[9:])
     assert before.items() <= blocks.of.items() and sorted(blocks.sizes) == [3, 3, 4, 4]
@@ -153,18 +153,18 @@ def test_config_types_stay_together():
         replace(structure_from_atoms(atoms), config_type=name)
         for atoms, name in zip(emt_frames(14, seed=5), "aaaaabbbccdefa", strict=True)
     ]
-    blocks = Blocks.dealt(UncertaintySettings(blocks="config_type"), structures)
+    blocks = Blocks.dealt(UncertaintySettings(blocks="config_type").dealing, structures)
     assert (
         blocks.n_blocks == 6 and len({blocks[s] for s in structures if s.config_type == "a"}) == 1
     )
-    few = Blocks.dealt(UncertaintySettings(blocks="config_type", n_blocks=4), structures)
+    few = Blocks.dealt(UncertaintySettings(blocks="config_type", n_blocks=4).dealing, structures)
     assert sorted(few.sizes) == [2, 3, 3, 6]  # a, b, c and e, d and f
 
 
 def test_fewer_structures_than_blocks_are_refused():
     structures = [structure_from_atoms(atoms) for atoms in emt_frames(5)]
     with pytest.raises(SoapGprError, match="found 5 different structures to fit, expected at leas"):
-        Blocks.dealt(UncertaintySettings(n_blocks=8), structures)
+        Blocks.dealt(UncertaintySettings(n_blocks=8).dealing, structures)
     with pytest.raises(SoapGprError, match="found 2 config_types to fit, expected at least 4"):
-        Blocks.dealt(UncertaintySettings(blocks="config_type"), structures)
-    assert Blocks.dealt(UncertaintySettings(), structures).n_blocks == 5
+        Blocks.dealt(UncertaintySettings(blocks="config_type").dealing, structures)
+    assert Blocks.dealt(UncertaintySettings().dealing, structures).n_blocks == 5

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import save_figure
+from common import log_axes, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
 from results import OURS
 
 from potential.reports.plots import COLORS, INK, SOFT, style
@@ -35,9 +34,6 @@ LOOKS = {
     "POD, Si": ("p", COLORS[3]),
     "UF3": ("P", COLORS[4]),
 }
-# Digits of the ticks, the finest that gives MOST ticks or fewer.
-DIGITS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,))
-MOST = 6
 
 
 def plot(result: Mapping[str, Any], path: str) -> None:
@@ -112,23 +108,9 @@ def draw(axes: Axes, own: Mapping[str, Any]) -> None:
         )
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """Of a logarithmic axis: round numbers, as many as there is room for."""
-    for digits in DIGITS:
-        found = [digit * 10.0**power for power in range(-6, 7) for digit in digits]
-        found = [tick for tick in found if low <= tick <= high]
-        if len(found) <= MOST:
-            break
-    return found
-
-
 def _scales(axes: Axes) -> None:
-    axes.set(xscale="log", yscale="log")
     axes.margins(0.14, 0.14)
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_ticks(ticks(*limits))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
+    log_axes(axes)
     axes.set_xlabel("µs/atom", color=SOFT, fontsize=9)
     axes.set_ylabel("force MAE, eV/Å", color=SOFT, fontsize=9)
 

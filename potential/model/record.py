@@ -161,6 +161,11 @@ _LEVEL = _all(
     _table({"config_type": _text_or_null, "levels": _each(_number)}, required=True),
     _table(dict.fromkeys(("labels", "residual_per_label"), _number), required=True),
 )
+_ELIMINATION = _table(
+    dict.fromkeys(("tolerance", "blocks"), _number)
+    | dict.fromkeys(("weights", "errors"), _list_of(_number)),
+    required=True,
+)
 _TARGET_ERRORS = _each(_each(_STATISTICS))
 _TARGET = _all(
     _table({"name": _text, "labels": _number, "weights": _number}, required=True),
@@ -224,6 +229,7 @@ _CHECKS = {
             "term_shares": _SHARES,
             "terms": _list_of(_ADAPTED),
             "compression": _compression,
+            "elimination": _ELIMINATION,
             "uncertainty": _uncertainty,
             "seconds": _each(_number),
             "warnings": _list_of(_text),

@@ -14,6 +14,7 @@ from potential.model import Evaluation, Model
 from potential.model.targets import Target
 from potential.reports.body_potentials import add_potentials
 from potential.reports.elements import add_elements
+from potential.reports.elimination import add_elimination
 from potential.reports.learning_curve import add_curve
 from potential.reports.page import Page
 from potential.reports.plots import error_histogram, parity
@@ -51,6 +52,7 @@ def write_report(
     if model.has_potential and len(model.terms) > 1:
         add_shares(page, model, term_shares(term_values(model, structures)))
     add_uncertainty(page, model)
+    add_elimination(page, model)
     add_potentials(page, model)
     if curve is not None:
         add_curve(page, curve)

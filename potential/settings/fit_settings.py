@@ -34,7 +34,7 @@ from potential.settings.noise import WORDS, NoiseSettings, Sigmas
 from potential.settings.presets import BALANCED, NOISE, PRESETS, DataTraits, preset_terms
 from potential.settings.targets import TargetSettings, check_targets
 from potential.settings.terms import KernelTermSettings, TermSettings
-from potential.settings.uncertainty import UncertaintySettings
+from potential.settings.uncertainty import FOLDS, Dealing, UncertaintySettings
 from potential.species import is_element
 from potential.structures.label_names import LabelKeys
 from potential.structures.labels import LARGEST
@@ -147,6 +147,15 @@ class SolverSettings(Settings):
     keep_factor: bool = setting(
         False, Flag(help="whether the triangular factor R, eq. (13b), is kept in the model")
     )
+    sparse_tolerance: float | None = setting(
+        None,
+        Number(
+            least=0,
+            most=1,
+            help="of the sparse points that were chosen the fewest are kept with which the error "
+            "of labels that are left out is larger by this part at most, eq. (19b); none: all",
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -238,6 +247,8 @@ class FitSettings(Settings):
             )
         if self.compress is not None:
             self._check_compress(self.compress, derivatives)
+        if self.solver.sparse_tolerance is not None:
+            self._check_elimination(derivatives)
         of_terms = ((self.place_of(t), own) for t, own in enumerate(self.terms))
         others = ((own.place(), own) for own in (self.baseline, *self.targets))
         for place, names in _tables_by_species([*others, *of_terms]):
@@ -269,6 +280,19 @@ class FitSettings(Settings):
                 "environments"
             )
 
+    def _check_elimination(self, derivatives: bool) -> None:
+        place, found = self.solver.place().at("sparse_tolerance"), self.solver.sparse_tolerance
+        if derivatives:
+            raise place.says(
+                f'found {found:g} with sparse_basis = "derivatives", expected sparse environments, '
+                "of which each has one weight"
+            )
+        if self.targets:
+            raise place.says(
+                f"found {found:g} with [[targets]], expected one of them: the sparse points would "
+                "be those that the potential needs"
+            )
+
     def _require_known(self, place: Place, names: Iterable[str], what: str = "") -> None:
         for name in names:
             if not is_element(name) and name not in self.data.beads:
@@ -276,6 +300,16 @@ class FitSettings(Settings):
                     f"found {what}{name!r}, expected a chemical symbol or a bead that "
                     "[data] beads names"
                 )
+
+    @property
+    def dealing(self) -> Dealing | None:
+        """How structures are dealt to blocks that are left out of fits in turn; None where nothing
+        asks for it."""
+        if self.uncertainty is not None:
+            return self.uncertainty.dealing
+        if self.solver.sparse_tolerance is not None:
+            return Dealing("[solver] sparse_tolerance", usual=FOLDS)
+        return None
 
     @property
     def other_files(self) -> list[str]:

@@ -13,6 +13,21 @@ LEAST_MEMBERS = 4  # of a committee, of which half must still have a spread
 BLOCKS = ("structure", "config_type")
 BY_CONFIG_TYPE = "config_type"
 USUAL_BLOCKS = 16
+FOLDS = 5  # blocks that the number of sparse points is found with
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """How structures are dealt to blocks, and the key that asks for it."""
+
+    key: str
+    blocks: str = BLOCKS[0]
+    n_blocks: int | None = None  # or by the number of structures, at most ``usual``
+    usual: int = USUAL_BLOCKS
+
+    @property
+    def most_blocks(self) -> int:
+        return self.n_blocks or self.usual
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,10 @@ class UncertaintySettings(Settings):
         ),
     )
     seed: int = setting(0, Integer(0, MOST_SEED, help="of the halves of the members"))
+
+    @property
+    def dealing(self) -> Dealing:
+        return Dealing("[uncertainty] n_blocks", self.blocks, self.n_blocks)
 
     def check(self) -> None:
         if 0 < self.committee < LEAST_MEMBERS:

@@ -115,6 +115,12 @@ class FeatureTerm(SparseTerm):
             arrays["sparse_species"] = of_points
         return arrays
 
+    def point_arrays(self, keep: np.ndarray) -> dict[str, np.ndarray]:
+        arrays = super().point_arrays(keep)
+        if "centers" in self.entry:
+            arrays["sparse_species"] = self.array("sparse_species")[keep]
+        return arrays
+
     @staticmethod
     def names(species: Sequence[int]) -> list[str]:
         return [symbol(z) for z in species]

@@ -246,6 +246,18 @@ class SparseTerm(Term):
             begin += len(points)
         return arrays
 
+    def point_arrays(self, keep: np.ndarray) -> dict[str, np.ndarray]:
+        """Arrays of the file, by their names after ``term{t}.``, with the sparse points that a mask
+        (n_weights,) keeps alone, and weights of zero."""
+        arrays, begin = dict[str, np.ndarray](), 0
+        for a, points in self.sparse_points.items():
+            own = points[keep[begin : begin + len(points)]]
+            weights = np.zeros(len(own))
+            arrays |= {f"sparse_points.{a}": own, f"weights.{a}": weights}
+            arrays |= self.tables(a, own, weights)
+            begin += len(points)
+        return arrays
+
     @property
     def counts(self) -> dict[str, int]:
         names = self.names(self.model.species)

@@ -12,7 +12,7 @@ import numpy as np
 from potential.errors import SoapGprError
 from potential.model import TRIANGLE, Environments, Model
 from potential.terms.kinds import kind_of, terms_of
-from potential.terms.term import COMPRESSED, Draft, FixedTerm, Term, n_rows
+from potential.terms.term import COMPRESSED, Draft, FixedTerm, SparseTerm, Term, n_rows
 
 
 class TrainingModel(Model):
@@ -77,6 +77,18 @@ class TrainingModel(Model):
             term.fill_kernel(K[begin:end, begin:end])
             begin = end
         return K
+
+    def with_points(self, keep: np.ndarray) -> TrainingModel:
+        """The same model with the sparse points that a mask (n_weights,) keeps alone, and weights
+        of zero: for terms with one weight for each sparse point."""
+        arrays, begin = dict[str, np.ndarray](), 0
+        for term in self.own_terms:
+            end = begin + term.n_weights
+            if isinstance(term, SparseTerm):
+                own = term.point_arrays(keep[begin:end])
+                arrays |= {f"term{term.index}.{name}": array for name, array in own.items()}
+            begin = end
+        return self.with_arrays(arrays)
 
     def with_weights(self, weights, triangle: np.ndarray | None = None) -> TrainingModel:
         """The same model with other weights (n_weights,), and with the triangle of the regression

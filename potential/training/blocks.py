@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Blocks of structures that the members of a committee and calibration leave out together
-(docs/theory.md eq. 25)."""
+"""Blocks of structures that are left out of a fit together, by the members of a committee, by
+calibration (docs/theory.md eq. 25) and for the number of sparse points (eq. 19b)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from potential.errors import SoapGprError
-from potential.settings import FitSettings, UncertaintySettings
-from potential.settings.uncertainty import BY_CONFIG_TYPE, USUAL_BLOCKS
+from potential.settings import FitSettings
+from potential.settings.uncertainty import BY_CONFIG_TYPE, Dealing
 from potential.structures.digests import structure_digest
 from potential.structures.structure import Structure
 from potential.training.noise import row_sigmas
@@ -31,20 +31,18 @@ class Blocks:
     sizes: list[int] = field(default_factory=list)  # structures of each block
 
     @classmethod
-    def dealt(
-        cls, settings: UncertaintySettings, structures: Sequence[Structure], what: str = ""
-    ) -> Blocks:
+    def dealt(cls, how: Dealing, structures: Sequence[Structure], what: str = "") -> Blocks:
         """The structures, in blocks as equal as whole config_types allow. what: in front of
         messages. Raises SoapGprError when there are fewer than blocks."""
-        found = len({_unit(settings.blocks, s) for s in structures})
-        wanted = settings.n_blocks or max(min(found, USUAL_BLOCKS), _LEAST)
+        found = len({_unit(how.blocks, s) for s in structures})
+        wanted = how.n_blocks or max(min(found, how.usual), _LEAST)
         if found < wanted:
-            units = "config_types" if settings.blocks == BY_CONFIG_TYPE else "different structures"
+            units = "config_types" if how.blocks == BY_CONFIG_TYPE else "different structures"
             raise SoapGprError(
-                f"{what}[uncertainty] n_blocks: found {found} {units} to fit, expected at least "
+                f"{what}{how.key}: found {found} {units} to fit, expected at least "
                 f"{wanted}, one for each block"
             )
-        blocks = cls(settings.blocks, wanted, {}, [0] * wanted)
+        blocks = cls(how.blocks, wanted, {}, [0] * wanted)
         blocks.add(structures)
         return blocks
 
@@ -61,9 +59,9 @@ class Blocks:
         """The block of a structure that was dealt; 0 for others, of which nothing is fitted."""
         return self.of.get(_unit(self.kind, structure), 0)
 
-    def agrees(self, settings: UncertaintySettings) -> bool:
-        """Whether these are the blocks that the settings ask for."""
-        return settings.blocks == self.kind and settings.n_blocks in (None, self.n_blocks)
+    def agrees(self, how: Dealing) -> bool:
+        """Whether these are the blocks that are asked for."""
+        return how.blocks == self.kind and how.n_blocks in (None, self.n_blocks)
 
     def to_dict(self) -> dict:
         """Plain JSON types."""
@@ -83,12 +81,12 @@ _LEAST = 4  # blocks, of which two are in each half
 
 
 def dealt(settings: FitSettings, structures: Sequence[Structure]) -> Blocks | None:
-    """The blocks of the structures that are fitted, None without [uncertainty]. Raises SoapGprError
-    when there are fewer than blocks."""
-    if settings.uncertainty is None:
+    """The blocks of the structures that are fitted, None where none are asked for. Raises
+    SoapGprError when there are fewer than blocks."""
+    if settings.dealing is None:
         return None
     own, others = _in_two(settings, structures)
-    blocks = Blocks.dealt(settings.uncertainty, own or others, f"{settings.file}: ")
+    blocks = Blocks.dealt(settings.dealing, own or others, f"{settings.file}: ")
     if own:
         blocks.add(others)
     return blocks

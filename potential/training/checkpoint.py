@@ -169,13 +169,13 @@ def nameless(settings: FitSettings) -> dict[str, Any]:
     tables = [values["baseline"], *values["terms"]]
     for own, table in zip((settings.baseline, *settings.terms), tables, strict=True):
         table |= {key: _file_digest(name) for key, name in own.files.items()}
-    values["solver"].pop("keep_factor")  # changes nothing that is kept
+    for key in ("keep_factor", "sparse_tolerance"):
+        values["solver"].pop(key)  # changes nothing that is kept
     kept = {key: values[key] for key in ("terms", "baseline", "noise", "solver")}
-    if settings.uncertainty is not None:  # what of it decides blocks
-        own = settings.uncertainty
-        kept["uncertainty"] = {"blocks": own.blocks, "n_blocks": own.n_blocks}
-        if settings.targets:
-            kept["uncertainty"]["members"] = own.committee > 0
+    if (how := settings.dealing) is not None:
+        kept["dealing"] = {"blocks": how.blocks, "n_blocks": how.n_blocks, "usual": how.usual}
+    if settings.uncertainty is not None and settings.targets:
+        kept["members"] = settings.uncertainty.committee > 0
     named = ("key", "column", "unit")
     targets = [{k: v for k, v in own.items() if k not in named} for own in values["targets"]]
     return kept | {"targets": targets, "extra_species": list(settings.data.extra_species)}

@@ -86,6 +86,7 @@ def estimate(
             *plan(settings, train, apart),
             *_target_lines(settings, train, trial, weights, potential),
             *_uncertainty_lines(settings, train),
+            *_elimination_lines(settings, train),
             *_noise_lines(groups),
             *_compression_lines(settings, train),
         ]
@@ -181,6 +182,16 @@ def _uncertainty_lines(settings: FitSettings, train: Sequence[Structure]) -> lis
     return [
         f"Uncertainty    {', '.join(measures)}; {blocks.n_blocks} blocks by {blocks.kind}, "
         f"calibration on {n} structures; its time comes on top of what is below"
+    ]
+
+
+def _elimination_lines(settings: FitSettings, train: Sequence[Structure]) -> list[str]:
+    tolerance, blocks = settings.solver.sparse_tolerance, dealt(settings, train)
+    if tolerance is None or blocks is None:
+        return []
+    return [
+        f"Elimination    the fewest sparse points with {1 + tolerance:g} times the error of all, "
+        f"by {blocks.n_blocks} blocks of structures; its time comes on top of what is below"
     ]
 
 

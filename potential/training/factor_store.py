@@ -190,8 +190,8 @@ class FactorStore:
     def parts(
         self, settings: FitSettings, e0: np.ndarray, groups: LevelGroups | None = None
     ) -> Parts:
-        """The triangles of all rows for this noise and e0 (n_species,), with [uncertainty] one of
-        each block, and the rows of ``groups`` by themselves."""
+        """The triangles of all rows for this noise and e0 (n_species,), one of each block where
+        blocks are asked for, and the rows of ``groups`` by themselves."""
         assert self.choice is not None
         M = self.choice.model.n_weights
         n_rows = [0] * (1 + len(groups or ()))
@@ -204,7 +204,7 @@ class FactorStore:
                 k = groups.number(label, group) if groups else 0
                 qrs[k][b].add(R[:, :M] / sigma, (R[:, -1] - R[:, M:-1] @ shift) / sigma)
                 n_rows[k] += self._n_rows[group, label, b]
-        by_block = settings.uncertainty is not None
+        by_block = settings.dealing is not None
         triangles = [[qr.finish() for qr in own] for own in qrs]
         if n_blocks > 1 and not by_block:
             triangles = [[Triangle.of_blocks(own, 0).R] for own in triangles]
@@ -285,13 +285,14 @@ class FactorStore:
         return None if self.blocks is None else int(n_rows)
 
     def _require_blocks(self) -> None:
-        """Raise SoapGprError when [uncertainty] needs other blocks than those of the factor."""
-        wanted, found = self._settings.uncertainty, self.blocks
+        """Raise SoapGprError when other blocks are asked for than those of the factor."""
+        wanted, found = self._settings.dealing, self.blocks
         if wanted is None or (found is not None and found.agrees(wanted)):
             return
+        table = wanted.key.split(" n_blocks")[0]
         words = f'{found.n_blocks} blocks by "{found.kind}"' if found else "no blocks"
         raise SoapGprError(
-            f"{self.path}: found a factor of {words}, expected those of [uncertainty]: delete it "
+            f"{self.path}: found a factor of {words}, expected those of {table}: delete it "
             "or choose another name"
         )
 

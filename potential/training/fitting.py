@@ -33,6 +33,7 @@ from potential.training.checkpoint import TARGETS, Checkpoint, checkpoint_path
 from potential.training.choice import Choice, common_choice
 from potential.training.compression import compressed, require_rows
 from potential.training.data import FitData, read_fit_data
+from potential.training.elimination import eliminated
 from potential.training.factor_store import FactorStore
 from potential.training.fit_rows import fit_checkpoint, made_rows, stored_choice, stored_rows, timed
 from potential.training.maps import require_no_maps, with_maps_of
@@ -133,16 +134,22 @@ def _fit(
         with timed(seconds, "noise"):
             found = ranks.from_first(lambda: found_noise(groups, rows.parts, model, settings))
         settings = replace(settings, noise=found.noise)
-    triangle = rows.parts.triangle(found.scales, found.delta)
+    triangle, record = rows.parts.triangle(found.scales, found.delta), found.record
+    said = [*triangle.warnings, *found.warnings]
+    if (tolerance := settings.solver.sparse_tolerance) is not None:
+        with timed(seconds, "elimination"):
+            fewer = eliminated(model, triangle, tolerance, settings, ranks, progress)
+        model, triangle, record = fewer.model, fewer.triangle, record | fewer.record
+        if rows.kept is not None:
+            rows.kept.want(fewer.keep)
     R = triangle.R.copy(order="F") if keeps_factor(settings) and ranks.is_first else None
     with timed(seconds, "solution"):
         solution = _solution(model, triangle, settings, ranks)
     model = model.with_weights(solution.weights, triangle=ranks.from_first(lambda: R))
     if not np.array_equal(rows.e0, model.arrays["e0"]):  # that of a factor is of fewer structures
         model = model.with_arrays({"e0": rows.e0})
-    data, warnings = rows.data, [*rows.data.warnings, *rows.choice.warnings]
-    warnings += [*triangle.warnings, *found.warnings]
-    regression = solved(solution, triangle.n_rows, found.delta) | found.record
+    data, warnings = rows.data, [*rows.data.warnings, *rows.choice.warnings, *said]
+    regression = solved(solution, triangle.n_rows, found.delta) | record
     if settings.uncertainty is not None and (blocks := rows.blocks) is not None:
         with timed(seconds, "uncertainty"):
             of = (model, solution.weights, triangle, blocks, settings, rows.ordered, data.test)

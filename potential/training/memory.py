@@ -53,22 +53,26 @@ def keeps_factor(settings: FitSettings) -> bool:
 
 def n_blocks(settings: FitSettings) -> int:
     """Blocks of structures that have triangles of their own."""
-    own = settings.uncertainty
-    return 1 if own is None else own.n_blocks or USUAL_BLOCKS
+    return 1 if settings.dealing is None else settings.dealing.most_blocks
 
 
 def kept_bytes(settings: FitSettings, n_weights: int) -> int:
     """Memory of the triangle in the model, packed and read again, and of the first one where there
-    is a second regression; with [uncertainty] also of a triangle and rows that wait for each block,
-    of members, and of the matrices of variances."""
+    is a second regression; with blocks also of a triangle and rows that wait for each, and of fits
+    without them; with [uncertainty] of members, and of the matrices of variances."""
     again = settings.compress is not None and settings.compress.refit
-    matrices = 3.0 * keeps_factor(settings) + again
+    matrices, more, M = 3.0 * keeps_factor(settings) + again, 0, n_weights + 1
+    if settings.solver.sparse_tolerance is not None:
+        matrices += 2 + 5 * thread_count()
+    if settings.dealing is not None:
+        matrices += n_blocks(settings)
+        more += n_blocks(settings) * BUFFER_ROWS
     own = settings.uncertainty
     if own is None:
-        return round(8 * matrices * (n_weights + 1) ** 2)
-    matrices += n_blocks(settings) + 3 * thread_count() + 9 * own.variance
-    more = n_blocks(settings) * BUFFER_ROWS + 4 * max(own.committee, USUAL_BLOCKS)
-    return round(8 * (matrices * (n_weights + 1) ** 2 + more * (n_weights + 1))) + MOST_KEPT
+        return round(8 * (matrices * M**2 + more * M))
+    matrices += 3 * thread_count() + 9 * own.variance
+    more += 4 * max(own.committee, USUAL_BLOCKS)
+    return round(8 * (matrices * M**2 + more * M)) + MOST_KEPT
 
 
 def group_bytes(n_groups: int, settings: FitSettings, n_weights: int) -> int:

@@ -276,6 +276,21 @@ def _noise_lines(record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _elimination_lines(record: dict[str, Any]) -> list[str]:
+    """How many weights were left of all, and the error of labels that were left out."""
+    found = record.get("elimination")
+    if not found:
+        return []
+    left = dict(zip(found["weights"], found["errors"], strict=False))
+    n, error = record.get("weights"), left.get(record.get("weights"))
+    if error is None:
+        return []
+    return [
+        f"{'Elimination':<14s} {n} of {found['weights'][0]} sparse points, error of labels left "
+        f"out {error:.3f} times that of all"
+    ]
+
+
 def _uncertainty_lines(model: Model, record: dict[str, Any]) -> list[str]:
     """Which measures the model has."""
     own, measured = model.uncertainty, record.get("uncertainty")
@@ -301,7 +316,7 @@ def _model_lines(model: Model, record: dict[str, Any]) -> list[str]:
             f"condition number {record['condition_number']:.1e}, "
             f"residual per label {record['residual_per_label']:.2f}"
         )
-    lines += _noise_lines(record) + _uncertainty_lines(model, record)
+    lines += _elimination_lines(record) + _noise_lines(record) + _uncertainty_lines(model, record)
     if TRIANGLE in model.arrays:
         R = model.arrays[TRIANGLE]
         lines.append(

@@ -130,6 +130,17 @@ class Solution:
     residual: float  # ‖A w − y‖² + wᵀ K_MM w
 
 
+def with_prior(triangle: np.ndarray, U: np.ndarray, *, overwrite: bool = False) -> np.ndarray:
+    """The triangle (M + 1, M + 1) of a problem with its prior, in LAPACK's order.
+
+    U (M, M + 1) of the prior, with a column of zeros, is overwritten; the triangle without the
+    prior may be, to save its copy.
+    """
+    R = np.asfortranarray(triangle) if overwrite else triangle.copy(order="F")
+    merge(R, U)
+    return R
+
+
 def solve(
     triangle: np.ndarray, K_MM: np.ndarray, jitter: float, *, overwrite: bool = False
 ) -> Solution:
@@ -141,8 +152,7 @@ def solve(
     """
     M = len(K_MM)
     U = prior_factor(K_MM, jitter, more_columns=1)
-    R = np.asfortranarray(triangle) if overwrite else triangle.copy(order="F")
-    merge(R, U)
+    R = with_prior(triangle, U, overwrite=overwrite)
     weights = solve_triangular(R[:M, :M], R[:M, M])
     if not np.isfinite(weights).all():
         raise SoapGprError("the regression has no finite solution: raise [solver] jitter tenfold")

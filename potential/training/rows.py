@@ -39,6 +39,7 @@ class KeptRows:
         self._wanted = {id(structure) for structure in structures}
         self._found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._left = most_bytes
+        self._columns: slice | np.ndarray = slice(None)
 
     def offer(self, structure: Structure, rows: np.ndarray, targets: np.ndarray) -> None:
         """Keep ``weighted_rows`` if they are wanted and there is room."""
@@ -47,8 +48,13 @@ class KeptRows:
             self._found[id(structure)] = rows, targets
 
     def take(self, structure: Structure) -> tuple[np.ndarray, np.ndarray] | None:
-        """What was kept, once."""
-        return self._found.pop(id(structure), None)
+        """What was kept, once, with the columns that are wanted."""
+        found = self._found.pop(id(structure), None)
+        return found and (found[0][:, self._columns], found[1])
+
+    def want(self, columns: np.ndarray) -> None:
+        """Of the rows only these columns from now on."""
+        self._columns = columns
 
 
 def extended_rows(model: TrainingModel, structure: Structure, settings: FitSettings) -> np.ndarray:

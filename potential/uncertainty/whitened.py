@@ -10,6 +10,7 @@ harmless there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
@@ -23,18 +24,23 @@ class WhitenedBlocks:
     """The regression in whitened coordinates, block by block.
 
     R (M + 1, M + 1): triangle of the full problem with its prior and, as the last column, its
-    targets; U (M, M): that of the prior; blocks: triangles (M + 1, M + 1) of [A_b y_b], which are
-    taken out of the list as they are used, so that memory does not grow.
+    targets; U (M, M): that of the prior, for ``weights`` alone; blocks: triangles (M + 1, M + 1) of
+    [A_b y_b], which are taken out of the list as they are used, so that memory does not grow.
     """
 
-    def __init__(self, R: np.ndarray, U: np.ndarray, blocks: list[np.ndarray]):
-        self.M = M = len(U)
+    def __init__(self, R: np.ndarray, U: np.ndarray | None, blocks: list[np.ndarray]):
+        self.M = M = len(R) - 1
         self.R, self.v = R[:M, :M], R[:M, M].copy()
         self.n_blocks = len(blocks)
         parts = list(ordered_map(self._whitened, _taken(blocks)))
         self._G = [G for G, _ in parts]
         self._g = [g for _, g in parts]
-        self._prior, _ = self._whitened(np.pad(U, ((0, 0), (0, 1))))
+        self._U = U
+
+    @cached_property
+    def _prior(self) -> np.ndarray:
+        assert self._U is not None
+        return self._whitened(np.pad(self._U, ((0, 0), (0, 1))))[0]
 
     def weights(self, blocks: Collection[int]) -> np.ndarray:
         """w (M,) of the fit to these blocks alone, eq. (25)."""
@@ -46,6 +52,7 @@ class WhitenedBlocks:
 
     def committee(self, halves: Sequence[Collection[int]]) -> np.ndarray:
         """w (n_members, M) of the fits to each of these sets of blocks."""
+        _ = self._prior  # once for all threads
         return np.array(list(ordered_map(self.weights, halves)))
 
     def without(self, b: int, inverse: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
@@ -79,6 +86,6 @@ def _cholesky(S: np.ndarray) -> np.ndarray:
         return cholesky(S, lower=True, overwrite_a=True)
     except LinAlgError:
         raise SoapGprError(
-            "[uncertainty]: the fit to some of the structures is singular: raise [solver] jitter "
-            "tenfold, or the expected errors in [noise]"
+            "the fit to some of the structures is singular: raise [solver] jitter tenfold, or the "
+            "expected errors in [noise]"
         ) from None

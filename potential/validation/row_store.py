@@ -46,6 +46,9 @@ SEEN = (
     "small where these are left out. Set optimise.apart = true, or give the table of a fit as start"
 )
 NOT_COMPRESSED = "errors are those of models before [compress]"
+NOT_ELIMINATED = (
+    "[solver] sparse_tolerance: errors, and costs, are those of models with all sparse points"
+)
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -
         warnings.append(SEEN)
     if settings.compress is not None:
         warnings.append(NOT_COMPRESSED)
+    if settings.solver.sparse_tolerance is not None:
+        warnings.append(NOT_ELIMINATED)
     if potential:
         require_possible(model, train, settings, Ranks())
         K_MM = model.kernel_matrix()

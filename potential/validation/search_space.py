@@ -289,6 +289,10 @@ def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Ra
             raise place.says("found how to search, expected what to search")
         if key.startswith("compress.") or key == "compress":
             raise place.says("errors are those of models before [compress], expected another key")
+        if key == "solver.sparse_tolerance":
+            raise place.says(
+                "errors are those of models with all sparse points, expected another key"
+            )
         first, *rest = key.split(".")
         if first == "targets" and rest[1:] and rest[1] not in _OF_TARGETS:
             words = ", ".join(_OF_TARGETS)
