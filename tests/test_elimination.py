@@ -21,7 +21,14 @@ from potential.terms.prior import prior_factor
 from potential.training import uncertainty
 from potential.training.accumulation import accumulate
 from potential.training.choice import Choice
-from potential.training.elimination import fewest, left_out_errors, sizes, stages, whole
+from potential.training.elimination import (
+    fewest,
+    left_out_errors,
+    relative_errors,
+    sizes,
+    stages,
+    whole,
+)
 from potential.training.estimate import estimate
 from potential.training.fitting import fit
 from potential.training.provenance import summary
@@ -126,15 +133,18 @@ def test_errors_are_of_labels_that_neither_fit_nor_elimination_has_seen(problem)
     found = left_out_errors(R, own, silent)
     for block, copy in zip(own, copies, strict=True):
         np.testing.assert_array_equal(block, copy)
-    expected = np.zeros(len(found))
+    expected = np.zeros(found.shape)
     for b in range(4):
         seen, unseen = blocks != b, blocks == b
         others = with_prior(triangle(A[seen], y[seen]), np.pad(U, ((0, 0), (0, 1))))
         for k, (kept, _) in enumerate(stages(*whole(others))):
             w = solution(A[seen][:, kept], y[seen], U[:, kept])[0]
-            expected[k] += np.sum((A[unseen][:, kept] @ w - y[unseen]) ** 2)
+            expected[b, k] = np.sum((A[unseen][:, kept] @ w - y[unseen]) ** 2)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert found[-1] > 2 * found[0]
+    errors = relative_errors(found)
+    np.testing.assert_allclose(errors, np.median(np.sqrt(found / found[:, :1]), axis=0))
+    assert errors[0] == 1 and errors[-1] > 1.4
+    assert relative_errors(np.array([[0.0, 3.0], [2.0, 2.0]])).tolist() == [1, 1]
 
 
 def test_the_fewest_come_before_the_first_error_that_is_too_large():

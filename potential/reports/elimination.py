@@ -24,7 +24,8 @@ def add_elimination(page: Page, model: Model) -> None:
     page.text(
         "Of the sparse points that were chosen, those went without which the fit changed least. "
         "The error is that of labels of structures that were left out of fits and of their choice "
-        "of points, all labels over their expected errors, relative to the error with all points."
+        "of points, all labels over their expected errors, relative to the error with all points: "
+        "the median over blocks of structures."
     )
     page.figures([(_plot(found, record.get("weights")), _caption(found))])
 

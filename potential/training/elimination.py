@@ -52,8 +52,7 @@ def eliminated(
         R = with_prior(triangle.R, U)
         del U
         numbers = sizes(model.n_weights)
-        errors = left_out_errors(R, triangle.blocks, progress)
-        errors = np.sqrt(errors / errors[0]) if errors[0] > 0 else np.ones(len(numbers))
+        errors = relative_errors(left_out_errors(R, triangle.blocks, progress))
         n = fewest(numbers, errors, tolerance)
         keep = np.zeros(model.n_weights, dtype=bool)
         keep[next(kept for kept, _ in stages(*whole(R)) if len(kept) == n)] = True
@@ -105,8 +104,8 @@ def stages(T: np.ndarray, v: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarra
 
 
 def left_out_errors(R: np.ndarray, blocks: Sequence[np.ndarray], progress: Progress) -> np.ndarray:
-    """Sums (n_sizes,) of squared errors, over the expected ones, of the labels of each block by the
-    fit without it, whose elimination has not seen them either.
+    """Sums (n_blocks, n_sizes) of squared errors, over the expected ones, of the labels of each
+    block by the fit without it, whose elimination has not seen them either.
 
     R (M + 1, M + 1): triangle of the full problem with its prior; blocks: those of [A_b y_b].
     """
@@ -118,7 +117,15 @@ def left_out_errors(R: np.ndarray, blocks: Sequence[np.ndarray], progress: Progr
         v = solve_triangular(T, w)
         return np.array([_misfit(own, kept, w, M) for kept, w in stages(T, v)])
 
-    return np.sum(list(ordered_map(of_block, progress(blocks, "elimination"))), axis=0)
+    return np.array(list(ordered_map(of_block, progress(blocks, "elimination"))))
+
+
+def relative_errors(squares: np.ndarray) -> np.ndarray:
+    """(n_sizes,) The median over blocks (n_blocks, n_sizes) of root mean square errors over those
+    with all points: a few labels with large errors are in a few blocks."""
+    first = squares[:, :1]
+    ratios = np.sqrt(np.divide(squares, first, out=np.ones_like(squares), where=first > 0))
+    return np.median(ratios, axis=0)
 
 
 def whole(R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
