@@ -174,6 +174,8 @@ def reconciled(of, table):
         _reconcile_soap(table)
     if of is FactorSettings and table.get("alchemy"):
         table["alchemy"].pop("optimise", None)
+    if of is FactorSettings and table.get("feature_selection"):
+        table["feature_selection"]["per_species"] = False
     if of is ProductTermSettings and table.get("sparse_method") == "cur":
         for factor in table["factors"]:
             factor["zeta"] = 2
@@ -257,7 +259,14 @@ FILES = st.fixed_dictionaries(
     {"data": table_of(DataSettings)},
     optional={name: table_of(of) for name, of in TABLES.items() if name != "data"}
     | {"terms": st.lists(st.one_of(*map(term, KINDS)), min_size=1, max_size=3)},
-)
+).map(lambda values: reconciled_solver(values))
+
+
+def reconciled_solver(values):
+    """Without what terms exclude."""
+    if any(own.get("sparse_basis") == "derivatives" for own in values.get("terms", [])):
+        values.get("solver", {}).pop("sparse_tolerance", None)
+    return values
 
 
 @few
