@@ -177,12 +177,13 @@ def save_figure(figure: Any, path: str, salt: str) -> None:
         figure.savefig(path, dpi=130, metadata={"Date": None} if path.endswith(".svg") else None)
 
 
-def log_axes(axes: Any) -> None:
+def log_axes(axes: Any, which: str = "xy") -> None:
     """Logarithmic axes with plain numbers at their ticks, once all is drawn."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    axes.set(xscale="log", yscale="log")
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+    axes.set(**{f"{name}scale": "log" for name in which})
+    for name in which:
+        axis, limits = getattr(axes, f"{name}axis"), getattr(axes, f"get_{name}lim")()
         axis.set_ticks(ticks(*limits))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())

@@ -105,7 +105,7 @@ def plot(sets: dict[str, list[dict[str, Any]]], path: str) -> None:
             _line(axes, left, "o", k + 1, f"left of {n} in each term")
         axes.set_title(name, color=INK, fontsize=11)
         axes.set_xlabel("sparse points", color=SOFT, fontsize=9)
-        log_axes(axes)
+        log_axes(axes, "x")
     panels[0].set_ylabel("force MAE, eV/Å", color=SOFT, fontsize=9)
     panels[0].legend(frameon=False, fontsize=8, labelcolor=INK)
     save_figure(figure, path, "sparse_points")
