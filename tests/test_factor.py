@@ -7,6 +7,7 @@ from dataclasses import replace
 import ase.io
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from training_data import emt_frames, small_settings, write_frames
 
 from potential.errors import SoapGprError
@@ -21,6 +22,8 @@ from potential.training.accumulation import accumulate
 from potential.training.choice import choose
 from potential.training.factor_store import FactorStore
 from potential.training.fitting import fit
+from potential.training.parts import Parts
+from potential.training.regression import StreamingQR
 
 
 @pytest.fixture
@@ -148,3 +151,39 @@ def test_factor_of_other_terms_and_foreign_files_are_refused(problem):
     factor.write_bytes(b"something else")
     with pytest.raises(SoapGprError, match="found something else than a factor"):
         fit(settings, progress=False, factor=factor)
+
+
+def test_few_rows_of_the_last_species_alone_are_kept_with_blocks(tmp_path):
+    """Their columns are the last ones: all rows of the triangle before are zero."""
+    frames = emt_frames(12, seed=1)
+    for k, atoms in enumerate(emt_frames(4, seed=3)):
+        atoms.symbols[:] = "Au"
+        atoms.calc = EMT()
+        atoms.get_stress()
+        atoms.info["config_type"] = "gold"
+        frames.insert(2 * k, atoms)
+    settings = small_settings(write_frames(tmp_path / "train.xyz", frames))
+    settings["data"]["test"] = [write_frames(tmp_path / "test.xyz", frames[:6])]
+    settings["uncertainty"] = {"committee": 4, "variance": False, "n_blocks": 4}
+    expected = fit(settings, progress=False)
+    for _ in range(2):  # made, and then read
+        found = fit(settings, progress=False, factor=tmp_path / "blocks.factor")
+        assert difference(found, expected) < 1e-8
+        one, two = (own.provenance["residual_per_label"] for own in (found, expected))
+        assert one == pytest.approx(two, rel=1e-9)
+
+
+@pytest.mark.parametrize("dependent", [False, True])
+def test_all_that_a_triangle_says_of_few_rows_is_kept(dependent):
+    rng = np.random.default_rng(0)
+    A = np.zeros((30, 200))
+    A[:, 120:] = rng.standard_normal((30, 80))
+    if dependent:
+        nodes, x = np.sort(rng.uniform(-3, 3, 200)), rng.uniform(-3, 3, 30)
+        A = np.exp(-((x[:, None] - nodes) ** 2))
+    qr = StreamingQR(200)
+    qr.add(A, rng.standard_normal(30))
+    R = qr.finish()
+    kept = Parts([[R]], [30]).of(0)
+    np.testing.assert_allclose(kept.T @ kept, R.T @ R, atol=1e-12 * np.sum(R**2))
+    assert len(kept) < 100 and np.array_equal(kept, np.triu(kept))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from potential.training.checkpoint import nameless, pack_choice, read_choice
 from potential.training.choice import Choice
 from potential.training.label_groups import UNIT_NOISE, label_rows, level
 from potential.training.parts import Parts
-from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, merge
+from potential.training.regression import BUFFER_ROWS, StreamingQR, Triangle, compact, merge
 from potential.training.rows import extended_rows
 from potential.training.target_factors import TargetFactors, collapsed, width
 from potential.training.target_groups import Group
@@ -45,7 +45,7 @@ from potential.training.target_problem import TargetProblem
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 7  # of the file
+_FORMAT = 8  # of the file
 
 Part = tuple[str, str, int]  # config_type, label and block
 TargetPart = tuple[int, int, int]  # a group, the species of atoms, the block
@@ -67,7 +67,8 @@ def factor_bytes(
             groups[own.group, own.label] += own.count
     widths = [n] * len(groups)
     widths += [width(own) + 1 for own in of_targets for _ in range(own.n_levels)]
-    more = sum(min(n, n_rows // n_blocks + 1) * n for n_rows in groups.values())
+    # about: columns that depend on others leave more rows than there were
+    more = sum(min(n, 2 * (n_rows // n_blocks + 1)) * n for n_rows in groups.values())
     more *= n_blocks if n_blocks > 1 else 0
     more += (n_blocks - 1) * sum((width(own) + 1) ** 2 * own.n_levels for own in of_targets)
     return 8 * (more + sum(n * (n + BUFFER_ROWS) for n in widths))
@@ -82,7 +83,7 @@ class FactorStore:
         self.path = Path(path)
         self.choice: Choice | None = None
         self.blocks: Blocks | None = None
-        self.triangles: dict[Part, np.ndarray] = {}  # without rows of zeros at the end
+        self.triangles: dict[Part, np.ndarray] = {}  # with blocks without rows of zeros
         self._n_rows: dict[Part, int] = {}
         self.target_triangles: dict[TargetPart, np.ndarray] = {}
         self._n_target_rows: dict[TargetPart, int] = {}
@@ -151,9 +152,9 @@ class FactorStore:
                         qr.add(rows[own.rows, :-1], rows[own.rows, -1])
                     factors.add(found)
                 for (group, label), qr in qrs.items():
-                    parts[group, label, b] = self._kept(qr.finish(), qr.n_rows), qr.n_rows
+                    parts[group, label, b] = self._kept(qr.finish()), qr.n_rows
                 for (g, a), qr in factors.streams.items():
-                    of_targets[g, a, b] = self._kept(qr.finish(), qr.n_rows), qr.n_rows
+                    of_targets[g, a, b] = self._kept(qr.finish()), qr.n_rows
         self._members.update(structure_digest(structure).hex() for structure in structures)
         self._take_in(self.triangles, self._n_rows, parts, lambda part: self._n_columns, ranks)
         into = self.target_triangles, self._n_target_rows
@@ -173,7 +174,7 @@ class FactorStore:
             nothing = np.zeros((0, n_columns(part) + 1)), 0
             triangle, n_rows = parts.pop(part, nothing)
             _take_in(triangles, counts, part, _square(triangle), n_rows, ranks)
-            triangles[part] = self._kept(triangles[part], counts[part])
+            triangles[part] = self._kept(triangles[part])
 
     @property
     def _n_columns(self) -> int:
@@ -183,9 +184,9 @@ class FactorStore:
     def _block(self, structure: Structure) -> int:
         return 0 if self.blocks is None else self.blocks[structure]
 
-    def _kept(self, R: np.ndarray, n_rows: int) -> np.ndarray:
+    def _kept(self, R: np.ndarray) -> np.ndarray:
         """With blocks there are many triangles of few rows: without those that are zero."""
-        return R if self.blocks is None else R[:n_rows].copy()
+        return R if self.blocks is None else compact(R)
 
     def parts(
         self, settings: FitSettings, e0: np.ndarray, groups: LevelGroups | None = None
@@ -266,12 +267,11 @@ class FactorStore:
             for k, (group, label, b, n_rows) in enumerate(values["groups"]):
                 part = str(group), str(label), places[b]
                 self._n_rows[part] = int(n_rows)
-                kept = self._n_kept(n_rows)
-                self.triangles[part] = _checked(arrays[f"R{k}"], n_columns, kept)
+                self.triangles[part] = self._checked(arrays[f"R{k}"], n_columns)
             groups = TargetProblem(model, self._settings).groups if values["targets"] else []
             for g, a, b, n_rows in values["targets"]:
                 own = groups[range(len(groups))[g]]
-                R = _checked(arrays[f"T{g}.{a}.{b}"], width(own), self._n_kept(n_rows))
+                R = self._checked(arrays[f"T{g}.{a}.{b}"], width(own))
                 self.target_triangles[g, range(own.n_species)[a], places[b]] = R
                 self._n_target_rows[g, a, b] = int(n_rows)
             if any(label not in LABELS for _, label, _ in self.triangles):
@@ -280,9 +280,14 @@ class FactorStore:
             raise damaged(self.path, _KIND) from None
         self._require_blocks()
 
-    def _n_kept(self, n_rows: Any) -> int | None:
-        """What ``_checked`` is told of rows that ``_kept`` has left."""
-        return None if self.blocks is None else int(n_rows)
+    def _checked(self, R: np.ndarray, n_columns: int) -> np.ndarray:
+        """What ``_kept`` has left of a triangle, from the file; raises ValueError when it is not
+        one of so many columns."""
+        rows, width = R.shape
+        all_rows = rows == width if self.blocks is None else rows <= width
+        if width != n_columns + 1 or not all_rows or not np.isfinite(R).all():
+            raise ValueError(f"found a factor of shape {R.shape}")
+        return R
 
     def _require_blocks(self) -> None:
         """Raise SoapGprError when other blocks are asked for than those of the factor."""
@@ -317,13 +322,3 @@ def _square(R: np.ndarray) -> np.ndarray:
     """With the rows of zeros that are not kept."""
     missing = R.shape[1] - len(R)
     return np.asfortranarray(np.pad(R, ((0, missing), (0, 0))))
-
-
-def _checked(R: np.ndarray, n_columns: int, n_rows: int | None = None) -> np.ndarray:
-    """A triangle of the file, with no more rows than there were, if that is given; raises
-    ValueError when it is not one of so many columns."""
-    width = n_columns + 1
-    expected = (width if n_rows is None else min(n_rows, width), width)
-    if R.shape != expected or not np.isfinite(R).all():
-        raise ValueError(f"found a factor of shape {R.shape}")
-    return R

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from potential.training.regression import Triangle, merge
+from potential.training.regression import Triangle, compact, merge
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,13 @@ class Parts:
     warnings: list[str] = field(default_factory=list)
 
     def of(self, k: int) -> np.ndarray:
-        """The factor (n, M + 1) of the rows of all blocks, n no more than there are rows."""
-        first, *others = self.triangles[k]
-        R = first[: self.n_rows[k]]
+        """The factor (n, M + 1) of the rows of all blocks, without rows of zeros."""
+        R, *others = self.triangles[k]
         if others:
-            R = first.copy(order="F")
+            R = R.copy(order="F")
             for own in others:
                 merge(R, own.copy(order="F"))
-        return R[: self.n_rows[k]]
+        return compact(R)
 
     def triangle(self, scales: Sequence[float] = (), delta: float = 1.0) -> Triangle:
         """The triangle of all rows, with each group's level times its scale, and those of the

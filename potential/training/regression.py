@@ -102,6 +102,17 @@ def merge(R: np.ndarray, B: np.ndarray, *, dense: bool = False) -> None:
     dtpqrt(0 if dense else len(B), block, R, B, overwrite_a=1, overwrite_b=1)
 
 
+def compact(R: np.ndarray) -> np.ndarray:
+    """The rows of a triangle that are not zero, an upper trapezoid.
+
+    Few rows leave many of a triangle's zero, but not always the last ones: a column that is zero,
+    or depends on those before, takes up none of them. What rounding has left counts as zero.
+    """
+    largest = np.abs(R).max(axis=1, initial=0.0)
+    rounding = len(R) * np.finfo(float).eps * largest.max(initial=0.0)
+    return R if (largest > rounding).all() else np.asfortranarray(R[largest > rounding])
+
+
 @dataclass(frozen=True)
 class Triangle:
     """R (M + 1, M + 1) with RᵀR = [A y]ᵀ[A y], rows and targets over sigma (docs/theory.md
