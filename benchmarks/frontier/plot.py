@@ -109,7 +109,7 @@ def draw(axes: Axes, own: Mapping[str, Any]) -> None:
 
 
 def _scales(axes: Axes) -> None:
-    axes.margins(0.14, 0.14)
+    axes.margins(0.2, 0.14)
     log_axes(axes)
     axes.set_xlabel("µs/atom", color=SOFT, fontsize=9)
     axes.set_ylabel("force MAE, eV/Å", color=SOFT, fontsize=9)
