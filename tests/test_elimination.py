@@ -150,7 +150,8 @@ def test_errors_are_of_labels_that_neither_fit_nor_elimination_has_seen(problem)
 def test_the_fewest_come_before_the_first_error_that_is_too_large():
     numbers = [100, 95, 90, 85]
     assert fewest(numbers, [1, 1.005, 1.02, 1.001], 0.01) == 95
-    assert fewest(numbers, [1, 0.9, 0.95, 0.99], 0.0) == 85
+    assert fewest(numbers, [1, 0.9, 0.95, 0.99], 0.0) == 95
+    assert fewest(numbers, [1, 0.9, 0.7, 0.706], 0.01) == 85
     assert fewest(numbers, [1, 1.2, 1.2, 1.2], 0.1) == 100
     assert sizes(1) == [1] and sizes(1000)[:3] == [1000, 950, 902] and sizes(1000)[-1] <= 50
 

@@ -44,8 +44,10 @@ def eliminated(
     progress: Progress,
 ) -> Elimination:
     """The fewest sparse points whose error of labels that are left out is at most 1 + tolerance
-    times that of all. triangle: with blocks, on the first rank. Raises SoapGprError where a fit is
-    singular."""
+    times that of all, or of fewer where it is smaller.
+
+    triangle: with blocks, on the first rank. Raises SoapGprError where a fit is singular.
+    """
 
     def found() -> tuple[np.ndarray, dict[str, Any]]:
         U = prior_factor(model.kernel_matrix(), settings.solver.jitter, more_columns=1)
@@ -78,8 +80,10 @@ def sizes(M: int) -> list[int]:
 
 
 def fewest(numbers: Sequence[int], errors: Sequence[float] | np.ndarray, tolerance: float) -> int:
-    """The last number before errors, over the first, are for the first time above 1 + tolerance."""
-    above = np.flatnonzero(np.asarray(errors) > 1.0 + tolerance)
+    """The last number before an error is for the first time above 1 + tolerance times the smallest
+    until then: where few labels fit, errors may fall for long and then rise."""
+    least = np.minimum.accumulate(errors)
+    above = np.flatnonzero(np.asarray(errors) > (1.0 + tolerance) * least)
     return numbers[above[0] - 1 if len(above) else -1]
 
 
