@@ -23,6 +23,7 @@ from potential.training.accumulation import accumulate
 from potential.training.choice import Choice
 from potential.training.elimination import (
     fewest,
+    left,
     left_out_errors,
     relative_errors,
     sizes,
@@ -164,6 +165,18 @@ def test_a_fit_keeps_fewer_points_and_its_errors(every, fewer):
     assert errors[n] <= 1.05 and record["errors"][0] == 1 and record["blocks"] == 5
     assert sum(fewer.provenance["sparse_points"][0].values()) == n
     assert f"Elimination    {n} of {record['weights'][0]} sparse points" in summary(fewer.model)
+
+
+def test_no_sparse_set_loses_all_its_points(folder):
+    values = settings_in(folder, 1.0)
+    values["terms"] += [TERMS["pair"] | {"delta": 1e-4}, TERMS["triplet"] | {"delta": 1e-4}]
+    found = fit(values, progress=False)
+    counts = [n for own in found.provenance["sparse_points"] for n in own.values()]
+    assert min(counts) == 1 and found.model.n_weights == sum(counts)
+    assert f"{sum(counts)} of " in summary(found.model)
+    R = with_prior(triangle(np.eye(6), np.arange(6.0)), np.pad(np.eye(6), ((0, 0), (0, 1))))
+    keep = left(R, 3, [slice(0, 3), slice(3, 6)])
+    assert keep.tolist() == [False, False, True, True, True, True]
 
 
 def test_a_larger_tolerance_keeps_fewer(folder, fewer):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -39,8 +40,9 @@ def _plot(found: dict[str, Any], kept: Any) -> Figure:
     numbers, errors = found["weights"], found["errors"]
     axes.axhline(1 + found["tolerance"], color=SOFT, linewidth=0.8, linestyle="--")
     axes.plot(numbers, errors, ".-", color=COLORS[0], linewidth=1.2, markersize=5)
-    if kept in numbers:
-        axes.plot([kept], [errors[numbers.index(kept)]], "o", color=COLORS[1], label=f"{kept} kept")
+    if kept:
+        error = np.interp(kept, numbers[::-1], errors[::-1])
+        axes.plot([kept], [error], "o", color=COLORS[1], label=f"{kept} kept")
         axes.legend(frameon=False, labelcolor=INK)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ScalarFormatter())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -77,6 +78,18 @@ class TrainingModel(Model):
             term.fill_kernel(K[begin:end, begin:end])
             begin = end
         return K
+
+    @property
+    def sparse_sets(self) -> list[slice]:
+        """Which weights each sparse set has, of those with any, of terms with one weight for each
+        sparse point."""
+        found, begin = list[slice](), 0
+        for term in self.own_terms:
+            if isinstance(term, SparseTerm):
+                ends = begin + np.cumsum([0, *map(len, term.sparse_points.values())])
+                found += [slice(int(a), int(b)) for a, b in pairwise(ends) if a < b]
+            begin += term.n_weights
+        return found
 
     def with_points(self, keep: np.ndarray) -> TrainingModel:
         """The same model with the sparse points that a mask (n_weights,) keeps alone, and weights

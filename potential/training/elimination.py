@@ -56,8 +56,7 @@ def eliminated(
         numbers = sizes(model.n_weights)
         errors = relative_errors(left_out_errors(R, triangle.blocks, progress))
         n = fewest(numbers, errors, tolerance)
-        keep = np.zeros(model.n_weights, dtype=bool)
-        keep[next(kept for kept, _ in stages(*whole(R)) if len(kept) == n)] = True
+        keep = left(R, numbers.index(n), model.sparse_sets)
         curve = {"weights": numbers, "errors": [round(float(own), 5) for own in errors]}
         return keep, {"tolerance": tolerance, "blocks": len(triangle.blocks), **curve}
 
@@ -130,6 +129,19 @@ def relative_errors(squares: np.ndarray) -> np.ndarray:
     first = squares[:, :1]
     ratios = np.sqrt(np.divide(squares, first, out=np.ones_like(squares), where=first > 0))
     return np.median(ratios, axis=0)
+
+
+def left(R: np.ndarray, stage: int, sets: Sequence[slice]) -> np.ndarray:
+    """Which of the weights (M,) are left at a stage of the elimination from all labels; of sparse
+    sets that lose all their points the last one stays, as no sparse set is without any."""
+    last = np.zeros(len(R) - 1, dtype=np.int64)  # stage at which each weight is there
+    for k, (kept, _) in enumerate(stages(*whole(R))):
+        last[kept] = k
+    keep = last >= stage
+    for own in sets:
+        if not keep[own].any():
+            keep[own.start + int(np.argmax(last[own]))] = True
+    return keep
 
 
 def whole(R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
