@@ -38,7 +38,8 @@ def _caption(found: dict[str, Any]) -> str:
 def _plot(found: dict[str, Any], kept: Any) -> Figure:
     fig, axes = figure()
     numbers, errors = found["weights"], found["errors"]
-    axes.axhline(1 + found["tolerance"], color=SOFT, linewidth=0.8, linestyle="--")
+    limit = (1 + found["tolerance"]) * np.minimum.accumulate(errors)
+    axes.plot(numbers, limit, color=SOFT, linewidth=0.8, linestyle="--")
     axes.plot(numbers, errors, ".-", color=COLORS[0], linewidth=1.2, markersize=5)
     if kept:
         error = np.interp(kept, numbers[::-1], errors[::-1])

@@ -27,6 +27,7 @@ class Blocks:
 
     kind: str
     n_blocks: int
+    usual: int  # of the settings that they were dealt for
     of: dict[str, int] = field(default_factory=dict)  # block of each digest or config_type
     sizes: list[int] = field(default_factory=list)  # structures of each block
 
@@ -42,7 +43,7 @@ class Blocks:
                 f"{what}{how.key}: found {found} {units} to fit, expected at least "
                 f"{wanted}, one for each block"
             )
-        blocks = cls(how.blocks, wanted, {}, [0] * wanted)
+        blocks = cls(how.blocks, wanted, how.usual, {}, [0] * wanted)
         blocks.add(structures)
         return blocks
 
@@ -61,11 +62,12 @@ class Blocks:
 
     def agrees(self, how: Dealing) -> bool:
         """Whether these are the blocks that are asked for."""
-        return how.blocks == self.kind and how.n_blocks in (None, self.n_blocks)
+        same = (how.blocks, how.usual) == (self.kind, self.usual)
+        return same and how.n_blocks in (None, self.n_blocks)
 
     def to_dict(self) -> dict:
         """Plain JSON types."""
-        return {"kind": self.kind, "of": self.of, "sizes": self.sizes}
+        return {"kind": self.kind, "usual": self.usual, "of": self.of, "sizes": self.sizes}
 
     @classmethod
     def from_dict(cls, values: Mapping) -> Blocks:
@@ -74,7 +76,7 @@ class Blocks:
         of = {str(unit): int(b) for unit, b in values["of"].items()}
         if len(sizes) < _LEAST or not all(0 <= b < len(sizes) for b in of.values()):
             raise ValueError("found no blocks")
-        return cls(str(values["kind"]), len(sizes), of, sizes)
+        return cls(str(values["kind"]), len(sizes), int(values["usual"]), of, sizes)
 
 
 _LEAST = 4  # blocks, of which two are in each half
@@ -86,6 +88,10 @@ def dealt(settings: FitSettings, structures: Sequence[Structure]) -> Blocks | No
     if settings.dealing is None:
         return None
     own, others = _in_two(settings, structures)
+    if not own and not others:
+        raise SoapGprError(
+            f"{settings.file}: [noise]: found inf for every label, expected some to be fitted"
+        )
     blocks = Blocks.dealt(settings.dealing, own or others, f"{settings.file}: ")
     if own:
         blocks.add(others)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from potential.errors import SoapGprError
 from potential.runtime.parallel import ordered_map
 from potential.runtime.progress import Progress
 from potential.runtime.ranks import Ranks
@@ -61,12 +62,11 @@ def eliminated(
         return keep, {"tolerance": tolerance, "blocks": len(triangle.blocks), **curve}
 
     keep, record = ranks.from_first(found)
-    if ranks.is_first:
-        triangle = replace(
-            triangle,
-            R=columns(triangle.R, keep),
-            blocks=[columns(own, keep) for own in triangle.blocks],
-        )
+    with ranks.together():
+        if ranks.is_first:
+            triangle = replace(triangle, R=columns(triangle.R, keep))
+            for b, own in enumerate(triangle.blocks):  # in place: others hold the list too
+                triangle.blocks[b] = columns(own, keep)
     return Elimination(model.with_points(keep), triangle, keep, {"elimination": record})
 
 
@@ -115,7 +115,10 @@ def left_out_errors(R: np.ndarray, blocks: Sequence[np.ndarray], progress: Progr
     M = len(R) - 1
 
     def of_block(own: np.ndarray) -> np.ndarray:
-        w, T = WhitenedBlocks(R, None, [own]).without(0)
+        try:
+            w, T = WhitenedBlocks(R, None, [own]).without(0)
+        except SoapGprError as error:
+            raise SoapGprError(f"[solver] sparse_tolerance: {error}, or leave it out") from None
         assert T is not None
         v = solve_triangular(T, w)
         return np.array([_misfit(own, kept, w, M) for kept, w in stages(T, v)])

@@ -45,7 +45,7 @@ from potential.training.target_problem import TargetProblem
 from potential.version import package_version
 
 _KIND = "factor"
-_FORMAT = 8  # of the file
+_FORMAT = 9  # of the file
 
 Part = tuple[str, str, int]  # config_type, label and block
 TargetPart = tuple[int, int, int]  # a group, the species of atoms, the block

@@ -63,7 +63,7 @@ def kept_bytes(settings: FitSettings, n_weights: int) -> int:
     again = settings.compress is not None and settings.compress.refit
     matrices, more, M = 3.0 * keeps_factor(settings) + again, 0, n_weights + 1
     if settings.solver.sparse_tolerance is not None:
-        matrices += 2 + 5 * thread_count()
+        matrices += 2 + 5 * min(thread_count(), n_blocks(settings))
     if settings.dealing is not None:
         matrices += n_blocks(settings)
         more += n_blocks(settings) * BUFFER_ROWS

@@ -279,7 +279,7 @@ def _noise_lines(record: dict[str, Any]) -> list[str]:
 def _elimination_lines(record: dict[str, Any]) -> list[str]:
     """How many weights were left of all, and the error of labels that were left out."""
     found = record.get("elimination")
-    if not found:
+    if not found or not found["weights"] or len(found["weights"]) != len(found["errors"]):
         return []
     n = record.get("weights", 0)
     # a point or two more stay where a sparse set would have none

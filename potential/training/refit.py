@@ -16,6 +16,7 @@ _NOT_OF_THE_REFIT = (
     "train_errors",
     "test_errors",
     "term_shares",
+    "elimination",
     "uncertainty",
     "seconds",
     "ranks",

@@ -169,7 +169,8 @@ def prepare(settings: FitSettings, data: FitData, progress: Progress = silent) -
     if settings.solver.sparse_tolerance is not None:
         warnings.append(NOT_ELIMINATED)
     if potential:
-        require_possible(model, train, settings, Ranks())
+        solver = replace(settings.solver, sparse_tolerance=None)  # no point goes here
+        require_possible(model, train, replace(settings, solver=solver), Ranks())
         K_MM = model.kernel_matrix()
     return Prepared(settings, model, train, data.test, K_MM, warnings)
 

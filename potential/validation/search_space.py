@@ -289,7 +289,9 @@ def _search(values: Any, table: Place, prefix: str = "") -> Iterator[Choice | Ra
             raise place.says("found how to search, expected what to search")
         if key.startswith("compress.") or key == "compress":
             raise place.says("errors are those of models before [compress], expected another key")
-        if key == "solver.sparse_tolerance":
+        tables = value if key == "solver" and isinstance(value, list) else []
+        inside = any("sparse_tolerance" in own for own in tables if isinstance(own, Mapping))
+        if key == "solver.sparse_tolerance" or inside:
             raise place.says(
                 "errors are those of models with all sparse points, expected another key"
             )
