@@ -265,6 +265,32 @@ def test_a_factor_serves_other_tolerances_and_one_without_blocks_is_refused(fold
         fit(settings_in(folder), progress=False, factor=plain)
 
 
+def test_blocks_of_one_table_do_not_serve_the_other(folder, tmp_path):
+    """They would make a committee of half of five blocks, whose members are the same."""
+    plain = settings_in(folder, None)
+    measured = plain | {"uncertainty": {"committee": 4, "variance": False}}
+    for first, then in ((settings_in(folder), measured), (measured, settings_in(folder))):
+        factor = tmp_path / "other.npz"
+        factor.unlink(missing_ok=True)
+        fit(first, progress=False, factor=factor)
+        with pytest.raises(SoapGprError, match=r"found a factor of \d+ blocks by \"structure\""):
+            fit(then, progress=False, factor=factor)
+
+
+def test_a_record_without_numbers_is_not_shown(fewer):
+    record = fewer.model.metadata["provenance"]
+    for lists in ({"weights": [], "errors": []}, {"weights": [5], "errors": []}):
+        empty = record | {"elimination": record["elimination"] | lists}
+        assert "Elimination" not in summary(fewer.model.with_record(provenance=empty))
+
+
+def test_a_fit_that_is_singular_without_a_block_names_the_key(problem):
+    A, y, U = problem
+    R = with_prior(triangle(A, y), np.pad(U, ((0, 0), (0, 1))))
+    with pytest.raises(SoapGprError, match=r"\[solver\] sparse_tolerance: the fit to some"):
+        left_out_errors(R, [2 * triangle(A, y)], silent)
+
+
 def test_what_is_to_come_and_what_came_is_said(folder, fewer, tmp_path):
     assert "Elimination    the fewest sparse points with 1.05 times" in estimate(
         settings_in(folder)
@@ -280,9 +306,9 @@ def test_errors_of_other_fits_are_said_to_be_of_all_points(folder):
     settings = settings_in(folder, n_sparse=10)
     found = learning_curve(settings, [4, 16], repeats=1)
     assert NOT_ELIMINATED in found.warnings
-    how = {"search": {"solver.sparse_tolerance": [0.01, 0.1]}}
-    with pytest.raises(SoapGprError, match="errors are those of models with all sparse points"):
-        parse_tune(settings | {"tune": how}, "fit.toml")
+    for search in ({"solver.sparse_tolerance": [0.01]}, {"solver": [{"sparse_tolerance": 0.01}]}):
+        with pytest.raises(SoapGprError, match="errors are those of models with all sparse points"):
+            parse_tune(settings | {"tune": {"search": search}}, "fit.toml")
 
 
 @pytest.mark.parametrize(
